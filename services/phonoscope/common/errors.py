@@ -1,0 +1,144 @@
+"""The error tree of Phonoscope's services.
+
+    PhonoscopeError
+    ├── ServiceError                 a request failed; an edge turns it into a status by one table
+    │   ├── InvalidRequest           the caller must change something; `violations` says what
+    │   ├── NotServed                a known feature that this build does not serve yet
+    │   ├── Overloaded               too much is asked at once; `retry_after_seconds` says when to return
+    │   ├── NotReady                 warming up or draining; `retry_after_seconds` likewise
+    │   ├── DeadlineUnreachable      could not finish, or did not, before the caller's deadline
+    │   └── EngineFailed             our fault: the engine raised
+    └── StartupError                 the process cannot start; one line for the user, exit status 1
+        ├── SettingsError            a setting is unknown or out of range
+        ├── VoiceFileError           a voice file is missing, corrupt, truncated or foreign
+        ├── VoiceDownloadError       a voice could not be fetched from the hub
+        └── PortTaken                the address is in use or not ours to bind
+
+Each ServiceError has a `reason`: UPPER_SNAKE_CASE, stable, bounded in number. It is ErrorInfo.reason on the wire
+and the `reason` label of metrics. Messages are for people: they say what happened and what to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Final
+
+ERROR_DOMAIN: Final = "phonoscope"
+
+
+class PhonoscopeError(Exception):
+    """The root of everything that Phonoscope raises on purpose."""
+
+
+class ServiceError(PhonoscopeError):
+    """A request failed. `reason` names why, for programs; the message says it for people."""
+
+    reason: str
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class FieldViolation:
+    """What is wrong with one field: its path in the request, and a sentence with value, limit and way out."""
+
+    field: str
+    description: str
+
+
+class InvalidRequest(ServiceError):
+    """The request cannot be served as it is, now or later; each violation names a field and the way out."""
+
+    REASONS: ClassVar[tuple[str, ...]] = (
+        "TEXT_EMPTY",
+        "TEXT_UNPRONOUNCEABLE",
+        "TEXT_TOO_LONG",
+        "VOICE_UNKNOWN",
+        "SPEAKER_UNKNOWN",
+        "SPEED_OUT_OF_RANGE",
+        "PITCH_OUT_OF_RANGE",
+        "EMOTION_UNKNOWN",
+        "LANGUAGE_UNKNOWN",
+        "LANGUAGE_MISMATCH",
+        "ENCODING_UNKNOWN",
+        "SAMPLE_RATE_OUT_OF_RANGE",
+        "VOLUME_GAIN_OUT_OF_RANGE",
+        "REQUEST_ID_INVALID",
+        "REPLY_TOO_LARGE",
+        "SEVERAL_FIELDS",
+    )
+
+    def __init__(self, violations: Sequence[FieldViolation], *, reason: str) -> None:
+        super().__init__("; ".join(f"{v.field}: {v.description}" for v in violations), reason=reason)
+        self.violations = tuple(violations)
+
+    @classmethod
+    def of(cls, field: str, description: str, *, reason: str) -> "InvalidRequest":
+        """Returns the error for one field."""
+        return cls([FieldViolation(field, description)], reason=reason)
+
+
+class NotServed(ServiceError):
+    """A feature of the contract that this build does not serve yet."""
+
+    REASONS: ClassVar[tuple[str, ...]] = (
+        "PITCH_NOT_SERVED",
+        "EMOTION_NOT_SERVED",
+        "ENCODING_NOT_SERVED",
+        "BIDI_NOT_SERVED",
+    )
+
+
+class Overloaded(ServiceError):
+    """More is asked than the server may hold; the same request can succeed after `retry_after_seconds`."""
+
+    REASONS: ClassVar[tuple[str, ...]] = ("QUEUE_FULL", "AUDIO_OWED_FULL")
+
+    def __init__(self, message: str, *, reason: str, retry_after_seconds: float) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class NotReady(ServiceError):
+    """The server is warming up or draining; another replica, or this one later, can serve the request."""
+
+    REASONS: ClassVar[tuple[str, ...]] = ("WARMING_UP", "DRAINING")
+
+    def __init__(self, message: str, *, reason: str, retry_after_seconds: float) -> None:
+        super().__init__(message, reason=reason)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class DeadlineUnreachable(ServiceError):
+    """The caller's deadline passed, or would pass, before the speech is made."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="DEADLINE_UNREACHABLE")
+
+
+class EngineFailed(ServiceError):
+    """The engine raised while it worked for this request; the server's log has the traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="ENGINE_FAILED")
+
+
+class StartupError(PhonoscopeError):
+    """The process cannot start; the message is one line that says what to do."""
+
+
+class SettingsError(StartupError):
+    """A setting is unknown or out of range; the message names it and the valid ones."""
+
+
+class VoiceFileError(StartupError):
+    """A voice file is missing, corrupt, truncated or foreign; the message names the file."""
+
+
+class VoiceDownloadError(StartupError):
+    """A voice could not be fetched from the hub; the message names the voice and the address."""
+
+
+class PortTaken(StartupError):
+    """An address cannot be bound; the message names it."""

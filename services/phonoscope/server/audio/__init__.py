@@ -1,0 +1,1 @@
+"""Samples become bytes: resampling, gain, encodings."""

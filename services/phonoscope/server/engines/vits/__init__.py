@@ -1,0 +1,1 @@
+"""VITS in plain PyTorch, able to speak with any Piper voice."""

@@ -1,0 +1,1 @@
+"""The text front end: text becomes sentences, sentences become phoneme ids."""

@@ -1,0 +1,103 @@
+"""The nouns of the inference service: what passes between its layers.
+
+Frozen records only; no torch, no protobuf. ② servicer makes a SpeechRequest, ③ synthesizer resolves it, ④ text makes
+phoneme ids, ⑤ scheduler and ⑥ engines turn Utterances into samples, ⑧ audio turns samples into bytes.
+"""
+
+import enum
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+class Encoding(enum.Enum):
+    """How samples become bytes. Only those that are served; the contract knows more."""
+
+    LINEAR16 = "linear16"
+    WAV = "wav"
+
+
+@dataclass(frozen=True, slots=True)
+class PhonemeScheme:
+    """How a voice wants its text spelled as integers.
+
+    Attributes:
+        kind: "espeak" for IPA by espeak-ng, "text" for the code points of the text itself.
+        espeak_voice: espeak-ng's name of the language, such as "en-us".
+        ids: phoneme (one code point, or a cluster) to one or more ids; holds Piper's marks "_" (pad), "^" (begin of
+            sentence) and "$" (end of sentence).
+        clusters: sequences of phonemes that the voice knows as one, such as ("a", "ɪ").
+    """
+
+    kind: Literal["espeak", "text"]
+    espeak_voice: str
+    ids: Mapping[str, tuple[int, ...]] = field(hash=False)
+    clusters: frozenset[tuple[str, ...]] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that an engine has loaded.
+
+    Attributes:
+        id: unique name, such as "en_US-joe-medium".
+        language: BCP 47 tag, such as "en-US".
+        sample_rate_hz: the rate at which the engine makes it.
+        speakers: names by speaker number; empty for a voice of one speaker.
+        default_speaker: number used when a request names none.
+        engine: name of the engine, such as "vits".
+        quality: what the maker states, such as "medium"; empty when unknown.
+        length_scale, noise_scale, noise_w_scale: the voice's own inference settings (Kim et al. 2021, section 2.2).
+    """
+
+    id: str
+    language: str
+    sample_rate_hz: int
+    phonemes: PhonemeScheme
+    speakers: tuple[str, ...] = ()
+    default_speaker: int = 0
+    engine: str = ""
+    quality: str = ""
+    length_scale: float = 1.0
+    noise_scale: float = 0.667
+    noise_w_scale: float = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechRequest:
+    """What a caller asked for, as it came: nothing checked, zero and empty still mean "unset"."""
+
+    text: str
+    speaker_id: str = ""
+    speed: float = 0.0
+    pitch: float = 0.0
+    emotion: str = ""
+    language: str = ""
+    encoding: str = ""
+    sample_rate_hz: int = 0
+    volume_gain_db: float = 0.0
+    seed: int | None = None
+    request_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Utterance:
+    """One sentence, ready for an engine: the unit of `prepare`.
+
+    Attributes:
+        voice_id: the voice to speak with.
+        phoneme_ids: ids with pads and marks, as the voice's PhonemeScheme has them.
+        speaker: speaker number within the voice.
+        length_scale: duration as a ratio; 2.0 is twice as slow.
+        noise_scale: standard deviation of the prior's noise, as a ratio.
+        noise_w_scale: standard deviation of the durations' noise, as a ratio.
+        seed: of this utterance's noise; the samples depend on it and the fields above alone.
+    """
+
+    voice_id: str
+    phoneme_ids: tuple[int, ...]
+    speaker: int
+    length_scale: float
+    noise_scale: float
+    noise_w_scale: float
+    seed: int
