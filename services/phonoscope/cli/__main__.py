@@ -1,0 +1,61 @@
+"""The `phonoscope` command, put together. Called by the console script, and by `python -m phonoscope.cli`.
+
+Help stays plain text, so that it reads the same in a terminal, a log and a ticket.
+"""
+
+from typing import Annotated
+
+import typer
+
+import phonoscope
+from phonoscope.cli.health import health
+from phonoscope.cli.say import say
+from phonoscope.cli.serve import serve
+from phonoscope.cli.voices import voices_app
+
+
+def main() -> None:
+    """Runs the command line; ends the process with the command's exit status."""
+    command_line()(prog_name="phonoscope")
+
+
+def command_line() -> typer.Typer:
+    """Returns the application with all its commands."""
+    app = typer.Typer(
+        help="Text to speech over gRPC: speak, list voices, probe a server, run one.",
+        epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted. `health` has its own, see its --help.",
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(global_options)
+    app.command("say")(say)
+    app.add_typer(voices_app(), name="voices")
+    app.command("health")(health)
+    app.command(
+        "serve",
+        add_help_option=False,  # the server's own --help answers
+        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+    )(serve)
+    return app
+
+
+def print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer calls it so
+    """Prints the version and ends the command, where --version is given."""
+    if is_asked:
+        typer.echo(f"phonoscope {phonoscope.__version__}")
+        raise typer.Exit
+
+
+def global_options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
+    ] = False,
+) -> None:
+    """Text to speech over gRPC: speak, list voices, probe a server, run one."""
+
+
+if __name__ == "__main__":
+    main()

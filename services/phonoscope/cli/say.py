@@ -1,0 +1,160 @@
+"""`phonoscope say`: a text becomes a WAV file, sound from the loudspeakers, or both."""
+
+import contextlib
+import io
+import sys
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+
+from phonoscope.cli.failures import fail, reported
+from phonoscope.cli.measure import Measure, progress_bar
+from phonoscope.cli.options import LARGEST_SEED, SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.cli.playback import loudspeaker
+from phonoscope.cli.text_input import text_to_say
+from phonoscope.cli.wav import SampleSink, WavFile, WavPipe, wav_at
+from phonoscope.client import AudioChunk, Client, Speech, SpeechOptions
+from phonoscope.client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS
+
+STDOUT: Final = "-"
+LONGEST_UNARY_CHARACTERS: Final = 1_500
+"""Longer texts are streamed: their audio could pass the 4 MiB of a unary reply, and hearing of progress helps."""
+
+
+def say(
+    *,
+    text: Annotated[
+        str | None, typer.Argument(metavar="TEXT", help="What to say; '-' or nothing reads standard input.")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="WAV file to write; '-' is standard output.")
+    ] = None,
+    play: Annotated[bool, typer.Option("--play", "-p", help="Play it while it comes (needs the play extra).")] = False,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", metavar="FILE", help="Read the text from a UTF-8 file.")
+    ] = None,
+    stream: Annotated[
+        bool | None,
+        typer.Option(
+            "--stream/--no-stream",
+            show_default=False,
+            help=f"Ask for audio in pieces, or in one reply. Default: pieces with --play and for texts over "
+            f"{LONGEST_UNARY_CHARACTERS} characters. With -o - and --stream, WAV bytes leave as they come, with "
+            f"open lengths in their header.",
+        ),
+    ] = None,
+    voice: Annotated[
+        str, typer.Option("--voice", "-v", help="Voice, or voice:speaker; see `phonoscope voices`.")
+    ] = "",
+    language: Annotated[str, typer.Option(help="BCP 47 tag, such as en-US; picks a voice without --voice.")] = "",
+    speed: Annotated[float, typer.Option(help="0.25 to 4; 2 is twice as fast.")] = 1.0,
+    pitch: Annotated[float, typer.Option(help="2 is an octave up.")] = 1.0,
+    emotion: Annotated[str, typer.Option(help="Emotion by name.")] = "",
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="The same seed gives the same audio.")
+    ] = None,
+    sample_rate: Annotated[int, typer.Option(metavar="HZ", min=0, help="8000 to 48000; 0 is the voice's own.")] = 0,
+    volume_gain_db: Annotated[float, typer.Option(metavar="DB", help="-96 to 16; 0 changes nothing.")] = 0.0,
+    server: ServerOption = DEFAULT_TARGET,
+    timeout: Annotated[
+        float, typer.Option(metavar="SECONDS", min=SHORTEST_TIMEOUT_SECONDS, help="Give up after this long.")
+    ] = DEFAULT_TIMEOUT_SECONDS,
+) -> None:
+    """Say a text: into a WAV file (-o), from the loudspeakers (--play), or both.
+
+    Ends with a line on stderr: seconds of audio, seconds to the first audio, and the real-time factor (time spent per
+    time of audio; below 1 is faster than speech). A file appears whole or not at all, even after Ctrl-C.
+    """
+    with reported():
+        words = text_to_say(text, file)
+        check_destination(output, play=play)
+        is_streamed = stream if stream is not None else play or len(words) > LONGEST_UNARY_CHARACTERS
+        options = SpeechOptions(
+            voice=voice,
+            speed=speed,
+            pitch=pitch,
+            emotion=emotion,
+            language=language,
+            sample_rate_hz=sample_rate,
+            volume_gain_db=volume_gain_db,
+            seed=seed,
+        )
+        with (
+            Client(server, timeout_seconds=timeout) as client,
+            sinks(output, play=play, is_streamed=stream is True) as into,
+            contextlib.closing(spoken(client, words, options, is_streamed=is_streamed)) as pieces,
+            progress_bar(words, speed, is_shown=is_streamed) as tell,
+        ):
+            measure = pour(pieces, into, tell)
+        typer.echo(measure.closing_line(destination_name(output)), err=True)
+
+
+def check_destination(output: Path | None, *, play: bool) -> None:
+    """Raises BadParameter where the audio would go nowhere, or onto the screen."""
+    if output is None and not play:
+        raise typer.BadParameter("say where the audio goes: -o out.wav, or --play.", param_hint="--output")
+    if is_stdout(output) and sys.stdout.isatty():
+        raise typer.BadParameter("a WAV is no use on a terminal: redirect it, or use -o FILE.", param_hint="--output")
+
+
+def spoken(
+    client: Client, words: str, options: SpeechOptions, *, is_streamed: bool
+) -> Generator[AudioChunk | Speech, None, None]:
+    """Yields the audio as it comes: in pieces, or whole."""
+    if is_streamed:
+        yield from client.stream(words, **options)
+    else:
+        yield client.synthesize(words, **options)
+
+
+def pour(pieces: Iterable[AudioChunk | Speech], into: Sequence[SampleSink], tell: Callable[[float], None]) -> Measure:
+    """Passes all audio on to every sink, and returns what it measured; `tell` hears of progress."""
+    measure = Measure()
+    for piece in pieces:
+        measure.heard(piece.audio_seconds)
+        tell(measure.audio_seconds)
+        for sink in into:
+            sink.write(piece.audio, piece.sample_rate_hz)
+    if not measure.audio_seconds:
+        fail("the server sent no audio; its log may say why")
+    return measure
+
+
+@contextlib.contextmanager
+def sinks(output: Path | None, *, play: bool, is_streamed: bool) -> Iterator[Sequence[SampleSink]]:
+    """Gives what takes the samples. The file is finished first: who interrupts the playing keeps it."""
+    with contextlib.ExitStack() as stack:
+        into: list[SampleSink] = []
+        if play:
+            into.append(stack.enter_context(loudspeaker()))
+        if output is not None:
+            wav = wav_on_stdout(is_streamed=is_streamed) if is_stdout(output) else wav_at(output)
+            into.append(stack.enter_context(wav))
+        yield into
+
+
+@contextlib.contextmanager
+def wav_on_stdout(*, is_streamed: bool) -> Iterator[SampleSink]:
+    """Gives a sink for standard output: at once with open lengths, or at the end with the right ones."""
+    if is_streamed:
+        yield WavPipe(sys.stdout.buffer)
+        return
+    whole = io.BytesIO()
+    with contextlib.closing(WavFile(whole)) as wav:
+        yield wav
+    sys.stdout.buffer.write(whole.getvalue())
+    sys.stdout.buffer.flush()
+
+
+def is_stdout(output: Path | None) -> bool:
+    """Whether the audio goes to standard output."""
+    return str(output) == STDOUT
+
+
+def destination_name(output: Path | None) -> str:
+    """Returns how the closing line calls the place where the audio went."""
+    if output is None:
+        return "played"
+    return "standard output" if is_stdout(output) else str(output)

@@ -1,0 +1,171 @@
+"""`phonoscope voices`: list what a server speaks, list what the voice hub offers, pull voices from it."""
+
+import contextlib
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from phonoscope.cli.failures import reported
+from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.client import Client, Voice
+from phonoscope.client.channel import DEFAULT_TARGET
+from phonoscope.common.paths import DEFAULT_VOICES_DIR
+
+if TYPE_CHECKING:
+    from phonoscope.common.voice_hub import VoiceHub
+
+COLUMN_TITLES: Final = {
+    "id": "VOICE",
+    "language": "LANGUAGE",
+    "sample_rate_hz": "HZ",
+    "speakers": "SPEAKERS",
+    "is_default": "DEFAULT",
+    "engine": "ENGINE",
+    "quality": "QUALITY",
+    "total_bytes": "MEGABYTES",
+}
+SPEAKERS_SHOWN: Final = 4
+PIPE_COLUMNS: Final = 200
+"""Width of a table that no terminal limits, so that nothing is cut off before grep sees it."""
+
+HUB_HELP: Final = "Address of the hub. Default: the hub of the Piper voices."
+TimeoutOption = Annotated[
+    float, typer.Option(metavar="SECONDS", min=SHORTEST_TIMEOUT_SECONDS, help="Give up on the server after this long.")
+]
+
+
+def voices_app() -> typer.Typer:
+    """Returns the command group; alone it lists."""
+    app = typer.Typer(
+        help="List the voices of a server, or pull new ones. Without a command: list.",
+        invoke_without_command=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(list_by_default)
+    app.command("list")(list_voices)
+    app.command("pull")(pull_voices)
+    return app
+
+
+def list_by_default(context: typer.Context) -> None:
+    """List the voices of a server, or pull new ones. Without a command: list."""
+    if context.invoked_subcommand is not None:
+        return
+    listing = context.command.get_command(context, "list")  # type: ignore[attr-defined]  # it is a group
+    with listing.make_context("list", [], parent=context) as own_context:  # reads the environment too
+        listing.invoke(own_context)
+
+
+def list_voices(
+    *,
+    server: ServerOption = DEFAULT_TARGET,
+    language: Annotated[str, typer.Option(help="Only voices of this BCP 47 tag; en matches en-US.")] = "",
+    from_hub: Annotated[bool, typer.Option("--hub", help="List what can be pulled, not what a server has.")] = False,
+    hub_url: Annotated[str | None, typer.Option(metavar="URL", help=HUB_HELP)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    timeout: TimeoutOption = 10.0,
+) -> None:
+    """List the voices that a server has loaded, the default first (*); with --hub, those that can be pulled."""
+    with reported():
+        if from_hub or hub_url:
+            rows = hub_rows(hub_url, language)
+        else:
+            with Client(server, timeout_seconds=timeout) as client:
+                rows = [server_row(voice) for voice in client.voices(language)]
+        if as_json:
+            typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+        else:
+            print_table(rows)
+
+
+def pull_voices(
+    *,
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Such as en_US-amy-medium.")],
+    voices_dir: Annotated[
+        Path, typer.Option(metavar="DIR", envvar="PHONOSCOPE_VOICES_DIR", help="Where the voices go.")
+    ] = DEFAULT_VOICES_DIR,
+    hub_url: Annotated[str | None, typer.Option("--hub", "--hub-url", metavar="URL", help=HUB_HELP)] = None,
+) -> None:
+    """Fetch voices into a directory that a server reads at its start (`phonoscope serve --voices-dir DIR`).
+
+    Prints the path of each. Files are checked against the hub's checksums; a pull that was interrupted goes on where
+    it stopped. `phonoscope voices list --hub` says what there is.
+    """
+    with reported():
+        hub = voice_hub(hub_url)
+        for name in names:
+            with download_bar(name) as on_progress:
+                path = hub.pull(name, voices_dir.expanduser(), on_progress=on_progress)
+            typer.echo(path)
+
+
+def server_row(voice: Voice) -> dict[str, object]:
+    """Returns what is listed of a server's voice."""
+    return dataclasses.asdict(voice)
+
+
+def hub_rows(hub_url: str | None, language: str) -> list[dict[str, object]]:
+    """Returns what is listed of the hub's voices of `language`; "" means all."""
+    wanted = language.replace("_", "-").lower()
+    return [
+        {"id": voice.name, "language": voice.language, "quality": voice.quality, "total_bytes": voice.total_bytes}
+        for voice in voice_hub(hub_url).catalogue()
+        if f"{voice.language.lower()}-".startswith(f"{wanted}-" if wanted else "")
+    ]
+
+
+def voice_hub(url: str | None) -> "VoiceHub":
+    """Returns the hub at `url`, or the default one."""
+    from phonoscope.common.voice_hub import DEFAULT_HUB_URL, VoiceHub  # noqa: PLC0415 - httpx is slow to load
+
+    return VoiceHub(url or DEFAULT_HUB_URL)
+
+
+def print_table(rows: Sequence[Mapping[str, object]]) -> None:
+    """Prints rows of the same keys, a voice to a line."""
+    if not rows:
+        typer.echo("no voices", err=True)
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to load, and `health` shares this program
+    from rich.table import Table  # noqa: PLC0415 - likewise
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for key in rows[0]:
+        table.add_column(COLUMN_TITLES[key], no_wrap=key == "id", overflow="fold")
+    for row in rows:
+        table.add_row(*(cell(key, value) for key, value in row.items()))
+    Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False, markup=False).print(table)
+
+
+def cell(key: str, value: object) -> str:
+    """Returns a value as a table shows it."""
+    if key == "is_default":
+        return "*" if value else ""
+    if key == "total_bytes" and isinstance(value, int):
+        return f"{value / 1e6:.1f}"
+    if isinstance(value, tuple):
+        shown = ", ".join(value[:SPEAKERS_SHOWN])
+        return f"{len(value)}: {shown}, …" if len(value) > SPEAKERS_SHOWN else shown
+    return str(value)
+
+
+@contextlib.contextmanager
+def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
+    """Gives a function that takes bytes done and bytes in all; the bar is on stderr, and only on a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda *_: None
+        return
+    from rich.console import Console  # noqa: PLC0415 - slow to load, and `health` shares this program
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(name, total=None)
+        yield lambda done_bytes, total_bytes: bar.update(task, completed=done_bytes, total=total_bytes)

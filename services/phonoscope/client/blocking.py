@@ -1,0 +1,147 @@
+"""The client for scripts and threads, which may share it. One channel, a deadline on every call, typed errors."""
+
+from collections.abc import Generator
+from pathlib import Path
+from types import TracebackType
+from typing import Self, TypeVar, Unpack
+
+import grpc
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+from phonoscope.client import wire
+from phonoscope.client.channel import (
+    CHANNEL_OPTIONS,
+    DEFAULT_TARGET,
+    DEFAULT_TIMEOUT_SECONDS,
+    channel_credentials,
+)
+from phonoscope.client.errors import NotFound, from_rpc_error
+from phonoscope.client.types import AudioChunk, Speech, SpeechOptions, Voice
+from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+
+
+class Client:
+    """Speaks texts through one server; close it, or use it as a context manager.
+
+    Every method raises PhonoscopeClientError when its call fails, and takes `timeout_seconds` in place of the
+    client's own. The connection is made by the first call, not here.
+    """
+
+    def __init__(
+        self,
+        target: str = DEFAULT_TARGET,
+        *,
+        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
+        tls: bool = False,
+        root_certificates: Path | None = None,
+        credentials: grpc.ChannelCredentials | None = None,
+    ) -> None:
+        """Prepares the channel to `target` (host:port, or any gRPC name).
+
+        Plain text unless `tls`, `root_certificates` (a PEM file) or `credentials` is given.
+        """
+        self.target = target
+        self.timeout_seconds = timeout_seconds
+        secured = channel_credentials(credentials, tls=tls, root_certificates=root_certificates)
+        self._channel = (
+            grpc.insecure_channel(target, CHANNEL_OPTIONS)
+            if secured is None
+            else grpc.secure_channel(target, secured, CHANNEL_OPTIONS)
+        )
+        self._speech = tts_pb2_grpc.TextToSpeechStub(self._channel)
+        self._health = health_pb2_grpc.HealthStub(self._channel)
+
+    def synthesize(
+        self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
+    ) -> Speech:
+        """Returns the whole text, spoken; at most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit."""
+        request = wire.speech_request(text, **options)
+        return wire.speech(self._unary(self._speech.Synthesize, request, timeout_seconds))
+
+    def stream(
+        self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
+    ) -> Generator[AudioChunk, None, None]:
+        """Yields audio while the rest is still being made; closing the generator cancels what is left.
+
+        `timeout_seconds` bounds the whole stream. The call starts with the first `next`.
+        """
+        request = wire.speech_request(text, **options)
+        return self._audio_chunks(request, self._timeout(timeout_seconds))
+
+    def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
+        """Returns the voices of the server, or only those of `language` (BCP 47), the default voice first."""
+        request = tts_pb2.ListVoicesRequest(language=language)
+        response = self._unary(self._speech.ListVoices, request, timeout_seconds)
+        return tuple(wire.voice(message) for message in response.voices)
+
+    def health(self, service: str = "", *, timeout_seconds: float | None = None) -> str:
+        """Returns "SERVING", "NOT_SERVING", "UNKNOWN", or "SERVICE_UNKNOWN" for a service that the server has not."""
+        request = health_pb2.HealthCheckRequest(service=service)
+        try:
+            response = self._unary(self._health.Check, request, timeout_seconds)
+        except NotFound:
+            return "SERVICE_UNKNOWN"
+        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
+
+    def watch_health(
+        self, service: str = "", *, timeout_seconds: float | None = None, wait_for_ready: bool = False
+    ) -> Generator[str, None, None]:
+        """Yields the status of now and then each change, as `health` names them, until closed.
+
+        The only call without a deadline of its own: give `timeout_seconds` to have one. With `wait_for_ready` it
+        waits for a server that is not there yet.
+        """
+        request = health_pb2.HealthCheckRequest(service=service)
+        call = self._health.Watch(request, timeout=timeout_seconds, wait_for_ready=wait_for_ready)
+        try:
+            for response in call:
+                yield str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.target) from None
+        finally:
+            call.cancel()
+
+    def close(self) -> None:
+        """Closes the channel; calls that are under way end with Cancelled."""
+        self._channel.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _audio_chunks(
+        self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float
+    ) -> Generator[AudioChunk, None, None]:
+        call = self._speech.SynthesizeStream(request, timeout=timeout_seconds)
+        try:
+            for response in call:
+                yield wire.audio_chunk(response)
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.target) from None
+        finally:
+            call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+
+    def _unary(
+        self,
+        method: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",  # generic for type checkers only
+        request: RequestT,
+        timeout_seconds: float | None,
+    ) -> ResponseT:
+        # A future, not a plain call: when Ctrl-C interrupts the wait, the server must hear of it.
+        call = method.future(request, timeout=self._timeout(timeout_seconds))
+        try:
+            return call.result()
+        except grpc.RpcError as error:
+            raise from_rpc_error(error, self.target) from None
+        finally:
+            call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+
+    def _timeout(self, timeout_seconds: float | None) -> float:
+        return self.timeout_seconds if timeout_seconds is None else timeout_seconds

@@ -1,0 +1,65 @@
+"""How the client's one channel is set up: retries, keepalive, message sizes, TLS. blocking.py and aio.py build on it.
+
+Retries follow gRFC A6 and are gRPC's own: only UNAVAILABLE, only before the first message of a reply, with
+exponential backoff and jitter, throttled so that a sick server is not hammered.
+"""
+
+import json
+from pathlib import Path
+from typing import Final
+
+import grpc
+
+DEFAULT_TARGET: Final = "localhost:50051"
+DEFAULT_TIMEOUT_SECONDS: Final = 60.0
+
+SERVICE_CONFIG: Final = json.dumps(
+    {
+        "methodConfig": [
+            {
+                # Health checks are left out on purpose: a probe must tell what is, at once.
+                "name": [{"service": "phonoscope.tts.v1.TextToSpeech"}],
+                "retryPolicy": {
+                    "maxAttempts": 4,
+                    "initialBackoff": "0.1s",
+                    "maxBackoff": "2s",
+                    "backoffMultiplier": 3,
+                    "retryableStatusCodes": ["UNAVAILABLE"],
+                },
+            }
+        ],
+        # Ten failures without successes between them use up the retries of the channel's server name; each success
+        # gives back a tenth of one.
+        "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
+    }
+)
+
+CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
+    ("grpc.enable_retries", 1),
+    ("grpc.service_config", SERVICE_CONFIG),
+    # A server that went away without a word, such as a lost node, is noticed within 40 s; idle channels stay silent.
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.keepalive_permit_without_calls", 0),
+    # A restarted server is found again within seconds, not after gRPC's two minutes.
+    ("grpc.initial_reconnect_backoff_ms", 200),
+    ("grpc.max_reconnect_backoff_ms", 5_000),
+    # A unary reply holds up to 4 MiB of audio, plus its other fields: gRPC's default limit of 4 MiB would lose those
+    # that reach it.
+    ("grpc.max_receive_message_length", 8 * 1024 * 1024),
+)
+
+
+def channel_credentials(
+    credentials: grpc.ChannelCredentials | None, *, tls: bool, root_certificates: Path | None
+) -> grpc.ChannelCredentials | None:
+    """Returns what secures the channel, or None for plain text.
+
+    `credentials` are used as they are; otherwise `tls`, or `root_certificates` (a PEM file that says whom to trust
+    instead of gRPC's own list), asks for TLS. Raises OSError when the file cannot be read.
+    """
+    if credentials is not None:
+        return credentials
+    if root_certificates is not None:
+        return grpc.ssl_channel_credentials(root_certificates.read_bytes())
+    return grpc.ssl_channel_credentials() if tls else None

@@ -1,0 +1,110 @@
+"""The nouns of the client: what a caller passes in and gets back. Frozen records; no gRPC, no protobuf."""
+
+import enum
+from dataclasses import dataclass
+from typing import TypedDict
+
+
+class Encoding(enum.Enum):
+    """How samples become bytes, one channel always. The server refuses, with Unimplemented, what it does not serve."""
+
+    LINEAR16 = "linear16"
+    WAV = "wav"
+    FLAC = "flac"
+    OGG_OPUS = "ogg_opus"
+    MP3 = "mp3"
+    AAC = "aac"
+    MULAW = "mulaw"
+    ALAW = "alaw"
+
+
+class SpeechOptions(TypedDict, total=False):
+    """How a text is spoken: the keyword arguments of `synthesize` and `stream`, each with a neutral default.
+
+    Attributes:
+        voice: voice id, or voice:speaker; "" is the server's default voice, or the first one of `language`.
+        speed: speaking rate as a ratio, 0.25 to 4.0; 2.0 is twice as fast. Default 1.0.
+        pitch: pitch as a ratio; 2.0 is an octave up. Default 1.0.
+        emotion: emotion by name; "" is none.
+        language: BCP 47 tag such as "en-US"; "" is the voice's own.
+        encoding: form of the audio. Default LINEAR16: 16-bit signed little-endian samples without header.
+        sample_rate_hz: 8000 to 48000; 0, the default, is the voice's own rate.
+        volume_gain_db: -96 to +16. Default 0.
+        seed: 0 to 2**64 - 1; the same text, options and seed give the same audio. Default None: a fresh seed.
+        request_id: names the request in the server's logs; "" lets the server make one.
+    """
+
+    voice: str
+    speed: float
+    pitch: float
+    emotion: str
+    language: str
+    encoding: Encoding
+    sample_rate_hz: int
+    volume_gain_db: float
+    seed: int | None
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Speech:
+    """A whole text, spoken.
+
+    Attributes:
+        audio: all of it, in `encoding`.
+        seed: the one that was used; pass it again to get the same audio.
+        request_id: the request's name in the server's logs.
+        voice: who spoke, as voice or voice:speaker.
+    """
+
+    audio: bytes
+    sample_rate_hz: int
+    encoding: Encoding
+    audio_seconds: float
+    seed: int
+    request_id: str
+    voice: str
+
+
+@dataclass(frozen=True, slots=True)
+class AudioChunk:
+    """One piece of a spoken text; the `audio` of all chunks, in order, is one stream in `encoding`.
+
+    Attributes:
+        audio: whole samples, always.
+        audio_seconds: duration of this piece.
+        sequence: number of the piece, from 0.
+        seed, request_id, voice: as in Speech, on the first chunk; None, "" and "" on the others.
+    """
+
+    audio: bytes
+    sample_rate_hz: int
+    encoding: Encoding
+    audio_seconds: float
+    sequence: int
+    seed: int | None = None
+    request_id: str = ""
+    voice: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A voice that the server has loaded.
+
+    Attributes:
+        id: what to pass as `voice`.
+        language: BCP 47 tag.
+        sample_rate_hz: rate at which it is made.
+        speakers: names in order of their numbers; empty when there is one.
+        is_default: whether `voice=""` means this one.
+        engine: what speaks it, such as "vits".
+        quality: as its maker states it; "" when unknown.
+    """
+
+    id: str
+    language: str
+    sample_rate_hz: int
+    speakers: tuple[str, ...]
+    is_default: bool
+    engine: str
+    quality: str

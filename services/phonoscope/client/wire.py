@@ -1,0 +1,87 @@
+"""Protobuf ↔ the client's records: the only place of the client that knows field names of the wire."""
+
+from phonoscope.client.types import AudioChunk, Encoding, Speech, Voice
+from phonoscope.protos.tts.v1 import tts_pb2
+
+
+def speech_request(
+    text: str,
+    *,
+    voice: str = "",
+    speed: float = 1.0,
+    pitch: float = 1.0,
+    emotion: str = "",
+    language: str = "",
+    encoding: Encoding = Encoding.LINEAR16,
+    sample_rate_hz: int = 0,
+    volume_gain_db: float = 0.0,
+    seed: int | None = None,
+    request_id: str = "",
+) -> tts_pb2.SynthesizeRequest:
+    """Returns the message for a text and its SpeechOptions; the defaults are those documented there.
+
+    Values are passed as they are: the server judges them. Raises ValueError for what the wire cannot carry, such as a
+    negative seed or text with lone surrogates.
+    """
+    return tts_pb2.SynthesizeRequest(
+        text=text,
+        speaker_id=voice,
+        speed=speed,
+        pitch=pitch,
+        emotion=emotion,
+        language=language,
+        audio_config=tts_pb2.AudioConfig(
+            encoding=tts_pb2.AudioEncoding.Value(f"AUDIO_ENCODING_{encoding.name}"),
+            sample_rate_hertz=sample_rate_hz,
+            volume_gain_db=volume_gain_db,
+        ),
+        seed=seed,
+        request_id=request_id,
+    )
+
+
+def speech(response: tts_pb2.SynthesizeResponse) -> Speech:
+    """Returns the record of a unary reply."""
+    return Speech(
+        audio=response.audio_data,
+        sample_rate_hz=response.sample_rate,
+        encoding=encoding_of(response.encoding),
+        audio_seconds=response.audio_seconds,
+        seed=response.seed,
+        request_id=response.request_id,
+        voice=response.speaker_id,
+    )
+
+
+def audio_chunk(response: tts_pb2.SynthesizeStreamResponse) -> AudioChunk:
+    """Returns the record of one message of a stream."""
+    return AudioChunk(
+        audio=response.audio_data,
+        sample_rate_hz=response.sample_rate,
+        encoding=encoding_of(response.encoding),
+        audio_seconds=response.audio_seconds,
+        sequence=response.sequence,
+        seed=response.seed if response.sequence == 0 else None,
+        request_id=response.request_id,
+        voice=response.speaker_id,
+    )
+
+
+def encoding_of(value: tts_pb2.AudioEncoding.ValueType) -> Encoding:
+    """Returns the encoding; unspecified means LINEAR16, by the contract."""
+    if value == tts_pb2.AUDIO_ENCODING_UNSPECIFIED:
+        return Encoding.LINEAR16
+    return Encoding[tts_pb2.AudioEncoding.Name(value).removeprefix("AUDIO_ENCODING_")]
+
+
+def voice(message: tts_pb2.Voice) -> Voice:
+    """Returns the record of one listed voice."""
+    return Voice(
+        id=message.id,
+        language=message.language,
+        sample_rate_hz=message.sample_rate_hertz,
+        speakers=tuple(message.speakers),
+        is_default=message.is_default,
+        engine=message.engine,
+        quality=message.quality,
+    )

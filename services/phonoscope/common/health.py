@@ -1,0 +1,75 @@
+"""grpc.health.v1 that tells the truth: every service is NOT_SERVING until it is said to serve.
+
+Built by `__main__`, served by `grpc_server.py`. The stock aio servicer reports "" as SERVING from birth and lets an
+open Watch hold up the stop; this one does neither. Protocol: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Final
+
+import grpc
+from google.protobuf.message import Message
+from grpc.aio import ServicerContext
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+
+LIVENESS: Final = "liveness"
+
+Context = ServicerContext[Message, Message]
+Status = health_pb2.HealthCheckResponse
+
+
+def add_health(health: "Health", server: grpc.aio.Server) -> None:
+    """Serves grpc.health.v1 on that server."""
+    health_pb2_grpc.add_HealthServicer_to_server(health, server)
+
+
+class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-health-checking has no types
+    """The health of this server's services.
+
+    Args:
+        services: their names, "" for the server as a whole; more are not known.
+        on_change: told each service's name and whether it serves, at every change.
+    """
+
+    def __init__(self, services: Iterable[str], on_change: Callable[[str, bool], None]) -> None:
+        self._on_change = on_change
+        self._statuses = dict.fromkeys(services, Status.NOT_SERVING)
+        self._changed = asyncio.Condition()
+        self._is_ending = False
+
+    async def set(self, service: str, *, is_serving: bool) -> None:
+        """Sets one service's health and tells every watcher."""
+        async with self._changed:
+            self._statuses[service] = Status.SERVING if is_serving else Status.NOT_SERVING
+            self._changed.notify_all()
+        self._on_change(service, is_serving)
+
+    async def end_watches(self) -> None:
+        """Ends every open Watch, and those to come, after their next status: a stop need not wait for them."""
+        async with self._changed:
+            self._is_ending = True
+            self._changed.notify_all()
+
+    async def Check(self, request: health_pb2.HealthCheckRequest, context: Context) -> health_pb2.HealthCheckResponse:
+        """Answers once; an unknown service is NOT_FOUND, as the protocol has it."""
+        if (status := self._statuses.get(request.service)) is None:
+            known = ", ".join(repr(name) for name in self._statuses)
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service!r} here; services: {known}")
+        return Status(status=status)
+
+    async def Watch(
+        self, request: health_pb2.HealthCheckRequest, context: Context
+    ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
+        """Answers at once and at every change; an unknown service is SERVICE_UNKNOWN, as the protocol has it."""
+        told: int | None = None
+        while True:
+            status = self._statuses.get(request.service, Status.SERVICE_UNKNOWN)
+            if status != told:
+                told = status
+                yield Status(status=status)
+            async with self._changed:
+                if self._is_ending and self._statuses.get(request.service, Status.SERVICE_UNKNOWN) == told:
+                    return
+                if self._statuses.get(request.service, Status.SERVICE_UNKNOWN) == told:
+                    await self._changed.wait()

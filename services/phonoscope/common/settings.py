@@ -1,0 +1,105 @@
+"""Strict settings: from flags, environment and a TOML file, in that order of precedence; unknown keys are refused.
+
+Subclassed once by each service. House rule: nothing else reads os.environ.
+"""
+
+import os
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Self
+
+from pydantic import ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    CliApp,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from phonoscope.common.errors import SettingsError
+
+PREFIX = "PHONOSCOPE_"
+# Prefixes of other programs of this distribution, and the name of the settings file.
+FOREIGN_PREFIXES = ("CLIENT_", "GATEWAY_", "LOADGEN_", "CI_")
+CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+
+
+class StrictSettings(BaseSettings):
+    """Settings of one service; every field is a flag, an environment variable and a key of the file."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        extra="forbid",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_avoid_json=True,
+        cli_hide_none_type=True,
+        use_attribute_docstrings=True,
+        env_ignore_empty=True,
+    )
+
+    @classmethod
+    def from_arguments(cls, arguments: Sequence[str]) -> Self:
+        """Returns the settings of a command line, the environment and the file that PHONOSCOPE_CONFIG names.
+
+        Raises:
+            SettingsError: a key is unknown, or a value is out of range.
+            SystemExit: --help was asked, or a flag is unknown; the message is out already.
+        """
+        cls._refuse_unknown_variables()
+        try:
+            return CliApp.run(cls, cli_args=list(arguments))
+        except ValidationError as error:
+            raise SettingsError(cls._explain(error)) from None
+        except tomllib.TOMLDecodeError as error:
+            raise SettingsError(f"{os.environ.get(CONFIG_VARIABLE)}: is not TOML: {error}") from None
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the hook's signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the hook's signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Orders the sources: flags (which pydantic puts first), environment, file."""
+        if not (path := os.environ.get(CONFIG_VARIABLE)):
+            return init_settings, env_settings
+        if not Path(path).is_file():
+            raise SettingsError(f"{CONFIG_VARIABLE}={path}: no such file")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(path))
+
+    @classmethod
+    def _refuse_unknown_variables(cls) -> None:
+        known = {name.upper() for name in cls.model_fields} | {CONFIG_VARIABLE.removeprefix(PREFIX)}
+        for variable in os.environ:
+            name = variable.removeprefix(PREFIX).upper()
+            if not variable.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES) or _is_service_link(name):
+                continue
+            if name not in known:
+                valid = ", ".join(PREFIX + name for name in sorted(known))
+                raise SettingsError(f"unknown environment variable {variable}; valid: {valid}")
+        if os.environ.get(f"{PREFIX}PORT", "").startswith("tcp://"):
+            raise SettingsError(
+                f"{PREFIX}PORT is {os.environ[PREFIX + 'PORT']}: Kubernetes sets it for a Service named phonoscope; "
+                "set enableServiceLinks: false in the pod, or PHONOSCOPE_PORT to a number"
+            )
+
+    @classmethod
+    def _explain(cls, error: ValidationError) -> str:
+        problems = []
+        for problem in error.errors():
+            name = ".".join(str(part) for part in problem["loc"])
+            if problem["type"] == "extra_forbidden":
+                problems.append(f"unknown setting {name}; valid: {', '.join(sorted(cls.model_fields))}")
+            else:
+                problems.append(f"{name}={problem['input']!r}: {problem['msg']}")
+        return "; ".join(problems)
+
+
+def _is_service_link(name: str) -> bool:
+    """Whether Kubernetes made the variable for a Service named phonoscope, such as PORT_50051_TCP_ADDR."""
+    return name.startswith("SERVICE_") or (name.startswith("PORT_") and "_TCP" in name)

@@ -1,0 +1,245 @@
+"""① The composition root: every object of the server is built here, in order; then it serves, then it drains.
+
+Run by `phonoscope serve` and by `python -m phonoscope.server`.
+"""
+
+import asyncio
+import contextlib
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import grpc
+import structlog
+import torch
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    disable_created_metrics,
+    start_http_server,
+)
+
+from phonoscope import __version__
+from phonoscope.common.errors import PortTaken, StartupError, VoiceFileError
+from phonoscope.common.grpc_server import bind, build_server, enable_reflection
+from phonoscope.common.health import LIVENESS, Health, add_health
+from phonoscope.common.interceptors import CallEvent, CallObserver, ErrorMapper, Method
+from phonoscope.common.logs import configure_logs
+from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
+from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+from phonoscope.server import legacy, servicer
+from phonoscope.server.cores import usable_cores
+from phonoscope.server.engines.vits.engine import LoadedVoice, VitsEngine, load_voice, resolve_device
+from phonoscope.server.events import Emit, Event, HealthChanged, VoiceLoaded
+from phonoscope.server.legacy import LegacyServicer
+from phonoscope.server.logs import LogSink
+from phonoscope.server.metrics import MetricsSink
+from phonoscope.server.scheduler import Scheduler
+from phonoscope.server.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.settings import ServerSettings
+from phonoscope.server.synthesizer import Synthesizer
+from phonoscope.server.text.espeak import Espeak
+from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.types import Voice
+from phonoscope.server.voices import find_voices, order_voices
+
+# A whole reply, envelope included, stays within the 4 MiB that gRPC clients accept by default.
+MOST_REPLY_BYTES = 4 * 2**20 - 4096
+SERVICES = ("", servicer.SERVICE_NAME, legacy.SERVICE_NAME)
+HEALTH_SERVICE = "grpc.health.v1.Health"
+Logger = structlog.typing.FilteringBoundLogger
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the server until SIGTERM or SIGINT; returns the exit status."""
+    try:
+        settings = ServerSettings.from_arguments(sys.argv[1:] if arguments is None else arguments)
+        asyncio.run(serve(settings))
+    except StartupError as error:
+        print(f"phonoscope serve: {error}", file=sys.stderr)  # noqa: T201  the one line that a user reads
+        return 1
+    return 0
+
+
+async def serve(settings: ServerSettings) -> None:
+    """Builds everything, serves until told to stop, drains.
+
+    Raises:
+        StartupError: the server cannot start.
+    """
+    began = time.monotonic()
+    stop = _stop_on_signals()
+    logger = configure_logs(settings.log_format, settings.log_level)
+    log = LogSink(logger)
+    registry = _registry()
+    metrics = MetricsSink(registry, _methods())
+    emit = _fan_out(log, metrics)
+    health = Health((*SERVICES, LIVENESS), lambda name, serving: emit(HealthChanged(name, serving)))
+    speech = Speech()
+    server = build_server([CallObserver(_fan_out_calls(log, metrics)), ErrorMapper(log.unexpected)])
+    tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(speech), server)
+    tts_service_pb2_grpc.add_TTSServiceServicer_to_server(LegacyServicer(speech), server)
+    add_health(health, server)
+    enable_reflection(server, [*SERVICES[1:], HEALTH_SERVICE])
+    try:
+        port = bind(server, settings.host, settings.port)
+        with _metrics_endpoint(settings, registry) as metrics_port:
+            await server.start()
+            await health.set(LIVENESS, is_serving=True)
+            logger.info("listening", host=settings.host, port=port, metrics_port=metrics_port, version=__version__)
+            engine = await asyncio.to_thread(_build_engine, settings, logger, emit)
+            voices = order_voices(engine.voices, settings.default_voice)
+            metrics.make_voice_series([voice.id for voice in voices])
+            metrics.build(
+                version=__version__, torch=torch.__version__, cuda=torch.version.cuda or "", device=engine.device
+            )
+            front_end = _front_end(voices)
+            scheduler = Scheduler(
+                engine,
+                emit,
+                most_requests=settings.max_requests,
+                most_audio_seconds=settings.max_audio_seconds_owed,
+            )
+            synthesizer = Synthesizer(
+                scheduler,
+                front_end,
+                voices,
+                emit,
+                most_characters=settings.max_text_characters,
+                most_reply_bytes=MOST_REPLY_BYTES,
+            )
+            await scheduler.start()
+            speech.begin(synthesizer)
+            await _set_ready(health, is_serving=True)
+            logger.info("ready", seconds=round(time.monotonic() - began, 3), voices=[voice.id for voice in voices])
+            await stop.wait()
+            logger.info("draining", drain_seconds=settings.drain_seconds, stop_seconds=settings.stop_seconds)
+            await _drain(settings, server, health, scheduler)
+            synthesizer.close()
+            logger.info("stopped")
+    finally:
+        await server.stop(None)
+
+
+async def _drain(settings: ServerSettings, server: grpc.aio.Server, health: Health, scheduler: Scheduler) -> None:
+    """Tells the world, waits for it to look elsewhere, refuses what is new and finishes what was accepted."""
+    await _set_ready(health, is_serving=False)
+    await asyncio.sleep(settings.drain_seconds)
+    await health.end_watches()
+    stopping = asyncio.create_task(server.stop(settings.stop_seconds))
+    await scheduler.drain(settings.stop_seconds)
+    await stopping
+
+
+async def _set_ready(health: Health, *, is_serving: bool) -> None:
+    for service in SERVICES:
+        await health.set(service, is_serving=is_serving)
+
+
+def _registry() -> CollectorRegistry:
+    """Returns this server's metrics registry, the process's own figures included."""
+    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
+    registry = CollectorRegistry()
+    for collector in (ProcessCollector, PlatformCollector, GCCollector):
+        collector(registry=registry)
+    return registry
+
+
+def _front_end(voices: Sequence[Voice]) -> TextFrontEnd:
+    """Returns the text front end, once it has said that it can read for every voice."""
+    front_end = TextFrontEnd(Espeak())
+    for voice in voices:
+        front_end.check(voice.phonemes)
+    return front_end
+
+
+def _stop_on_signals() -> asyncio.Event:
+    """Returns an event that SIGTERM and SIGINT set."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def _fan_out(*sinks: Callable[[Event], None]) -> Emit:
+    def emit(event: Event) -> None:
+        for sink in sinks:
+            sink(event)
+
+    return emit
+
+
+def _fan_out_calls(log: LogSink, metrics: MetricsSink) -> Callable[[CallEvent], None]:
+    def emit(event: CallEvent) -> None:
+        metrics.call(event)
+        log.call(event)
+
+    return emit
+
+
+def _methods() -> list[Method]:
+    """Returns every method that the speech services serve, as metrics name them."""
+    kinds = {
+        (False, False): "unary",
+        (True, False): "client_stream",
+        (False, True): "server_stream",
+        (True, True): "bidi_stream",
+    }
+    return [
+        Method(service.full_name, method.name, kinds[method.client_streaming, method.server_streaming])
+        for file in (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)
+        for service in file.services_by_name.values()
+        for method in service.methods
+    ]
+
+
+@contextlib.contextmanager
+def _metrics_endpoint(settings: ServerSettings, registry: CollectorRegistry) -> Iterator[int]:
+    """Serves /metrics on a thread of its own and yields its port."""
+    try:
+        endpoint, thread = start_http_server(settings.metrics_port, settings.host, registry)
+    except OSError as error:
+        raise PortTaken(
+            f"cannot serve metrics on {settings.host}:{settings.metrics_port}: {error.strerror}; "
+            "stop the other process or choose another with --metrics-port"
+        ) from None
+    try:
+        yield endpoint.server_port
+    finally:
+        endpoint.shutdown()
+        endpoint.server_close()
+        thread.join()
+
+
+def _build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsEngine:
+    """Finds and loads the voices, and returns the engine that speaks with them."""
+    device = resolve_device(settings.device)
+    attempts = (_load(path, device, settings, logger, emit) for path in find_voices(settings, logger))
+    loaded = [voice for voice in attempts if voice is not None]
+    if not loaded:
+        raise VoiceFileError("every voice file was bad, and --skip-bad-voices left none; see the log")
+    return VitsEngine(loaded, device, threads=settings.threads or usable_cores())
+
+
+def _load(
+    path: Path, device: torch.device, settings: ServerSettings, logger: Logger, emit: Emit
+) -> LoadedVoice | None:
+    """Loads one voice; returns None for a bad one that the settings let us do without."""
+    began = time.monotonic()
+    try:
+        loaded = load_voice(path, device)
+    except VoiceFileError as error:
+        if not settings.skip_bad_voices:
+            raise VoiceFileError(f"{error} (--skip-bad-voices starts without it)") from None
+        logger.warning("voice_skipped", path=str(path), error=str(error))
+        return None
+    emit(VoiceLoaded(loaded.voice.id, str(device), time.monotonic() - began))
+    return loaded
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,124 @@
+"""Turns samples into the bytes that a reply carries: sample rate, gain, 16-bit PCM, WAV.
+
+③ synthesizer makes one AudioEncoder per request. LINEAR16 is a sample times 32 767, rounded to the nearest (ties to
+even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV is a 44-byte RIFF header (Microsoft and IBM,
+Multimedia Programming Interface, 1991) in front of that.
+
+Loudness is left as the voice makes it. Piper scales each sentence to full scale by its own peak; that needs the whole
+sentence before its first sample, so a stream could not sound early, and quiet sentences would come out as loud as
+others. `volume_gain_db` is there for callers who want more.
+"""
+
+import struct
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phonoscope.common.errors import EngineFailed
+from phonoscope.server.audio.resample import Resampler, resampled_length
+from phonoscope.server.types import Encoding
+
+FULL_SCALE: Final = 32_767
+BYTES_PER_SAMPLE: Final = 2
+
+_OPEN_LENGTH: Final = 0xFFFFFFFF
+_HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
+_RIFF_TAIL_BYTES: Final = _HEADER.size - 8  # what the RIFF length counts besides the samples
+
+
+class AudioEncoder:
+    """One request's stream of samples, as bytes; one channel, whole samples always.
+
+    A WAV header stands in front of the first bytes. Its lengths are left open (0xFFFFFFFF) unless `samples_total`, the
+    number of source samples that will come, is given. A unary reply, which has all bytes before it is sent, may encode
+    LINEAR16 and put `whole_file` around it instead.
+    """
+
+    def __init__(
+        self,
+        *,
+        encoding: Encoding,
+        source_rate_hz: int,
+        target_rate_hz: int,
+        volume_gain_db: float = 0.0,
+        samples_total: int | None = None,
+    ) -> None:
+        self._resampler = Resampler(source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz)
+        self._scale = np.float32(FULL_SCALE * 10 ** (volume_gain_db / 20))
+        self._samples_out = 0
+        self._is_finished = False
+        self._samples_promised: int | None = None
+        if samples_total is not None:
+            self._samples_promised = resampled_length(
+                samples_total, source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz
+            )
+        self._header = b""
+        if encoding is Encoding.WAV:
+            promised = self._samples_promised
+            pcm_bytes = None if promised is None else promised * BYTES_PER_SAMPLE
+            self._header = wav_header(sample_rate_hz=target_rate_hz, pcm_bytes=pcm_bytes)
+
+    @property
+    def samples_out(self) -> int:
+        """Samples given out so far, at the target rate."""
+        return self._samples_out
+
+    def encode(self, samples: NDArray[np.float32]) -> bytes:
+        """Takes the next samples, shape (n,), and returns the bytes that are ready; none while the resampler fills.
+
+        Raises:
+            EngineFailed: a sample is not a finite number.
+        """
+        if self._is_finished:
+            raise RuntimeError("encode after finish: an AudioEncoder is for one stream")
+        if not np.isfinite(samples).all():
+            raise EngineFailed("the engine made samples that are not numbers; the voice file may be damaged")
+        return self._out(self._resampler.feed(samples))
+
+    def finish(self) -> bytes:
+        """Ends the stream and returns its last bytes; the header too when nothing came before.
+
+        Raises:
+            ValueError: `samples_total` was given and another number of samples came.
+        """
+        if self._is_finished:
+            raise RuntimeError("finish after finish: an AudioEncoder is for one stream")
+        self._is_finished = True
+        rest = self._out(self._resampler.flush())
+        if self._samples_promised not in {None, self._samples_out}:
+            raise ValueError(f"{self._samples_promised} samples were promised, {self._samples_out} came")
+        header, self._header = self._header, b""
+        return header + rest
+
+    def _out(self, samples: NDArray[np.float32]) -> bytes:
+        if not len(samples):
+            return b""
+        self._samples_out += len(samples)
+        pcm = np.clip(np.rint(samples * self._scale), -FULL_SCALE, FULL_SCALE).astype("<i2")
+        header, self._header = self._header, b""
+        return header + bytes(pcm.tobytes())
+
+
+def wav_header(*, sample_rate_hz: int, pcm_bytes: int | None) -> bytes:
+    """Returns the 44-byte header of 16-bit mono PCM.
+
+    The lengths are open (0xFFFFFFFF) when `pcm_bytes` is None, for a stream, or too large for RIFF's 32 bits.
+    """
+    riff_bytes = data_bytes = _OPEN_LENGTH
+    if pcm_bytes is not None and pcm_bytes + _RIFF_TAIL_BYTES < _OPEN_LENGTH:
+        riff_bytes, data_bytes = pcm_bytes + _RIFF_TAIL_BYTES, pcm_bytes
+    pcm_format, channels, bits = 1, 1, 8 * BYTES_PER_SAMPLE
+    bytes_per_second = sample_rate_hz * BYTES_PER_SAMPLE
+    return _HEADER.pack(
+        *(b"RIFF", riff_bytes, b"WAVE"),
+        *(b"fmt ", 16, pcm_format, channels, sample_rate_hz, bytes_per_second, BYTES_PER_SAMPLE, bits),
+        *(b"data", data_bytes),
+    )
+
+
+def whole_file(pcm: bytes, *, encoding: Encoding, sample_rate_hz: int) -> bytes:
+    """Returns a reply's LINEAR16 bytes in `encoding`: as they are, or behind a WAV header with exact lengths."""
+    if encoding is Encoding.LINEAR16:
+        return pcm
+    return wav_header(sample_rate_hz=sample_rate_hz, pcm_bytes=len(pcm)) + pcm

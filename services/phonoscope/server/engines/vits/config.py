@@ -1,0 +1,205 @@
+"""What a Piper voice says of itself: its `.onnx.json` and the shape of its network.
+
+`weights.py` reads shapes off the `.onnx` file, so that every quality (x_low, low, medium, high), with one speaker or
+many, needs no table here. `engine.py` puts both together.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.types import PhonemeScheme, Voice
+
+
+@dataclass(frozen=True, slots=True)
+class ConvShape:
+    """A one-dimensional convolution: channels, taps and spacing."""
+
+    in_channels: int
+    out_channels: int
+    kernel_size: int
+    stride: int = 1
+    dilation: int = 1
+    padding: int = 0
+    groups: int = 1
+    bias: bool = True
+
+    @property
+    def radius(self) -> int:
+        """Samples to each side that one output sample looks at."""
+        return (self.kernel_size - 1) // 2 * self.dilation
+
+
+@dataclass(frozen=True, slots=True)
+class TextEncoderShape:
+    """The prior's encoder: transformer with relative positions (Kim et al. 2021, section 2.5.1)."""
+
+    symbols: int
+    hidden_channels: int
+    filter_channels: int
+    kernel_size: int
+    heads: int
+    layers: int
+    window: int
+    latent_channels: int
+
+
+@dataclass(frozen=True, slots=True)
+class DurationShape:
+    """The stochastic duration predictor (Kim et al. 2021, section 2.5.5)."""
+
+    hidden_channels: int
+    filter_channels: int
+    kernel_size: int
+    layers: int
+    flow_numbers: tuple[int, ...]
+    bins: int
+
+
+@dataclass(frozen=True, slots=True)
+class FlowShape:
+    """The normalising flow: affine couplings on WaveNet residual blocks (Kim et al. 2021, section 2.5.3)."""
+
+    latent_channels: int
+    hidden_channels: int
+    flow_numbers: tuple[int, ...]
+    kernel_size: int
+    dilations: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratorShape:
+    """The HiFi-GAN generator (Kong et al. 2020, section 2.2).
+
+    Attributes:
+        conv_pre, conv_post: first and last convolution.
+        ups: transposed convolutions, one a stage.
+        blocks: residual blocks by stage; each is a list of layers, each layer one convolution (the paper's type 2)
+            or two (type 1).
+    """
+
+    conv_pre: ConvShape
+    ups: tuple[ConvShape, ...]
+    blocks: tuple[tuple[tuple[tuple[ConvShape, ...], ...], ...], ...]
+    conv_post: ConvShape
+
+    @property
+    def stage_reaches(self) -> tuple[int, ...]:
+        """Input positions to each side that each stage's output depends on; the last includes `conv_post`."""
+        reaches = []
+        for number, (up, stage) in enumerate(zip(self.ups, self.blocks, strict=True)):
+            reach = max(sum(conv.radius for layer in block for conv in layer) for block in stage)
+            if number == len(self.ups) - 1:
+                reach += self.conv_post.radius
+            left = (up.kernel_size - 1 - up.padding) // up.stride
+            right = (up.stride - 1 + up.padding) // up.stride
+            reaches.append(-(-reach // up.stride) + max(left, right))
+        return tuple(reaches)
+
+
+@dataclass(frozen=True, slots=True)
+class VitsShape:
+    """A whole network; `speaker_channels` is 0 for a voice of one speaker."""
+
+    text_encoder: TextEncoderShape
+    duration: DurationShape
+    flow: FlowShape
+    generator: GeneratorShape
+    speakers: int
+    speaker_channels: int
+
+    @property
+    def samples_per_frame(self) -> int:
+        """Samples that the generator makes of one frame."""
+        product = 1
+        for up in self.generator.ups:
+            product *= up.stride
+        return product
+
+    @property
+    def flow_context_frames(self) -> int:
+        """Frames to each side that one frame of the flow's output depends on."""
+        radius = (self.flow.kernel_size - 1) // 2
+        return len(self.flow.flow_numbers) * sum(radius * dilation for dilation in self.flow.dilations)
+
+    @property
+    def generator_context_frames(self) -> int:
+        """Frames to each side that the samples of one frame depend on, from the waveform back to the frames."""
+        reach = 0
+        for up, stage_reach in zip(reversed(self.generator.ups), reversed(self.generator.stage_reaches), strict=True):
+            reach = -(-reach // up.stride) + stage_reach
+        return reach + self.generator.conv_pre.radius
+
+
+def read_voice(config_path: Path) -> Voice:
+    """Reads a Piper voice's JSON into a Voice; its id is the file's name.
+
+    Raises:
+        VoiceFileError: the file is missing, is not JSON, or lacks something that a voice needs.
+    """
+    try:
+        config = json.loads(config_path.read_text(encoding="utf-8"))
+        return _voice_from_json(config_path.name.removesuffix(".onnx.json"), config)
+    except FileNotFoundError:
+        raise VoiceFileError(
+            f"{config_path}: no such file; a Piper voice is a pair of files, NAME.onnx and NAME.onnx.json"
+        ) from None
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise VoiceFileError(f"{config_path}: cannot be read as JSON ({error}); fetch the voice again") from error
+    except KeyError as error:
+        raise VoiceFileError(f"{config_path}: has no {error}; is it the JSON of a Piper voice?") from error
+    except (TypeError, ValueError, AttributeError) as error:
+        raise VoiceFileError(f"{config_path}: {error}; is it the JSON of a Piper voice?") from error
+
+
+def _voice_from_json(voice_id: str, config: Mapping[str, Any]) -> Voice:
+    inference = config.get("inference", {})
+    audio = config["audio"]
+    return Voice(
+        id=voice_id,
+        language=_language_tag(voice_id, config),
+        sample_rate_hz=int(audio["sample_rate"]),
+        phonemes=_phoneme_scheme(config),
+        speakers=_speaker_names(config),
+        default_speaker=int(config.get("default_speaker_id", 0)),
+        engine="vits",
+        quality=str(audio.get("quality", "")),
+        length_scale=float(inference.get("length_scale", 1.0)),
+        noise_scale=float(inference.get("noise_scale", 0.667)),
+        noise_w_scale=float(inference.get("noise_w", 0.8)),
+    )
+
+
+def _phoneme_scheme(config: Mapping[str, Any]) -> PhonemeScheme:
+    kind = str(config.get("phoneme_type", "espeak"))
+    if kind not in ("espeak", "text"):
+        raise ValueError(f"phoneme_type {kind!r} is not spoken here; voices with espeak or text phonemes are")
+    ids = {str(phoneme): tuple(int(i) for i in numbers) for phoneme, numbers in config["phoneme_id_map"].items()}
+    if missing := [mark for mark in "_^$" if mark not in ids]:
+        raise ValueError(f"phoneme_id_map lacks Piper's marks {missing}")
+    return PhonemeScheme(
+        kind="espeak" if kind == "espeak" else "text",
+        espeak_voice=str(config.get("espeak", {}).get("voice", "")) if kind == "text" else config["espeak"]["voice"],
+        ids=ids,
+        clusters=frozenset(tuple(cluster) for cluster in config.get("vowel_clusters") or ()),
+    )
+
+
+def _speaker_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+    """Returns speaker names by number; speakers that the file does not name are called by their number."""
+    count = int(config.get("num_speakers", 1))
+    if count <= 1:
+        return ()
+    names = {int(number): str(name) for name, number in config.get("speaker_id_map", {}).items()}
+    return tuple(names.get(number, str(number)) for number in range(count))
+
+
+def _language_tag(voice_id: str, config: Mapping[str, Any]) -> str:
+    """Returns the BCP 47 tag: from the file's language code, else from a Piper-style name, else from espeak's."""
+    code = config.get("language", {}).get("code", "")
+    if not code and "_" in (head := voice_id.split("-", 1)[0]):
+        code = head
+    return str(code or config.get("espeak", {}).get("voice", "") or "und").replace("_", "-")

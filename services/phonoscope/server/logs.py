@@ -1,0 +1,62 @@
+"""The log's sink: which events become lines. Built by `__main__`. Lines have a request's id, never its text."""
+
+import structlog
+
+from phonoscope.common.interceptors import CallEnded, CallEvent
+from phonoscope.server.events import EngineRaised, Event, HealthChanged, RequestFinished, VoiceLoaded
+
+Logger = structlog.typing.FilteringBoundLogger
+
+
+class LogSink:
+    """Writes the events that a person on call wants to read."""
+
+    def __init__(self, logger: Logger) -> None:
+        self._logger = logger
+
+    def __call__(self, event: Event) -> None:
+        """Takes an event of the core."""
+        match event:
+            case VoiceLoaded():
+                self._logger.info(
+                    "voice_loaded",
+                    voice=event.voice,
+                    device=event.device,
+                    load_seconds=round(event.load_seconds, 3),
+                )
+            case HealthChanged():
+                self._logger.info("health_changed", service=event.service, serving=event.is_serving)
+            case EngineRaised():
+                self._logger.error(
+                    "engine_raised", voice=event.voice, stage=event.stage, batch_size=event.size, exc_info=event.error
+                )
+            case RequestFinished():
+                self._logger.info(
+                    "request_finished",
+                    request_id=event.request_id,
+                    voice=event.voice,
+                    outcome=event.outcome,
+                    reason=event.reason,
+                    characters=event.characters,
+                    audio_seconds=round(event.audio_seconds, 3),
+                    engine_seconds=round(event.engine_seconds, 4),
+                )
+            case _:
+                pass  # too many to write down: metrics count them
+
+    def call(self, event: CallEvent) -> None:
+        """Takes an event of the RPC layer: the access log, at debug for health and reflection."""
+        if isinstance(event, CallEnded):
+            write = self._logger.debug if event.method.service.startswith("grpc.") else self._logger.info
+            write(
+                "call_ended",
+                service=event.method.service,
+                method=event.method.name,
+                code=event.code.name,
+                seconds=round(event.seconds, 4),
+                bytes_sent=event.bytes_sent,
+            )
+
+    def unexpected(self, method: str, error: Exception) -> None:
+        """Takes an error that is not of the tree: a defect."""
+        self._logger.error("call_failed_unexpectedly", method=method, exc_info=error)

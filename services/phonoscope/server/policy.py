@@ -1,0 +1,142 @@
+"""Which batch the engine runs next: the scheduler's judgement, without its threads.
+
+Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that has sounded is due when what it has
+sent will have been played, one that has not is due since it came, and a whole-reply request is due at its caller's
+deadline. Windows start small, for an early first sound, and double, for throughput.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from phonoscope.server.engines.base import Plan, Tuning, Window
+from phonoscope.server.types import Utterance
+
+# A window that would leave less than this share of itself behind takes the rest along.
+SMALLEST_REST: Final = 0.5
+# Whole-reply requests without a deadline are due after this, behind every live stream but never starved.
+PATIENCE_SECONDS: Final = 60.0
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """What the engine owes one request. The scheduler alone changes it, under its lock.
+
+    Attributes:
+        entered: when it was admitted, on the scheduler's clock, in seconds.
+        deadline: when its caller gives up, on the same clock; None for never.
+        is_whole: audio is wanted only once all of it is made, and not before all utterances are prepared.
+        waiting: utterances to prepare, in order.
+        plans: utterances to render, in order; `cursor` is the next frame of the first.
+        is_text_complete: no more utterances will come.
+        started: when its first utterance went to the engine.
+        sounded: when the first window was delivered.
+        sent_seconds: audio delivered so far.
+        unread: windows delivered that the reader has not taken yet.
+        window_frames: size of the next window.
+    """
+
+    entered: float
+    deadline: float | None
+    is_whole: bool
+    window_frames: int
+    waiting: deque[Utterance] = field(default_factory=deque)
+    plans: deque[Plan] = field(default_factory=deque)
+    cursor: int = 0
+    is_text_complete: bool = False
+    started: float | None = None
+    sounded: float | None = None
+    sent_seconds: float = 0.0
+    unread: int = 0
+
+    @property
+    def due(self) -> float:
+        """When this request's next audio should be there, on the scheduler's clock."""
+        if self.is_whole:
+            return self.deadline if self.deadline is not None else self.entered + PATIENCE_SECONDS
+        return self.entered if self.sounded is None else self.sounded + self.sent_seconds
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareTurn:
+    """One `prepare`: the first waiting utterance of each of these requests."""
+
+    works: tuple[Work, ...]
+    batch: tuple[Utterance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RenderTurn:
+    """One `render`: a window for each of these requests; one request may have several, in order."""
+
+    works: tuple[Work, ...]
+    batch: tuple[Window, ...]
+
+
+class EarliestDueFirst:
+    """Chooses turns for an engine of that tuning.
+
+    Args:
+        tuning: what the engine does best.
+        most_unread: windows that a reader may leave untaken before its request is rendered no further.
+    """
+
+    def __init__(self, tuning: Tuning, *, most_unread: int) -> None:
+        self._tuning = tuning
+        self._most_unread = most_unread
+
+    def choose(self, works: Iterable[Work]) -> PrepareTurn | RenderTurn | None:
+        """Returns the next turn, taking nothing off the works; None when there is nothing to do."""
+        ready = sorted((w for w in works if self._wants_prepare(w) or self._wants_render(w)), key=lambda w: w.due)
+        if not ready:
+            return None
+        if self._wants_prepare(ready[0]):
+            return self._prepare_turn([w for w in ready if w.waiting and self._wants_prepare(w)])
+        return self._render_turn([w for w in ready if self._wants_render(w)])
+
+    def _wants_prepare(self, work: Work) -> bool:
+        """Whether the next utterance should be prepared now: its turn to sound is at most one window away."""
+        if not work.waiting:
+            return False
+        if work.is_whole:
+            return True
+        return len(work.plans) == 0 or (
+            len(work.plans) == 1 and work.plans[0].frames - work.cursor <= work.window_frames
+        )
+
+    def _wants_render(self, work: Work) -> bool:
+        if not work.plans or work.unread >= self._most_unread:
+            return False
+        return not work.is_whole or (work.is_text_complete and not work.waiting)
+
+    def _prepare_turn(self, works: Sequence[Work]) -> PrepareTurn:
+        voice = works[0].waiting[0].voice_id
+        mates = [w for w in works if w.waiting[0].voice_id == voice][: self._tuning.prepare_batch]
+        batch = [(w, w.waiting[0]) for w in mates]
+        for work in mates:  # whole replies and short sentences fill the batch from their own line
+            for utterance in list(work.waiting)[1 : 1 + self._tuning.prepare_batch - len(batch)]:
+                if not work.is_whole or utterance.voice_id != voice:
+                    break
+                batch.append((work, utterance))
+        return PrepareTurn(tuple(w for w, _ in batch), tuple(utterance for _, utterance in batch))
+
+    def _render_turn(self, works: Sequence[Work]) -> RenderTurn:
+        voice = works[0].plans[0].voice_id
+        mates = [w for w in works if w.plans[0].voice_id == voice][: self._tuning.render_batch]
+        batch = [(w, self._next_window(w)) for w in mates]
+        return RenderTurn(tuple(w for w, _ in batch), tuple(window for _, window in batch))
+
+    def _next_window(self, work: Work) -> Window:
+        plan, frames = work.plans[0], work.window_frames
+        rest = plan.frames - work.cursor - frames
+        stop = plan.frames if rest < frames * SMALLEST_REST else work.cursor + frames
+        return Window(plan, work.cursor, stop)
+
+    def next_window_frames(self, work: Work) -> int:
+        """Returns the size of the window after the one just rendered."""
+        return min(2 * work.window_frames, self._tuning.largest_window_frames)
+
+    def first_window_frames(self, *, is_whole: bool) -> int:
+        """Returns the size of a request's first window."""
+        return self._tuning.largest_window_frames if is_whole else self._tuning.first_window_frames

@@ -1,0 +1,278 @@
+"""What a caller asked for becomes what will be done, or a refusal that names every field at fault.
+
+Called by ③ synthesizer before anything else. The ranges are those of the contract, protos/phonoscope/tts/v1/tts.proto.
+"""
+
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeVar
+
+from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, ServiceError
+from phonoscope.server.types import Encoding, SpeechRequest, Voice
+
+SPEED_RANGE: Final = (0.25, 4.0)
+PITCH_RANGE: Final = (0.5, 2.0)
+SAMPLE_RATE_RANGE_HZ: Final = (8_000, 48_000)
+VOLUME_GAIN_RANGE_DB: Final = (-96.0, 16.0)
+LONGEST_REQUEST_ID: Final = 128
+NEUTRAL_EMOTIONS: Final = ("", "neutral")
+KNOWN_EMOTIONS: Final = ("happy", "angry", "sad", "afraid", "disgusted", "melancholic", "surprised", "calm")
+LATER_ENCODINGS: Final = ("flac", "ogg_opus", "mp3", "aac", "mulaw", "alaw")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRequest:
+    """A request with nothing left open: every default applied, every name looked up."""
+
+    text: str
+    voice: Voice
+    speaker: int
+    speed: float
+    encoding: Encoding
+    sample_rate_hz: int
+    volume_gain_db: float
+    seed: int
+    request_id: str
+
+    @property
+    def speaker_id(self) -> str:
+        """The voice, or voice:speaker, as a caller would ask for it again."""
+        return f"{self.voice.id}:{self.voice.speakers[self.speaker]}" if self.voice.speakers else self.voice.id
+
+
+class RequestResolver:
+    """Checks requests against the loaded voices and the server's limits.
+
+    Args:
+        voices: the loaded voices, the default first.
+        most_characters: longest text served.
+    """
+
+    def __init__(self, voices: Sequence[Voice], *, most_characters: int) -> None:
+        self._voices = {voice.id: voice for voice in voices}
+        self._default = voices[0]
+        self._most_characters = most_characters
+
+    def resolve(self, request: SpeechRequest) -> ResolvedRequest:
+        """Returns the request with nothing left open.
+
+        Raises:
+            InvalidRequest: with a violation for every field at fault.
+            NotServed: the fields are good, but one asks for what this build does not serve yet.
+        """
+        faults: list[InvalidRequest] = []
+
+        def checked(check: Callable[[SpeechRequest], T], otherwise: T) -> T:
+            try:
+                return check(request)
+            except InvalidRequest as fault:
+                faults.append(fault)
+                return otherwise
+
+        text = checked(self._text, "")
+        voice, speaker = checked(self._voice, (self._default, 0))
+        resolved = ResolvedRequest(
+            text=text,
+            voice=voice,
+            speaker=speaker,
+            speed=checked(_speed, 1.0),
+            encoding=checked(_encoding, Encoding.LINEAR16),
+            sample_rate_hz=checked(_sample_rate, 0) or voice.sample_rate_hz,
+            volume_gain_db=checked(_volume_gain, 0.0),
+            seed=secrets.randbits(64) if request.seed is None else request.seed,
+            request_id=checked(_request_id, ""),
+        )
+        checked(_pitch, None)
+        checked(_emotion, None)
+        if faults:
+            raise _joined(faults)
+        _refuse_later_features(request)
+        return resolved
+
+    def _text(self, request: SpeechRequest) -> str:
+        if not request.text.strip():
+            raise InvalidRequest.of("text", "is empty; send at least one word", reason="TEXT_EMPTY")
+        if len(request.text) > self._most_characters:
+            raise InvalidRequest.of(
+                "text",
+                f"has {len(request.text)} characters, the limit is {self._most_characters}; send it in parts",
+                reason="TEXT_TOO_LONG",
+            )
+        return request.text
+
+    def _voice(self, request: SpeechRequest) -> tuple[Voice, int]:
+        if request.speaker_id in ("", "default"):
+            voice = self._voice_of_language(request.language) if request.language else self._default
+            return voice, voice.default_speaker
+        name, _, speaker = request.speaker_id.partition(":")
+        if (named := self._voices.get(name)) is None:
+            raise InvalidRequest.of(
+                "speaker_id", f"{_shown(name)} is not loaded; voices: {self._names()}", reason="VOICE_UNKNOWN"
+            )
+        if request.language and not speaks(named, request.language):
+            raise InvalidRequest.of(
+                "language",
+                f"{_shown(request.language)} is not the language of {named.id}, which speaks {named.language}; "
+                "leave one of the two empty",
+                reason="LANGUAGE_MISMATCH",
+            )
+        return named, _speaker_number(named, speaker)
+
+    def _voice_of_language(self, language: str) -> Voice:
+        if speaks(self._default, language):
+            return self._default
+        for voice in self._voices.values():
+            if speaks(voice, language):
+                return voice
+        languages = ", ".join(sorted({voice.language for voice in self._voices.values()}))
+        raise InvalidRequest.of(
+            "language",
+            f"no loaded voice speaks {_shown(language)}; languages: {languages}",
+            reason="LANGUAGE_UNKNOWN",
+        )
+
+    def _names(self) -> str:
+        return ", ".join(self._voices)
+
+
+def speaks(voice: Voice, language: str) -> bool:
+    """Whether a voice's language is the asked BCP 47 tag or a variety of it: "en" covers "en-US"."""
+    asked = language.replace("_", "-").lower()
+    own = voice.language.lower()
+    return own == asked or own.startswith(asked + "-")
+
+
+def _speaker_number(voice: Voice, speaker: str) -> int:
+    if not speaker:
+        return voice.default_speaker
+    if speaker in voice.speakers:
+        return voice.speakers.index(speaker)
+    if speaker.isascii() and speaker.isdecimal() and int(speaker[:9]) < max(1, len(voice.speakers)):
+        return int(speaker[:9])
+    if not voice.speakers:
+        raise InvalidRequest.of(
+            "speaker_id",
+            f"{voice.id} has one speaker and {_shown(speaker)} is not it; send {voice.id!r}",
+            reason="SPEAKER_UNKNOWN",
+        )
+    raise InvalidRequest.of(
+        "speaker_id",
+        f"{voice.id} has no speaker {_shown(speaker)}; send a number from 0 to {len(voice.speakers) - 1}, or a name "
+        "that ListVoices gives",
+        reason="SPEAKER_UNKNOWN",
+    )
+
+
+def _speed(request: SpeechRequest) -> float:
+    return _ratio("speed", request.speed, SPEED_RANGE, reason="SPEED_OUT_OF_RANGE")
+
+
+def _pitch(request: SpeechRequest) -> None:
+    _ratio("pitch", request.pitch, PITCH_RANGE, reason="PITCH_OUT_OF_RANGE")
+
+
+def _ratio(field: str, value: float, limits: tuple[float, float], *, reason: str) -> float:
+    """Returns the ratio, 1.0 for the 0 of an absent field."""
+    if value == 0:
+        return 1.0
+    low, high = limits
+    if not low <= value <= high:  # NaN fails too
+        raise InvalidRequest.of(
+            field, f"is {value:g}; send a ratio from {low:g} to {high:g}, 1 is neutral", reason=reason
+        )
+    return value
+
+
+def _emotion(request: SpeechRequest) -> None:
+    if request.emotion.lower() not in (*NEUTRAL_EMOTIONS, *KNOWN_EMOTIONS):
+        raise InvalidRequest.of(
+            "emotion",
+            f"{_shown(request.emotion)} is unknown; emotions: neutral, {', '.join(KNOWN_EMOTIONS)}",
+            reason="EMOTION_UNKNOWN",
+        )
+
+
+def _encoding(request: SpeechRequest) -> Encoding:
+    if not request.encoding:
+        return Encoding.LINEAR16
+    if request.encoding in LATER_ENCODINGS:
+        return Encoding.LINEAR16  # refused as not served once every field has been looked at
+    try:
+        return Encoding(request.encoding)
+    except ValueError:
+        served = ", ".join(encoding.name for encoding in Encoding)
+        raise InvalidRequest.of(
+            "audio_config.encoding",
+            f"{_shown(request.encoding)} is unknown; encodings served: {served}",
+            reason="ENCODING_UNKNOWN",
+        ) from None
+
+
+def _sample_rate(request: SpeechRequest) -> int:
+    low, high = SAMPLE_RATE_RANGE_HZ
+    if request.sample_rate_hz and not low <= request.sample_rate_hz <= high:
+        raise InvalidRequest.of(
+            "audio_config.sample_rate_hertz",
+            f"is {request.sample_rate_hz}; send {low} to {high}, or 0 for the voice's own rate",
+            reason="SAMPLE_RATE_OUT_OF_RANGE",
+        )
+    return request.sample_rate_hz
+
+
+def _volume_gain(request: SpeechRequest) -> float:
+    low, high = VOLUME_GAIN_RANGE_DB
+    if not low <= request.volume_gain_db <= high:  # NaN fails too
+        raise InvalidRequest.of(
+            "audio_config.volume_gain_db",
+            f"is {request.volume_gain_db:g}; send {low:g} to {high:g} decibels",
+            reason="VOLUME_GAIN_OUT_OF_RANGE",
+        )
+    return request.volume_gain_db
+
+
+def _request_id(request: SpeechRequest) -> str:
+    given = request.request_id
+    if not given:
+        return secrets.token_hex(8)
+    if len(given) > LONGEST_REQUEST_ID or not (given.isascii() and given.isprintable()):
+        raise InvalidRequest.of(
+            "request_id",
+            f"has {len(given)} characters; send at most {LONGEST_REQUEST_ID} printable ASCII characters",
+            reason="REQUEST_ID_INVALID",
+        )
+    return given
+
+
+def _refuse_later_features(request: SpeechRequest) -> None:
+    if not math.isclose(request.pitch or 1.0, 1.0):
+        raise NotServed(
+            f"pitch is {request.pitch:g}, and this server does not change pitch yet; leave it out or send 1",
+            reason="PITCH_NOT_SERVED",
+        )
+    if request.emotion.lower() not in NEUTRAL_EMOTIONS:
+        raise NotServed(
+            f"emotion is {_shown(request.emotion)}, and this server renders no emotions yet; leave it out",
+            reason="EMOTION_NOT_SERVED",
+        )
+    if request.encoding in LATER_ENCODINGS:
+        raise NotServed(
+            f"the encoding {request.encoding.upper()} is not served yet; ask for LINEAR16 or WAV",
+            reason="ENCODING_NOT_SERVED",
+        )
+
+
+def _joined(faults: Sequence[InvalidRequest]) -> ServiceError:
+    """Returns one error for all faults; its reason is the fault's own when there is one."""
+    if len(faults) == 1:
+        return faults[0]
+    violations: list[FieldViolation] = [violation for fault in faults for violation in fault.violations]
+    return InvalidRequest(violations, reason="SEVERAL_FIELDS")
+
+
+def _shown(value: str) -> str:
+    """Returns a caller's string as a message may hold it: quoted, escaped, not long."""
+    return repr(value if len(value) <= 64 else value[:61] + "...")  # noqa: PLR2004  a screen's width

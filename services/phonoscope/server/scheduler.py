@@ -1,0 +1,312 @@
+"""⑤ The scheduler: admits requests, runs the engine on one thread, hands audio back to the event loop.
+
+Called by ③ synthesizer from the event loop. Each turn of the engine thread runs one batch that `policy.py` chose, a
+`prepare` or a `render`. A condition wakes the thread; nothing polls.
+"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Callable
+from typing import Final
+
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, Overloaded, ServiceError
+from phonoscope.server.engines.base import Engine, Plan, Window
+from phonoscope.server.events import BatchRan, Emit, EngineRaised, EngineStage, QueueMoved, StageTimed
+from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
+from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
+from phonoscope.server.types import Utterance
+
+MOST_UNREAD_WINDOWS: Final = 4
+# What a drained or full server asks callers to wait before they come back.
+RETRY_SECONDS: Final = 1.0
+
+
+class Scheduler:
+    """Runs one engine for many requests.
+
+    Args:
+        engine: called from the scheduler's own thread only.
+        emit: told of every batch and of the queue's size; called from both threads.
+        most_requests: admitted at once.
+        most_audio_seconds: owed at once, all requests together.
+        clock: seconds, monotonic; tests bring their own.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        emit: Emit,
+        *,
+        most_requests: int,
+        most_audio_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._engine = engine
+        self._emit = emit
+        self._most_requests = most_requests
+        self._most_audio_seconds = most_audio_seconds
+        self._clock = clock
+        self._policy = EarliestDueFirst(engine.tuning, most_unread=MOST_UNREAD_WINDOWS)
+        self._streams: dict[int, SpeechStream] = {}  # by identity of their Work
+        self._changed = threading.Condition()
+        self._is_draining = False
+        self._is_stopping = False
+        self._thread: threading.Thread | None = None
+
+    # --- on the event loop -------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Starts the engine thread and returns once it has warmed the engine up.
+
+        Raises:
+            Exception: whatever the engine raised while it warmed up.
+        """
+        loop = asyncio.get_running_loop()
+        warm: asyncio.Future[None] = loop.create_future()
+        self._thread = threading.Thread(target=self._run, args=(loop, warm), name="engine", daemon=True)
+        self._thread.start()
+        await warm
+
+    def open(
+        self,
+        *,
+        audio_seconds: float,
+        deadline_seconds: float | None = None,
+        is_whole: bool = False,
+        most_seconds: float | None = None,
+    ) -> SpeechStream:
+        """Admits a request.
+
+        Args:
+            audio_seconds: an estimate of the audio that it will want.
+            deadline_seconds: from now; None for no deadline.
+            is_whole: its audio is of use only once all of it is there.
+            most_seconds: with `is_whole`, refuse with AudioTooLong when it turns out longer, before rendering.
+
+        Raises:
+            Overloaded: too many requests, or too much audio owed.
+            NotReady: the server is draining.
+            DeadlineUnreachable: the deadline has passed already.
+        """
+        now = self._clock()
+        if deadline_seconds is not None and deadline_seconds <= 0:
+            raise DeadlineUnreachable("the deadline had passed before the request was admitted; allow more time")
+        with self._changed:
+            self._check_admission(audio_seconds)
+            first = self._policy.first_window_frames(is_whole=is_whole)
+            deadline = None if deadline_seconds is None else now + deadline_seconds
+            work = Work(entered=now, deadline=deadline, is_whole=is_whole, window_frames=first)
+            stream = SpeechStream(self, work, audio_seconds, most_seconds)
+            self._streams[id(work)] = stream
+            self._tell_queue()
+        return stream
+
+    def _check_admission(self, audio_seconds: float) -> None:
+        if self._is_draining:
+            raise _draining("this server is shutting down")
+        if len(self._streams) >= self._most_requests:
+            raise Overloaded(
+                f"the server already speaks for {len(self._streams)} requests, its limit; call again after the delay",
+                reason="QUEUE_FULL",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+        owed = self._owed_seconds()
+        if self._streams and owed + audio_seconds > self._most_audio_seconds:
+            raise Overloaded(
+                f"{owed:.0f} s of audio are owed and this request would add {audio_seconds:.0f} s, over the limit of "
+                f"{self._most_audio_seconds:.0f} s; call again after the delay",
+                reason="AUDIO_OWED_FULL",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+
+    def add_utterance(self, stream: SpeechStream, utterance: Utterance) -> None:
+        """Puts an utterance in a request's line."""
+        with self._changed:
+            stream.work.waiting.append(utterance)
+            self._changed.notify_all()
+
+    def finish_text(self, stream: SpeechStream) -> None:
+        """Marks a request's text as complete; ends it at once when nothing is left to speak."""
+        with self._changed:
+            stream.work.is_text_complete = True
+            self._end_if_spoken(stream)
+            self._changed.notify_all()
+
+    def taken(self, stream: SpeechStream) -> None:
+        """Counts a window as read, so that the next may be rendered."""
+        with self._changed:
+            stream.work.unread -= 1
+            self._changed.notify_all()
+
+    def remove(self, stream: SpeechStream) -> None:
+        """Forgets a request; what it still had waiting is never rendered."""
+        with self._changed:
+            if self._streams.pop(id(stream.work), None):
+                self._tell_queue()
+                self._changed.notify_all()
+
+    async def drain(self, most_seconds: float) -> None:
+        """Refuses new requests, waits for those admitted up to a bound, then stops the engine thread."""
+        with self._changed:
+            self._is_draining = True
+        await asyncio.to_thread(self._wait_until_empty, most_seconds)
+        with self._changed:
+            self._is_stopping = True
+            for stream in list(self._streams.values()):
+                self._fail(stream, _draining("the server shut down first"))
+            self._changed.notify_all()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join, most_seconds)
+
+    def _wait_until_empty(self, most_seconds: float) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._streams, timeout=most_seconds)
+
+    # --- on the engine thread ----------------------------------------------------------------------------------
+
+    def _run(self, loop: asyncio.AbstractEventLoop, warm: asyncio.Future[None]) -> None:
+        try:
+            self._engine.warm_up()
+        except Exception as error:  # noqa: BLE001  the engine loop: `start` raises it
+            loop.call_soon_threadsafe(warm.set_exception, error)
+            return
+        loop.call_soon_threadsafe(warm.set_result, None)
+        while (turn := self._next_turn()) is not None:
+            if isinstance(turn, PrepareTurn):
+                self._prepare(turn)
+            else:
+                self._render(turn)
+
+    def _next_turn(self) -> PrepareTurn | RenderTurn | None:
+        with self._changed:
+            while not self._is_stopping:
+                self._drop_expired()
+                turn = self._policy.choose(stream.work for stream in self._streams.values())
+                if turn is not None:
+                    return turn
+                self._changed.wait()
+        return None
+
+    def _drop_expired(self) -> None:
+        now = self._clock()
+        for stream in list(self._streams.values()):
+            if stream.work.deadline is not None and stream.work.deadline <= now:
+                self._fail(
+                    stream, DeadlineUnreachable("the deadline passed before the speech was made; allow more time")
+                )
+
+    def _prepare(self, turn: PrepareTurn) -> None:
+        started, voice = self._clock(), turn.batch[0].voice_id
+        self._note_waits(turn, voice, started)
+        try:
+            plans = self._engine.prepare(turn.batch)
+        except Exception as error:  # noqa: BLE001  the engine loop outlives any engine error
+            self._batch_failed(voice, turn, error)
+            return
+        seconds = self._clock() - started
+        lengths = [len(utterance.phoneme_ids) for utterance in turn.batch]
+        self._emit(_batch_ran(voice, "prepare", lengths, seconds))
+        with self._changed:
+            for work, plan in zip(turn.works, plans, strict=True):
+                if stream := self._streams.get(id(work)):
+                    self._prepared(stream, plan, seconds / len(plans))
+
+    def _note_waits(self, turn: PrepareTurn, voice: str, now: float) -> None:
+        """Tells how long each request waited for its first turn."""
+        for work in turn.works:
+            if work.started is None:
+                work.started = now
+                self._emit(StageTimed(voice, "queue", now - work.entered))
+
+    def _prepared(self, stream: SpeechStream, plan: Plan, seconds: float) -> None:
+        work = stream.work
+        work.waiting.popleft()
+        work.plans.append(plan)
+        stream.prepared_seconds += plan.audio_seconds
+        stream.engine_seconds += seconds
+        self._emit(StageTimed(plan.voice_id, "prepare", seconds))
+        if stream.most_seconds is not None and stream.prepared_seconds > stream.most_seconds:
+            self._fail(stream, AudioTooLong(stream.prepared_seconds))
+
+    def _render(self, turn: RenderTurn) -> None:
+        started, voice = self._clock(), turn.batch[0].plan.voice_id
+        try:
+            waveforms = self._engine.render(turn.batch)
+        except Exception as error:  # noqa: BLE001  the engine loop outlives any engine error
+            self._batch_failed(voice, turn, error)
+            return
+        seconds = self._clock() - started
+        self._emit(_batch_ran(voice, "render", [window.frames for window in turn.batch], seconds))
+        frames = sum(window.frames for window in turn.batch)
+        with self._changed:
+            for work, window, samples in zip(turn.works, turn.batch, waveforms, strict=True):
+                if stream := self._streams.get(id(work)):
+                    self._rendered(stream, window, Rendered(samples, seconds * window.frames / frames))
+
+    def _rendered(self, stream: SpeechStream, window: Window, rendered: Rendered) -> None:
+        work, plan, now = stream.work, window.plan, self._clock()
+        if work.sounded is None:
+            work.sounded = now
+        work.cursor = window.stop
+        work.unread += 1
+        work.sent_seconds += len(rendered.samples) / plan.sample_rate_hz
+        work.window_frames = self._policy.next_window_frames(work)
+        if work.cursor == plan.frames:
+            work.plans.popleft()
+            work.cursor = 0
+        stream.engine_seconds += rendered.engine_seconds
+        self._emit(StageTimed(plan.voice_id, "render", rendered.engine_seconds))
+        stream.deliver(rendered)
+        self._end_if_spoken(stream)
+        self._tell_queue()
+
+    def _batch_failed(self, voice: str, turn: PrepareTurn | RenderTurn, error: Exception) -> None:
+        """Lets each member of a failed batch try alone, so that one bad request cannot fail its batch-mates."""
+        stage: EngineStage = "prepare" if isinstance(turn, PrepareTurn) else "render"
+        self._emit(EngineRaised(voice, stage, len(turn.batch), error))
+        if len(turn.batch) == 1:
+            with self._changed:
+                if stream := self._streams.get(id(turn.works[0])):
+                    self._fail(stream, EngineFailed("the engine failed on this request; the server's log says how"))
+        elif isinstance(turn, PrepareTurn):
+            for work, utterance in zip(turn.works, turn.batch, strict=True):
+                self._prepare(PrepareTurn((work,), (utterance,)))
+        else:
+            for work, window in zip(turn.works, turn.batch, strict=True):
+                self._render(RenderTurn((work,), (window,)))
+
+    # --- under the lock ----------------------------------------------------------------------------------------
+
+    def _end_if_spoken(self, stream: SpeechStream) -> None:
+        work = stream.work
+        is_spoken = work.is_text_complete and not work.waiting and not work.plans
+        if is_spoken and id(work) in self._streams:
+            del self._streams[id(work)]
+            stream.deliver(None)
+            self._changed.notify_all()
+
+    def _fail(self, stream: SpeechStream, error: ServiceError | AudioTooLong) -> None:
+        if self._streams.pop(id(stream.work), None):
+            stream.deliver(error)
+            self._tell_queue()
+            self._changed.notify_all()
+
+    def _owed_seconds(self) -> float:
+        return sum(
+            max(0.0, max(s.owed_seconds, s.prepared_seconds) - s.work.sent_seconds) for s in self._streams.values()
+        )
+
+    def _tell_queue(self) -> None:
+        self._emit(QueueMoved(len(self._streams), self._owed_seconds()))
+
+
+def _batch_ran(voice: str, stage: EngineStage, lengths: list[int], seconds: float) -> BatchRan:
+    padding = 1 - sum(lengths) / (len(lengths) * max(lengths))
+    return BatchRan(voice, stage, len(lengths), seconds, padding)
+
+
+def _draining(what: str) -> NotReady:
+    return NotReady(
+        f"{what}; call again, another replica will answer", reason="DRAINING", retry_after_seconds=RETRY_SECONDS
+    )

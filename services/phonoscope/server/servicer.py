@@ -1,0 +1,162 @@
+"""② The servicer: protobuf in, domain out, and back. The only place of the server, with `legacy.py`, that knows both.
+
+Errors are raised as they are; `common/interceptors.py` turns them into statuses. Every streaming method is an async
+generator: interceptors can wrap those, and cancellation reaches them.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+
+from google.protobuf.message import Message
+from grpc.aio import ServicerContext
+
+from phonoscope.common.errors import NotReady, NotServed
+from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+from phonoscope.server.requests import ResolvedRequest, speaks
+from phonoscope.server.synthesizer import SpokenChunk, Synthesizer
+from phonoscope.server.types import Encoding, SpeechRequest, Voice
+
+SERVICE_NAME = tts_pb2.DESCRIPTOR.services_by_name["TextToSpeech"].full_name
+RETRY_SECONDS = 1.0
+STATUS = "success"
+
+Context = ServicerContext[Message, Message]
+
+
+class Speech:
+    """Holds the synthesizer once it exists, so that the server can answer, and say that it is not ready, before."""
+
+    def __init__(self) -> None:
+        self._synthesizer: Synthesizer | None = None
+
+    def begin(self, synthesizer: Synthesizer) -> None:
+        """Serves with that synthesizer from now on."""
+        self._synthesizer = synthesizer
+
+    def synthesizer(self) -> Synthesizer:
+        """Returns the synthesizer.
+
+        Raises:
+            NotReady: voices are still being loaded.
+        """
+        if self._synthesizer is None:
+            raise NotReady(
+                "the server is still loading its voices; call again after the delay",
+                reason="WARMING_UP",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+        return self._synthesizer
+
+
+class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
+    """phonoscope.tts.v1.TextToSpeech."""
+
+    def __init__(self, speech: Speech) -> None:
+        self._speech = speech
+
+    async def Synthesize(self, request: tts_pb2.SynthesizeRequest, context: Context) -> tts_pb2.SynthesizeResponse:
+        """Speaks a whole text and replies once."""
+        spoken = await self._speech.synthesizer().speak(speech_request(request), context.time_remaining())
+        resolved = spoken.request
+        return tts_pb2.SynthesizeResponse(
+            audio_data=spoken.audio,
+            sample_rate=resolved.sample_rate_hz,
+            status=STATUS,
+            encoding=_wire_encoding(resolved.encoding),
+            audio_seconds=spoken.audio_seconds,
+            seed=resolved.seed,
+            request_id=resolved.request_id,
+            speaker_id=resolved.speaker_id,
+        )
+
+    async def SynthesizeStream(
+        self, request: tts_pb2.SynthesizeRequest, context: Context
+    ) -> AsyncIterator[tts_pb2.SynthesizeStreamResponse]:
+        """Speaks a whole text and sends audio while the rest is being made."""
+        chunks = self._speech.synthesizer().speak_in_chunks(speech_request(request), context.time_remaining())
+        sequence = 0
+        async with aclosing(chunks):
+            async for resolved, chunk in chunks:
+                yield _stream_response(resolved, chunk, sequence)
+                sequence += 1
+
+    async def StreamingSynthesize(
+        self, request_iterator: AsyncIterator[tts_pb2.StreamingSynthesizeRequest], context: Context
+    ) -> AsyncIterator[tts_pb2.StreamingSynthesizeResponse]:
+        """Refuses: text in pieces is not served yet."""
+        raise NotServed(
+            "text in pieces is not served yet; gather a sentence or more and call SynthesizeStream",
+            reason="BIDI_NOT_SERVED",
+        )
+        yield  # type: ignore[unreachable]  # makes this an async generator, as every streaming method is
+
+    async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
+        """Lists the loaded voices, the default first."""
+        voices = self._speech.synthesizer().voices
+        default = voices[0].id
+        return tts_pb2.ListVoicesResponse(
+            voices=[
+                _wire_voice(voice, is_default=voice.id == default)
+                for voice in voices
+                if not request.language or speaks(voice, request.language)
+            ]
+        )
+
+
+def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
+    """Returns the domain's view of a request, unchecked."""
+    config = request.audio_config
+    return SpeechRequest(
+        text=request.text,
+        speaker_id=request.speaker_id,
+        speed=request.speed,
+        pitch=request.pitch,
+        emotion=request.emotion,
+        language=request.language,
+        encoding=_encoding_name(config.encoding),
+        sample_rate_hz=config.sample_rate_hertz,
+        volume_gain_db=config.volume_gain_db,
+        seed=request.seed if request.HasField("seed") else None,
+        request_id=request.request_id,
+    )
+
+
+def _encoding_name(number: int) -> str:
+    """Returns the domain's name of an encoding; numbers that this contract does not know come as they are."""
+    if number == tts_pb2.AUDIO_ENCODING_UNSPECIFIED:
+        return ""
+    if number not in tts_pb2.AudioEncoding.values():
+        return str(number)
+    return tts_pb2.AudioEncoding.Name(tts_pb2.AudioEncoding.ValueType(number)).removeprefix("AUDIO_ENCODING_").lower()
+
+
+def _wire_encoding(encoding: Encoding) -> tts_pb2.AudioEncoding.ValueType:
+    return tts_pb2.AudioEncoding.Value(f"AUDIO_ENCODING_{encoding.name}")
+
+
+def _stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int) -> tts_pb2.SynthesizeStreamResponse:
+    response = tts_pb2.SynthesizeStreamResponse(
+        audio_data=chunk.audio,
+        sample_rate=resolved.sample_rate_hz,
+        status=STATUS,
+        encoding=_wire_encoding(resolved.encoding),
+        audio_seconds=chunk.audio_seconds,
+        sequence=sequence,
+    )
+    if sequence == 0:
+        response.seed = resolved.seed
+        response.request_id = resolved.request_id
+        response.speaker_id = resolved.speaker_id
+    return response
+
+
+def _wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
+    return tts_pb2.Voice(
+        id=voice.id,
+        language=voice.language,
+        sample_rate_hertz=voice.sample_rate_hz,
+        speakers=voice.speakers,
+        is_default=is_default,
+        engine=voice.engine,
+        quality=voice.quality,
+    )

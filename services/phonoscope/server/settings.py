@@ -1,0 +1,80 @@
+"""The server's settings; `phonoscope serve --help` shows them with their defaults."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import SettingsConfigDict
+
+from phonoscope.common.paths import DEFAULT_VOICES_DIR
+from phonoscope.common.settings import StrictSettings
+from phonoscope.common.voice_hub import DEFAULT_HUB_URL
+
+Port = Annotated[int, Field(ge=0, le=65535)]
+Seconds = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
+
+
+class ServerSettings(StrictSettings):
+    """Serves text to speech over gRPC.
+
+    Every setting is a flag, an environment variable (PHONOSCOPE_PORT for --port) and a key of the TOML file that
+    PHONOSCOPE_CONFIG names; flags win over the environment, the environment over the file.
+    """
+
+    model_config = SettingsConfigDict(cli_prog_name="phonoscope serve")
+
+    host: str = "127.0.0.1"
+    """Address to listen on for gRPC and metrics; 0.0.0.0 or :: to be reached from other machines."""
+
+    port: Port = 50051
+    """Port of gRPC; 0 lets the system choose, and the log says which."""
+
+    metrics_port: Port = 9464
+    """Port of Prometheus metrics, at /metrics; 0 lets the system choose."""
+
+    device: str = "auto"
+    """Where to compute: auto, cpu, cuda or cuda:N."""
+
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
+    """CPU threads of the engine; 0 for one per core that this process may use."""
+
+    voices_dir: Path = DEFAULT_VOICES_DIR
+    """Folder of further Piper voices: NAME.onnx beside NAME.onnx.json."""
+
+    voices: str = ""
+    """Voices that must be there: names separated by commas; those missing are fetched from the hub at start."""
+
+    default_voice: str = ""
+    """Voice of requests that name none; empty for the embedded en_US-joe-medium."""
+
+    skip_bad_voices: bool = False
+    """Start without voices that cannot be loaded, instead of not starting."""
+
+    hub_url: str = DEFAULT_HUB_URL
+    """Where voices are fetched from."""
+
+    max_text_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    """Longest text of one request."""
+
+    max_requests: Annotated[int, Field(ge=1, le=100_000)] = 64
+    """Requests held at once, waiting or being spoken; more are refused with RESOURCE_EXHAUSTED."""
+
+    max_audio_seconds_owed: Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)] = 3600.0
+    """Audio owed to all requests together; requests beyond are refused with RESOURCE_EXHAUSTED."""
+
+    drain_seconds: Seconds = 2.0
+    """After SIGTERM, how long to keep serving while load balancers see NOT_SERVING."""
+
+    stop_seconds: Seconds = 30.0
+    """After that, how long accepted requests may take to finish."""
+
+    log_format: Literal["auto", "json", "console"] = "auto"
+    """auto is console on a terminal and json elsewhere."""
+
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """Least severe lines to log."""
+
+    @property
+    def voice_names(self) -> tuple[str, ...]:
+        """The names in `voices`."""
+        return tuple(name.strip() for name in self.voices.split(",") if name.strip())

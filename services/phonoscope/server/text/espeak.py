@@ -1,0 +1,140 @@
+"""The one place that touches espeak-ng: text becomes IPA, clause by clause.
+
+A thin ctypes layer over the libespeak-ng 1.52 that `espeakng_loader` carries (GPL-3.0-or-later; nothing else in the
+package loads it). Built by `__main__`, called by `front_end` on the text thread. Source: espeak-ng's public header,
+`speak_lib.h`.
+
+The library keeps one voice and one reading position per process, so all objects here share one `_Library` with one
+lock. It also reads a character ahead and may keep it for the next text; every reading therefore ends with a blank
+text that takes what is left.
+"""
+
+import ctypes
+import functools
+import threading
+from collections.abc import Iterator
+from typing import Final
+
+import espeakng_loader
+
+from phonoscope.common.errors import StartupError, VoiceFileError
+from phonoscope.server.text.ipa import SEPARATOR, complete
+from phonoscope.server.text.phonemizer import Clause
+from phonoscope.server.text.terminators import ending_of
+
+_AUDIO_OUTPUT_SYNCHRONOUS: Final = 2
+_DO_NOT_EXIT: Final = 0x8000
+_CHARS_UTF8: Final = 1
+_IPA_SEPARATED: Final = 0x02 | ord(SEPARATOR) << 8
+_OK: Final = 0
+_BLANK: Final = b" "
+
+
+class Espeak:
+    """A Phonemizer that speaks every language of espeak-ng; safe from several threads, one reads at a time.
+
+    Raises:
+        StartupError: the library or its data does not load.
+    """
+
+    def __init__(self) -> None:
+        self._library = _library()
+
+    @property
+    def version(self) -> str:
+        """Version of the library, such as "1.52.0"."""
+        return self._library.version
+
+    def check_voice(self, voice: str) -> None:
+        """Raises VoiceFileError when espeak-ng has no voice of that name."""
+        with self._library.lock:
+            self._library.select(voice)
+
+    def clauses(self, text: str, voice: str) -> list[Clause]:
+        """Reads `text` to its end in the language `voice`; `[[` is text like any other.
+
+        Raises:
+            VoiceFileError: espeak-ng has no such voice.
+        """
+        language = voice.partition("-")[0].lower()
+        with self._library.lock:
+            self._library.select(voice)
+            try:
+                return [
+                    Clause(complete(phonemes, language), *ending_of(consumed), stop)
+                    for phonemes, consumed, stop in self._read(text.replace("\0", " "))
+                ]
+            finally:
+                self._library.forget()
+
+    def _read(self, text: str) -> Iterator[tuple[str, str, int]]:
+        """Yields phonemes, the text that they came from, and the offset after it."""
+        start = position = 0
+        for phonemes, read, ahead in self._library.read(text.encode()):
+            position += read
+            yield phonemes, text[start : position - ahead], position - ahead
+            start = position - ahead
+
+
+class _Library:
+    """The process's libespeak-ng with its two pieces of state: the voice, and the text being read."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._voice: str | None = None
+        self._c = _load()
+        rate = self._c.espeak_Initialize(
+            _AUDIO_OUTPUT_SYNCHRONOUS, 0, espeakng_loader.get_data_path().encode(), _DO_NOT_EXIT
+        )
+        if rate <= 0:
+            raise StartupError(
+                f"espeak-ng does not start with its data in {espeakng_loader.get_data_path()}: "
+                "reinstall the package espeakng-loader"
+            )
+        self.version: str = self._c.espeak_Info(None).decode()
+
+    def select(self, voice: str) -> None:
+        """Makes `voice` the language of what is read next."""
+        if voice == self._voice:
+            return
+        if not voice or self._c.espeak_SetVoiceByName(voice.encode()) != _OK:
+            self._voice = None
+            raise VoiceFileError(
+                f'espeak-ng has no voice "{voice}": set espeak.voice in the voice\'s .onnx.json to a language that it '
+                'has, such as "en-us" or "de"'
+            )
+        self._voice = voice
+
+    def read(self, text: bytes) -> Iterator[tuple[str, int, int]]:
+        """Yields the phonemes of each clause, the characters read for it, and how many of them were read ahead."""
+        buffer = ctypes.create_string_buffer(text)
+        first = position = ctypes.addressof(buffer)
+        pointer = ctypes.c_void_p(first)
+        at_end = False
+        while not at_end:
+            ipa: bytes = self._c.espeak_TextToPhonemes(ctypes.byref(pointer), _CHARS_UTF8, _IPA_SEPARATED) or b""
+            at_end = pointer.value is None
+            end = first + len(text) if pointer.value is None else pointer.value
+            yield ipa.decode(), len(text[position - first : end - first].decode()), 0 if at_end else 1
+            position = end
+
+    def forget(self) -> None:
+        """Takes what the library read ahead, so that no text begins with the end of another."""
+        for _ in self.read(_BLANK):
+            pass
+
+
+@functools.cache
+def _library() -> _Library:
+    return _Library()
+
+
+def _load() -> ctypes.CDLL:
+    try:
+        library = ctypes.CDLL(espeakng_loader.get_library_path())
+    except OSError as error:
+        raise StartupError(f"libespeak-ng does not load ({error}): reinstall the package espeakng-loader") from error
+    library.espeak_Info.restype = ctypes.c_char_p
+    library.espeak_TextToPhonemes.restype = ctypes.c_char_p
+    library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int]
+    return library

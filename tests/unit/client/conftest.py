@@ -1,0 +1,40 @@
+"""A scripted server for each test."""
+
+import importlib.util
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+
+def load_sibling(name: str) -> ModuleType:
+    """Imports a module next to this file, which pytest's importlib mode keeps off sys.path."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+scripted_server = load_sibling("scripted_server")
+
+
+@pytest.fixture
+def server() -> Iterator[Any]:
+    server = scripted_server.ScriptedServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def plain_audio() -> bytes:
+    """What the server speaks without a script: 0.16 s at 16 kHz."""
+    return b"".join(scripted_server.PLAIN_PIECES)
+
+
+@pytest.fixture
+def server_class() -> type[Any]:
+    return scripted_server.ScriptedServer  # type: ignore[no-any-return]

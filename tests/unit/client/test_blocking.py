@@ -1,0 +1,275 @@
+"""The blocking client against a real gRPC server."""
+
+import _thread
+import contextlib
+import shutil
+import signal
+import subprocess
+import threading
+from pathlib import Path
+
+import grpc
+import pytest
+
+from phonoscope.client import (
+    Cancelled,
+    Client,
+    DeadlineExceeded,
+    Encoding,
+    InvalidArgument,
+    Unavailable,
+    Unimplemented,
+)
+
+
+@pytest.fixture
+def client(server):
+    with Client(server.target) as client:
+        yield client
+
+
+def test_synthesize_returns_the_whole_speech(client, plain_audio):
+    speech = client.synthesize("Hello.", seed=7, request_id="mine", voice="joe")
+    assert speech.audio == plain_audio
+    assert speech.audio_seconds == pytest.approx(0.16)
+    assert (speech.sample_rate_hz, speech.encoding) == (16_000, Encoding.LINEAR16)
+    assert (speech.seed, speech.request_id, speech.voice) == (7, "mine", "joe")
+
+
+def test_every_option_reaches_the_server(client, server):
+    client.synthesize(
+        "Hello.",
+        voice="v:3",
+        speed=1.5,
+        pitch=2.0,
+        emotion="happy",
+        language="de",
+        encoding=Encoding.MP3,
+        sample_rate_hz=8000,
+        volume_gain_db=-6.0,
+        seed=0,
+        request_id="r",
+    )
+    (request,) = server.requests("Synthesize")
+    assert (request.text, request.speaker_id, request.speed, request.pitch) == ("Hello.", "v:3", 1.5, 2.0)
+    assert (request.emotion, request.language, request.request_id) == ("happy", "de", "r")
+    assert (request.audio_config.encoding, request.audio_config.sample_rate_hertz) == (5, 8000)
+    assert request.audio_config.volume_gain_db == -6.0
+    assert request.HasField("seed")
+    assert request.seed == 0
+
+
+def test_no_option_means_the_neutral_request(client, server):
+    client.synthesize("Hello.")
+    (request,) = server.requests("Synthesize")
+    assert (request.speed, request.pitch, request.emotion, request.speaker_id) == (1.0, 1.0, "", "")
+    assert not request.HasField("seed")
+
+
+def test_an_unknown_option_is_a_type_error(client):
+    with pytest.raises(TypeError, match="pace"):
+        client.synthesize("Hello.", pace=2.0)
+
+
+def test_a_reply_of_four_mebibytes_of_audio_is_received(client, server):
+    server.then_speak(bytes(4 * 1024 * 1024))
+    assert len(client.synthesize("Long.").audio) == 4 * 1024 * 1024
+
+
+def test_stream_yields_every_chunk_in_order(client, plain_audio):
+    chunks = list(client.stream("Hello."))
+    assert b"".join(chunk.audio for chunk in chunks) == plain_audio
+    assert [chunk.sequence for chunk in chunks] == [0, 1, 2]
+    assert (chunks[0].seed, chunks[0].request_id, chunks[0].voice) == (42, "made-by-server", "en_US-joe-medium")
+    assert (chunks[1].seed, chunks[1].request_id, chunks[1].voice) == (None, "", "")
+
+
+def test_closing_a_stream_early_cancels_it_on_the_server(client, server):
+    server.then_speak(b"\0\0", then=server.hold)
+    with contextlib.closing(client.stream("Hello.")) as chunks:
+        assert next(chunks).audio == b"\0\0"
+        assert server.is_holding.wait(10)
+        assert not server.cancelled.is_set()
+    assert server.cancelled.wait(10)
+
+
+@pytest.fixture
+def ctrl_c():
+    """Interrupts the main thread, also where a shell has started pytest with SIGINT ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield _thread.interrupt_main
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), lambda c: next(c.stream("x"))])
+def test_ctrl_c_cancels_the_call_on_the_server(client, server, ctrl_c, call):
+    def interrupt_and_hold(context: grpc.ServicerContext) -> None:
+        ctrl_c()
+        server.hold(context)
+
+    server.then_speak(then=interrupt_and_hold)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        call(client)
+    assert server.cancelled.wait(10)
+    assert caught.value.__traceback__ is not None  # it keeps the call alive: only an explicit cancel ends it
+
+
+def test_every_call_has_a_deadline_that_a_call_can_override(client, server):
+    client.synthesize("Hello.")
+    list(client.stream("Hello."))
+    client.voices()
+    client.synthesize("Hello.", timeout_seconds=5)
+    list(client.stream("Hello.", timeout_seconds=5))
+    # gRPC rounds a timeout up on its way.
+    seconds_left = [call.seconds_left for call in server.calls]
+    assert all(50 < left < 62 for left in seconds_left[:3])
+    assert all(0 < left < 6 for left in seconds_left[3:])
+
+
+@pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), lambda c: list(c.stream("x"))])
+def test_what_takes_too_long_raises_deadline_exceeded_and_ends_on_the_server(server, call):
+    server.then_speak(then=server.hold)
+    with Client(server.target, timeout_seconds=0.2) as client, pytest.raises(DeadlineExceeded) as caught:
+        call(client)
+    assert caught.value.code is grpc.StatusCode.DEADLINE_EXCEEDED
+    assert server.cancelled.wait(10)
+
+
+@pytest.mark.parametrize(
+    "call", [lambda c: c.synthesize("x").audio, lambda c: b"".join(k.audio for k in c.stream("x"))]
+)
+def test_unavailable_is_retried_on_the_same_connection(client, server, plain_audio, call):
+    for _ in range(2):
+        server.then_fail(grpc.StatusCode.UNAVAILABLE, "draining")
+    assert call(client) == plain_audio
+    assert len(server.calls) == 3
+    assert [seen.metadata.get("grpc-previous-rpc-attempts") for seen in server.calls] == [None, "1", "2"]
+    assert len({seen.peer for seen in server.calls}) == 1
+
+
+def test_unavailable_is_raised_after_four_attempts(client, server):
+    for _ in range(5):
+        server.then_fail(grpc.StatusCode.UNAVAILABLE, "draining")
+    with pytest.raises(Unavailable):
+        client.synthesize("Hello.")
+    assert len(server.calls) == 4
+
+
+@pytest.mark.parametrize(
+    "code", [c for c in grpc.StatusCode if c not in {grpc.StatusCode.OK, grpc.StatusCode.UNAVAILABLE}]
+)
+def test_no_other_status_is_retried(client, server, code):
+    server.then_fail(code, "no")
+    with pytest.raises(Exception, match="no"):
+        client.synthesize("Hello.")
+    assert len(server.calls) == 1
+
+
+def test_a_stream_that_has_begun_is_not_retried(client, server):
+    server.then_speak(b"\0\0", then=server.failure(grpc.StatusCode.UNAVAILABLE, "draining"))
+    chunks = client.stream("Hello.")
+    assert next(chunks).audio == b"\0\0"
+    with pytest.raises(Unavailable, match="draining"):
+        next(chunks)
+    assert len(server.calls) == 1
+
+
+def test_all_calls_share_one_connection(client, server):
+    client.synthesize("Hello.")
+    list(client.stream("Hello."))
+    client.voices()
+    assert len({call.peer for call in server.calls}) == 1
+
+
+def test_voices_are_listed_default_first_and_by_language(client):
+    first, second = client.voices()
+    assert (first.id, first.is_default, first.quality, first.speakers) == ("en_US-joe-medium", True, "medium", ())
+    assert (second.speakers, second.sample_rate_hz) == (("anna", "bert"), 22050)
+    assert [voice.id for voice in client.voices("de")] == ["de_DE-mls-medium"]
+
+
+def test_health_names_the_status_of_a_service(client, server):
+    assert client.health() == "SERVING"
+    server.set_health("NOT_SERVING", "speech")
+    assert client.health("speech") == "NOT_SERVING"
+    assert client.health("no-such-service") == "SERVICE_UNKNOWN"
+
+
+def test_watch_health_yields_each_change(client, server):
+    statuses = client.watch_health()
+    assert next(statuses) == "SERVING"
+    server.set_health("NOT_SERVING")
+    assert next(statuses) == "NOT_SERVING"
+    statuses.close()
+
+
+def test_a_server_that_is_not_there_is_unavailable_without_a_reason():
+    with Client("127.0.0.1:1") as client, pytest.raises(Unavailable) as caught:
+        client.health()
+    assert caught.value.reason == ""
+    assert "127.0.0.1:1" in str(caught.value)
+
+
+def test_grpc_itself_does_not_show_in_the_traceback(client, server):
+    server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "no")
+    with pytest.raises(InvalidArgument) as caught:
+        client.synthesize("Hello.")
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+def test_closing_the_client_cancels_the_streams_of_other_threads(server):
+    server.then_speak(b"\0\0", then=server.hold)
+    client = Client(server.target)
+    raised: list[Exception] = []
+
+    def listen() -> None:
+        try:
+            list(client.stream("Hello."))
+        except Cancelled as error:
+            raised.append(error)
+
+    listener = threading.Thread(target=listen)
+    listener.start()
+    assert server.is_holding.wait(10)
+    client.close()
+    listener.join(10)
+    assert len(raised) == 1
+
+
+def test_pitch_that_is_not_served_is_unimplemented(client, server):
+    server.then_fail(grpc.StatusCode.UNIMPLEMENTED, "pitch is not served yet")
+    with pytest.raises(Unimplemented, match="pitch"):
+        client.synthesize("Hello.", pitch=2.0)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory) -> tuple[Path, Path]:
+    """A self-signed certificate for localhost, and its key."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("the openssl command, which makes the certificate, is not installed")
+    folder = tmp_path_factory.mktemp("tls")
+    pem, key = folder / "cert.pem", folder / "key.pem"
+    command = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost"
+    names = ["-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(pem)]
+    subprocess.run([openssl, *command.split(), *names], check=True, capture_output=True)
+    return pem, key
+
+
+@pytest.fixture
+def secure_server(server_class, certificate):
+    pem, key = certificate
+    server = server_class(grpc.ssl_server_credentials([(key.read_bytes(), pem.read_bytes())]))
+    yield server
+    server.close()
+
+
+def test_root_certificates_ask_for_tls(secure_server, certificate, plain_audio):
+    with Client(secure_server.target, root_certificates=certificate[0]) as client:
+        assert client.synthesize("Hello.").audio == plain_audio
+
+
+def test_tls_refuses_a_server_that_it_does_not_trust(secure_server):
+    with Client(secure_server.target, tls=True) as client, pytest.raises(Unavailable):
+        client.health()

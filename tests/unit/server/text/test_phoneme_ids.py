@@ -1,0 +1,38 @@
+"""Phonemes become ids by Piper's scheme."""
+
+from phonoscope.server.text.phoneme_ids import Spelling, spell, split_phonemes
+from phonoscope.server.types import PhonemeScheme
+
+IDS = {"_": (0,), "^": (1,), "$": (2,), " ": (3,), ".": (4,), "a": (5,), "b": (6, 7), "ai": (8,), "ˈ": (9,)}
+SCHEME = PhonemeScheme("espeak", "en-us", IDS)
+
+
+def test_a_pad_follows_begin_and_every_phoneme() -> None:
+    assert spell(["a", " ", "a", "."], SCHEME) == Spelling((1, 0, 5, 0, 3, 0, 5, 0, 4, 0, 2), voiced=True, unknown=0)
+
+
+def test_a_phoneme_of_several_ids_has_one_pad() -> None:
+    assert spell(["b", "a"], SCHEME).ids == (1, 0, 6, 7, 0, 5, 0, 2)
+
+
+def test_unknown_phonemes_are_left_out_and_counted() -> None:
+    assert spell(["a", "q", "q", "a"], SCHEME) == Spelling((1, 0, 5, 0, 5, 0, 2), voiced=True, unknown=2)
+
+
+def test_punctuation_and_stress_alone_are_not_voiced() -> None:
+    assert not spell([".", " ", "ˈ"], SCHEME).voiced
+    assert not spell(["q"], SCHEME).voiced
+
+
+def test_phonemes_are_decomposed_code_points() -> None:
+    assert split_phonemes("ɔ̃ç") == ["ɔ", "\u0303", "c", "\u0327"]
+
+
+def test_language_flags_go() -> None:
+    assert split_phonemes("(en)ab(pt-br)a") == ["a", "b", "a"]
+
+
+def test_clusters_are_joined_longest_first() -> None:
+    clusters = frozenset({("a", "i"), ("a", "i", "b"), ("b", "a")})
+    assert split_phonemes("aaiaib", clusters) == ["a", "ai", "aib"]
+    assert split_phonemes("bai", clusters) == ["ba", "i"]
