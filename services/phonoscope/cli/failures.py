@@ -47,6 +47,8 @@ def sentence(error: PhonoscopeClientError) -> str:
         parts.append("start one with `phonoscope serve`, or name another with --server HOST:PORT")
     elif isinstance(error, DeadlineExceeded):
         parts.append("raise --timeout, or try again when the server is less busy")
+    elif error.reason == "REPLY_TOO_LARGE":
+        parts.append("use --stream")
     elif isinstance(error, ServerError):
         parts.append("the server's log has the traceback")
     if error.retry_after_seconds is not None:

@@ -19,8 +19,9 @@ from phonoscope.client import AudioChunk, Client, Speech, SpeechOptions
 from phonoscope.client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS
 
 STDOUT: Final = "-"
-LONGEST_UNARY_CHARACTERS: Final = 1_500
-"""Longer texts are streamed: their audio could pass the 4 MiB of a unary reply, and hearing of progress helps."""
+LONGEST_UNARY_CHARACTERS: Final = 400
+"""At speed 1. Longer texts are streamed: at 48 kHz a unary reply, 4 MiB, holds 43 s, which is some 430 characters of a
+slow voice; and a long text deserves a progress bar."""
 
 
 def say(
@@ -40,9 +41,9 @@ def say(
         typer.Option(
             "--stream/--no-stream",
             show_default=False,
-            help=f"Ask for audio in pieces, or in one reply. Default: pieces with --play and for texts over "
-            f"{LONGEST_UNARY_CHARACTERS} characters. With -o - and --stream, WAV bytes leave as they come, with "
-            f"open lengths in their header.",
+            help="Ask for audio in pieces, or in one reply. Default: pieces with --play and for texts over "
+            f"{LONGEST_UNARY_CHARACTERS} characters (at speed 1). With -o - and --stream, WAV bytes leave as they "
+            "come, with open lengths in their header.",
         ),
     ] = None,
     voice: Annotated[
@@ -70,7 +71,7 @@ def say(
     with reported():
         words = text_to_say(text, file)
         check_destination(output, play=play)
-        is_streamed = stream if stream is not None else play or len(words) > LONGEST_UNARY_CHARACTERS
+        is_streamed = stream if stream is not None else play or is_long(words, speed)
         options = SpeechOptions(
             voice=voice,
             speed=speed,
@@ -97,6 +98,11 @@ def check_destination(output: Path | None, *, play: bool) -> None:
         raise typer.BadParameter("say where the audio goes: -o out.wav, or --play.", param_hint="--output")
     if is_stdout(output) and sys.stdout.isatty():
         raise typer.BadParameter("a WAV is no use on a terminal: redirect it, or use -o FILE.", param_hint="--output")
+
+
+def is_long(words: str, speed: float) -> bool:
+    """Whether the speech may be too long for a unary reply; a speed that is no speed counts as 1."""
+    return len(words) > LONGEST_UNARY_CHARACTERS * (speed if speed > 0 else 1.0)
 
 
 def spoken(

@@ -21,7 +21,7 @@ from typing import Final, cast
 
 import grpc
 from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2  # type: ignore[import-untyped]  # ships no py.typed
+from google.rpc import error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 from phonoscope.common.errors import FieldViolation, PhonoscopeError

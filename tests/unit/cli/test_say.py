@@ -73,6 +73,20 @@ def test_long_text_is_streamed_by_itself(say, server, out):
     assert [call.method for call in server.calls] == ["Synthesize", "SynthesizeStream"]
 
 
+@pytest.mark.parametrize(
+    ("speed", "method"), [("0.5", "SynthesizeStream"), ("0", "Synthesize"), ("nan", "Synthesize")]
+)
+def test_slow_speech_is_long_sooner(say, server, out, speed, method):
+    say("a" * LONGEST_UNARY_CHARACTERS, "-o", out, "--speed", speed)
+    assert [call.method for call in server.calls] == [method]
+
+
+def test_a_reply_that_is_too_large_says_which_option_helps(say, server, out):
+    too_large = error_details_pb2.ErrorInfo(reason="REPLY_TOO_LARGE", domain="phonoscope")
+    server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "makes 5 MiB", too_large)
+    assert "makes 5 MiB (REPLY_TOO_LARGE); use --stream" in say("Hello.", "-o", out, "--no-stream").stderr
+
+
 @pytest.mark.parametrize("arguments", [["-"], [], ["--file", "-"]])
 def test_text_comes_from_standard_input(say, server, out, arguments):
     assert say(*arguments, "-o", out, input="From a pipe, ünïcode.\n").exit_code == 0

@@ -1,12 +1,13 @@
 """The blocking client against a real gRPC server."""
 
-import _thread
 import contextlib
 import shutil
 import signal
 import subprocess
 import threading
+import traceback
 from pathlib import Path
+from types import FrameType
 
 import grpc
 import pytest
@@ -94,20 +95,26 @@ def test_closing_a_stream_early_cancels_it_on_the_server(client, server):
 
 
 @pytest.fixture
-def ctrl_c():
-    """Interrupts the main thread, also where a shell has started pytest with SIGINT ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield _thread.interrupt_main
-    signal.signal(signal.SIGINT, before)
+def ctrl_c(server):
+    """Interrupts the main thread once it waits for gRPC: a timer is the user, the frame tells where the thread is."""
+
+    def interrupt(_: int, frame: FrameType | None) -> None:
+        waits = any(within.f_code.co_name in {"result", "__next__"} for within, _ in traceback.walk_stack(frame))
+        if waits and server.is_holding.is_set():
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), lambda c: next(c.stream("x"))])
-def test_ctrl_c_cancels_the_call_on_the_server(client, server, ctrl_c, call):
-    def interrupt_and_hold(context: grpc.ServicerContext) -> None:
-        ctrl_c()
-        server.hold(context)
-
-    server.then_speak(then=interrupt_and_hold)
+def test_ctrl_c_cancels_the_call_on_the_server(client, server, call):
+    server.then_speak(then=server.hold)
     with pytest.raises(KeyboardInterrupt) as caught:
         call(client)
     assert server.cancelled.wait(10)
