@@ -65,6 +65,7 @@ class InvalidRequest(ServiceError):
         "SAMPLE_RATE_OUT_OF_RANGE",
         "VOLUME_GAIN_OUT_OF_RANGE",
         "REQUEST_ID_INVALID",
+        "MESSAGE_UNREADABLE",
         "REPLY_TOO_LARGE",
         "SEVERAL_FIELDS",
     )

@@ -3,6 +3,7 @@
 Called by the services' `__main__`.
 """
 
+import errno
 import socket
 from collections.abc import Sequence
 from typing import Any, Final
@@ -47,23 +48,32 @@ def bind(server: grpc.aio.Server, host: str, port: int) -> int:
     Raises:
         PortTaken: the address is in use, or not ours to bind.
     """
-    if port:
-        _check_free(host, port)
+    address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
-        return server.add_insecure_port(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
-    except RuntimeError as error:
-        raise PortTaken(f"cannot listen on {host}:{port}: {error}; choose another with --host and --port") from None
+        _check_free(host, port)
+        return server.add_insecure_port(address)
+    except (OSError, RuntimeError, UnicodeError) as error:
+        why = (isinstance(error, OSError) and error.strerror) or error
+        raise PortTaken(
+            f"cannot listen on {address}: {why}; stop what holds it, or choose another with --host and --port"
+        ) from None
 
 
 def _check_free(host: str, port: int) -> None:
-    """Binds and lets go of the address, since gRPC would say why it cannot on standard error and not to its caller."""
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-    except OSError as error:
-        raise PortTaken(
-            f"cannot listen on {host}:{port}: {error.strerror}; stop what holds it, or choose another with --host "
-            "and --port"
-        ) from None
+    """Binds and lets go of the address, since gRPC would say why it cannot on standard error and not to its caller.
+
+    A name may mean several addresses, as localhost does. gRPC is content with one of them; so are we, unless another
+    program holds one: it would get some of our calls.
+    """
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    refusals = []
+    for family, kind, protocol, _, address in found:
+        try:
+            with socket.socket(family, kind, protocol) as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(address)
+        except OSError as error:
+            refusals.append(error)
+    in_use = [error for error in refusals if error.errno == errno.EADDRINUSE]
+    if in_use or len(refusals) == len(found):
+        raise (in_use or refusals)[0]

@@ -29,7 +29,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
 
     Args:
         services: their names, "" for the server as a whole; more are not known.
-        on_change: told each service's name and whether it serves, at every change.
+        on_change: told each service's name and whether it serves, at once and at every change.
     """
 
     def __init__(self, services: Iterable[str], on_change: Callable[[str, bool], None]) -> None:
@@ -37,11 +37,16 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
         self._statuses = dict.fromkeys(services, Status.NOT_SERVING)
         self._changed = asyncio.Condition()
         self._is_ending = False
+        for service in self._statuses:
+            on_change(service, False)  # noqa: FBT003  the callback takes it by position
 
     async def set(self, service: str, *, is_serving: bool) -> None:
         """Sets one service's health and tells every watcher."""
+        status = Status.SERVING if is_serving else Status.NOT_SERVING
+        if self._statuses[service] == status:
+            return
         async with self._changed:
-            self._statuses[service] = Status.SERVING if is_serving else Status.NOT_SERVING
+            self._statuses[service] = status
             self._changed.notify_all()
         self._on_change(service, is_serving)
 
@@ -64,12 +69,13 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
         """Answers at once and at every change; an unknown service is SERVICE_UNKNOWN, as the protocol has it."""
         told: int | None = None
         while True:
-            status = self._statuses.get(request.service, Status.SERVICE_UNKNOWN)
-            if status != told:
-                told = status
-                yield Status(status=status)
             async with self._changed:
-                if self._is_ending and self._statuses.get(request.service, Status.SERVICE_UNKNOWN) == told:
-                    return
-                if self._statuses.get(request.service, Status.SERVICE_UNKNOWN) == told:
+                while (status := self._watched(request.service)) == told and not self._is_ending:
                     await self._changed.wait()
+            if status == told:
+                return  # nothing new to tell, so it is the end
+            told = status
+            yield Status(status=status)
+
+    def _watched(self, service: str) -> int:
+        return int(self._statuses.get(service, Status.SERVICE_UNKNOWN))

@@ -1,29 +1,34 @@
 """What happens around every call: it is counted and logged, and its errors become statuses.
 
 Put in order by the services' `__main__`, outermost first: CallObserver, then ErrorMapper, then the servicer; so the
-observer sees the status that the caller sees.
+observer sees the status that the caller sees. Streaming handlers must be async generators: closing those reaches the
+servicer, so that a call's end frees what it holds at once.
 """
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NoReturn, Self
 
 import grpc
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError
 
-from phonoscope.common.errors import ServiceError
-from phonoscope.common.statuses import STATUS_OF, status_details
+from phonoscope.common.errors import InvalidRequest, ServiceError
+from phonoscope.common.statuses import DETAILS_KEY, STATUS_OF, status_details, status_message
 
 OTHER: Final = "_OTHER"
+# A timeout is rounded up on the wire, by up to a hundredth, so a caller at its deadline hangs up before ours.
+ROUNDED_TIMEOUT: Final = 0.01
+CLOCK_SECONDS: Final = 0.01
 
 # The stubs of grpc type handlers and contexts for synchronous servers only.
 Handler = Any
 Continuation = Callable[[grpc.HandlerCallDetails], Awaitable[Handler]]
 Context = Any
 UnaryCall = Callable[[Any, Context], Awaitable[Any]]
-StreamCall = Callable[[Any, Context], AsyncIterator[Any]]
+StreamCall = Callable[[Any, Context], AsyncGenerator[Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +78,12 @@ CallEvent = CallStarted | CallEnded
 
 
 class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Turns errors of the tree into statuses with details, and any other into INTERNAL, told to `on_unexpected`."""
+    """Turns errors of the tree into statuses with details, and any other into INTERNAL, told to `on_unexpected`.
 
-    def __init__(self, on_unexpected: Callable[[str, Exception], None]) -> None:
+    It reads and writes the messages itself, so that one which cannot be read is an error like others.
+    """
+
+    def __init__(self, on_unexpected: Callable[[str, BaseException], None]) -> None:
         self._on_unexpected = on_unexpected
 
     async def intercept_service(
@@ -86,37 +94,68 @@ class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         if handler is None:
             return None
         path = handler_call_details.method
+        decode, encode = handler.request_deserializer, handler.response_serializer
 
         def unary(call: UnaryCall) -> UnaryCall:
-            async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401  any message
+            async def answer(request: Any, context: Context) -> bytes:  # noqa: ANN401  bytes, or an iterator of them
                 try:
-                    return await call(request, context)
-                except Exception as error:  # noqa: BLE001  the error interceptor: everything ends here
-                    await self._abort(path, error, context)
+                    return bytes(encode(await call(_decoded(decode, request), context)))
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  everything ends here
+                    return await self._abort(path, error, context)
 
             return answer
 
         def stream(call: StreamCall) -> StreamCall:
-            async def answer(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401  any message
+            async def answer(request: Any, context: Context) -> AsyncGenerator[bytes, None]:  # noqa: ANN401  as above
                 try:
-                    async for message in call(request, context):
-                        yield message
-                except Exception as error:  # noqa: BLE001  the error interceptor: everything ends here
+                    async with aclosing(call(_decoded(decode, request), context)) as replies:
+                        async for reply in replies:
+                            yield encode(reply)
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  everything ends here
                     await self._abort(path, error, context)
 
             return answer
 
         return _wrapped(handler, unary, stream)
 
-    async def _abort(self, path: str, error: Exception, context: Context) -> None:
-        if isinstance(error, grpc.aio.AbortError):
+    async def _abort(self, path: str, error: BaseException, context: Context) -> NoReturn:
+        """Ends the call with the error's status; what gRPC itself raised goes on as it is."""
+        if isinstance(error, grpc.aio.AbortError) or (isinstance(error, asyncio.CancelledError) and _is_cancelled()):
             raise error
         if isinstance(error, ServiceError):
             code = STATUS_OF[type(error)]
             details = status_details(error, code)
-            await context.abort(code, str(error), (("grpc-status-details-bin", details.SerializeToString()),))
+            await context.abort(code, status_message(error), ((DETAILS_KEY, details.SerializeToString()),))
         self._on_unexpected(path, error)
         await context.abort(grpc.StatusCode.INTERNAL, "the server failed on this call; its log says how")
+        raise AssertionError("abort returned") from error
+
+
+def _is_cancelled() -> bool:
+    """Whether the call itself was cancelled; if not, gRPC would answer nothing, and the caller would wait."""
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
+def _decoded(decode: Callable[[bytes], Any], request: Any) -> Any:  # noqa: ANN401  a message, or an iterator of them
+    """Returns the message of some bytes, or an iterator of messages for an iterator of bytes."""
+    return _read(decode, request) if isinstance(request, bytes) else _reading(decode, request)
+
+
+async def _reading(decode: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+    async for request in requests:
+        yield _read(decode, request)
+
+
+def _read(decode: Callable[[bytes], Any], request: bytes) -> Any:  # noqa: ANN401  any message
+    try:
+        return decode(request)
+    except DecodeError:
+        raise InvalidRequest.of(
+            "request",
+            "cannot be read as this method's message; make the client's stubs from this server's .proto",
+            reason="MESSAGE_UNREADABLE",
+        ) from None
 
 
 class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -137,30 +176,18 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
             return None
 
         def unary(call: UnaryCall) -> UnaryCall:
-            async def answer(request: Any, context: Context) -> Any:  # noqa: ANN401  any message
-                tally = _Tally(self._on_event, method)
-                try:
-                    reply = await call(tally.received(request), context)
-                    tally.sent(reply)
-                except BaseException as error:
-                    tally.end(_code_of(error, context))
-                    raise
-                tally.end(_set_code(context))
-                return reply
+            async def answer(request: Any, context: Context) -> bytes:  # noqa: ANN401  bytes, or an iterator of them
+                with _Tally(self._on_event, method, context) as tally:
+                    return tally.sent(await call(tally.received(request), context))
 
             return answer
 
         def stream(call: StreamCall) -> StreamCall:
-            async def answer(request: Any, context: Context) -> AsyncIterator[Any]:  # noqa: ANN401  any message
-                tally = _Tally(self._on_event, method)
-                try:
-                    async for reply in call(tally.received(request), context):
-                        tally.sent(reply)
-                        yield reply
-                except BaseException as error:
-                    tally.end(_code_of(error, context))
-                    raise
-                tally.end(_set_code(context))
+            async def answer(request: Any, context: Context) -> AsyncGenerator[bytes, None]:  # noqa: ANN401  as above
+                with _Tally(self._on_event, method, context) as tally:
+                    async with aclosing(call(tally.received(request), context)) as replies:
+                        async for reply in replies:
+                            yield tally.sent(reply)
 
             return answer
 
@@ -168,42 +195,48 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
 
 class _Tally:
-    """Counts one call's messages and tells of its start and end."""
+    """Counts one call's messages; a context, entered at the call's start and left at its end, which it tells of."""
 
-    def __init__(self, on_event: Callable[[CallEvent], None], method: Method) -> None:
+    def __init__(self, on_event: Callable[[CallEvent], None], method: Method, context: Context) -> None:
         self._on_event = on_event
         self._method = method
-        self._started = time.perf_counter()
+        self._context = context
         self._received = self._sent = self._bytes_received = self._bytes_sent = 0
-        on_event(CallStarted(method))
 
-    def received(self, request: Any) -> Any:  # noqa: ANN401  one message, or an iterator of them
-        """Counts a request, or returns an iterator that counts as it is read."""
-        if isinstance(request, Message):
-            self._count(request)
-            return request
-        return self._counting(request)
+    def __enter__(self) -> Self:
+        self._started = time.perf_counter()
+        self._timeout_seconds: float | None = self._context.time_remaining()
+        self._on_event(CallStarted(self._method))
+        return self
 
-    async def _counting(self, requests: AsyncIterator[Message]) -> AsyncIterator[Message]:
-        async for request in requests:
-            self._count(request)
-            yield request
-
-    def _count(self, request: Message) -> None:
-        self._received += 1
-        self._bytes_received += request.ByteSize()
-
-    def sent(self, reply: Message) -> None:
-        """Counts a reply."""
-        self._sent += 1
-        self._bytes_sent += reply.ByteSize()
-
-    def end(self, code: grpc.StatusCode) -> None:
-        """Tells how the call ended."""
+    def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
+        code = _set_code(self._context) if error is None else _code_of(error, self._context, self._timeout_seconds)
         seconds = time.perf_counter() - self._started
         self._on_event(
             CallEnded(self._method, code, seconds, self._received, self._sent, self._bytes_received, self._bytes_sent)
         )
+
+    def received(self, request: Any) -> Any:  # noqa: ANN401  bytes, or an iterator of them
+        """Counts a request, or returns an iterator that counts as it is read."""
+        if isinstance(request, bytes):
+            self._count(request)
+            return request
+        return self._counting(request)
+
+    async def _counting(self, requests: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        async for request in requests:
+            self._count(request)
+            yield request
+
+    def _count(self, request: bytes) -> None:
+        self._received += 1
+        self._bytes_received += len(request)
+
+    def sent(self, reply: bytes) -> bytes:
+        """Counts a reply and returns it."""
+        self._sent += 1
+        self._bytes_sent += len(reply)
+        return reply
 
 
 def _set_code(context: Context) -> grpc.StatusCode:
@@ -212,13 +245,14 @@ def _set_code(context: Context) -> grpc.StatusCode:
     return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.OK)
 
 
-def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
-    """Returns the code that the caller sees for what a handler raised."""
+def _code_of(error: BaseException, context: Context, timeout_seconds: float | None) -> grpc.StatusCode:
+    """Returns the code that the caller sees for what a handler raised, in a call with that timeout."""
     if isinstance(error, grpc.aio.AbortError):
         return _set_code(context)
     if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        remaining: float | None = context.time_remaining()
-        has_expired = remaining is not None and remaining <= 0
+        if timeout_seconds is None:
+            return grpc.StatusCode.CANCELLED
+        has_expired = context.time_remaining() <= ROUNDED_TIMEOUT * timeout_seconds + CLOCK_SECONDS
         return grpc.StatusCode.DEADLINE_EXCEEDED if has_expired else grpc.StatusCode.CANCELLED
     return grpc.StatusCode.UNKNOWN
 
@@ -226,15 +260,11 @@ def _code_of(error: BaseException, context: Context) -> grpc.StatusCode:
 def _wrapped(
     handler: Handler, unary: Callable[[UnaryCall], UnaryCall], stream: Callable[[StreamCall], StreamCall]
 ) -> Handler:
-    """Returns the handler with its one behaviour wrapped; the four shapes differ in how they are built only."""
-    coders = {
-        "request_deserializer": handler.request_deserializer,
-        "response_serializer": handler.response_serializer,
-    }
+    """Returns the handler with its one behaviour wrapped, from bytes to bytes; the four shapes differ in this only."""
     if handler.unary_unary:
-        return grpc.unary_unary_rpc_method_handler(unary(handler.unary_unary), **coders)
+        return grpc.unary_unary_rpc_method_handler(unary(handler.unary_unary))
     if handler.stream_unary:
-        return grpc.stream_unary_rpc_method_handler(unary(handler.stream_unary), **coders)
+        return grpc.stream_unary_rpc_method_handler(unary(handler.stream_unary))
     if handler.unary_stream:
-        return grpc.unary_stream_rpc_method_handler(stream(handler.unary_stream), **coders)
-    return grpc.stream_stream_rpc_method_handler(stream(handler.stream_stream), **coders)
+        return grpc.unary_stream_rpc_method_handler(stream(handler.unary_stream))
+    return grpc.stream_stream_rpc_method_handler(stream(handler.stream_stream))

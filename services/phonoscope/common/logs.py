@@ -1,6 +1,7 @@
 """Structured logs on standard error: a constant event name and fields, as JSON or for a console.
 
-Called once, by the services' `__main__`. Never log the text that is spoken.
+Called once, by the services' `__main__`. Never log the text that is spoken; so tracebacks come without the values of
+variables, which hold it.
 """
 
 import logging
@@ -17,7 +18,7 @@ def configure_logs(
 ) -> structlog.typing.FilteringBoundLogger:
     """Sets up logging for the process and returns its logger."""
     is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
-    renderer = [structlog.dev.ConsoleRenderer()] if is_console else _json_renderers()
+    renderer = [_console_renderer()] if is_console else _json_renderers()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -34,4 +35,9 @@ def configure_logs(
 
 
 def _json_renderers() -> list[structlog.typing.Processor]:
-    return [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    tracebacks = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+    return [structlog.processors.ExceptionRenderer(tracebacks), structlog.processors.JSONRenderer()]
+
+
+def _console_renderer() -> structlog.typing.Processor:
+    return structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)

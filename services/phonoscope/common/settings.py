@@ -4,6 +4,7 @@ Subclassed once by each service. House rule: nothing else reads os.environ.
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,10 @@ PREFIX = "PHONOSCOPE_"
 # Prefixes of other programs of this distribution, and the name of the settings file.
 FOREIGN_PREFIXES = ("CLIENT_", "GATEWAY_", "LOADGEN_", "CI_")
 CONFIG_VARIABLE = f"{PREFIX}CONFIG"
+# What Kubernetes adds to a pod's environment for a Service named phonoscope or phonoscope-something, less the prefix.
+SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
+
+LINK_SCHEMES = ("tcp://", "udp://", "sctp://")
 
 
 class StrictSettings(BaseSettings):
@@ -53,8 +58,10 @@ class StrictSettings(BaseSettings):
             return CliApp.run(cls, cli_args=list(arguments))
         except ValidationError as error:
             raise SettingsError(cls._explain(error)) from None
-        except tomllib.TOMLDecodeError as error:
-            raise SettingsError(f"{os.environ.get(CONFIG_VARIABLE)}: is not TOML: {error}") from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(f"{CONFIG_VARIABLE}={os.environ.get(CONFIG_VARIABLE)}: is not TOML: {error}") from None
+        except OSError as error:
+            raise SettingsError(f"{CONFIG_VARIABLE}={error.filename}: {error.strerror}") from None
 
     @classmethod
     def settings_customise_sources(
@@ -68,25 +75,22 @@ class StrictSettings(BaseSettings):
         """Orders the sources: flags (which pydantic puts first), environment, file."""
         if not (path := os.environ.get(CONFIG_VARIABLE)):
             return init_settings, env_settings
-        if not Path(path).is_file():
+        file = Path(path).expanduser()
+        if not file.is_file():
             raise SettingsError(f"{CONFIG_VARIABLE}={path}: no such file")
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, Path(path))
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
 
     @classmethod
     def _refuse_unknown_variables(cls) -> None:
         known = {name.upper() for name in cls.model_fields} | {CONFIG_VARIABLE.removeprefix(PREFIX)}
-        for variable in os.environ:
-            name = variable.removeprefix(PREFIX).upper()
-            if not variable.startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES) or _is_service_link(name):
+        for variable, value in os.environ.items():
+            name = variable.upper().removeprefix(PREFIX)  # pydantic reads variables of either case
+            if not variable.upper().startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES):
                 continue
-            if name not in known:
+            is_link = SERVICE_LINK.fullmatch(name) or (name.endswith("PORT") and value.startswith(LINK_SCHEMES))
+            if name not in known and not is_link:
                 valid = ", ".join(PREFIX + name for name in sorted(known))
                 raise SettingsError(f"unknown environment variable {variable}; valid: {valid}")
-        if os.environ.get(f"{PREFIX}PORT", "").startswith("tcp://"):
-            raise SettingsError(
-                f"{PREFIX}PORT is {os.environ[PREFIX + 'PORT']}: Kubernetes sets it for a Service named phonoscope; "
-                "set enableServiceLinks: false in the pod, or PHONOSCOPE_PORT to a number"
-            )
 
     @classmethod
     def _explain(cls, error: ValidationError) -> str:
@@ -95,11 +99,12 @@ class StrictSettings(BaseSettings):
             name = ".".join(str(part) for part in problem["loc"])
             if problem["type"] == "extra_forbidden":
                 problems.append(f"unknown setting {name}; valid: {', '.join(sorted(cls.model_fields))}")
-            else:
-                problems.append(f"{name}={problem['input']!r}: {problem['msg']}")
+                continue
+            told = f"{name}={problem['input']!r}: {problem['msg']}"
+            if str(problem["input"]).startswith(LINK_SCHEMES):
+                told += (
+                    f". Kubernetes sets {PREFIX}{name.upper()} for a Service of that name: set enableServiceLinks: "
+                    "false in the pod, or the variable to a number"
+                )
+            problems.append(told)
         return "; ".join(problems)
-
-
-def _is_service_link(name: str) -> bool:
-    """Whether Kubernetes made the variable for a Service named phonoscope, such as PORT_50051_TCP_ADDR."""
-    return name.startswith("SERVICE_") or (name.startswith("PORT_") and "_TCP" in name)

@@ -1,10 +1,11 @@
 """Errors as gRPC statuses: the one table, and the google.rpc details that go with a status.
 
 Used by `interceptors.py`. Details follow https://google.aip.dev/193: ErrorInfo always, BadRequest for fields at fault,
-RetryInfo where the same call can succeed later.
+RetryInfo where the same call can succeed later. Many clients refuse trailers of more than 8 KiB, and then see neither
+code nor message: what is long is shortened, so that a message and its details, as they travel, stay below that.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import grpc
@@ -17,12 +18,19 @@ from phonoscope.common.errors import (
     ERROR_DOMAIN,
     DeadlineUnreachable,
     EngineFailed,
+    FieldViolation,
     InvalidRequest,
     NotReady,
     NotServed,
     Overloaded,
     ServiceError,
 )
+
+DETAILS_KEY: Final = "grpc-status-details-bin"
+# The message goes twice: percent-encoded, up to three times as long, and in the details, which base64 makes a third
+# longer: 3 × 768 + 4/3 × (768 + 2400 + what wraps them) is about 7 KB.
+MOST_MESSAGE_BYTES: Final = 768
+MOST_VIOLATIONS_BYTES: Final = 2400
 
 STATUS_OF: Final[Mapping[type[ServiceError], grpc.StatusCode]] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -38,21 +46,39 @@ def status_details(error: ServiceError, code: grpc.StatusCode) -> status_pb2.Sta
     """Returns the google.rpc.Status of an error: ErrorInfo always, BadRequest and RetryInfo where they apply."""
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN)]
     if isinstance(error, InvalidRequest):
-        details.append(
-            error_details_pb2.BadRequest(
-                field_violations=[
-                    error_details_pb2.BadRequest.FieldViolation(field=v.field, description=v.description)
-                    for v in error.violations
-                ]
-            )
-        )
+        details.append(_bad_request(error.violations))
     if isinstance(error, Overloaded | NotReady):
         delay = Duration()
         delay.FromNanoseconds(round(error.retry_after_seconds * 1e9))
         details.append(error_details_pb2.RetryInfo(retry_delay=delay))
-    status = status_pb2.Status(code=code.value[0], message=str(error))
+    status = status_pb2.Status(code=code.value[0], message=status_message(error))
     for detail in details:
         packed = Any()
         packed.Pack(detail)
         status.details.append(packed)
     return status
+
+
+def status_message(error: ServiceError) -> str:
+    """Returns the error's message, shortened to what trailers hold."""
+    return _shortened(str(error), MOST_MESSAGE_BYTES)
+
+
+def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
+    """Returns the violations, each with an equal share of the room."""
+    share = MOST_VIOLATIONS_BYTES // max(1, len(violations))
+    return error_details_pb2.BadRequest(
+        field_violations=[
+            error_details_pb2.BadRequest.FieldViolation(
+                field=violation.field, description=_shortened(violation.description, share - len(violation.field))
+            )
+            for violation in violations
+        ]
+    )
+
+
+def _shortened(text: str, most_bytes: int) -> str:
+    encoded = text.encode()
+    if len(encoded) <= most_bytes:
+        return text
+    return encoded[: max(0, most_bytes - 3)].decode(errors="ignore") + "…"

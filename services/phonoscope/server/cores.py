@@ -13,7 +13,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 def usable_cores(cgroup: Path = CGROUP) -> int:
     """Returns the number of cores, at least 1; a quota of part of a core counts as a whole one."""
-    cores = len(os.sched_getaffinity(0))
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     quota = _quota(cgroup)
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
@@ -27,5 +27,5 @@ def _quota(cgroup: Path) -> float | None:
         limit = (cgroup / "cpu" / "cpu.cfs_quota_us").read_text()
         period = (cgroup / "cpu" / "cpu.cfs_period_us").read_text()
         return None if int(limit) <= 0 else int(limit) / int(period)
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         return None

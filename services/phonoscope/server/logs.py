@@ -57,6 +57,6 @@ class LogSink:
                 bytes_sent=event.bytes_sent,
             )
 
-    def unexpected(self, method: str, error: Exception) -> None:
+    def unexpected(self, method: str, error: BaseException) -> None:
         """Takes an error that is not of the tree: a defect."""
         self._logger.error("call_failed_unexpectedly", method=method, exc_info=error)

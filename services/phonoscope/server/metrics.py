@@ -161,4 +161,5 @@ class MetricsSink:
         self._audio.labels(event.voice).inc(event.audio_seconds)
         if event.outcome == "completed":
             self._characters.labels(event.voice).inc(event.characters)
+        if event.outcome == "completed" and event.audio_seconds:
             self._factor.labels(event.voice).observe(event.engine_seconds / event.audio_seconds)

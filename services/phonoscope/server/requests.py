@@ -17,6 +17,8 @@ PITCH_RANGE: Final = (0.5, 2.0)
 SAMPLE_RATE_RANGE_HZ: Final = (8_000, 48_000)
 VOLUME_GAIN_RANGE_DB: Final = (-96.0, 16.0)
 LONGEST_REQUEST_ID: Final = 128
+LONGEST_SPEAKER_NUMBER: Final = 9
+MOST_NAMES_SHOWN: Final = 20
 NEUTRAL_EMOTIONS: Final = ("", "neutral")
 KNOWN_EMOTIONS: Final = ("happy", "angry", "sad", "afraid", "disgusted", "melancholic", "surprised", "calm")
 LATER_ENCODINGS: Final = ("flac", "ogg_opus", "mp3", "aac", "mulaw", "alaw")
@@ -111,7 +113,9 @@ class RequestResolver:
         name, _, speaker = request.speaker_id.partition(":")
         if (named := self._voices.get(name)) is None:
             raise InvalidRequest.of(
-                "speaker_id", f"{_shown(name)} is not loaded; voices: {self._names()}", reason="VOICE_UNKNOWN"
+                "speaker_id",
+                f"{_shown(name)} is not loaded; voices: {_listed(list(self._voices))}",
+                reason="VOICE_UNKNOWN",
             )
         if request.language and not speaks(named, request.language):
             raise InvalidRequest.of(
@@ -123,20 +127,15 @@ class RequestResolver:
         return named, _speaker_number(named, speaker)
 
     def _voice_of_language(self, language: str) -> Voice:
-        if speaks(self._default, language):
-            return self._default
-        for voice in self._voices.values():
+        for voice in self._voices.values():  # the default first
             if speaks(voice, language):
                 return voice
-        languages = ", ".join(sorted({voice.language for voice in self._voices.values()}))
+        languages = sorted({voice.language for voice in self._voices.values()})
         raise InvalidRequest.of(
             "language",
-            f"no loaded voice speaks {_shown(language)}; languages: {languages}",
+            f"no loaded voice speaks {_shown(language)}; languages: {_listed(languages)}",
             reason="LANGUAGE_UNKNOWN",
         )
-
-    def _names(self) -> str:
-        return ", ".join(self._voices)
 
 
 def speaks(voice: Voice, language: str) -> bool:
@@ -151,8 +150,10 @@ def _speaker_number(voice: Voice, speaker: str) -> int:
         return voice.default_speaker
     if speaker in voice.speakers:
         return voice.speakers.index(speaker)
-    if speaker.isascii() and speaker.isdecimal() and int(speaker[:9]) < max(1, len(voice.speakers)):
-        return int(speaker[:9])
+    if speaker.isascii() and speaker.isdecimal() and len(speaker) <= LONGEST_SPEAKER_NUMBER:
+        number = int(speaker)
+        if number < max(1, len(voice.speakers)):
+            return number
     if not voice.speakers:
         raise InvalidRequest.of(
             "speaker_id",
@@ -276,3 +277,9 @@ def _joined(faults: Sequence[InvalidRequest]) -> ServiceError:
 def _shown(value: str) -> str:
     """Returns a caller's string as a message may hold it: quoted, escaped, not long."""
     return repr(value if len(value) <= 64 else value[:61] + "...")  # noqa: PLR2004  a screen's width
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Returns the names as a message may hold them: the first few, and how many more there are."""
+    more = len(names) - MOST_NAMES_SHOWN
+    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more, see ListVoices" if more > 0 else "")

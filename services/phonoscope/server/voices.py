@@ -28,8 +28,8 @@ def find_voices(settings: ServerSettings, logger: structlog.typing.FilteringBoun
     found = {path.stem: path for path in _embedded_voices()}
     found |= {path.stem: path for path in sorted(folder.glob("*.onnx"))}
     for name in settings.voice_names:
-        check_voice_name(name)
         if name not in found:
+            check_voice_name(name)
             found[name] = _fetch(name, folder, settings.hub_url, logger)
     if not found:
         raise SettingsError(

@@ -1,0 +1,57 @@
+"""The server's settings; how they are read is tested with common/settings.py."""
+
+import pytest
+
+from phonoscope.common.errors import SettingsError
+from phonoscope.server.settings import ServerSettings
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in ServerSettings.model_fields:
+        monkeypatch.delenv(f"PHONOSCOPE_{field.upper()}", raising=False)
+
+
+def test_help_shows_every_setting_with_what_it_means_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        ServerSettings.from_arguments(["--help"])
+    told = "".join(capsys.readouterr().out.split())
+    assert told.startswith("usage:phonoscopeserve")
+    for name, field in ServerSettings.model_fields.items():
+        assert f"--{name.replace('_', '-')}" in told
+        assert field.description, f"{name} has no description"
+        assert "".join(f"{field.description} (default: {field.default})".split()) in told
+
+
+def test_the_defaults_are_kind_to_a_laptop() -> None:
+    settings = ServerSettings.from_arguments([])
+    assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 50051, 9464)
+    assert settings.device == "auto"
+    assert settings.max_text_characters == 10_000
+
+
+@pytest.mark.parametrize(
+    ("flag", "value"),
+    [
+        ("port", "65536"),
+        ("metrics-port", "-1"),
+        ("threads", "-1"),
+        ("max-text-characters", "0"),
+        ("max-requests", "0"),
+        ("max-audio-seconds-owed", "0"),
+        ("max-audio-seconds-owed", "inf"),
+        ("drain-seconds", "-1"),
+        ("drain-seconds", "nan"),
+        ("stop-seconds", "inf"),
+        ("log-format", "xml"),
+        ("log-level", "loud"),
+    ],
+)
+def test_values_out_of_range_are_refused_by_name(flag: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=rf"^{flag.replace('-', '_')}="):
+        ServerSettings.from_arguments([f"--{flag}={value}"])
+
+
+def test_named_voices_are_apart_by_commas() -> None:
+    assert ServerSettings(voices=" a, b ,,c ").voice_names == ("a", "b", "c")
+    assert ServerSettings(voices="").voice_names == ()
