@@ -12,7 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import Window
-from phonoscope.server.engines.vits.engine import LoadedVoice, VitsEngine, VitsPlan, load_voice
+from phonoscope.server.engines.vits.batches import VitsPlan
+from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice
 from phonoscope.server.types import Utterance
 
 

