@@ -1,13 +1,16 @@
 """Which batch the engine runs next: the scheduler's judgement, without its threads.
 
 Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that has sounded is due when what it has
-sent will have been played, one that has not is due since it came, and a whole-reply request is due at its caller's
-deadline. Windows start small, for an early first sound, and double, for throughput.
+sent will have been played, one that has not is due since it came, and a whole-reply request is due half-way to its
+caller's deadline, while there is still time to make it. Windows start small, for an early first sound, and double, for
+throughput. A batch takes windows of like length only: an engine pads them to the longest, so a long one would hold up
+the others, and short ones would be paid for as long ones.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, takewhile
 from typing import Final
 
 from phonoscope.server.engines.base import Plan, Tuning, Window
@@ -15,7 +18,12 @@ from phonoscope.server.types import Utterance
 
 # A window that would leave less than this share of itself behind takes the rest along.
 SMALLEST_REST: Final = 0.5
-# Whole-reply requests without a deadline are due after this, behind every live stream but never starved.
+# Lengths of a window that may share a batch with the most urgent one, as ratios to that one's; the rest rule above
+# makes windows of one nominal size differ by as much.
+LIKE_LENGTHS: Final = (0.5, 1.5)
+# Whole-reply requests are due after this share of the time that their caller gives them, and after PATIENCE_SECONDS
+# at the latest: behind live streams, but never starved.
+WHOLE_SHARE: Final = 0.5
 PATIENCE_SECONDS: Final = 60.0
 
 
@@ -32,6 +40,7 @@ class Work:
         is_text_complete: no more utterances will come.
         started: when its first utterance went to the engine.
         sounded: when the first window was delivered.
+        prepared_seconds: audio of all utterances prepared so far.
         sent_seconds: audio delivered so far.
         unread: windows delivered that the reader has not taken yet.
         window_frames: size of the next window.
@@ -47,6 +56,7 @@ class Work:
     is_text_complete: bool = False
     started: float | None = None
     sounded: float | None = None
+    prepared_seconds: float = 0.0
     sent_seconds: float = 0.0
     unread: int = 0
 
@@ -54,13 +64,39 @@ class Work:
     def due(self) -> float:
         """When this request's next audio should be there, on the scheduler's clock."""
         if self.is_whole:
-            return self.deadline if self.deadline is not None else self.entered + PATIENCE_SECONDS
+            patience = PATIENCE_SECONDS
+            if self.deadline is not None:
+                patience = min(patience, WHOLE_SHARE * (self.deadline - self.entered))
+            return self.entered + patience
         return self.entered if self.sounded is None else self.sounded + self.sent_seconds
+
+    @property
+    def is_spoken(self) -> bool:
+        """Whether its text is complete and all of it is rendered."""
+        return self.is_text_complete and not self.waiting and not self.plans
+
+    def prepared(self, plan: Plan) -> None:
+        """Puts the plan of the first waiting utterance in the place of that utterance."""
+        self.waiting.popleft()
+        self.plans.append(plan)
+        self.prepared_seconds += plan.audio_seconds
+
+    def rendered(self, window: Window, now: float) -> None:
+        """Moves past a window of the first plan, which was delivered at `now`."""
+        plan = window.plan
+        if self.sounded is None:
+            self.sounded = now
+        self.unread += 1
+        self.sent_seconds += window.frames * plan.samples_per_frame / plan.sample_rate_hz
+        self.cursor = window.stop
+        if self.cursor == plan.frames:
+            self.plans.popleft()
+            self.cursor = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PrepareTurn:
-    """One `prepare`: the first waiting utterance of each of these requests."""
+    """One `prepare`: the next waiting utterances of these requests; a whole-reply request may have several."""
 
     works: tuple[Work, ...]
     batch: tuple[Utterance, ...]
@@ -68,7 +104,7 @@ class PrepareTurn:
 
 @dataclass(frozen=True, slots=True)
 class RenderTurn:
-    """One `render`: a window for each of these requests; one request may have several, in order."""
+    """One `render`: the next window of each of these requests."""
 
     works: tuple[Work, ...]
     batch: tuple[Window, ...]
@@ -92,18 +128,21 @@ class EarliestDueFirst:
         if not ready:
             return None
         if self._wants_prepare(ready[0]):
-            return self._prepare_turn([w for w in ready if w.waiting and self._wants_prepare(w)])
+            return self._prepare_turn([w for w in ready if self._wants_prepare(w)])
         return self._render_turn([w for w in ready if self._wants_render(w)])
 
     def _wants_prepare(self, work: Work) -> bool:
-        """Whether the next utterance should be prepared now: its turn to sound is at most one window away."""
+        """Whether the next utterance should be prepared now: its turn to sound is at most one window away.
+
+        Nothing comes before a stream's first sound, however short its first utterance is.
+        """
         if not work.waiting:
             return False
-        if work.is_whole:
+        if work.is_whole or not work.plans:
             return True
-        return len(work.plans) == 0 or (
-            len(work.plans) == 1 and work.plans[0].frames - work.cursor <= work.window_frames
-        )
+        if work.sounded is None:
+            return False
+        return len(work.plans) == 1 and self._next_window(work).stop == work.plans[0].frames
 
     def _wants_render(self, work: Work) -> bool:
         if not work.plans or work.unread >= self._most_unread:
@@ -114,17 +153,18 @@ class EarliestDueFirst:
         voice = works[0].waiting[0].voice_id
         mates = [w for w in works if w.waiting[0].voice_id == voice][: self._tuning.prepare_batch]
         batch = [(w, w.waiting[0]) for w in mates]
-        for work in mates:  # whole replies and short sentences fill the batch from their own line
-            for utterance in list(work.waiting)[1 : 1 + self._tuning.prepare_batch - len(batch)]:
-                if not work.is_whole or utterance.voice_id != voice:
-                    break
-                batch.append((work, utterance))
+        for work in mates:  # whole replies, which need all of theirs first, fill the batch from their own line
+            if work.is_whole:
+                more = islice(work.waiting, 1, 1 + self._tuning.prepare_batch - len(batch))
+                batch += [(work, u) for u in takewhile(lambda u: u.voice_id == voice, more)]
         return PrepareTurn(tuple(w for w, _ in batch), tuple(utterance for _, utterance in batch))
 
     def _render_turn(self, works: Sequence[Work]) -> RenderTurn:
         voice = works[0].plans[0].voice_id
-        mates = [w for w in works if w.plans[0].voice_id == voice][: self._tuning.render_batch]
-        batch = [(w, self._next_window(w)) for w in mates]
+        shortest, longest = (ratio * self._next_window(works[0]).frames for ratio in LIKE_LENGTHS)
+        windows = ((w, self._next_window(w)) for w in works if w.plans[0].voice_id == voice)
+        like = ((w, window) for w, window in windows if shortest <= window.frames <= longest)
+        batch = list(islice(like, self._tuning.render_batch))
         return RenderTurn(tuple(w for w, _ in batch), tuple(window for _, window in batch))
 
     def _next_window(self, work: Work) -> Window:

@@ -1,7 +1,7 @@
 """⑤ The scheduler: admits requests, runs the engine on one thread, hands audio back to the event loop.
 
-Called by ③ synthesizer from the event loop. Each turn of the engine thread runs one batch that `policy.py` chose, a
-`prepare` or a `render`. A condition wakes the thread; nothing polls.
+Called by ③ synthesizer from the event loop. `admission.py` says who is let in; each turn of the engine thread runs one
+batch that `policy.py` chose, through `measured.py`. A condition wakes the thread; nothing polls.
 """
 
 import asyncio
@@ -10,16 +10,19 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, Overloaded, ServiceError
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, ServiceError
+from phonoscope.server.admission import RETRY_SECONDS, Admission
 from phonoscope.server.engines.base import Engine, Plan, Window
-from phonoscope.server.events import BatchRan, Emit, EngineRaised, EngineStage, QueueMoved, StageTimed
+from phonoscope.server.events import Emit, QueueMoved, StageTimed
+from phonoscope.server.measured import BatchFailed, MeasuredEngine
 from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.types import Utterance
 
 MOST_UNREAD_WINDOWS: Final = 4
-# What a drained or full server asks callers to wait before they come back.
-RETRY_SECONDS: Final = 1.0
+# How long the batch under way may take to end once the scheduler stops. An interpreter that ends while native code
+# runs on another thread may crash.
+LAST_BATCH_SECONDS: Final = 10.0
 
 
 class Scheduler:
@@ -42,10 +45,9 @@ class Scheduler:
         most_audio_seconds: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._engine = engine
+        self._engine = MeasuredEngine(engine, emit, clock)
         self._emit = emit
-        self._most_requests = most_requests
-        self._most_audio_seconds = most_audio_seconds
+        self._admission = Admission(most_requests, most_audio_seconds)
         self._clock = clock
         self._policy = EarliestDueFirst(engine.tuning, most_unread=MOST_UNREAD_WINDOWS)
         self._streams: dict[int, SpeechStream] = {}  # by identity of their Work
@@ -93,32 +95,18 @@ class Scheduler:
         if deadline_seconds is not None and deadline_seconds <= 0:
             raise DeadlineUnreachable("the deadline had passed before the request was admitted; allow more time")
         with self._changed:
-            self._check_admission(audio_seconds)
+            if self._is_draining:
+                raise _draining("this server is shutting down")
+            owed = self._owed_seconds()
+            self._admission.check(audio_seconds, requests=len(self._streams), owed_seconds=owed)
             first = self._policy.first_window_frames(is_whole=is_whole)
             deadline = None if deadline_seconds is None else now + deadline_seconds
             work = Work(entered=now, deadline=deadline, is_whole=is_whole, window_frames=first)
             stream = SpeechStream(self, work, audio_seconds, most_seconds)
             self._streams[id(work)] = stream
             self._tell_queue()
+            self._changed.notify_all()  # its deadline may be the next
         return stream
-
-    def _check_admission(self, audio_seconds: float) -> None:
-        if self._is_draining:
-            raise _draining("this server is shutting down")
-        if len(self._streams) >= self._most_requests:
-            raise Overloaded(
-                f"the server already speaks for {len(self._streams)} requests, its limit; call again after the delay",
-                reason="QUEUE_FULL",
-                retry_after_seconds=RETRY_SECONDS,
-            )
-        owed = self._owed_seconds()
-        if self._streams and owed + audio_seconds > self._most_audio_seconds:
-            raise Overloaded(
-                f"{owed:.0f} s of audio are owed and this request would add {audio_seconds:.0f} s, over the limit of "
-                f"{self._most_audio_seconds:.0f} s; call again after the delay",
-                reason="AUDIO_OWED_FULL",
-                retry_after_seconds=RETRY_SECONDS,
-            )
 
     def add_utterance(self, stream: SpeechStream, utterance: Utterance) -> None:
         """Puts an utterance in a request's line."""
@@ -157,7 +145,7 @@ class Scheduler:
                 self._fail(stream, _draining("the server shut down first"))
             self._changed.notify_all()
         if self._thread is not None:
-            await asyncio.to_thread(self._thread.join, most_seconds)
+            await asyncio.to_thread(self._thread.join, LAST_BATCH_SECONDS)
 
     def _wait_until_empty(self, most_seconds: float) -> None:
         with self._changed:
@@ -169,9 +157,9 @@ class Scheduler:
         try:
             self._engine.warm_up()
         except Exception as error:  # noqa: BLE001  the engine loop: `start` raises it
-            loop.call_soon_threadsafe(warm.set_exception, error)
+            loop.call_soon_threadsafe(_settle, warm, error)
             return
-        loop.call_soon_threadsafe(warm.set_result, None)
+        loop.call_soon_threadsafe(_settle, warm, None)
         while (turn := self._next_turn()) is not None:
             if isinstance(turn, PrepareTurn):
                 self._prepare(turn)
@@ -185,7 +173,7 @@ class Scheduler:
                 turn = self._policy.choose(stream.work for stream in self._streams.values())
                 if turn is not None:
                     return turn
-                self._changed.wait()
+                self._changed.wait(self._seconds_to_next_deadline())
         return None
 
     def _drop_expired(self) -> None:
@@ -196,48 +184,43 @@ class Scheduler:
                     stream, DeadlineUnreachable("the deadline passed before the speech was made; allow more time")
                 )
 
+    def _seconds_to_next_deadline(self) -> float | None:
+        deadlines = [s.work.deadline for s in self._streams.values() if s.work.deadline is not None]
+        return max(0.0, min(deadlines) - self._clock()) if deadlines else None
+
     def _prepare(self, turn: PrepareTurn) -> None:
-        started, voice = self._clock(), turn.batch[0].voice_id
-        self._note_waits(turn, voice, started)
+        self._note_waits(turn)
         try:
-            plans = self._engine.prepare(turn.batch)
-        except Exception as error:  # noqa: BLE001  the engine loop outlives any engine error
-            self._batch_failed(voice, turn, error)
+            plans, seconds = self._engine.prepare(turn.batch)
+        except BatchFailed:
+            self._retry_alone(turn)
             return
-        seconds = self._clock() - started
-        lengths = [len(utterance.phoneme_ids) for utterance in turn.batch]
-        self._emit(_batch_ran(voice, "prepare", lengths, seconds))
         with self._changed:
             for work, plan in zip(turn.works, plans, strict=True):
                 if stream := self._streams.get(id(work)):
                     self._prepared(stream, plan, seconds / len(plans))
 
-    def _note_waits(self, turn: PrepareTurn, voice: str, now: float) -> None:
+    def _note_waits(self, turn: PrepareTurn) -> None:
         """Tells how long each request waited for its first turn."""
-        for work in turn.works:
+        now = self._clock()
+        for work, utterance in zip(turn.works, turn.batch, strict=True):
             if work.started is None:
                 work.started = now
-                self._emit(StageTimed(voice, "queue", now - work.entered))
+                self._emit(StageTimed(utterance.voice_id, "queue", now - work.entered))
 
     def _prepared(self, stream: SpeechStream, plan: Plan, seconds: float) -> None:
-        work = stream.work
-        work.waiting.popleft()
-        work.plans.append(plan)
-        stream.prepared_seconds += plan.audio_seconds
+        stream.work.prepared(plan)
         stream.engine_seconds += seconds
         self._emit(StageTimed(plan.voice_id, "prepare", seconds))
-        if stream.most_seconds is not None and stream.prepared_seconds > stream.most_seconds:
-            self._fail(stream, AudioTooLong(stream.prepared_seconds))
+        if stream.most_seconds is not None and stream.work.prepared_seconds > stream.most_seconds:
+            self._fail(stream, AudioTooLong(stream.work.prepared_seconds))
 
     def _render(self, turn: RenderTurn) -> None:
-        started, voice = self._clock(), turn.batch[0].plan.voice_id
         try:
-            waveforms = self._engine.render(turn.batch)
-        except Exception as error:  # noqa: BLE001  the engine loop outlives any engine error
-            self._batch_failed(voice, turn, error)
+            waveforms, seconds = self._engine.render(turn.batch)
+        except BatchFailed:
+            self._retry_alone(turn)
             return
-        seconds = self._clock() - started
-        self._emit(_batch_ran(voice, "render", [window.frames for window in turn.batch], seconds))
         frames = sum(window.frames for window in turn.batch)
         with self._changed:
             for work, window, samples in zip(turn.works, turn.batch, waveforms, strict=True):
@@ -245,46 +228,44 @@ class Scheduler:
                     self._rendered(stream, window, Rendered(samples, seconds * window.frames / frames))
 
     def _rendered(self, stream: SpeechStream, window: Window, rendered: Rendered) -> None:
-        work, plan, now = stream.work, window.plan, self._clock()
-        if work.sounded is None:
-            work.sounded = now
-        work.cursor = window.stop
-        work.unread += 1
-        work.sent_seconds += len(rendered.samples) / plan.sample_rate_hz
+        work = stream.work
+        work.rendered(window, self._clock())
         work.window_frames = self._policy.next_window_frames(work)
-        if work.cursor == plan.frames:
-            work.plans.popleft()
-            work.cursor = 0
         stream.engine_seconds += rendered.engine_seconds
-        self._emit(StageTimed(plan.voice_id, "render", rendered.engine_seconds))
+        self._emit(StageTimed(window.plan.voice_id, "render", rendered.engine_seconds))
         stream.deliver(rendered)
-        self._end_if_spoken(stream)
-        self._tell_queue()
+        if not self._end_if_spoken(stream):
+            self._tell_queue()
 
-    def _batch_failed(self, voice: str, turn: PrepareTurn | RenderTurn, error: Exception) -> None:
+    def _retry_alone(self, turn: PrepareTurn | RenderTurn) -> None:
         """Lets each member of a failed batch try alone, so that one bad request cannot fail its batch-mates."""
-        stage: EngineStage = "prepare" if isinstance(turn, PrepareTurn) else "render"
-        self._emit(EngineRaised(voice, stage, len(turn.batch), error))
         if len(turn.batch) == 1:
             with self._changed:
                 if stream := self._streams.get(id(turn.works[0])):
                     self._fail(stream, EngineFailed("the engine failed on this request; the server's log says how"))
         elif isinstance(turn, PrepareTurn):
             for work, utterance in zip(turn.works, turn.batch, strict=True):
-                self._prepare(PrepareTurn((work,), (utterance,)))
+                if self._holds(work):
+                    self._prepare(PrepareTurn((work,), (utterance,)))
         else:
             for work, window in zip(turn.works, turn.batch, strict=True):
-                self._render(RenderTurn((work,), (window,)))
+                if self._holds(work):
+                    self._render(RenderTurn((work,), (window,)))
+
+    def _holds(self, work: Work) -> bool:
+        with self._changed:
+            return id(work) in self._streams
 
     # --- under the lock ----------------------------------------------------------------------------------------
 
-    def _end_if_spoken(self, stream: SpeechStream) -> None:
-        work = stream.work
-        is_spoken = work.is_text_complete and not work.waiting and not work.plans
-        if is_spoken and id(work) in self._streams:
-            del self._streams[id(work)]
-            stream.deliver(None)
-            self._changed.notify_all()
+    def _end_if_spoken(self, stream: SpeechStream) -> bool:
+        if not stream.work.is_spoken or id(stream.work) not in self._streams:
+            return False
+        del self._streams[id(stream.work)]
+        stream.deliver(None)
+        self._tell_queue()
+        self._changed.notify_all()
+        return True
 
     def _fail(self, stream: SpeechStream, error: ServiceError | AudioTooLong) -> None:
         if self._streams.pop(id(stream.work), None):
@@ -294,16 +275,22 @@ class Scheduler:
 
     def _owed_seconds(self) -> float:
         return sum(
-            max(0.0, max(s.owed_seconds, s.prepared_seconds) - s.work.sent_seconds) for s in self._streams.values()
+            max(0.0, max(s.owed_seconds, s.work.prepared_seconds) - s.work.sent_seconds)
+            for s in self._streams.values()
         )
 
     def _tell_queue(self) -> None:
         self._emit(QueueMoved(len(self._streams), self._owed_seconds()))
 
 
-def _batch_ran(voice: str, stage: EngineStage, lengths: list[int], seconds: float) -> BatchRan:
-    padding = 1 - sum(lengths) / (len(lengths) * max(lengths))
-    return BatchRan(voice, stage, len(lengths), seconds, padding)
+def _settle(warm: asyncio.Future[None], error: Exception | None) -> None:
+    """Ends the wait of `start`, unless that was cancelled meanwhile."""
+    if warm.done():
+        return
+    if error is None:
+        warm.set_result(None)
+    else:
+        warm.set_exception(error)
 
 
 def _draining(what: str) -> NotReady:

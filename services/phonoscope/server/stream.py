@@ -1,7 +1,6 @@
 """One admitted request, as ③ synthesizer holds it: utterances go in, samples come out. `scheduler.py` makes them."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -47,8 +46,9 @@ class StreamOwner(Protocol):
 class SpeechStream:
     """One admitted request: utterances go in, samples come out. Use it on the event loop, as a context manager.
 
-    Iterating yields Rendered windows in order. It raises EngineFailed, DeadlineUnreachable, NotReady or AudioTooLong.
-    Leaving the context cancels whatever is left; its windows are never rendered.
+    Iterating, once, yields Rendered windows in order until the last utterance is spoken. It raises EngineFailed,
+    DeadlineUnreachable, NotReady or AudioTooLong. Leaving the context cancels whatever is left; its windows are never
+    rendered.
     """
 
     def __init__(self, owner: "StreamOwner", work: Work, owed_seconds: float, most_seconds: float | None) -> None:
@@ -58,7 +58,6 @@ class SpeechStream:
         self.work = work
         self.owed_seconds = owed_seconds
         self.most_seconds = most_seconds
-        self.prepared_seconds = 0.0
         self.engine_seconds = 0.0
 
     def say(self, utterance: Utterance) -> None:
@@ -74,13 +73,17 @@ class SpeechStream:
         self._owner.remove(self)
         self._arrived.put_nowait(error)
 
-    async def __aiter__(self) -> AsyncIterator[Rendered]:
-        """Yields windows in order until the last utterance is spoken."""
-        while (item := await self._arrived.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            self._owner.taken(self)
-            yield item
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Rendered:
+        item = await self._arrived.get()
+        if item is None:
+            raise StopAsyncIteration
+        if isinstance(item, BaseException):
+            raise item
+        self._owner.taken(self)
+        return item
 
     def __enter__(self) -> Self:
         return self

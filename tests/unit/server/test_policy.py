@@ -1,0 +1,403 @@
+"""EarliestDueFirst: which batch runs next, turn by turn, and over minutes of simulated load."""
+
+import itertools
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+import pytest
+
+from phonoscope.server.engines.base import Plan, Tuning, Window
+from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
+from phonoscope.server.types import Utterance
+
+RATE_HZ = 22_050
+FRAME_SAMPLES = 256
+FRAME_SECONDS = FRAME_SAMPLES / RATE_HZ
+MOST_UNREAD = 4
+TUNING = Tuning(prepare_batch=4, render_batch=3, first_window_frames=16, largest_window_frames=128)
+
+
+def utterance(frames: int = 100, voice: str = "a") -> Utterance:
+    """An utterance that `plan_of` makes so many frames long."""
+    return Utterance(voice, (frames,), 0, 1.0, 0.0, 0.0, seed=0)
+
+
+def plan_of(said: Utterance) -> Plan:
+    frames = said.phoneme_ids[0]
+    return Plan(said.voice_id, frames, FRAME_SAMPLES, RATE_HZ, (frames,))
+
+
+def a_policy(tuning: Tuning = TUNING) -> EarliestDueFirst:
+    return EarliestDueFirst(tuning, most_unread=MOST_UNREAD)
+
+
+def a_work(
+    policy: EarliestDueFirst,
+    said: Iterable[Utterance] = (),
+    *,
+    entered: float = 0.0,
+    deadline: float | None = None,
+    is_whole: bool = False,
+    is_text_complete: bool = True,
+) -> Work:
+    work = Work(entered, deadline, is_whole, policy.first_window_frames(is_whole=is_whole))
+    work.waiting.extend(said)
+    work.is_text_complete = is_text_complete
+    return work
+
+
+def prepared(work: Work, count: int = 1) -> Work:
+    for _ in range(count):
+        work.prepared(plan_of(work.waiting[0]))
+    return work
+
+
+def apply(policy: EarliestDueFirst, turn: PrepareTurn | RenderTurn, now: float = 0.0, *, is_read: bool = True) -> None:
+    """Does to the works what the scheduler does after a turn."""
+    if isinstance(turn, PrepareTurn):
+        for work, said in zip(turn.works, turn.batch, strict=True):
+            assert work.waiting[0] is said
+            work.prepared(plan_of(said))
+        return
+    for work, window in zip(turn.works, turn.batch, strict=True):
+        work.rendered(window, now)
+        work.window_frames = policy.next_window_frames(work)
+        work.unread -= is_read
+
+
+def turns_of(policy: EarliestDueFirst, works: Sequence[Work]) -> list[PrepareTurn | RenderTurn]:
+    turns = []
+    while (turn := policy.choose(works)) is not None:
+        turns.append(turn)
+        apply(policy, turn)
+    return turns
+
+
+def windows_of(turns: Iterable[PrepareTurn | RenderTurn], work: Work) -> list[tuple[int, int]]:
+    return [
+        (window.start, window.stop)
+        for turn in turns
+        if isinstance(turn, RenderTurn)
+        for owner, window in zip(turn.works, turn.batch, strict=True)
+        if owner is work
+    ]
+
+
+def test_nothing_to_do_is_no_turn():
+    policy = a_policy()
+    assert policy.choose([]) is None
+    assert policy.choose([a_work(policy)]) is None
+
+
+def test_choosing_takes_nothing_off_the_works():
+    policy = a_policy()
+    work = a_work(policy, [utterance()])
+    assert policy.choose([work]) == policy.choose([work])
+    prepared(work)
+    assert policy.choose([work]) == policy.choose([work])
+
+
+def test_the_request_that_came_first_sounds_first():
+    policy = a_policy(Tuning(1, 1, 16, 128))
+    late, early = (a_work(policy, [utterance()], entered=entered) for entered in (2.0, 1.0))
+    turn = policy.choose([late, early])
+    assert isinstance(turn, PrepareTurn)
+    assert turn.works == (early,)
+
+
+def test_a_stream_is_due_when_what_it_sent_has_been_played():
+    policy = a_policy(Tuning(1, 1, 16, 128))
+    work = prepared(a_work(policy, [utterance(40)], entered=1.0))
+    assert work.due == 1.0
+    turn = policy.choose([work])
+    assert turn is not None
+    apply(policy, turn, now=5.0)
+    assert work.due == pytest.approx(5.0 + 16 * FRAME_SECONDS)
+
+
+def test_the_stream_that_will_run_dry_first_is_rendered_first():
+    policy = a_policy(Tuning(1, 1, 16, 128))
+    ahead, behind = (prepared(a_work(policy, [utterance(1000)])) for _ in range(2))
+    ahead.sounded = behind.sounded = 1.0
+    ahead.sent_seconds, behind.sent_seconds = 2.0, 1.0
+    turn = policy.choose([ahead, behind])
+    assert turn is not None
+    assert turn.works == (behind,)
+
+
+@pytest.mark.parametrize(("deadline", "due"), [(None, 70.0), (20.0, 15.0), (3610.0, 70.0)])
+def test_a_whole_reply_is_due_while_there_is_time_to_make_it(deadline: float | None, due: float):
+    assert a_work(a_policy(), entered=10.0, deadline=deadline, is_whole=True).due == due
+
+
+def test_the_first_window_is_small_and_the_next_double_up_to_the_largest():
+    policy = a_policy()
+    work = prepared(a_work(policy, [utterance(16 + 32 + 64 + 128 + 128 + 128)]))
+    lengths = [stop - start for start, stop in windows_of(turns_of(policy, [work]), work)]
+    assert lengths == [16, 32, 64, 128, 128, 128]
+
+
+def test_windows_keep_their_size_from_one_sentence_to_the_next():
+    policy = a_policy()
+    work = a_work(policy, [utterance(16), utterance(500)])
+    assert windows_of(turns_of(policy, [work]), work)[:2] == [(0, 16), (0, 32)]
+
+
+def test_the_windows_of_a_whole_reply_are_the_largest_from_the_start():
+    policy = a_policy()
+    work = a_work(policy, [utterance(300)], is_whole=True)
+    assert windows_of(turns_of(policy, [work]), work) == [(0, 128), (128, 300)]
+
+
+def test_a_rest_of_less_than_half_a_window_goes_with_the_window_before_it():
+    policy = a_policy()
+    for frames, windows in ((23, [(0, 23)]), (24, [(0, 16), (16, 24)])):
+        work = prepared(a_work(policy, [utterance(frames)]))
+        assert windows_of(turns_of(policy, [work]), work) == windows
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+def test_windows_tile_every_plan_exactly_and_none_is_empty(is_whole: bool):
+    policy = a_policy(Tuning(prepare_batch=4, render_batch=3, first_window_frames=3, largest_window_frames=11))
+    for frames in range(1, 120):
+        work = a_work(policy, [utterance(frames), utterance(1), utterance(frames)], is_whole=is_whole)
+        windows = windows_of(turns_of(policy, [work]), work)
+        expected = 0
+        total = 0
+        for start, stop in windows:
+            assert start == expected
+            assert start < stop <= frames
+            total += stop - start
+            ends = stop == (1 if total == frames + 1 else frames)
+            expected = 0 if ends else stop
+        assert total == 2 * frames + 1
+        assert work.is_spoken
+
+
+def test_a_whole_reply_is_prepared_to_its_end_before_its_first_window():
+    policy = a_policy()
+    work = a_work(policy, [utterance() for _ in range(6)], is_whole=True)
+    first, second, third, *_ = turns_of(policy, [work])
+    assert [type(first), len(first.batch)] == [PrepareTurn, 4]
+    assert [type(second), len(second.batch)] == [PrepareTurn, 2]
+    assert isinstance(third, RenderTurn)
+
+
+def test_a_whole_reply_is_not_rendered_before_its_text_is_complete():
+    policy = a_policy()
+    work = prepared(a_work(policy, [utterance()], is_whole=True, is_text_complete=False))
+    assert policy.choose([work]) is None
+    work.is_text_complete = True
+    assert isinstance(policy.choose([work]), RenderTurn)
+
+
+def test_a_stream_is_rendered_while_its_text_still_comes():
+    policy = a_policy()
+    work = prepared(a_work(policy, [utterance()], is_text_complete=False))
+    assert isinstance(policy.choose([work]), RenderTurn)
+
+
+def test_the_next_sentence_is_prepared_before_the_last_window_of_this_one():
+    policy = a_policy()
+    # 16, 32, then the rest, 79 frames: less than one and a half windows of 64
+    work = a_work(policy, [utterance(16 + 32 + 79), utterance(1000)])
+    kinds = [type(turn) for turn in turns_of(policy, [work])][:5]
+    assert kinds == [PrepareTurn, RenderTurn, RenderTurn, PrepareTurn, RenderTurn]
+
+
+def test_a_stream_prepares_one_sentence_ahead_and_no_more():
+    policy = a_policy()
+    work = prepared(a_work(policy, [utterance(10) for _ in range(5)]), 2)
+    apply(policy, RenderTurn((work,), (Window(work.plans[0], 0, 10),)))  # it has sounded
+    turn = policy.choose([work])
+    assert isinstance(turn, PrepareTurn)
+    assert len(turn.batch) == 1
+    apply(policy, turn)
+    assert isinstance(policy.choose([work]), RenderTurn)
+
+
+def test_nothing_is_prepared_between_a_short_first_sentence_and_its_sound():
+    policy = a_policy()
+    work = a_work(policy, [utterance(3), utterance(1000)])
+    kinds = [type(turn) for turn in turns_of(policy, [work])][:3]
+    assert kinds == [PrepareTurn, RenderTurn, PrepareTurn]
+
+
+def test_requests_of_one_voice_share_a_batch_up_to_the_tuning():
+    policy = a_policy()
+    works = [a_work(policy, [utterance()], entered=float(n)) for n in range(6)]
+    turn = policy.choose(works)
+    assert isinstance(turn, PrepareTurn)
+    assert turn.works == tuple(works[:4])
+    for work in works:
+        prepared(work)
+    turn = policy.choose(works)
+    assert isinstance(turn, RenderTurn)
+    assert turn.works == tuple(works[:3])
+
+
+def test_batches_never_mix_voices():
+    policy = a_policy()
+    works = [a_work(policy, [utterance(voice=voice)], entered=float(n)) for n, voice in enumerate("abab")]
+    works.append(a_work(policy, [utterance(voice=voice) for voice in "aba"], entered=9.0, is_whole=True))
+    for turn in turns_of(policy, works):
+        voices = (
+            {said.voice_id for said in turn.batch}
+            if isinstance(turn, PrepareTurn)
+            else {window.plan.voice_id for window in turn.batch}
+        )
+        assert len(voices) == 1
+    assert all(work.is_spoken for work in works)
+
+
+def test_windows_of_another_voice_wait_for_a_batch_of_their_own():
+    policy = a_policy()
+    first, other = (prepared(a_work(policy, [utterance(voice=voice)])) for voice in "ab")
+    turn = policy.choose([first, other])
+    assert turn is not None
+    assert turn.works == (first,)
+
+
+def test_a_small_first_window_does_not_wait_for_long_ones_beside_it():
+    policy = a_policy()
+    sounding = [prepared(a_work(policy, [utterance(1000)])) for _ in range(2)]
+    for work in sounding:
+        work.sounded, work.window_frames = 0.0, 128
+    fresh = [prepared(a_work(policy, [utterance(1000)], entered=-1.0)) for _ in range(2)]
+    turn = policy.choose([*sounding, *fresh])
+    assert isinstance(turn, RenderTurn)
+    assert turn.works == tuple(fresh)
+
+
+def test_a_stream_is_rendered_no_further_than_its_reader_may_leave_unread():
+    policy = a_policy()
+    work = prepared(a_work(policy, [utterance(10_000)]))
+    for _ in range(MOST_UNREAD):
+        turn = policy.choose([work])
+        assert isinstance(turn, RenderTurn)
+        apply(policy, turn, is_read=False)
+    assert policy.choose([work]) is None
+    work.unread -= 1
+    assert isinstance(policy.choose([work]), RenderTurn)
+
+
+def test_a_stream_whose_reader_waits_does_not_hold_up_the_others():
+    policy = a_policy()
+    stalled, other = (prepared(a_work(policy, [utterance(500)], entered=entered)) for entered in (0.0, 1.0))
+    stalled.unread = MOST_UNREAD
+    turn = policy.choose([stalled, other])
+    assert turn is not None
+    assert turn.works == (other,)
+
+
+# --- load, in simulated time -----------------------------------------------------------------------------------
+
+
+@dataclass
+class Listener:
+    """One request of a simulation, and what it heard when."""
+
+    work: Work
+    arrives: float
+    heard: list[tuple[float, float]] = field(default_factory=list)  # (when, seconds of audio)
+
+    @property
+    def first_audio_seconds(self) -> float:
+        return self.heard[0][0] - self.arrives
+
+    @property
+    def done(self) -> float:
+        return self.heard[-1][0]
+
+    @property
+    def longest_gap_seconds(self) -> float:
+        """How long a player that starts at the first chunk would at most have been silent."""
+        played = itertools.accumulate((seconds for _, seconds in self.heard), initial=0.0)
+        start = self.heard[0][0]
+        return max(when - (start + before) for (when, _), before in zip(self.heard, played, strict=False))
+
+
+@dataclass
+class Load:
+    """Runs the policy against an engine whose cost is that of the padded batch; nothing waits, the clock is a number.
+
+    `factor` is engine seconds per second of audio.
+    """
+
+    factor: float
+    tuning: Tuning = field(default_factory=lambda: Tuning(8, 4, 24, 512))
+    listeners: list[Listener] = field(default_factory=list)
+    now: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.policy = a_policy(self.tuning)
+
+    def arrive(
+        self, at: float, sentences: Iterable[int], *, is_whole: bool = False, deadline: float | None = None
+    ) -> Listener:
+        said = [utterance(frames) for frames in sentences]
+        listener = Listener(a_work(self.policy, said, entered=at, is_whole=is_whole, deadline=deadline), at)
+        self.listeners.append(listener)
+        return listener
+
+    def run(self) -> None:
+        while not all(listener.work.is_spoken for listener in self.listeners):
+            here = [listener.work for listener in self.listeners if listener.arrives <= self.now]
+            turn = self.policy.choose(here)
+            if turn is None:
+                self.now = min(listener.arrives for listener in self.listeners if listener.arrives > self.now)
+                continue
+            self.now += self._cost_seconds(turn)
+            apply(self.policy, turn, self.now)
+            if isinstance(turn, RenderTurn):
+                self._hear(turn)
+
+    def _cost_seconds(self, turn: PrepareTurn | RenderTurn) -> float:
+        if isinstance(turn, PrepareTurn):
+            assert 1 <= len(turn.batch) <= self.tuning.prepare_batch
+            return 0.005 + 0.003 * len(turn.batch)
+        assert 1 <= len(turn.batch) <= self.tuning.render_batch
+        longest = max(window.frames for window in turn.batch)
+        return 0.003 + self.factor * len(turn.batch) * longest * FRAME_SECONDS
+
+    def _hear(self, turn: RenderTurn) -> None:
+        by_work = {id(listener.work): listener for listener in self.listeners}
+        for work, window in zip(turn.works, turn.batch, strict=True):
+            by_work[id(work)].heard.append((self.now, window.frames * FRAME_SECONDS))
+
+
+def sentences(source: random.Random, seconds: float) -> list[int]:
+    """Sentences of 1 to 6 s, about so many seconds together, in frames."""
+    lengths: list[int] = []
+    while sum(lengths) * FRAME_SECONDS < seconds:
+        lengths.append(round(source.uniform(1, 6) / FRAME_SECONDS))
+    return lengths
+
+
+def test_below_saturation_no_stream_falls_silent_and_a_long_whole_reply_is_made_beside_them():
+    source, load = random.Random(1), Load(factor=0.04)
+    streams = [load.arrive(source.uniform(0, 30), sentences(source, 10)) for _ in range(40)]
+    page = load.arrive(5.0, sentences(source, 90), is_whole=True, deadline=65.0)
+    load.run()
+    assert max(stream.longest_gap_seconds for stream in streams) <= 0
+    assert max(stream.first_audio_seconds for stream in streams) < 1.0
+    assert page.done < 65.0
+
+
+def test_beyond_saturation_everyone_is_served_first_come_first_and_a_whole_reply_within_its_deadline():
+    source, load = random.Random(2), Load(factor=0.2)
+    streams = [load.arrive(1.8 * n, sentences(source, 10)) for n in range(60)]
+    page = load.arrive(1.0, sentences(source, 30), is_whole=True, deadline=61.0)
+    load.run()
+    first_audio = [stream.heard[0][0] for stream in streams]
+    assert first_audio == sorted(first_audio)
+    assert load.now > 1.2 * 1.8 * 60  # the load is what the name says
+    assert page.done < 61.0
+
+
+def test_one_request_alone_is_heard_without_a_gap_from_sentence_to_sentence():
+    source, load = random.Random(3), Load(factor=0.3)
+    stream = load.arrive(0.0, sentences(source, 60))
+    load.run()
+    assert stream.longest_gap_seconds <= 0
