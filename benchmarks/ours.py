@@ -1,0 +1,58 @@
+"""Our engine in this process, without gRPC: text to phoneme ids to samples, sentence by sentence."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from phonoscope.server.engines.base import Plan, Window
+from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.loading import load_voice
+from phonoscope.server.text.espeak import Espeak
+from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.types import Utterance
+
+
+class Ours:
+    """The voice in our engine on the CPU, warmed up.
+
+    Args:
+        voice_path: the voice's .onnx file.
+        threads: CPU threads of torch.
+    """
+
+    def __init__(self, voice_path: Path, threads: int) -> None:
+        device = torch.device("cpu")
+        self.engine = VitsEngine([load_voice(voice_path, device)], device, threads=threads)
+        self.engine.warm_up()
+        [self.voice] = self.engine.voices
+        self._front_end = TextFrontEnd(Espeak())
+
+    def sentences(self, text: str) -> list[tuple[int, ...]]:
+        """Returns the phoneme ids of each sentence."""
+        return [sentence.phoneme_ids for sentence in self._front_end.sentences(text, self.voice.phonemes)]
+
+    def first_sentence(self, text: str) -> tuple[int, ...]:
+        """Returns the phoneme ids of the first sentence; the rest of the text is left alone, as in the server."""
+        return next(self._front_end.sentences(text, self.voice.phonemes)).phoneme_ids
+
+    def speak(self, text: str) -> float:
+        """Text to samples; returns the seconds of audio."""
+        sentences = self._front_end.sentences(text, self.voice.phonemes)
+        return sum(self._speak_sentence(sentence.phoneme_ids) for sentence in sentences)
+
+    def speak_ids(self, sentences: Sequence[tuple[int, ...]]) -> float:
+        """Phoneme ids to samples; returns the seconds of audio."""
+        return sum(self._speak_sentence(ids) for ids in sentences)
+
+    def plan(self, ids: tuple[int, ...]) -> Plan:
+        """Runs `prepare` for one sentence with the voice's own settings."""
+        voice = self.voice
+        scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
+        [plan] = self.engine.prepare([Utterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
+        return plan
+
+    def _speak_sentence(self, ids: tuple[int, ...]) -> float:
+        plan = self.plan(ids)
+        [samples] = self.engine.render([Window(plan, 0, plan.frames)])
+        return len(samples) / plan.sample_rate_hz

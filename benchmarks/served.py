@@ -1,0 +1,106 @@
+"""Our server as its users run it: a process of its own, spoken to over gRPC."""
+
+import collections
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Final
+
+from phonoscope.client import Client
+
+STOP_SECONDS: Final = 30.0
+READY_SECONDS: Final = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """A server that is ready.
+
+    Attributes:
+        client: connected to it.
+        pid: of its process.
+        ready_seconds: from the start of the process until its health was SERVING.
+    """
+
+    client: Client
+    pid: int
+    ready_seconds: float
+
+    def speak(self, text: str) -> float:
+        """Streams a whole text; returns the seconds of audio."""
+        return sum(chunk.audio_seconds for chunk in self.client.stream(text))
+
+    def first_audio(self, text: str) -> float:
+        """Waits for the first message of a stream, then cancels it; returns that message's seconds of audio."""
+        stream = self.client.stream(text)
+        with contextlib.closing(stream):
+            return next(stream).audio_seconds
+
+    def resident_bytes(self) -> int:
+        """Returns the memory of the process that is in RAM (VmRSS)."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        fields = dict(line.split(":", 1) for line in status.splitlines())
+        return int(fields["VmRSS"].split()[0]) * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """What a server writes to stderr. Someone must read all of it, or the server would wait for the full pipe."""
+
+    lines: IO[str]
+    last: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=20))
+
+    def wait_for_port(self) -> int:
+        """Reads up to the line that names the port of gRPC.
+
+        Raises:
+            RuntimeError: the server ended before that; the message has its last lines.
+        """
+        for line in self.lines:
+            self.last.append(line)
+            if line.startswith("{") and (event := json.loads(line)).get("event") == "listening":
+                return int(event["port"])
+        raise RuntimeError("the server ended before it listened:\n" + "".join(self.last))
+
+    def read_on(self) -> None:
+        """Reads what follows, on a thread, until the server ends."""
+        threading.Thread(target=self.last.extend, args=(self.lines,), daemon=True).start()
+
+
+@contextlib.contextmanager
+def serving(threads: int) -> Iterator[Served]:
+    """Starts a server with the embedded voice alone, yields it once it is SERVING, and stops it.
+
+    Raises:
+        RuntimeError: the server ended early.
+    """
+    with tempfile.TemporaryDirectory() as no_voices:
+        options = f"--port 0 --metrics-port 0 --drain-seconds 0 --log-format json --device cpu --threads {threads}"
+        command = [sys.executable, "-m", "phonoscope.server", *options.split(), "--voices-dir", no_voices]
+        began = time.perf_counter()
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603  our own command
+        try:
+            assert process.stderr is not None  # noqa: S101  asked for above
+            log = _Log(process.stderr)
+            port = log.wait_for_port()
+            log.read_on()
+            with Client(f"127.0.0.1:{port}", timeout_seconds=READY_SECONDS) as client:
+                _wait_until_serving(client)
+                yield Served(client, process.pid, time.perf_counter() - began)
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS)
+
+
+def _wait_until_serving(client: Client) -> None:
+    statuses = client.watch_health(timeout_seconds=READY_SECONDS, wait_for_ready=True)
+    with contextlib.closing(statuses):
+        if not any(status == "SERVING" for status in statuses):
+            raise RuntimeError("the server ended its health watch before it was SERVING")

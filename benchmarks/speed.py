@@ -1,0 +1,41 @@
+"""How fast whole texts are spoken: our engine and piper-tts, in turns, as real-time factors."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+
+from benchmarks.ours import Ours
+from benchmarks.piper_reference import PiperReference
+from benchmarks.rows import Row
+from benchmarks.texts import TEXTS
+from benchmarks.turns import in_turns, median, timed
+
+MOST_RATIO = 1.0
+
+
+def measure_speed(ours: Ours, piper: PiperReference, rounds: int) -> Iterator[Row]:
+    """Yields for each text: text to samples against piper-tts, and ids to samples against the bare session."""
+    for characters, text in TEXTS.items():
+        contenders = {"ours": partial(ours.speak, text), "piper-tts": partial(piper.speak, text)}
+        yield _compare("whole text", f"{characters} characters", contenders, rounds, is_required=True)
+    for characters, text in TEXTS.items():
+        sentences = ours.sentences(text)
+        contenders = {"ours": partial(ours.speak_ids, sentences), "session": partial(piper.speak_ids, sentences)}
+        yield _compare("engine only", f"{characters} characters", contenders, rounds, is_required=False)
+
+
+def _compare(
+    part: str, what: str, contenders: Mapping[str, Callable[[], float]], rounds: int, *, is_required: bool
+) -> Row:
+    readings = in_turns(rounds, {name: partial(timed, speak) for name, speak in contenders.items()})
+    factors = {name: [spoken.real_time_factor for spoken in spoken] for name, spoken in readings.items()}
+    mine, theirs = (median(values) for values in factors.values())
+    return Row(
+        part,
+        what,
+        "RTF",
+        mine,
+        theirs,
+        required=f"at most {MOST_RATIO} × piper-tts" if is_required else "",
+        is_met=mine <= MOST_RATIO * theirs if is_required else None,
+        samples=factors,
+    )
