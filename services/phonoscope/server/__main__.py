@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
@@ -94,7 +95,10 @@ async def serve(settings: ServerSettings) -> None:
             await server.start()
             await health.set(LIVENESS, is_serving=True)
             logger.info("listening", host=settings.host, port=port, metrics_port=metrics_port, version=__version__)
-            engine = await asyncio.to_thread(_build_engine, settings, logger, emit)
+            with ThreadPoolExecutor(1, "loading") as loading:  # a thread that ends: see _build_engine
+                engine = await asyncio.get_running_loop().run_in_executor(
+                    loading, _build_engine, settings, logger, emit
+                )
             voices = order_voices(engine.voices, settings.default_voice)
             metrics.make_voice_series([voice.id for voice in voices])
             metrics.build(
@@ -229,7 +233,11 @@ def _metrics_endpoint(settings: ServerSettings, registry: CollectorRegistry) -> 
 
 
 def _build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsEngine:
-    """Finds and loads the voices, and returns the engine that speaks with them."""
+    """Finds and loads the voices, and returns the engine that speaks with them.
+
+    OpenMP gives every thread that calls torch a pool of its own, and makes all pools wait in the slow way once their
+    threads outnumber the cores: the engine thread then takes twice as long. So this runs on a thread that ends.
+    """
     device = resolve_device(settings.device)
     attempts = (_load(path, device, settings, logger, emit) for path in find_voices(settings, logger))
     loaded = [voice for voice in attempts if voice is not None]

@@ -1,17 +1,23 @@
 """Utterances and windows of different lengths side by side, as the network takes them. Called by `engine.py`.
 
-Where lengths differ there is a mask, so that a batch gives what its members give alone; where they do not, there is
-none, and nothing is multiplied.
+Where lengths differ there is a mask, so that a batch gives what its members give alone. Lengths come from a small
+fixed set: oneDNN generates code for each new shape, which takes longer than a short window takes to render, and keeps
+it, which is memory.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from phonoscope.server.engines.base import Plan, Window
+from phonoscope.server.engines.vits.mask import Mask
 from phonoscope.server.types import Utterance
+
+# (lengths up to, step): a batch is padded to a multiple of its step.
+LENGTH_STEPS: Final = ((128, 8), (256, 16), (512, 32), (1024, 64), (4096, 256))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,7 +33,7 @@ class TextBatch:
     """Utterances side by side, padded on the right."""
 
     ids: Tensor  # (batch, phonemes)
-    mask: Tensor | None  # (batch, 1, 1, phonemes); None where nothing is padding
+    mask: Mask | None
     duration_noise: Tensor  # (batch, 2, 1, phonemes)
     speakers: Tensor  # (batch,)
     length_scales: Tensor  # (batch, 1)
@@ -36,16 +42,15 @@ class TextBatch:
     def of(cls, utterances: Sequence[Utterance], sources: Sequence[torch.Generator]) -> "TextBatch":
         """Returns the batch on the CPU; each utterance draws its durations' noise from its own source."""
         lengths = [len(utterance.phoneme_ids) for utterance in utterances]
-        ids = torch.zeros(len(utterances), max(lengths), dtype=torch.long)
-        mask = torch.zeros(len(utterances), 1, 1, max(lengths))
-        noise = torch.zeros(len(utterances), 2, 1, max(lengths))
+        padded = padded_length(max(lengths))
+        ids = torch.zeros(len(utterances), padded, dtype=torch.long)
+        noise = torch.zeros(len(utterances), 2, 1, padded)
         for row, (utterance, source, length) in enumerate(zip(utterances, sources, lengths, strict=True)):
             ids[row, :length] = torch.tensor(utterance.phoneme_ids)
-            mask[row, ..., :length] = 1
             noise[row, :, 0, :length] = torch.randn(2, length, generator=source) * utterance.noise_w_scale
         return cls(
             ids=ids,
-            mask=None if min(lengths) == max(lengths) else mask,
+            mask=Mask.of([(0, length) for length in lengths], padded),
             duration_noise=noise,
             speakers=torch.tensor([utterance.speaker for utterance in utterances]),
             length_scales=torch.tensor([[utterance.length_scale] for utterance in utterances]),
@@ -55,7 +60,7 @@ class TextBatch:
         """Returns the batch on a device; the length scales stay, since durations are rounded on the CPU."""
         return TextBatch(
             ids=self.ids.to(device),
-            mask=None if self.mask is None else self.mask.to(device),
+            mask=self.mask,
             duration_noise=self.duration_noise.to(device),
             speakers=self.speakers.to(device),
             length_scales=self.length_scales,
@@ -67,50 +72,59 @@ class FrameBatch:
     """Windows side by side: each starts at `offset`, its context around it, zeros where an utterance has ended."""
 
     latents: Tensor  # (batch, latent, 1, context + frames + context)
-    mask: Tensor | None  # (batch, 1, 1, the same); None where no position is padding
+    mask: Mask | None
     speaker: Tensor | None  # (batch, speaker_channels, 1, 1)
     offset: int
     frames: int
 
     @classmethod
     def of(cls, windows: Sequence[Window], context: int) -> "FrameBatch":
-        """Lays windows out with up to `context` frames around each, as far as its utterance reaches."""
+        """Lays windows out with at least `context` frames around each, as far as its utterance reaches."""
         plans = [_own(window) for window in windows]
         lefts = [min(context, window.start) for window in windows]
-        rights = [min(context, window.plan.frames - window.stop) for window in windows]
-        parts = [
-            plan.latents[:, window.start - left : window.stop + right]
-            for plan, window, left, right in zip(plans, windows, lefts, rights, strict=True)
-        ]
         offset = max(lefts)
-        latents, mask = _side_by_side(parts, [offset - left for left in lefts])
+        needed = [offset + w.frames + min(context, w.plan.frames - w.stop) for w in windows]
+        length = padded_length(max(needed))
+        latents = plans[0].latents.new_zeros(len(windows), plans[0].latents.shape[0], length)
+        spans = []
+        for row, (plan, window, left) in enumerate(zip(plans, windows, lefts, strict=True)):
+            start = offset - left
+            part = plan.latents[:, window.start - left : window.start + length - offset]  # context up to the end
+            latents[row, :, start : start + part.shape[1]] = part
+            spans.append((start, start + part.shape[1]))
         speakers = [plan.speaker for plan in plans if plan.speaker is not None]
         return cls(
             latents=with_height(latents),
-            mask=mask,
+            mask=Mask.of(spans, length),
             speaker=torch.cat(speakers) if speakers else None,
             offset=offset,
             frames=max(window.frames for window in windows),
         )
+
+    def near(self, context: int) -> slice:
+        """Returns the positions of the windows with at least `context` frames around them."""
+        left, right = max(0, self.offset - context), self.offset + self.frames + context
+        return slice(left, min(self.latents.shape[3], left + padded_length(right - left)))
+
+
+def padded_length(length: int) -> int:
+    """Returns the next of the lengths that batches have."""
+    step = next((step for most, step in LENGTH_STEPS if length <= most), LENGTH_STEPS[-1][1])
+    return -(-length // step) * step
+
+
+def padded_lengths(most: int) -> list[int]:
+    """Returns the lengths that batches have, up to that of `most`."""
+    lengths = [padded_length(1)]
+    while lengths[-1] < most:
+        lengths.append(padded_length(lengths[-1] + 1))
+    return lengths
 
 
 def _own(window: Window) -> VitsPlan:
     if not isinstance(window.plan, VitsPlan):
         raise TypeError("the VITS engine renders plans of its own prepare only")
     return window.plan
-
-
-def _side_by_side(parts: Sequence[Tensor], offsets: Sequence[int]) -> tuple[Tensor, Tensor | None]:
-    """Returns (batch, latent, time) with each part at its offset, and the mask of what is not padding."""
-    length = max(offset + part.shape[1] for part, offset in zip(parts, offsets, strict=True))
-    if all(part.shape[1] == length for part in parts):
-        return torch.stack(list(parts)), None
-    latents = parts[0].new_zeros(len(parts), parts[0].shape[0], length)
-    mask = parts[0].new_zeros(len(parts), 1, 1, length)
-    for row, (part, offset) in enumerate(zip(parts, offsets, strict=True)):
-        latents[row, :, offset : offset + part.shape[1]] = part
-        mask[row, ..., offset : offset + part.shape[1]] = 1
-    return latents, mask
 
 
 def with_height(x: Tensor) -> Tensor:

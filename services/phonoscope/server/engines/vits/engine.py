@@ -14,16 +14,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, VitsPlan
+from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, VitsPlan, padded_lengths
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.types import Utterance, Voice
 
-# Values in one activation of a generator's tile: 512 KiB, a few of which fit the second-level caches of a server CPU.
-# docs/benchmarks.md has the sweep.
-CPU_TILE_VALUES: Final = 128 * 1024
-CPU_TUNING: Final = Tuning(prepare_batch=8, render_batch=4, first_window_frames=24, largest_window_frames=512)
+# Most values in one activation of a generator's tile. docs/benchmarks.md has the sweep.
+CPU_TILE_VALUES: Final = 512 * 1024
+# The first window of 21 frames, 0.24 s, needs 32 frames of the generator and 63 of the flow: hardly any padding.
+CPU_TUNING: Final = Tuning(prepare_batch=8, render_batch=4, first_window_frames=21, largest_window_frames=512)
 CUDA_TUNING: Final = Tuning(prepare_batch=32, render_batch=32, first_window_frames=48, largest_window_frames=1024)
-WARM_UP_PHONEMES: Final = 40
+# Longer ones are rarer, and their own work dwarfs what a new shape costs.
+WARM_UP_PHONEMES: Final = 192
+WARM_UP_FRAMES: Final = 128
 # The durations are an exponential of noise: this bounds what one unlucky or damaged phoneme can ask for.
 MOST_PHONEME_SECONDS: Final = 10
 
@@ -64,14 +66,33 @@ class VitsEngine:
         return CPU_TUNING if self._device.type == "cpu" else CUDA_TUNING
 
     def warm_up(self) -> None:
-        """Speaks a made-up utterance with every voice, so that kernels are chosen and memory is allocated."""
-        for loaded in self._voices.values():
-            voice = loaded.voice
-            ids = tuple(i % loaded.model.shape.text_encoder.symbols for i in range(WARM_UP_PHONEMES))
-            scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
-            [plan] = self.prepare([Utterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
-            self.render([Window(plan, 0, min(plan.frames, self.tuning.first_window_frames))])
-            self.render([Window(plan, 0, plan.frames)])
+        """Runs both halves once for every length that short and middling requests will have.
+
+        oneDNN generates code for each new shape: left to the first requests, that would be half of their time.
+        """
+        networks = {loaded.model.shape: loaded for loaded in self._voices.values()}
+        for loaded in networks.values():
+            for phonemes in padded_lengths(WARM_UP_PHONEMES):
+                self._warm_up_prepare(loaded, phonemes)
+            for frames in padded_lengths(WARM_UP_FRAMES):
+                self._warm_up_render(loaded, frames)
+
+    def _warm_up_prepare(self, loaded: LoadedVoice, phonemes: int) -> None:
+        ids = tuple(i % loaded.model.shape.text_encoder.symbols for i in range(phonemes))
+        self.prepare([Utterance(loaded.voice.id, ids, loaded.voice.default_speaker, 1.0, 0.0, 0.0, seed=0)])
+
+    def _warm_up_render(self, loaded: LoadedVoice, frames: int) -> None:
+        shape = loaded.model.shape
+        silence = VitsPlan(
+            voice_id=loaded.voice.id,
+            frames=frames,
+            samples_per_frame=shape.samples_per_frame,
+            sample_rate_hz=loaded.voice.sample_rate_hz,
+            phoneme_frames=(frames,),
+            latents=torch.zeros(shape.flow.latent_channels, frames, device=self._device),
+            speaker=loaded.model.speaker(torch.tensor([loaded.voice.default_speaker], device=self._device)),
+        )
+        self.render([Window(silence, 0, frames)])
 
     @torch.inference_mode()
     def prepare(self, batch: Sequence[Utterance]) -> list[Plan]:
@@ -121,13 +142,12 @@ class VitsEngine:
         flow_context, generator_context = model.shape.flow_context_frames, model.shape.generator_context_frames
         batch = FrameBatch.of(windows, flow_context + generator_context)
         z = model.flow(batch.latents, batch.mask, batch.speaker)
-        left = max(0, batch.offset - generator_context)
-        near = slice(left, batch.offset + batch.frames + generator_context)
-        mask = None if batch.mask is None else batch.mask[..., near]
+        near = batch.near(generator_context)
+        mask = None if batch.mask is None else batch.mask.cut(near.start, near.stop)
         samples = model.dec(z[..., near], mask, batch.speaker, self._tile_values)
         rows = samples[:, 0, 0].cpu().numpy()  # (batch, samples)
         per_frame = model.shape.samples_per_frame
-        first = (batch.offset - left) * per_frame
+        first = (batch.offset - near.start) * per_frame
         return [
             row[first : first + window.frames * per_frame].copy() for row, window in zip(rows, windows, strict=True)
         ]

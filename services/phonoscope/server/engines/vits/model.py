@@ -18,6 +18,7 @@ from phonoscope.server.engines.vits.config import (
     TextEncoderShape,
     VitsShape,
 )
+from phonoscope.server.engines.vits.mask import Mask, masked
 from phonoscope.server.engines.vits.modules import (
     LEAKY_SLOPE,
     AffineCoupling,
@@ -28,7 +29,6 @@ from phonoscope.server.engines.vits.modules import (
     SeparableStack,
     SplineCoupling,
     conv,
-    masked,
     same_conv,
 )
 
@@ -50,9 +50,9 @@ class EncoderStack(nn.Module):
         )
         self.norm_layers_2 = nn.ModuleList(ChannelNorm(hidden) for _ in range(shape.layers))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None) -> Tensor:
         """Returns the hidden states, masked; (batch, hidden, 1, phonemes) in and out."""
-        attend = None if mask is None else mask.bool()  # (batch, 1, 1, phonemes)
+        attend = None if mask is None else mask.real(x.device)  # (batch, 1, 1, phonemes)
         x = masked(x, mask)
         for attention, norm_1, feed_forward, norm_2 in zip(
             self.attn_layers, self.norm_layers_1, self.ffn_layers, self.norm_layers_2, strict=True
@@ -72,7 +72,7 @@ class TextEncoder(nn.Module):
         self.encoder = EncoderStack(shape)
         self.proj = same_conv(shape.hidden_channels, 2 * shape.latent_channels)
 
-    def forward(self, ids: Tensor, mask: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, ids: Tensor, mask: Mask | None) -> tuple[Tensor, Tensor, Tensor]:
         """Returns hidden states, means, log deviations; ids are (batch, phonemes)."""
         embedded = (self.emb(ids) * self.scale).unsqueeze(1).permute(0, 3, 1, 2)  # (batch, hidden, 1, phonemes)
         x = self.encoder(embedded, mask)
@@ -88,7 +88,7 @@ class ElementwiseAffine(nn.Module):
         self.m = nn.Parameter(torch.zeros(channels, 1))
         self.logs = nn.Parameter(torch.zeros(channels, 1))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None) -> Tensor:
         """Inverts x * exp(logs) + m."""
         return masked((x - self.m.unsqueeze(-1)) * torch.exp(-self.logs.unsqueeze(-1)), mask)
 
@@ -116,7 +116,7 @@ class DurationPredictor(nn.Module):
         )
         self._backwards = tuple(str(number) for number in sorted(shape.flow_numbers, reverse=True))
 
-    def forward(self, x: Tensor, mask: Tensor | None, noise: Tensor, speaker: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None, noise: Tensor, speaker: Tensor | None) -> Tensor:
         """Returns log durations in frames, (batch, 1, 1, phonemes); noise is (batch, 2, 1, phonemes)."""
         x = self.pre(x)
         if speaker is not None:
@@ -148,7 +148,7 @@ class Flow(nn.Module):
         )
         self._backwards = tuple(str(number) for number in sorted(shape.flow_numbers, reverse=True))
 
-    def forward(self, z: Tensor, mask: Tensor | None, speaker: Tensor | None) -> Tensor:
+    def forward(self, z: Tensor, mask: Mask | None, speaker: Tensor | None) -> Tensor:
         """Returns the generator's input; (batch, latent, 1, frames) in and out."""
         for number in self._backwards:
             z = self.flows[number](z.flip(1), mask, speaker)
@@ -179,7 +179,7 @@ class Generator(nn.Module):
         self.reaches = shape.stage_reaches
         self.blocks_per_stage = len(shape.blocks[0])
 
-    def forward(self, x: Tensor, mask: Tensor | None, speaker: Tensor | None, tile_values: int = 0) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None, speaker: Tensor | None, tile_values: int = 0) -> Tensor:
         """Returns samples in [-1, 1], (batch, 1, 1, frames * samples_per_frame).
 
         Args:
@@ -188,17 +188,17 @@ class Generator(nn.Module):
             speaker: (batch, speaker_channels, 1, 1), or None.
             tile_values: most values that a stage computes at once in each of its activations; 0 for no tiles.
         """
-        x = self.conv_pre(masked(x, mask))
+        x = self.conv_pre(x if mask is None else masked(x.clone(), mask))
         if speaker is not None:
             x = x + self.cond(speaker)
         x = masked(x, mask)
         for stage, stride in enumerate(self.strides):
             tile = tile_values // (self.channels[stage] * stride * x.shape[0]) or x.shape[3]
             x = self._tiled(stage, x, mask, tile)
-            mask = None if mask is None else mask.repeat_interleave(stride, dim=3)
+            mask = None if mask is None else mask.stretched(stride)
         return x
 
-    def _tiled(self, stage: int, x: Tensor, mask: Tensor | None, tile: int) -> Tensor:
+    def _tiled(self, stage: int, x: Tensor, mask: Mask | None, tile: int) -> Tensor:
         """Runs a stage over tiles of `tile` input positions and joins the results."""
         length, stride, reach = x.shape[3], self.strides[stage], self.reaches[stage]
         if tile >= length:
@@ -207,13 +207,13 @@ class Generator(nn.Module):
         for start in range(0, length, tile):
             stop = min(start + tile, length)
             left, right = max(0, start - reach), min(length, stop + reach)
-            part = self._stage(stage, x[..., left:right], None if mask is None else mask[..., left:right])
+            part = self._stage(stage, x[..., left:right], None if mask is None else mask.cut(left, right))
             parts.append(part[..., (start - left) * stride : (stop - left) * stride])
         return torch.cat(parts, dim=3)
 
-    def _stage(self, stage: int, x: Tensor, mask: Tensor | None) -> Tensor:
+    def _stage(self, stage: int, x: Tensor, mask: Mask | None) -> Tensor:
         """Runs one stage: upsampling, then the mean of its residual blocks; after the last, the waveform."""
-        mask = None if mask is None else mask.repeat_interleave(self.strides[stage], dim=3)
+        mask = None if mask is None else mask.stretched(self.strides[stage])
         x = masked(self.ups[stage](F.leaky_relu(x, LEAKY_SLOPE)), mask)
         first = stage * self.blocks_per_stage
         total = self.resblocks[first](x, mask)
@@ -251,12 +251,12 @@ class Vits(nn.Module):
         """Returns speaker embeddings, (batch, speaker_channels, 1, 1), or None for a voice of one speaker."""
         return self.emb_g(numbers)[:, :, None, None] if self.shape.speaker_channels else None
 
-    def prior(self, ids: Tensor, mask: Tensor | None, duration_noise: Tensor, speaker: Tensor | None) -> Prior:
+    def prior(self, ids: Tensor, mask: Mask | None, duration_noise: Tensor, speaker: Tensor | None) -> Prior:
         """Returns the prior of a batch of phoneme ids, (batch, phonemes).
 
         Args:
             ids: phoneme ids, padded with anything.
-            mask: (batch, 1, 1, phonemes), or None where nothing is padding.
+            mask: of the phonemes, or None where nothing is padding.
             duration_noise: (batch, 2, 1, phonemes).
             speaker: what `speaker` gave.
         """

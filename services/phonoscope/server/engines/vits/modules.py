@@ -6,28 +6,22 @@ Sources: Kim et al. 2021 (VITS, arXiv:2106.06103), Kong et al. 2020 (HiFi-GAN, a
 
 Parameter names are those of published VITS checkpoints, since Piper's files carry them. Tensors are (batch, channels,
 1, time) with channels last in memory: oneDNN convolves that layout up to three times as fast as (batch, channels,
-time), which it has to reorder first. A mask has one channel of 0 and 1, or is None where every position is real: then
-nothing is multiplied.
+time), which it has to reorder first. A mask is None where every position is real.
 """
 
 import math
-from collections.abc import Iterator
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 from phonoscope.server.engines.vits.config import ConvShape
+from phonoscope.server.engines.vits.mask import Mask, masked
 
 LEAKY_SLOPE = 0.1
 SPLINE_BOUND = 5.0
 SPLINE_MIN_BIN = 1e-3
 SPLINE_MIN_SLOPE = 1e-3
-
-
-def masked(x: Tensor, mask: Tensor | None) -> Tensor:
-    """Returns x with unreal positions at zero."""
-    return x if mask is None else x * mask
 
 
 def conv(shape: ConvShape) -> nn.Conv2d:
@@ -38,17 +32,50 @@ def conv(shape: ConvShape) -> nn.Conv2d:
         (1, shape.kernel_size),
         padding=(0, shape.padding),
         dilation=(1, shape.dilation),
-        groups=shape.groups,
         bias=shape.bias,
     )
 
 
-def same_conv(
-    in_channels: int, out_channels: int, kernel_size: int = 1, dilation: int = 1, groups: int = 1
-) -> nn.Conv2d:
+class Pointwise(nn.Conv2d):
+    """A convolution of one tap, as a matrix product: quicker for few positions, and for input that is a slice."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(in_channels, out_channels, (1, 1))
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the base class's name
+        """Returns (batch, out_channels, 1, time)."""
+        by_position = input.permute(0, 2, 3, 1)  # (batch, 1, time, channels): as it lies in memory
+        return F.linear(by_position, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
+
+
+class Depthwise(nn.Conv2d):
+    """A convolution of each channel by itself, tap by tap: oneDNN has no quick kernel for dilated ones."""
+
+    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
+        padding = (kernel_size - 1) // 2 * dilation
+        super().__init__(
+            channels, channels, (1, kernel_size), padding=(0, padding), dilation=(1, dilation), groups=channels
+        )
+
+    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the base class's name
+        """Returns (batch, channels, 1, time)."""
+        time, padding, dilation = input.shape[3], int(self.padding[1]), self.dilation[1]
+        padded = F.pad(input.permute(0, 2, 3, 1), (0, 0, padding, padding))  # (batch, 1, time + 2 padding, channels)
+        taps = self.weight[:, 0, 0].T  # (taps, channels)
+        total = padded[:, :, :time] * taps[0]
+        for number in range(1, len(taps)):
+            total.addcmul_(padded[:, :, number * dilation : number * dilation + time], taps[number])
+        if self.bias is not None:
+            total.add_(self.bias)
+        return total.permute(0, 3, 1, 2)
+
+
+def same_conv(in_channels: int, out_channels: int, kernel_size: int = 1, dilation: int = 1) -> nn.Conv2d:
     """Returns a convolution along time that keeps the length."""
+    if kernel_size == 1:
+        return Pointwise(in_channels, out_channels)
     padding = (kernel_size - 1) // 2 * dilation
-    return conv(ConvShape(in_channels, out_channels, kernel_size, dilation=dilation, padding=padding, groups=groups))
+    return conv(ConvShape(in_channels, out_channels, kernel_size, dilation=dilation, padding=padding))
 
 
 class ChannelNorm(nn.Module):
@@ -84,36 +111,33 @@ class RelativeAttention(nn.Module):
         """Returns the attended values; `attend` is (batch, 1, 1, time), True where a key may be seen, or None."""
         query = self._split(self.conv_q(x)) / math.sqrt(self.head_channels)  # (batch, heads, time, head_channels)
         key, value = self._split(self.conv_k(x)), self._split(self.conv_v(x))
-        scores = query @ key.transpose(-2, -1)  # (batch, heads, time, time)
-        self._add_nearness(scores, query @ self.emb_rel_k[0].T)
+        scores = query @ key.transpose(-2, -1) + self._on_diagonals(query @ self.emb_rel_k[0].T)
         if attend is not None:
             scores.masked_fill_(~attend, -1e4)
-        weights = scores.softmax(-1)
-        attended = weights @ value + self._near(weights) @ self.emb_rel_v[0]  # (batch, heads, time, head_channels)
+        weights = scores.softmax(-1)  # (batch, heads, time, time)
+        attended = weights @ value + self._off_diagonals(weights) @ self.emb_rel_v[0]
         return self.conv_o(attended.transpose(2, 3).flatten(1, 2).unsqueeze(2))  # type: ignore[no-any-return]  # Module
 
     def _split(self, x: Tensor) -> Tensor:
         batch, _, _, time = x.shape
         return x.view(batch, self.heads, self.head_channels, time).transpose(2, 3)
 
-    def _add_nearness(self, scores: Tensor, by_distance: Tensor) -> None:
-        """Adds (batch, heads, time, 2 window + 1) to the diagonals of the scores that lie within the window."""
-        for number, queries, diagonal in self._diagonals(scores):
-            diagonal.add_(by_distance[:, :, queries, number])
+    def _on_diagonals(self, by_distance: Tensor) -> Tensor:
+        """Returns (batch, heads, time, time) with values by distance, (…, time, 2 window + 1), around its diagonal."""
+        batch, heads, time, _ = by_distance.shape
+        wide = by_distance.new_zeros(batch, heads, time, time + 2 * self.window)
+        self._band(wide).copy_(by_distance)
+        return wide[..., self.window : self.window + time]
 
-    def _near(self, weights: Tensor) -> Tensor:
-        """Returns the weights within the window by distance, (batch, heads, time, 2 window + 1)."""
-        near = weights.new_zeros(*weights.shape[:3], 2 * self.window + 1)
-        for number, queries, diagonal in self._diagonals(weights):
-            near[:, :, queries, number] = diagonal
-        return near
+    def _off_diagonals(self, square: Tensor) -> Tensor:
+        """Returns the values of (batch, heads, time, time) by distance, (…, time, 2 window + 1), 0 past its edges."""
+        return self._band(F.pad(square, (self.window, self.window)))
 
-    def _diagonals(self, square: Tensor) -> Iterator[tuple[int, slice, Tensor]]:
-        """Yields for each distance within the window its number, the queries that have it, and its diagonal."""
-        length = square.shape[-1]
-        for distance in range(-min(self.window, length - 1), min(self.window, length - 1) + 1):
-            queries = slice(max(0, -distance), length - max(0, distance))
-            yield distance + self.window, queries, square.diagonal(distance, -2, -1)
+    def _band(self, wide: Tensor) -> Tensor:
+        """Views (…, time, time + 2 window) by distance: row i shows columns i to i + 2 window."""
+        batch, heads, time, width = wide.shape
+        by_row = (heads * time * width, time * width, width + 1, 1)
+        return wide.as_strided((batch, heads, time, 2 * self.window + 1), by_row)
 
 
 class FeedForward(nn.Module):
@@ -124,7 +148,7 @@ class FeedForward(nn.Module):
         self.conv_1 = same_conv(channels, filter_channels, kernel_size)
         self.conv_2 = same_conv(filter_channels, channels, kernel_size)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None) -> Tensor:
         """Returns the transformed x, masked."""
         return masked(self.conv_2(masked(self.conv_1(masked(x, mask)).relu(), mask)), mask)
 
@@ -135,13 +159,13 @@ class SeparableStack(nn.Module):
     def __init__(self, channels: int, kernel_size: int, layers: int) -> None:
         super().__init__()
         self.convs_sep = nn.ModuleList(
-            same_conv(channels, channels, kernel_size, dilation=kernel_size**i, groups=channels) for i in range(layers)
+            Depthwise(channels, kernel_size, dilation=kernel_size**i) for i in range(layers)
         )
         self.convs_1x1 = nn.ModuleList(same_conv(channels, channels) for _ in range(layers))
         self.norms_1 = nn.ModuleList(ChannelNorm(channels) for _ in range(layers))
         self.norms_2 = nn.ModuleList(ChannelNorm(channels) for _ in range(layers))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None) -> Tensor:
         """Returns x after all layers, masked."""
         for sep, norm_1, pointwise, norm_2 in zip(
             self.convs_sep, self.norms_1, self.convs_1x1, self.norms_2, strict=True
@@ -162,7 +186,7 @@ class SplineCoupling(nn.Module):
         self.convs = SeparableStack(filter_channels, kernel_size, layers)
         self.proj = same_conv(filter_channels, 3 * bins - 1)
 
-    def forward(self, x: Tensor, mask: Tensor | None, condition: Tensor) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None, condition: Tensor) -> Tensor:
         """Inverts the coupling: (batch, 2, 1, time) in and out; the first channel stays and steers the second."""
         kept, moved = x.chunk(2, dim=1)  # (batch, 1, 1, time) each
         h = self.convs(self.pre(kept) + condition, mask)
@@ -229,7 +253,7 @@ class WaveNetStack(nn.Module):
         if speaker_channels:
             self.cond_layer = same_conv(speaker_channels, 2 * channels * layers)
 
-    def forward(self, x: Tensor, mask: Tensor | None, speaker: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None, speaker: Tensor | None) -> Tensor:
         """Returns the sum of the skips, masked; `speaker` is (batch, speaker_channels, 1, 1)."""
         conditions = [None] * len(self.in_layers) if speaker is None else self._conditions(speaker)
         skips: Tensor | None = None
@@ -261,7 +285,7 @@ class AffineCoupling(nn.Module):
         self.enc = WaveNetStack(hidden_channels, kernel_size, dilations, speaker_channels)
         self.post = same_conv(hidden_channels, channels // 2)
 
-    def forward(self, z: Tensor, mask: Tensor | None, speaker: Tensor | None) -> Tensor:
+    def forward(self, z: Tensor, mask: Mask | None, speaker: Tensor | None) -> Tensor:
         """Inverts the coupling: the first half of the channels stays and shifts the second."""
         kept, moved = z.chunk(2, dim=1)
         h = self.enc(masked(self.pre(kept), mask), mask, speaker)
@@ -281,7 +305,7 @@ class ResidualBlock(nn.Module):
             self.convs2 = nn.ModuleList(conv(layer[1]) for layer in layers)
             self._columns = ("convs1", "convs2")
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Tensor, mask: Mask | None) -> Tensor:
         """Returns x refined; masked where a mask is given, so that zeros stay zeros for the next convolution."""
         columns: list[nn.ModuleList] = [getattr(self, name) for name in self._columns]
         for layer in zip(*columns, strict=True):

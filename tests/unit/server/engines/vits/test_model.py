@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from phonoscope.server.engines.vits.loading import load_voice
+from phonoscope.server.engines.vits.mask import Mask
 from phonoscope.server.engines.vits.model import Vits
 
 FRAMES = 101
@@ -67,11 +68,12 @@ def test_tiles_do_not_change_the_waveform(model, frames, speaker, tile_values):
 
 
 def test_a_mask_ends_the_waveform_as_the_end_of_the_frames_would(model, frames, speaker):
-    mask = torch.ones(1, 1, 1, FRAMES, dtype=torch.float64)
-    mask[..., 60:] = 0
+    mask = Mask.of([(0, 60)], FRAMES)
+    before = frames.clone()
     spoken = 60 * model.shape.samples_per_frame
     masked = model.dec(frames, mask, speaker, 700)[..., :spoken]
     torch.testing.assert_close(masked, model.dec(frames[..., :60], None, speaker), rtol=0, atol=1e-12)
+    assert frames.equal(before), "the caller's frames stay as they were"
 
 
 def test_the_waveform_is_as_long_as_its_frames_and_within_full_scale(model, frames, speaker):

@@ -7,19 +7,21 @@ import torch
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 from phonoscope.server.engines.vits.config import ConvShape
+from phonoscope.server.engines.vits.mask import Mask, masked
 from phonoscope.server.engines.vits.modules import (
     SPLINE_BOUND,
     SPLINE_MIN_BIN,
     SPLINE_MIN_SLOPE,
     AffineCoupling,
     ChannelNorm,
+    Depthwise,
+    Pointwise,
     RelativeAttention,
     ResidualBlock,
     SeparableStack,
     SplineCoupling,
     WaveNetStack,
     inverse_spline,
-    masked,
 )
 
 BINS = 10
@@ -39,8 +41,8 @@ def randomise(module):
 
 
 def mask_of(*lengths):
-    """Returns a mask, (batch, 1, 1, longest)."""
-    return (torch.arange(max(lengths)) < torch.tensor(lengths)[:, None]).float()[:, None, None]
+    """Returns the mask of rows of these lengths, padded to the longest."""
+    return Mask.of([(0, length) for length in lengths], max(lengths))
 
 
 def forward_spline(x, widths, heights, slopes):
@@ -95,7 +97,7 @@ class TestRelativeAttention:
     def test_padding_is_never_attended(self):
         layer = randomise(RelativeAttention(channels=8, heads=2, window=4))
         x = torch.randn(2, 8, 1, 9)
-        together = layer(x, mask_of(9, 5).bool())
+        together = layer(x, mask_of(9, 5).real(x.device))
         torch.testing.assert_close(together[1:, ..., :5], layer(x[1:, ..., :5], None), rtol=1e-4, atol=1e-5)
 
     def naive(self, layer, x):
@@ -146,6 +148,19 @@ def test_a_spline_coupling_keeps_its_first_channel_and_heeds_its_condition():
     first, second = (layer(z, None, torch.randn(1, 6, 1, 20)) for _ in range(2))
     assert first[:, 0].equal(z[:, 0])
     assert not first[:, 1].allclose(second[:, 1])
+
+
+@pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (3, 9), (5, 2)])
+def test_a_depthwise_convolution_equals_torchs(taps, dilation):
+    layer = randomise(Depthwise(6, taps, dilation))
+    x = torch.randn(2, 6, 1, 11)
+    torch.testing.assert_close(layer(x), torch.nn.Conv2d.forward(layer, x), rtol=1e-5, atol=1e-5)
+
+
+def test_a_pointwise_convolution_equals_torchs_also_on_a_slice_of_channels():
+    layer = randomise(Pointwise(3, 5))
+    x = torch.randn(2, 6, 1, 7).contiguous(memory_format=torch.channels_last)[:, 3:]
+    torch.testing.assert_close(layer(x), torch.nn.Conv2d.forward(layer, x), rtol=1e-5, atol=1e-5)
 
 
 def residual_block():
