@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help run test parity bench lint types contracts protos check-protos lint-protos format clean
+.PHONY: help run test quick bench lint types contracts protos check-protos lint-protos format clean
 
 help:  ## Show this list
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -23,11 +23,11 @@ $(VENV)/.server: pyproject.toml constraints.txt
 run: $(VENV)/.server  ## Set up, start the server, speak a sentence to out/hello.wav, keep serving
 	@.ci/run-server $(ARGS)
 
-test: $(VENV)/.dev  ## Set up and run every test that can run here, but for the slow ones
-	$(BIN)/pytest -m "not slow" $(ARGS)
+test: $(VENV)/.dev  ## Set up and run every test that can run on this machine
+	$(BIN)/pytest $(ARGS)
 
-parity: $(VENV)/.dev  ## The tests left out of `make test`: minutes, not seconds
-	$(BIN)/pytest -m slow $(ARGS)
+quick: $(VENV)/.dev  ## The tests to run while working: about a minute
+	$(BIN)/pytest -m "not slow" tests/unit tests/integration/test_contract.py $(ARGS)
 
 bench: $(VENV)/.dev  ## Compare with piper-tts in one run, in turns; prints a table, writes out/bench.json
 	$(BIN)/python -m benchmarks $(ARGS)
@@ -38,6 +38,7 @@ lint: $(VENV)/.dev  ## Style
 
 types: $(VENV)/.dev  ## Types
 	$(BIN)/mypy
+	$(BIN)/mypy -p benchmarks
 
 contracts: $(VENV)/.dev  ## Import contracts
 	$(BIN)/lint-imports
