@@ -63,6 +63,12 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
             await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service!r} here; services: {known}")
         return Status(status=status)
 
+    async def List(self, request: health_pb2.HealthListRequest, context: Context) -> health_pb2.HealthListResponse:
+        """Answers with every service and its status."""
+        return health_pb2.HealthListResponse(
+            statuses={name: Status(status=status) for name, status in self._statuses.items()}
+        )
+
     async def Watch(
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:

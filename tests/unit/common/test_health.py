@@ -82,6 +82,13 @@ async def test_a_check_of_an_unknown_service_is_not_found_and_names_the_known_on
     assert caught.value.details() == "no service 'song' here; services: '', 'speech', 'liveness'"
 
 
+async def test_a_list_has_every_service_with_its_status(served: Served) -> None:
+    await served.health.set("speech", is_serving=True)
+    listed = await served.stub.List(health_pb2.HealthListRequest(), timeout=5)
+    statuses = {name: reply.status for name, reply in listed.statuses.items()}
+    assert statuses == {"": NOT_SERVING, "speech": SERVING, LIVENESS: NOT_SERVING}
+
+
 async def test_a_watch_tells_the_present_status_and_every_change(served: Served) -> None:
     watch, other = served.watch("speech"), served.watch("")
     assert await next_status(watch) == NOT_SERVING
