@@ -31,6 +31,15 @@ UnaryCall = Callable[[Any, Context], Awaitable[Any]]
 StreamCall = Callable[[Any, Context], AsyncGenerator[Any, None]]
 
 
+# By whether requests, and replies, come as streams; the values of the label grpc_type.
+CALL_KINDS: Final = {
+    (False, False): "unary",
+    (True, False): "client_stream",
+    (False, True): "server_stream",
+    (True, True): "bidi_stream",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Method:
     """A method as metrics name it."""
@@ -45,13 +54,7 @@ class Method:
         if handler is None:
             return cls(OTHER, OTHER, "unary")
         service, _, name = path.lstrip("/").rpartition("/")
-        kinds = {
-            (False, False): "unary",
-            (True, False): "client_stream",
-            (False, True): "server_stream",
-            (True, True): "bidi_stream",
-        }
-        return cls(service, name, kinds[bool(handler.request_streaming), bool(handler.response_streaming)])
+        return cls(service, name, CALL_KINDS[bool(handler.request_streaming), bool(handler.response_streaming)])
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ from phonoscope import __version__
 from phonoscope.common.errors import PortTaken, StartupError, VoiceFileError
 from phonoscope.common.grpc_server import bind, build_server, enable_reflection
 from phonoscope.common.health import LIVENESS, Health, add_health
-from phonoscope.common.interceptors import CallEvent, CallObserver, ErrorMapper, Method
+from phonoscope.common.interceptors import CALL_KINDS, CallEvent, CallObserver, ErrorMapper, Method
 from phonoscope.common.logs import configure_logs
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -200,14 +200,8 @@ def _fan_out_calls(log: LogSink, metrics: MetricsSink) -> Callable[[CallEvent], 
 
 def _methods() -> list[Method]:
     """Returns every method that the speech services serve, as metrics name them."""
-    kinds = {
-        (False, False): "unary",
-        (True, False): "client_stream",
-        (False, True): "server_stream",
-        (True, True): "bidi_stream",
-    }
     return [
-        Method(service.full_name, method.name, kinds[method.client_streaming, method.server_streaming])
+        Method(service.full_name, method.name, CALL_KINDS[method.client_streaming, method.server_streaming])
         for file in (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)
         for service in file.services_by_name.values()
         for method in service.methods

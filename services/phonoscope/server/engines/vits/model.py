@@ -18,6 +18,7 @@ from phonoscope.server.engines.vits.config import (
     TextEncoderShape,
     VitsShape,
 )
+from phonoscope.server.engines.vits.convolutions import conv, same_conv
 from phonoscope.server.engines.vits.mask import Mask, masked
 from phonoscope.server.engines.vits.modules import (
     LEAKY_SLOPE,
@@ -28,8 +29,6 @@ from phonoscope.server.engines.vits.modules import (
     ResidualBlock,
     SeparableStack,
     SplineCoupling,
-    conv,
-    same_conv,
 )
 
 LAST_LEAKY_SLOPE = 0.01

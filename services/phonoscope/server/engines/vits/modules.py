@@ -16,66 +16,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 from phonoscope.server.engines.vits.config import ConvShape
+from phonoscope.server.engines.vits.convolutions import Depthwise, conv, same_conv
 from phonoscope.server.engines.vits.mask import Mask, masked
 
 LEAKY_SLOPE = 0.1
 SPLINE_BOUND = 5.0
 SPLINE_MIN_BIN = 1e-3
 SPLINE_MIN_SLOPE = 1e-3
-
-
-def conv(shape: ConvShape) -> nn.Conv2d:
-    """Returns a convolution along time."""
-    return nn.Conv2d(
-        shape.in_channels,
-        shape.out_channels,
-        (1, shape.kernel_size),
-        padding=(0, shape.padding),
-        dilation=(1, shape.dilation),
-        bias=shape.bias,
-    )
-
-
-class Pointwise(nn.Conv2d):
-    """A convolution of one tap, as a matrix product: quicker for few positions, and for input that is a slice."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__(in_channels, out_channels, (1, 1))
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the base class's name
-        """Returns (batch, out_channels, 1, time)."""
-        by_position = input.permute(0, 2, 3, 1)  # (batch, 1, time, channels): as it lies in memory
-        return F.linear(by_position, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
-
-
-class Depthwise(nn.Conv2d):
-    """A convolution of each channel by itself, tap by tap: oneDNN has no quick kernel for dilated ones."""
-
-    def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
-        padding = (kernel_size - 1) // 2 * dilation
-        super().__init__(
-            channels, channels, (1, kernel_size), padding=(0, padding), dilation=(1, dilation), groups=channels
-        )
-
-    def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the base class's name
-        """Returns (batch, channels, 1, time)."""
-        time, padding, dilation = input.shape[3], int(self.padding[1]), self.dilation[1]
-        padded = F.pad(input.permute(0, 2, 3, 1), (0, 0, padding, padding))  # (batch, 1, time + 2 padding, channels)
-        taps = self.weight[:, 0, 0].T  # (taps, channels)
-        total = padded[:, :, :time] * taps[0]
-        for number in range(1, len(taps)):
-            total.addcmul_(padded[:, :, number * dilation : number * dilation + time], taps[number])
-        if self.bias is not None:
-            total.add_(self.bias)
-        return total.permute(0, 3, 1, 2)
-
-
-def same_conv(in_channels: int, out_channels: int, kernel_size: int = 1, dilation: int = 1) -> nn.Conv2d:
-    """Returns a convolution along time that keeps the length."""
-    if kernel_size == 1:
-        return Pointwise(in_channels, out_channels)
-    padding = (kernel_size - 1) // 2 * dilation
-    return conv(ConvShape(in_channels, out_channels, kernel_size, dilation=dilation, padding=padding))
 
 
 class ChannelNorm(nn.Module):
@@ -257,8 +204,8 @@ class WaveNetStack(nn.Module):
         """Returns the sum of the skips, masked; `speaker` is (batch, speaker_channels, 1, 1)."""
         conditions = [None] * len(self.in_layers) if speaker is None else self._conditions(speaker)
         skips: Tensor | None = None
-        for conv, res_skip, condition in zip(self.in_layers, self.res_skip_layers, conditions, strict=True):
-            gates = conv(x)  # (batch, 2 channels, 1, time)
+        for in_layer, res_skip, condition in zip(self.in_layers, self.res_skip_layers, conditions, strict=True):
+            gates = in_layer(x)  # (batch, 2 channels, 1, time)
             if condition is not None:
                 gates = gates + condition
             both = res_skip(gates[:, : self.channels].tanh() * gates[:, self.channels :].sigmoid())
@@ -310,7 +257,7 @@ class ResidualBlock(nn.Module):
         columns: list[nn.ModuleList] = [getattr(self, name) for name in self._columns]
         for layer in zip(*columns, strict=True):
             y = x
-            for conv in layer:
-                y = masked(conv(F.leaky_relu(y, LEAKY_SLOPE)), mask)
+            for step in layer:
+                y = masked(step(F.leaky_relu(y, LEAKY_SLOPE)), mask)
             x = y.add_(x)
         return x

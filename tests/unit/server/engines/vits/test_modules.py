@@ -14,8 +14,6 @@ from phonoscope.server.engines.vits.modules import (
     SPLINE_MIN_SLOPE,
     AffineCoupling,
     ChannelNorm,
-    Depthwise,
-    Pointwise,
     RelativeAttention,
     ResidualBlock,
     SeparableStack,
@@ -148,19 +146,6 @@ def test_a_spline_coupling_keeps_its_first_channel_and_heeds_its_condition():
     first, second = (layer(z, None, torch.randn(1, 6, 1, 20)) for _ in range(2))
     assert first[:, 0].equal(z[:, 0])
     assert not first[:, 1].allclose(second[:, 1])
-
-
-@pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (3, 9), (5, 2)])
-def test_a_depthwise_convolution_equals_torchs(taps, dilation):
-    layer = randomise(Depthwise(6, taps, dilation))
-    x = torch.randn(2, 6, 1, 11)
-    torch.testing.assert_close(layer(x), torch.nn.Conv2d.forward(layer, x), rtol=1e-5, atol=1e-5)
-
-
-def test_a_pointwise_convolution_equals_torchs_also_on_a_slice_of_channels():
-    layer = randomise(Pointwise(3, 5))
-    x = torch.randn(2, 6, 1, 7).contiguous(memory_format=torch.channels_last)[:, 3:]
-    torch.testing.assert_close(layer(x), torch.nn.Conv2d.forward(layer, x), rtol=1e-5, atol=1e-5)
 
 
 def residual_block():
