@@ -24,6 +24,8 @@ from phonoscope.server.engines.base import Plan, Window
 TILE_VALUES: Final = (0, 128 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024, 2 * 1024 * 1024)
 FIRST_WINDOW_FRAMES: Final = (12, 16, 24, 32, 48)
 BATCH: Final = 4
+SHORT_IDS: Final = 32
+SHORT_FRAMES: Final = 80
 BATCH_WINDOW_FRAMES: Final = 86
 PASSAGE: Final = TEXTS[235]
 
@@ -49,6 +51,7 @@ Sweep = tuple[str, Mapping[str, Callable[[], float]]]
 
 
 def _sweeps(ours: Ours) -> Iterator[Sweep]:
+    yield _halves(ours)
     yield _stages(ours)
     yield _first_windows(ours)
     yield _batch(ours)
@@ -71,6 +74,25 @@ def _stages(ours: Ours) -> Sweep:
             "front end, whole text": partial(_timed, partial(ours.sentences, PASSAGE)),
             "prepare": partial(_timed, partial(ours.plan, ids)),
             f"render of {first.frames} frames": partial(_timed, partial(ours.engine.render, [first])),
+        },
+    )
+
+
+def _halves(ours: Ours) -> Sweep:
+    """Both halves of the engine on short and long input: what docs/benchmarks.md sets beside the floor."""
+    whole = ours.first_sentence(ONE_SENTENCE)
+    plan = ours.plan(whole)
+    return (
+        "the engine's two halves",
+        {
+            f"prepare {SHORT_IDS} ids": partial(_timed, partial(ours.plan, whole[:SHORT_IDS])),
+            f"prepare {len(whole)} ids": partial(_timed, partial(ours.plan, whole)),
+            f"render the last {SHORT_FRAMES} frames": partial(
+                _timed, partial(ours.engine.render, [Window(plan, plan.frames - SHORT_FRAMES, plan.frames)])
+            ),
+            f"render {plan.frames} frames": partial(
+                _timed, partial(ours.engine.render, [Window(plan, 0, plan.frames)])
+            ),
         },
     )
 

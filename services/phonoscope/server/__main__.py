@@ -15,7 +15,6 @@ from pathlib import Path
 
 import grpc
 import structlog
-import torch
 from prometheus_client import (
     CollectorRegistry,
     GCCollector,
@@ -36,7 +35,7 @@ from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 from phonoscope.server import legacy, servicer
 from phonoscope.server.cores import usable_cores
 from phonoscope.server.engines.vits.engine import VitsEngine
-from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice, resolve_device
+from phonoscope.server.engines.vits.loading import Device, LoadedVoice, load_voice, resolve_device, torch_build
 from phonoscope.server.events import Emit, Event, HealthChanged, VoiceLoaded
 from phonoscope.server.legacy import LegacyServicer
 from phonoscope.server.logs import LogSink
@@ -101,9 +100,7 @@ async def serve(settings: ServerSettings) -> None:
                 )
             voices = order_voices(engine.voices, settings.default_voice)
             metrics.make_voice_series([voice.id for voice in voices])
-            metrics.build(
-                version=__version__, torch=torch.__version__, cuda=torch.version.cuda or "", device=engine.device
-            )
+            metrics.build(version=__version__, device=engine.device, **torch_build())
             front_end = _front_end(voices)
             scheduler = Scheduler(
                 engine,
@@ -240,9 +237,7 @@ def _build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsE
     return VitsEngine(loaded, device, threads=settings.threads or usable_cores())
 
 
-def _load(
-    path: Path, device: torch.device, settings: ServerSettings, logger: Logger, emit: Emit
-) -> LoadedVoice | None:
+def _load(path: Path, device: Device, settings: ServerSettings, logger: Logger, emit: Emit) -> LoadedVoice | None:
     """Loads one voice; returns None for a bad one that the settings let us do without."""
     began = time.monotonic()
     try:

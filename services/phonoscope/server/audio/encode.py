@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phonoscope.common.errors import EngineFailed
-from phonoscope.server.audio.resample import Resampler, resampled_length
+from phonoscope.server.audio.resample import Resampler
 from phonoscope.server.types import Encoding
 
 FULL_SCALE: Final = 32_767
@@ -30,9 +30,8 @@ _RIFF_TAIL_BYTES: Final = _HEADER.size - 8  # what the RIFF length counts beside
 class AudioEncoder:
     """One request's stream of samples, as bytes; one channel, whole samples always.
 
-    A WAV header stands in front of the first bytes. Its lengths are left open (0xFFFFFFFF) unless `samples_total`, the
-    number of source samples that will come, is given. A unary reply, which has all bytes before it is sent, may encode
-    LINEAR16 and put `whole_file` around it instead.
+    A WAV header stands in front of the first bytes, its lengths left open (0xFFFFFFFF). A unary reply, which has all
+    bytes before it is sent, encodes LINEAR16 and puts `whole_file` around it instead.
     """
 
     def __init__(
@@ -42,22 +41,14 @@ class AudioEncoder:
         source_rate_hz: int,
         target_rate_hz: int,
         volume_gain_db: float = 0.0,
-        samples_total: int | None = None,
     ) -> None:
         self._resampler = Resampler(source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz)
         self._scale = np.float32(FULL_SCALE * 10 ** (volume_gain_db / 20))
         self._samples_out = 0
         self._is_finished = False
-        self._samples_promised: int | None = None
-        if samples_total is not None:
-            self._samples_promised = resampled_length(
-                samples_total, source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz
-            )
         self._header = b""
         if encoding is Encoding.WAV:
-            promised = self._samples_promised
-            pcm_bytes = None if promised is None else promised * BYTES_PER_SAMPLE
-            self._header = wav_header(sample_rate_hz=target_rate_hz, pcm_bytes=pcm_bytes)
+            self._header = wav_header(sample_rate_hz=target_rate_hz, pcm_bytes=None)
 
     @property
     def samples_out(self) -> int:
@@ -77,17 +68,11 @@ class AudioEncoder:
         return self._out(self._resampler.feed(samples))
 
     def finish(self) -> bytes:
-        """Ends the stream and returns its last bytes; the header too when nothing came before.
-
-        Raises:
-            ValueError: `samples_total` was given and another number of samples came.
-        """
+        """Ends the stream and returns its last bytes; the header too when nothing came before."""
         if self._is_finished:
             raise RuntimeError("finish after finish: an AudioEncoder is for one stream")
         self._is_finished = True
         rest = self._out(self._resampler.flush())
-        if self._samples_promised not in {None, self._samples_out}:
-            raise ValueError(f"{self._samples_promised} samples were promised, {self._samples_out} came")
         header, self._header = self._header, b""
         return header + rest
 

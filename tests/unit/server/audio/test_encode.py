@@ -12,12 +12,8 @@ from phonoscope.server.audio.encode import AudioEncoder, wav_header, whole_file
 from phonoscope.server.types import Encoding
 
 
-def encoder(
-    encoding: Encoding = Encoding.LINEAR16, target: int = 22050, gain: float = 0.0, total: int | None = None
-) -> AudioEncoder:
-    return AudioEncoder(
-        encoding=encoding, source_rate_hz=22050, target_rate_hz=target, volume_gain_db=gain, samples_total=total
-    )
+def encoder(encoding: Encoding = Encoding.LINEAR16, target: int = 22050, gain: float = 0.0) -> AudioEncoder:
+    return AudioEncoder(encoding=encoding, source_rate_hz=22050, target_rate_hz=target, volume_gain_db=gain)
 
 
 def pcm_of(values: list[float], gain: float = 0.0) -> list[int]:
@@ -113,19 +109,6 @@ def test_a_wav_stream_has_its_header_once_in_front_of_the_first_samples(target: 
     plain = encode_in_pieces(encoder(Encoding.LINEAR16, target), sound(22050), 500)
     assert b"".join(pieces) == wav_header(sample_rate_hz=target, pcm_bytes=None) + b"".join(plain)
     assert [len(piece) == 0 for piece in pieces] == [len(piece) == 0 for piece in plain]
-
-
-def test_a_wav_stream_of_known_length_states_it() -> None:
-    encoded = b"".join(encode_in_pieces(encoder(Encoding.WAV, 48000, total=5001), sound(5001), 256))
-    with wave.open(io.BytesIO(encoded)) as file:
-        assert file.getnframes() == (len(encoded) - 44) // 2 == 5001 * 48000 // 22050
-
-
-def test_a_promised_length_that_is_not_kept_is_told() -> None:
-    stream = encoder(Encoding.WAV, total=11)
-    stream.encode(sound(10))
-    with pytest.raises(ValueError, match="11 samples were promised, 10 came"):
-        stream.finish()
 
 
 def test_a_stream_without_samples_is_empty_or_a_header() -> None:

@@ -25,7 +25,6 @@ class ConvShape:
     stride: int = 1
     dilation: int = 1
     padding: int = 0
-    groups: int = 1
     bias: bool = True
 
     @property

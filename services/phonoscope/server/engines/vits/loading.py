@@ -15,6 +15,8 @@ from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.weights import read_weights
 from phonoscope.server.types import Voice
 
+Device = torch.device
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LoadedVoice:
@@ -22,6 +24,11 @@ class LoadedVoice:
 
     voice: Voice
     model: Vits
+
+
+def torch_build() -> dict[str, str]:
+    """Returns the versions of torch and of the CUDA that it was built for, "" for none."""
+    return {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
 
 
 def resolve_device(name: str) -> torch.device:

@@ -137,7 +137,6 @@ def _conv_shape(node: onnx.NodeProto, arrays: Mapping[str, NDArray[np.float32]])
         stride=attributes.get("strides", [1])[0],
         dilation=attributes.get("dilations", [1])[0],
         padding=attributes.get("pads", [0])[0],
-        groups=groups,
         bias=len(node.input) > 2,  # noqa: PLR2004  x, weight, bias
     )
 
