@@ -114,12 +114,16 @@ class NotReady(ServiceError):
 class DeadlineUnreachable(ServiceError):
     """The caller's deadline passed, or would pass, before the speech is made."""
 
+    REASONS: ClassVar[tuple[str, ...]] = ("DEADLINE_UNREACHABLE",)
+
     def __init__(self, message: str) -> None:
         super().__init__(message, reason="DEADLINE_UNREACHABLE")
 
 
 class EngineFailed(ServiceError):
     """The engine raised while it worked for this request; the server's log has the traceback."""
+
+    REASONS: ClassVar[tuple[str, ...]] = ("ENGINE_FAILED",)
 
     def __init__(self, message: str) -> None:
         super().__init__(message, reason="ENGINE_FAILED")

@@ -1,27 +1,29 @@
-"""What happens around every call: it is counted and logged, and its errors become statuses.
+"""What happens around every call: sinks are told of it, to count, trace and log it, and its errors become statuses.
 
 Put in order by the services' `__main__`, outermost first: CallObserver, then ErrorMapper, then the servicer; so the
-observer sees the status that the caller sees. Streaming handlers must be async generators: closing those reaches the
-servicer, so that a call's end frees what it holds at once.
+observer sees the status that the caller sees. CallStarted comes in the call's own task, before anything else runs in
+it, so that what a sink puts into context variables there holds for the whole call, and for it alone. Streaming
+handlers must be async generators: closing those reaches the servicer, so that a call's end frees what it holds at
+once.
 """
 
 import asyncio
+import itertools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn, Self
 
 import grpc
 from google.protobuf.message import DecodeError
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # unknown to the stubs of grpc
 
+from phonoscope.common.deadlines import has_passed
 from phonoscope.common.errors import InvalidRequest, ServiceError
 from phonoscope.common.statuses import DETAILS_KEY, STATUS_OF, status_details, status_message
 
 OTHER: Final = "_OTHER"
-# A timeout is rounded up on the wire, by up to a hundredth, so a caller at its deadline hangs up before ours.
-ROUNDED_TIMEOUT: Final = 0.01
-CLOCK_SECONDS: Final = 0.01
 
 # The stubs of grpc type handlers and contexts for synchronous servers only.
 Handler = Any
@@ -59,15 +61,39 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A call has come in."""
+    """A call has come in.
+
+    Attributes:
+        call: its number, unique in this process; sinks join its events by it.
+        metadata: what the caller sent along: keys in lower case, values as text, or bytes where the key ends in -bin.
+    """
+
+    call: int
+    method: Method
+    metadata: Sequence[tuple[str, str | bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """A request message has come in."""
 
     method: Method
+    payload_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MessageSent:
+    """A reply message goes out."""
+
+    method: Method
+    payload_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
     """A call has ended with `code`, as its caller sees it."""
 
+    call: int
     method: Method
     code: grpc.StatusCode
     seconds: float
@@ -77,7 +103,7 @@ class CallEnded:
     bytes_sent: int
 
 
-CallEvent = CallStarted | CallEnded
+CallEvent = CallStarted | MessageReceived | MessageSent | CallEnded
 
 
 class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -166,6 +192,7 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
     def __init__(self, on_event: Callable[[CallEvent], None]) -> None:
         self._on_event = on_event
+        self._numbers = itertools.count(1)
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -174,20 +201,21 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
         handler = await continuation(handler_call_details)
         method = Method.of(handler_call_details.method, handler)
         if handler is None:
-            self._on_event(CallStarted(method))
-            self._on_event(CallEnded(method, grpc.StatusCode.UNIMPLEMENTED, 0.0, 0, 0, 0, 0))
+            call = next(self._numbers)
+            self._on_event(CallStarted(call, method, handler_call_details.invocation_metadata))
+            self._on_event(CallEnded(call, method, grpc.StatusCode.UNIMPLEMENTED, 0.0, 0, 0, 0, 0))
             return None
 
         def unary(call: UnaryCall) -> UnaryCall:
             async def answer(request: Any, context: Context) -> bytes:  # noqa: ANN401  bytes, or an iterator of them
-                with _Tally(self._on_event, method, context) as tally:
+                with _Tally(self._on_event, next(self._numbers), method, context) as tally:
                     return tally.sent(await call(tally.received(request), context))
 
             return answer
 
         def stream(call: StreamCall) -> StreamCall:
             async def answer(request: Any, context: Context) -> AsyncGenerator[bytes, None]:  # noqa: ANN401  as above
-                with _Tally(self._on_event, method, context) as tally:
+                with _Tally(self._on_event, next(self._numbers), method, context) as tally:
                     async with aclosing(call(tally.received(request), context)) as replies:
                         async for reply in replies:
                             yield tally.sent(reply)
@@ -200,8 +228,9 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
 class _Tally:
     """Counts one call's messages; a context, entered at the call's start and left at its end, which it tells of."""
 
-    def __init__(self, on_event: Callable[[CallEvent], None], method: Method, context: Context) -> None:
+    def __init__(self, on_event: Callable[[CallEvent], None], number: int, method: Method, context: Context) -> None:
         self._on_event = on_event
+        self._number = number
         self._method = method
         self._context = context
         self._received = self._sent = self._bytes_received = self._bytes_sent = 0
@@ -209,14 +238,23 @@ class _Tally:
     def __enter__(self) -> Self:
         self._started = time.perf_counter()
         self._timeout_seconds: float | None = self._context.time_remaining()
-        self._on_event(CallStarted(self._method))
+        self._on_event(CallStarted(self._number, self._method, self._context.invocation_metadata() or ()))
         return self
 
     def __exit__(self, _kind: object, error: BaseException | None, _traceback: object) -> None:
         code = _set_code(self._context) if error is None else _code_of(error, self._context, self._timeout_seconds)
         seconds = time.perf_counter() - self._started
         self._on_event(
-            CallEnded(self._method, code, seconds, self._received, self._sent, self._bytes_received, self._bytes_sent)
+            CallEnded(
+                self._number,
+                self._method,
+                code,
+                seconds,
+                messages_received=self._received,
+                messages_sent=self._sent,
+                bytes_received=self._bytes_received,
+                bytes_sent=self._bytes_sent,
+            )
         )
 
     def received(self, request: Any) -> Any:  # noqa: ANN401  bytes, or an iterator of them
@@ -234,11 +272,13 @@ class _Tally:
     def _count(self, request: bytes) -> None:
         self._received += 1
         self._bytes_received += len(request)
+        self._on_event(MessageReceived(self._method, len(request)))
 
     def sent(self, reply: bytes) -> bytes:
         """Counts a reply and returns it."""
         self._sent += 1
         self._bytes_sent += len(reply)
+        self._on_event(MessageSent(self._method, len(reply)))
         return reply
 
 
@@ -252,10 +292,9 @@ def _code_of(error: BaseException, context: Context, timeout_seconds: float | No
     """Returns the code that the caller sees for what a handler raised, in a call with that timeout."""
     if isinstance(error, grpc.aio.AbortError):
         return _set_code(context)
-    if isinstance(error, asyncio.CancelledError | GeneratorExit):
-        if timeout_seconds is None:
-            return grpc.StatusCode.CANCELLED
-        has_expired = context.time_remaining() <= ROUNDED_TIMEOUT * timeout_seconds + CLOCK_SECONDS
+    # ExecuteBatchError: gRPC could not send, not even an error, since the call was over.
+    if isinstance(error, asyncio.CancelledError | GeneratorExit | cygrpc.ExecuteBatchError):
+        has_expired = timeout_seconds is not None and has_passed(timeout_seconds, context.time_remaining())
         return grpc.StatusCode.DEADLINE_EXCEEDED if has_expired else grpc.StatusCode.CANCELLED
     return grpc.StatusCode.UNKNOWN
 

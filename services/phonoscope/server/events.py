@@ -1,15 +1,18 @@
-"""What the core says has happened, as frozen records; sinks turn them into numbers and lines of the log.
+"""What the core says has happened, as frozen records; sinks turn them into numbers, spans and lines of the log.
 
 Emitted by ③ synthesizer and ⑤ scheduler, from the event loop's thread and from the engine thread: a sink must be safe
-to call from both, and must not block. Records never hold the text that is spoken.
+to call from both, and must not block. `request` is a request's number, unique in this process: by it a sink joins what
+belongs together. RequestStarted, FirstAudio, ChunkSent and RequestFinished come in the task of the call itself. Times
+are those of time.monotonic(), in seconds. Records never hold the text that is spoken.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Stage = Literal["phonemize", "queue", "prepare", "render", "encode"]
+Stage = Literal["split", "phonemize", "queue", "prepare", "render", "encode"]
 EngineStage = Literal["prepare", "render"]
+Delivery = Literal["stream", "whole"]
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
 
 
@@ -31,6 +34,13 @@ class HealthChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class LoopLagged:
+    """The event loop ran something so long after its time; 0 or more."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class QueueMoved:
     """How much the scheduler holds: requests, and seconds of audio that they are still owed."""
 
@@ -39,17 +49,77 @@ class QueueMoved:
 
 
 @dataclass(frozen=True, slots=True)
-class StageTimed:
-    """A stage of one request took so long."""
+class RequestStarted:
+    """A request for speech has come in, unchecked."""
 
+    request: int
+    request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class TextRead:
+    """A request's text has become phonemes, all of it.
+
+    Attributes:
+        began: when the first sentence was asked for; the reading goes on, with pauses, until now.
+        split_seconds: time spent on finding the sentences.
+        phonemize_seconds: time spent on their phonemes.
+        unknown_phonemes: left out because the voice has no sound for them.
+    """
+
+    request: int
     voice: str
-    stage: Stage
+    began: float
+    split_seconds: float
+    phonemize_seconds: float
+    characters: int
+    sentences: int
+    unknown_phonemes: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueueLeft:
+    """A request's first batch begins, so long after it was admitted."""
+
+    request: int
+    voice: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceQueued:
+    """An utterance stands in its request's line; `index` counts from 0."""
+
+    request: int
+    index: int
+    phonemes: int
+
+
+@dataclass(frozen=True, slots=True)
+class UtteranceSpoken:
+    """The last window of an utterance is rendered."""
+
+    request: int
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One request's part in a batch.
+
+    Attributes:
+        utterance: index within the request.
+        seconds: its share of the batch's time, by length.
+    """
+
+    request: int
+    utterance: int
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class BatchRan:
-    """The engine ran one batch.
+    """The engine ran one batch, from `began` until now.
 
     Attributes:
         padding_ratio: share of the batch's positions that were padding, 0 to 1.
@@ -57,18 +127,20 @@ class BatchRan:
 
     voice: str
     stage: EngineStage
-    size: int
+    members: tuple[Member, ...]
+    began: float
     seconds: float
     padding_ratio: float
 
 
 @dataclass(frozen=True, slots=True)
 class EngineRaised:
-    """The engine raised; `error` has the traceback, and `size` utterances or windows were in the batch."""
+    """The engine raised on a batch that began at `began`; `error` has the traceback."""
 
     voice: str
     stage: EngineStage
-    size: int
+    members: tuple[Member, ...]
+    began: float
     error: Exception
 
 
@@ -76,7 +148,35 @@ class EngineRaised:
 class FirstAudio:
     """A request's first audio was handed to gRPC so long after the call came in."""
 
+    request: int
     voice: str
+    delivery: Delivery
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkSent:
+    """A chunk of a stream, not its first, was handed to gRPC.
+
+    Attributes:
+        gap_seconds: since the chunk before it.
+        slack_seconds: how long before a player, started at the first chunk, would have run dry; negative when it has.
+    """
+
+    request: int
+    voice: str
+    gap_seconds: float
+    slack_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class AudioEncoded:
+    """A request's audio has become bytes, in `seconds` of work between `began` and `ended`."""
+
+    request: int
+    voice: str
+    began: float
+    ended: float
     seconds: float
 
 
@@ -85,20 +185,40 @@ class RequestFinished:
     """A request has ended, one way or another.
 
     Attributes:
-        voice: "" where the request named none that is loaded.
+        voice, language: "" where the request named none that is loaded.
         reason: "" unless it was refused or failed; else a ServiceError's reason.
         audio_seconds: what was sent.
         engine_seconds: the engine's time for it: its share of every batch that it was in.
+        first_audio_seconds: from the call to its first audio; None when there was none.
     """
 
+    request: int
+    request_id: str
     voice: str
+    language: str
     outcome: Outcome
     reason: str
     characters: int
     audio_seconds: float
     engine_seconds: float
-    request_id: str
+    first_audio_seconds: float | None
 
 
-Event = VoiceLoaded | HealthChanged | QueueMoved | StageTimed | BatchRan | EngineRaised | FirstAudio | RequestFinished
+Event = (
+    VoiceLoaded
+    | HealthChanged
+    | LoopLagged
+    | QueueMoved
+    | RequestStarted
+    | TextRead
+    | QueueLeft
+    | UtteranceQueued
+    | UtteranceSpoken
+    | BatchRan
+    | EngineRaised
+    | FirstAudio
+    | ChunkSent
+    | AudioEncoded
+    | RequestFinished
+)
 Emit = Callable[[Event], None]

@@ -1,5 +1,7 @@
 """⑤ The engine as the scheduler sees it: each batch is timed, held to the contract of `engines/base.py`, and told of.
 
+A batch's time is shared among its members by their lengths.
+
 Called by `scheduler.py` on the engine thread.
 """
 
@@ -9,8 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import Engine, Plan, Window
-from phonoscope.server.events import BatchRan, Emit, EngineRaised, EngineStage
+from phonoscope.server.events import BatchRan, Emit, EngineRaised, EngineStage, Member
 from phonoscope.server.types import Utterance
+
+Owner = tuple[int, int]  # a request's number, and the index of an utterance of it
 
 
 class BatchFailed(Exception):
@@ -35,44 +39,56 @@ class MeasuredEngine:
         """Warms the engine up; raises whatever it raises."""
         self._engine.warm_up()
 
-    def prepare(self, batch: Sequence[Utterance]) -> tuple[list[Plan], float]:
-        """Returns a plan for each utterance, and the seconds that it took.
+    def prepare(self, batch: Sequence[Utterance], owners: Sequence[Owner]) -> tuple[list[Plan], tuple[Member, ...]]:
+        """Returns a plan for each utterance, and each one's share of the time that it took.
 
         Raises:
             BatchFailed: the engine raised, or its plans are not one for each, with frames.
         """
-        started, voice = self._clock(), batch[0].voice_id
+        began, voice = self._clock(), batch[0].voice_id
         try:
             plans = self._engine.prepare(batch)
             _check_plans(plans, len(batch))
         except Exception as error:
-            raise self._failed(voice, "prepare", len(batch), error) from error
-        return plans, self._ran(voice, "prepare", [len(utterance.phoneme_ids) for utterance in batch], started)
+            raise self._failed(voice, "prepare", owners, began, error) from error
+        return plans, self._ran(voice, "prepare", owners, [len(utterance.phoneme_ids) for utterance in batch], began)
 
-    def render(self, batch: Sequence[Window]) -> tuple[list[NDArray[np.float32]], float]:
-        """Returns the samples of each window, and the seconds that it took.
+    def render(
+        self, batch: Sequence[Window], owners: Sequence[Owner]
+    ) -> tuple[list[NDArray[np.float32]], tuple[Member, ...]]:
+        """Returns the samples of each window, and each one's share of the time that it took.
 
         Raises:
             BatchFailed: the engine raised, or made another number of samples.
         """
-        started, voice = self._clock(), batch[0].plan.voice_id
+        began, voice = self._clock(), batch[0].plan.voice_id
         try:
             waveforms = self._engine.render(batch)
             _check_waveforms(waveforms, batch)
         except Exception as error:
-            raise self._failed(voice, "render", len(batch), error) from error
-        return waveforms, self._ran(voice, "render", [window.frames for window in batch], started)
+            raise self._failed(voice, "render", owners, began, error) from error
+        return waveforms, self._ran(voice, "render", owners, [window.frames for window in batch], began)
 
-    def _failed(self, voice: str, stage: EngineStage, size: int, error: Exception) -> BatchFailed:
-        self._emit(EngineRaised(voice, stage, size, error))
-        return BatchFailed(f"{stage} of {size} raised {type(error).__name__}")
+    def _failed(
+        self, voice: str, stage: EngineStage, owners: Sequence[Owner], began: float, error: Exception
+    ) -> BatchFailed:
+        share = (self._clock() - began) / len(owners)
+        members = tuple(Member(request, utterance, share) for request, utterance in owners)
+        self._emit(EngineRaised(voice, stage, members, began, error))
+        return BatchFailed(f"{stage} of {len(owners)} raised {type(error).__name__}")
 
-    def _ran(self, voice: str, stage: EngineStage, lengths: Sequence[int], started: float) -> float:
-        """Tells of a batch of these lengths, in phonemes or frames; returns the seconds that it took."""
-        seconds = self._clock() - started
-        padding = 1 - sum(lengths) / (len(lengths) * max(lengths))
-        self._emit(BatchRan(voice, stage, len(lengths), seconds, padding))
-        return seconds
+    def _ran(
+        self, voice: str, stage: EngineStage, owners: Sequence[Owner], lengths: Sequence[int], began: float
+    ) -> tuple[Member, ...]:
+        """Tells of a batch of these lengths, in phonemes or frames; returns its members with their shares."""
+        seconds, total = self._clock() - began, sum(lengths)
+        padding = 1 - total / (len(lengths) * max(lengths))
+        members = tuple(
+            Member(request, utterance, seconds * length / total)
+            for (request, utterance), length in zip(owners, lengths, strict=True)
+        )
+        self._emit(BatchRan(voice, stage, members, began, seconds, padding))
+        return members
 
 
 def _check_plans(plans: Sequence[Plan], count: int) -> None:

@@ -7,7 +7,7 @@ throughput. A batch takes windows of like length only: an engine pads them to th
 the others, and short ones would be paid for as long ones.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
@@ -32,6 +32,7 @@ class Work:
     """What the engine owes one request. The scheduler alone changes it, under its lock.
 
     Attributes:
+        request: the request's number, for events.
         entered: when it was admitted, on the scheduler's clock, in seconds.
         deadline: when its caller gives up, on the same clock; None for never.
         is_whole: audio is wanted only once all of it is made, and not before all utterances are prepared.
@@ -43,6 +44,7 @@ class Work:
         prepared_seconds: audio of all utterances prepared so far.
         sent_seconds: audio delivered so far.
         unread: windows delivered that the reader has not taken yet.
+        queued, prepared_utterances, spoken: utterances that came, that have or had a plan, that are all rendered.
         window_frames: size of the next window.
     """
 
@@ -50,6 +52,7 @@ class Work:
     deadline: float | None
     is_whole: bool
     window_frames: int
+    request: int = 0
     waiting: deque[Utterance] = field(default_factory=deque)
     plans: deque[Plan] = field(default_factory=deque)
     cursor: int = 0
@@ -59,6 +62,9 @@ class Work:
     prepared_seconds: float = 0.0
     sent_seconds: float = 0.0
     unread: int = 0
+    queued: int = 0
+    prepared_utterances: int = 0
+    spoken: int = 0
 
     @property
     def due(self) -> float:
@@ -79,6 +85,7 @@ class Work:
         """Puts the plan of the first waiting utterance in the place of that utterance."""
         self.waiting.popleft()
         self.plans.append(plan)
+        self.prepared_utterances += 1
         self.prepared_seconds += plan.audio_seconds
 
     def rendered(self, window: Window, now: float) -> None:
@@ -92,6 +99,7 @@ class Work:
         if self.cursor == plan.frames:
             self.plans.popleft()
             self.cursor = 0
+            self.spoken += 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +109,16 @@ class PrepareTurn:
     works: tuple[Work, ...]
     batch: tuple[Utterance, ...]
 
+    @property
+    def owners(self) -> list[tuple[int, int]]:
+        """The request's number and the utterance's index, for each of the batch."""
+        before = Counter[int]()
+        owners = []
+        for work in self.works:
+            owners.append((work.request, work.prepared_utterances + before[id(work)]))
+            before[id(work)] += 1
+        return owners
+
 
 @dataclass(frozen=True, slots=True)
 class RenderTurn:
@@ -108,6 +126,11 @@ class RenderTurn:
 
     works: tuple[Work, ...]
     batch: tuple[Window, ...]
+
+    @property
+    def owners(self) -> list[tuple[int, int]]:
+        """The request's number and the utterance's index, for each of the batch."""
+        return [(work.request, work.spoken) for work in self.works]
 
 
 class EarliestDueFirst:

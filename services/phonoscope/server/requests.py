@@ -235,11 +235,20 @@ def _volume_gain(request: SpeechRequest) -> float:
     return request.volume_gain_db
 
 
+def accepted_request_id(given: str) -> str:
+    """Returns a caller's id where it is one, and one of our own otherwise."""
+    return given if given and _is_request_id(given) else secrets.token_hex(8)
+
+
+def _is_request_id(given: str) -> bool:
+    return len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable()
+
+
 def _request_id(request: SpeechRequest) -> str:
     given = request.request_id
     if not given:
         return secrets.token_hex(8)
-    if len(given) > LONGEST_REQUEST_ID or not (given.isascii() and given.isprintable()):
+    if not _is_request_id(given):
         raise InvalidRequest.of(
             "request_id",
             f"has {len(given)} characters; send at most {LONGEST_REQUEST_ID} printable ASCII characters",

@@ -13,7 +13,7 @@ from typing import Final
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, ServiceError
 from phonoscope.server.admission import RETRY_SECONDS, Admission
 from phonoscope.server.engines.base import Engine, Plan, Window
-from phonoscope.server.events import Emit, QueueMoved, StageTimed
+from phonoscope.server.events import Emit, QueueLeft, QueueMoved, UtteranceQueued, UtteranceSpoken
 from phonoscope.server.measured import BatchFailed, MeasuredEngine
 from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
@@ -73,6 +73,7 @@ class Scheduler:
     def open(
         self,
         *,
+        request: int,
         audio_seconds: float,
         deadline_seconds: float | None = None,
         is_whole: bool = False,
@@ -81,6 +82,7 @@ class Scheduler:
         """Admits a request.
 
         Args:
+            request: its number, for events.
             audio_seconds: an estimate of the audio that it will want.
             deadline_seconds: from now; None for no deadline.
             is_whole: its audio is of use only once all of it is there.
@@ -101,7 +103,7 @@ class Scheduler:
             self._admission.check(audio_seconds, requests=len(self._streams), owed_seconds=owed)
             first = self._policy.first_window_frames(is_whole=is_whole)
             deadline = None if deadline_seconds is None else now + deadline_seconds
-            work = Work(entered=now, deadline=deadline, is_whole=is_whole, window_frames=first)
+            work = Work(now, deadline, is_whole, first, request)
             stream = SpeechStream(self, work, audio_seconds, most_seconds)
             self._streams[id(work)] = stream
             self._tell_queue()
@@ -110,8 +112,11 @@ class Scheduler:
 
     def add_utterance(self, stream: SpeechStream, utterance: Utterance) -> None:
         """Puts an utterance in a request's line."""
+        work = stream.work
+        self._emit(UtteranceQueued(work.request, work.queued, len(utterance.phoneme_ids)))
+        work.queued += 1
         with self._changed:
-            stream.work.waiting.append(utterance)
+            work.waiting.append(utterance)
             self._changed.notify_all()
 
     def finish_text(self, stream: SpeechStream) -> None:
@@ -191,14 +196,14 @@ class Scheduler:
     def _prepare(self, turn: PrepareTurn) -> None:
         self._note_waits(turn)
         try:
-            plans, seconds = self._engine.prepare(turn.batch)
+            plans, members = self._engine.prepare(turn.batch, turn.owners)
         except BatchFailed:
             self._retry_alone(turn)
             return
         with self._changed:
-            for work, plan in zip(turn.works, plans, strict=True):
+            for work, plan, member in zip(turn.works, plans, members, strict=True):
                 if stream := self._streams.get(id(work)):
-                    self._prepared(stream, plan, seconds / len(plans))
+                    self._prepared(stream, plan, member.seconds)
 
     def _note_waits(self, turn: PrepareTurn) -> None:
         """Tells how long each request waited for its first turn."""
@@ -206,33 +211,32 @@ class Scheduler:
         for work, utterance in zip(turn.works, turn.batch, strict=True):
             if work.started is None:
                 work.started = now
-                self._emit(StageTimed(utterance.voice_id, "queue", now - work.entered))
+                self._emit(QueueLeft(work.request, utterance.voice_id, now - work.entered))
 
     def _prepared(self, stream: SpeechStream, plan: Plan, seconds: float) -> None:
         stream.work.prepared(plan)
         stream.engine_seconds += seconds
-        self._emit(StageTimed(plan.voice_id, "prepare", seconds))
         if stream.most_seconds is not None and stream.work.prepared_seconds > stream.most_seconds:
             self._fail(stream, AudioTooLong(stream.work.prepared_seconds))
 
     def _render(self, turn: RenderTurn) -> None:
         try:
-            waveforms, seconds = self._engine.render(turn.batch)
+            waveforms, members = self._engine.render(turn.batch, turn.owners)
         except BatchFailed:
             self._retry_alone(turn)
             return
-        frames = sum(window.frames for window in turn.batch)
         with self._changed:
-            for work, window, samples in zip(turn.works, turn.batch, waveforms, strict=True):
+            for work, window, samples, member in zip(turn.works, turn.batch, waveforms, members, strict=True):
                 if stream := self._streams.get(id(work)):
-                    self._rendered(stream, window, Rendered(samples, seconds * window.frames / frames))
+                    self._rendered(stream, window, Rendered(samples, member.seconds))
 
     def _rendered(self, stream: SpeechStream, window: Window, rendered: Rendered) -> None:
-        work = stream.work
+        work, index = stream.work, stream.work.spoken
         work.rendered(window, self._clock())
         work.window_frames = self._policy.next_window_frames(work)
         stream.engine_seconds += rendered.engine_seconds
-        self._emit(StageTimed(window.plan.voice_id, "render", rendered.engine_seconds))
+        if work.spoken > index:
+            self._emit(UtteranceSpoken(work.request, index))
         stream.deliver(rendered)
         if not self._end_if_spoken(stream):
             self._tell_queue()

@@ -6,17 +6,30 @@ the first sentence is spoken while the last is still letters.
 
 import asyncio
 import hashlib
+import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
-from phonoscope.common.errors import InvalidRequest, ServiceError
+from phonoscope.common.deadlines import has_passed
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, ServiceError
 from phonoscope.server.audio.encode import BYTES_PER_SAMPLE, AudioEncoder, whole_file
-from phonoscope.server.events import Emit, FirstAudio, Outcome, RequestFinished, StageTimed
-from phonoscope.server.requests import RequestResolver, ResolvedRequest
+from phonoscope.server.events import (
+    AudioEncoded,
+    ChunkSent,
+    Delivery,
+    Emit,
+    FirstAudio,
+    Outcome,
+    RequestFinished,
+    RequestStarted,
+    TextRead,
+)
+from phonoscope.server.playback import PlaybackClock
+from phonoscope.server.requests import RequestResolver, ResolvedRequest, accepted_request_id
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.text.front_end import Sentence, TextFrontEnd
@@ -24,6 +37,8 @@ from phonoscope.server.types import Encoding, SpeechRequest, Utterance, Voice
 
 # Rough duration of a character of English at speed 1, for admission before anything is known exactly.
 SECONDS_PER_CHARACTER: Final = 0.065
+# Reasons that are ours, not the caller's.
+FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +60,34 @@ class Spoken:
 
 @dataclass(slots=True)
 class _Account:
-    """What is known of a request when it ends, for its RequestFinished."""
+    """What is known of a request when it ends, for its last events."""
 
-    characters: int
+    request: int
     request_id: str
+    characters: int
+    deadline_seconds: float | None
     entered: float = field(default_factory=time.monotonic)
     voice: str = ""
+    language: str = ""
     audio_seconds: float = 0.0
     engine_seconds: float = 0.0
+    encode_began: float | None = None
+    encode_ended: float = 0.0
     encode_seconds: float = 0.0
+    first_audio_seconds: float | None = None
+
+    def encoded(self, began: float) -> None:
+        """Counts a piece of encoding, from `began` until now."""
+        if self.encode_began is None:
+            self.encode_began = began
+        self.encode_ended = time.monotonic()
+        self.encode_seconds += self.encode_ended - began
+
+    def has_expired(self) -> bool:
+        """Whether the caller's deadline has passed."""
+        if self.deadline_seconds is None:
+            return False
+        return has_passed(self.deadline_seconds, self.entered + self.deadline_seconds - time.monotonic())
 
 
 class Synthesizer:
@@ -84,6 +118,7 @@ class Synthesizer:
         self._emit = emit
         self._resolver = RequestResolver(voices, most_characters=most_characters)
         self._most_reply_bytes = most_reply_bytes
+        self._numbers = itertools.count(1)
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
 
     async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
@@ -92,19 +127,21 @@ class Synthesizer:
         Raises:
             ServiceError: any of its tree; REPLY_TOO_LARGE before anything is rendered.
         """
-        async with self._accounted(request) as account:
+        async with self._accounted(request, deadline_seconds) as account:
             resolved = self._resolve(request, account)
             encoder = _encoder(resolved, Encoding.LINEAR16)
             parts = []
             try:
-                async with self._admitted(resolved, account, deadline_seconds, is_whole=True) as stream:
+                async with self._admitted(resolved, account, is_whole=True) as stream:
                     async for rendered in stream:
                         parts.append(_encoded(encoder, rendered, account))  # noqa: PERF401  encoded as it comes
             except AudioTooLong as too_long:
                 raise self._reply_too_large(resolved, too_long.audio_seconds) from None
+            began = time.monotonic()
             pcm = b"".join([*parts, encoder.finish()])
             audio = whole_file(pcm, encoding=resolved.encoding, sample_rate_hz=resolved.sample_rate_hz)
-            self._note_first_audio(account)
+            account.encoded(began)
+            self._note_first_audio(account, "whole")
             account.audio_seconds = encoder.samples_out / resolved.sample_rate_hz
             return Spoken(resolved, audio, account.audio_seconds)
 
@@ -116,52 +153,68 @@ class Synthesizer:
         Raises:
             ServiceError: any of its tree.
         """
-        async with self._accounted(request) as account:
+        async with self._accounted(request, deadline_seconds) as account:
             resolved = self._resolve(request, account)
-            encoder = _encoder(resolved, resolved.encoding)
-            async with self._admitted(resolved, account, deadline_seconds, is_whole=False) as stream:
+            encoder, player = _encoder(resolved, resolved.encoding), PlaybackClock()
+            async with self._admitted(resolved, account, is_whole=False) as stream:
                 async for rendered in stream:
                     if audio := _encoded(encoder, rendered, account):
-                        yield resolved, self._chunk(audio, encoder, resolved, account)
-            if audio := encoder.finish():
-                yield resolved, self._chunk(audio, encoder, resolved, account)
+                        yield resolved, self._chunk(audio, encoder, resolved, account, player)
+                        player.resumed(time.monotonic())
+            began = time.monotonic()
+            audio = encoder.finish()
+            account.encoded(began)
+            if audio:
+                yield resolved, self._chunk(audio, encoder, resolved, account, player)
 
     def close(self) -> None:
         """Ends the text thread."""
         self._text_thread.shutdown(wait=False, cancel_futures=True)
 
-    def _chunk(self, audio: bytes, encoder: AudioEncoder, resolved: ResolvedRequest, account: _Account) -> SpokenChunk:
-        if not account.audio_seconds:
-            self._note_first_audio(account)
+    def _chunk(
+        self,
+        audio: bytes,
+        encoder: AudioEncoder,
+        resolved: ResolvedRequest,
+        account: _Account,
+        player: PlaybackClock,
+    ) -> SpokenChunk:
         total_seconds = encoder.samples_out / resolved.sample_rate_hz
         chunk = SpokenChunk(audio, total_seconds - account.audio_seconds)
         account.audio_seconds = total_seconds
+        played = player.chunk(time.monotonic(), chunk.audio_seconds)
+        if played is None:
+            self._note_first_audio(account, "stream")
+        else:
+            self._emit(ChunkSent(account.request, account.voice, *played))
         return chunk
 
-    def _note_first_audio(self, account: _Account) -> None:
-        self._emit(FirstAudio(account.voice, time.monotonic() - account.entered))
+    def _note_first_audio(self, account: _Account, delivery: Delivery) -> None:
+        account.first_audio_seconds = time.monotonic() - account.entered
+        self._emit(FirstAudio(account.request, account.voice, delivery, account.first_audio_seconds))
 
     def _resolve(self, request: SpeechRequest, account: _Account) -> ResolvedRequest:
-        resolved = self._resolver.resolve(request)
-        account.voice, account.request_id = resolved.voice.id, resolved.request_id
+        resolved = replace(self._resolver.resolve(request), request_id=account.request_id)
+        account.voice, account.language = resolved.voice.id, resolved.voice.language
         return resolved
 
     @asynccontextmanager
     async def _admitted(
-        self, resolved: ResolvedRequest, account: _Account, deadline_seconds: float | None, *, is_whole: bool
+        self, resolved: ResolvedRequest, account: _Account, *, is_whole: bool
     ) -> AsyncIterator[SpeechStream]:
         """Opens the request's stream and feeds it from the text thread until the context is left."""
         most_seconds = None
         if is_whole:
             most_seconds = self._most_reply_bytes / (BYTES_PER_SAMPLE * resolved.sample_rate_hz)
         stream = self._scheduler.open(
+            request=account.request,
             audio_seconds=len(resolved.text) * SECONDS_PER_CHARACTER / resolved.speed,
-            deadline_seconds=deadline_seconds,
+            deadline_seconds=account.deadline_seconds,
             is_whole=is_whole,
             most_seconds=most_seconds,
         )
         with stream:
-            feeding = asyncio.create_task(self._feed(stream, resolved))
+            feeding = asyncio.create_task(self._feed(stream, resolved, account))
             feeding.add_done_callback(lambda task: _pass_on_failure(task, stream))
             try:
                 yield stream
@@ -169,24 +222,30 @@ class Synthesizer:
                 feeding.cancel()
                 account.engine_seconds = stream.engine_seconds
 
-    async def _feed(self, stream: SpeechStream, resolved: ResolvedRequest) -> None:
+    async def _feed(self, stream: SpeechStream, resolved: ResolvedRequest, account: _Account) -> None:
         """Reads the text sentence by sentence and hands each to the scheduler as an utterance."""
-        loop = asyncio.get_running_loop()
+        loop, began = asyncio.get_running_loop(), time.monotonic()
         sentences = self._front_end.sentences(resolved.text, resolved.voice.phonemes)
-        number, seconds = 0, 0.0
-        while True:
-            started = time.monotonic()
-            sentence = await loop.run_in_executor(self._text_thread, _next, sentences)
-            seconds += time.monotonic() - started
-            if sentence is None:
-                break
+        number = 0
+        while sentence := await loop.run_in_executor(self._text_thread, _next, sentences):
             stream.say(_utterance(resolved, sentence, number))
             number += 1
+        self._emit(
+            TextRead(
+                account.request,
+                account.voice,
+                began,
+                split_seconds=sentences.split_seconds,
+                phonemize_seconds=sentences.phonemize_seconds,
+                characters=account.characters,
+                sentences=number,
+                unknown_phonemes=sentences.unknown_phonemes,
+            )
+        )
         if number == 0:
             raise InvalidRequest.of(
                 "text", "holds nothing that can be spoken; send words or numbers", reason="TEXT_UNPRONOUNCEABLE"
             )
-        self._emit(StageTimed(resolved.voice.id, "phonemize", seconds))
         stream.finish_text()
 
     def _reply_too_large(self, resolved: ResolvedRequest, audio_seconds: float) -> InvalidRequest:
@@ -200,9 +259,12 @@ class Synthesizer:
         )
 
     @asynccontextmanager
-    async def _accounted(self, request: SpeechRequest) -> AsyncIterator[_Account]:
-        """Emits exactly one RequestFinished, however the request ends."""
-        account = _Account(len(request.text), request.request_id)
+    async def _accounted(self, request: SpeechRequest, deadline_seconds: float | None) -> AsyncIterator[_Account]:
+        """Tells of the request's start and, whichever way it goes, of its end."""
+        account = _Account(
+            next(self._numbers), accepted_request_id(request.request_id), len(request.text), deadline_seconds
+        )
+        self._emit(RequestStarted(account.request, account.request_id))
         outcome: Outcome = "failed"
         reason = "INTERNAL"
         try:
@@ -210,25 +272,35 @@ class Synthesizer:
             outcome, reason = "completed", ""
         except ServiceError as error:
             reason = error.reason
-            outcome = "failed" if reason in ("ENGINE_FAILED", "DEADLINE_UNREACHABLE") else "rejected"
+            outcome = "failed" if reason in FAILURES else "rejected"
             raise
         except (asyncio.CancelledError, GeneratorExit):
-            outcome, reason = "cancelled", ""
+            if account.has_expired():  # gRPC cancels the call then
+                outcome, [reason] = "failed", DeadlineUnreachable.REASONS
+            else:
+                outcome, reason = "cancelled", ""
             raise
         finally:
-            if account.encode_seconds:
-                self._emit(StageTimed(account.voice, "encode", account.encode_seconds))
-            self._emit(
-                RequestFinished(
-                    voice=account.voice,
-                    outcome=outcome,
-                    reason=reason,
-                    characters=account.characters,
-                    audio_seconds=account.audio_seconds,
-                    engine_seconds=account.engine_seconds,
-                    request_id=account.request_id,
-                )
+            self._tell_end(account, outcome, reason)
+
+    def _tell_end(self, account: _Account, outcome: Outcome, reason: str) -> None:
+        if account.encode_began is not None:
+            began, ended = account.encode_began, account.encode_ended
+            self._emit(AudioEncoded(account.request, account.voice, began, ended, account.encode_seconds))
+        self._emit(
+            RequestFinished(
+                account.request,
+                account.request_id,
+                voice=account.voice,
+                language=account.language,
+                outcome=outcome,
+                reason=reason,
+                characters=account.characters,
+                audio_seconds=account.audio_seconds,
+                engine_seconds=account.engine_seconds,
+                first_audio_seconds=account.first_audio_seconds,
             )
+        )
 
 
 def _pass_on_failure(task: asyncio.Task[None], stream: SpeechStream) -> None:
@@ -250,9 +322,9 @@ def _encoder(resolved: ResolvedRequest, encoding: Encoding) -> AudioEncoder:
 
 
 def _encoded(encoder: AudioEncoder, rendered: Rendered, account: _Account) -> bytes:
-    started = time.monotonic()
+    began = time.monotonic()
     audio = encoder.encode(rendered.samples)
-    account.encode_seconds += time.monotonic() - started
+    account.encoded(began)
     return audio
 
 

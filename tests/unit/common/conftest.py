@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, Protocol
 
 import grpc
 import pytest
@@ -19,7 +19,8 @@ KINDS = ("unary_unary", "stream_unary", "unary_stream", "stream_stream")
 class Served:
     """A server of `SERVICE`, a channel to it, and what its interceptors told."""
 
-    def __init__(self) -> None:
+    def __init__(self, sink: Callable[[CallEvent], None]) -> None:
+        self._sink = sink
         self.events: list[CallEvent] = []
         self.unexpected: list[tuple[str, BaseException]] = []
         self.channel: grpc.aio.Channel
@@ -30,6 +31,7 @@ class Served:
         self._tasks: list[asyncio.Task[None]] = []
 
     def _take(self, event: CallEvent) -> None:
+        self._sink(event)
         self.events.append(event)
         self._tasks.append(asyncio.get_running_loop().create_task(self._wake()))
 
@@ -47,10 +49,14 @@ class Served:
 
     async def end(self) -> CallEnded:
         """Returns the end of the one call that was made, once it has come."""
-        async with asyncio.timeout(5), self._told:
-            await self._told.wait_for(lambda: self.ends)
+        await self.until(lambda: bool(self.ends))
         (end,) = self.ends
         return end
+
+    async def until(self, is_so: Callable[[], bool]) -> None:
+        """Waits until events make it so."""
+        async with asyncio.timeout(5), self._told:
+            await self._told.wait_for(is_so)
 
     def method(self, kind: str, name: str = "Say", *, is_raw: bool = False) -> Any:
         """Returns the client's side of a method, of bytes as they are when `is_raw`."""
@@ -68,7 +74,14 @@ def _client_coders() -> dict[str, Any]:
     return {"request_serializer": StringValue.SerializeToString, "response_deserializer": StringValue.FromString}
 
 
-Serve = Callable[[Mapping[str, tuple[str, Any]]], Awaitable[Served]]
+def _ignore(_event: CallEvent) -> None:
+    """Most tests look at the events afterwards."""
+
+
+class Serve(Protocol):
+    def __call__(
+        self, methods: Mapping[str, tuple[str, Any]], sink: Callable[[CallEvent], None] = _ignore
+    ) -> Awaitable[Served]: ...
 
 
 @pytest.fixture
@@ -76,8 +89,8 @@ async def serve() -> AsyncIterator[Serve]:
     """Starts a server of methods by name, each with its shape; when it stops, every call must have ended once."""
     async with AsyncExitStack() as stack:
 
-        async def start(methods: Mapping[str, tuple[str, Any]]) -> Served:
-            served = Served()
+        async def start(methods: Mapping[str, tuple[str, Any]], sink: Callable[[CallEvent], None] = _ignore) -> Served:
+            served = Served(sink)
             handlers = {
                 name: getattr(grpc, f"{kind}_rpc_method_handler")(
                     behaviour,
@@ -98,5 +111,9 @@ async def serve() -> AsyncIterator[Serve]:
 
 async def _stop(served: Served) -> None:
     await served.server.stop(None)
+    await served.until(lambda: len(served.ends) >= len(served.starts))  # a caller may know of the end before we do
     await asyncio.gather(*served._tasks)
-    assert [event.method for event in served.starts] == [event.method for event in served.ends]
+    assert sorted((event.call, event.method.name) for event in served.starts) == sorted(
+        (event.call, event.method.name) for event in served.ends
+    )
+    assert len({event.call for event in served.starts}) == len(served.starts)

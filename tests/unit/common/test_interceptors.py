@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,7 +21,17 @@ from phonoscope.common.errors import (
     Overloaded,
     ServiceError,
 )
-from phonoscope.common.interceptors import OTHER, CallEnded, CallEvent, CallObserver, CallStarted, ErrorMapper, Method
+from phonoscope.common.interceptors import (
+    OTHER,
+    CallEnded,
+    CallEvent,
+    CallObserver,
+    CallStarted,
+    ErrorMapper,
+    MessageReceived,
+    MessageSent,
+    Method,
+)
 
 KINDS = {
     "unary_unary": "unary",
@@ -90,8 +101,16 @@ async def test_a_good_call_is_told_of_once_with_its_messages_and_bytes(serve: An
     assert await served.call(kind, *texts) == replies
     method = Method("test.v1.Test", "Say", KINDS[kind])
     end = await served.end()
-    assert served.events == [CallStarted(method), end]
+    (start,) = served.starts
+    sizes = [StringValue(value=text).ByteSize() for text in (*texts, *replies)]
+    assert served.events == [
+        CallStarted(end.call, method, start.metadata),
+        *(MessageReceived(method, size) for size in sizes[: len(texts)]),
+        *(MessageSent(method, size) for size in sizes[len(texts) :]),
+        end,
+    ]
     assert end == CallEnded(
+        start.call,
         method,
         grpc.StatusCode.OK,
         end.seconds,
@@ -219,6 +238,9 @@ class FakeContext:
     def code(self) -> int | grpc.StatusCode:
         return self.set_code
 
+    def invocation_metadata(self) -> None:
+        return None  # what a context without metadata may say
+
 
 @pytest.mark.parametrize("error", [asyncio.CancelledError(), GeneratorExit()])
 @pytest.mark.parametrize(
@@ -277,9 +299,10 @@ async def test_a_method_that_nothing_serves_is_counted_as_other(serve: Any, path
     seen = await failure(served.channel.unary_unary(path)(b""))
     assert seen.code() is grpc.StatusCode.UNIMPLEMENTED
     method = Method(OTHER, OTHER, "unary")
+    (start,) = served.starts
     assert served.events == [
-        CallStarted(method),
-        CallEnded(method, grpc.StatusCode.UNIMPLEMENTED, 0.0, 0, 0, 0, 0),
+        CallStarted(start.call, method, start.metadata),
+        CallEnded(start.call, method, grpc.StatusCode.UNIMPLEMENTED, 0.0, 0, 0, 0, 0),
     ]
 
 
@@ -320,11 +343,12 @@ async def test_closing_a_stream_closes_the_servicer_before_it_returns() -> None:
     stream = handler.unary_stream(b"", FakeContext(None))
     await anext(stream)
     await stream.aclose()
-    assert isinstance(trail[0], CallStarted)
-    assert trail[1] == "servicer closed"
-    assert isinstance(trail[2], CallEnded)
-    assert trail[2].code is grpc.StatusCode.CANCELLED
-    assert trail[2].messages_sent == 1
+    start, received, sent, closed, end = trail
+    assert isinstance(start, CallStarted)
+    assert (received, sent) == (MessageReceived(start.method, 0), MessageSent(start.method, 3))
+    assert closed == "servicer closed"
+    assert isinstance(end, CallEnded)
+    assert (end.call, end.code, end.messages_sent) == (start.call, grpc.StatusCode.CANCELLED, 1)
 
 
 @pytest.mark.parametrize("kept", [5, grpc.StatusCode.NOT_FOUND])
@@ -332,3 +356,112 @@ def test_a_code_is_understood_as_a_number_too(kept: int | grpc.StatusCode) -> No
     """Releases of grpcio differ in how a context keeps it."""
     assert interceptors._set_code(FakeContext(None, kept)) is grpc.StatusCode.NOT_FOUND
     assert interceptors._set_code(FakeContext(None, 0)) is grpc.StatusCode.OK
+
+
+@each_kind
+async def test_what_the_caller_sent_along_comes_with_the_start(serve: Any, kind: str) -> None:
+    served = await serve({"Say": answering(kind, echo)})
+    sent = (("traceparent", "00-" + "a" * 32 + "-" + "b" * 16 + "-01"), ("colour-bin", b"\xff"))
+    request = iter([StringValue()]) if kind.startswith("stream") else StringValue()
+    call = served.method(kind)(request, metadata=sent)
+    assert await (call.read() if kind.endswith("_stream") else call)
+    await served.end()
+    assert set(sent) <= {tuple(pair) for pair in served.starts[0].metadata}
+
+
+async def test_what_the_caller_of_an_unknown_method_sent_along_comes_with_the_start(serve: Any) -> None:
+    served = await serve({"Say": answering("unary_unary", echo)})
+    await failure(served.channel.unary_unary("/x/Y")(b"", metadata=(("colour", "red"),)))
+    assert ("colour", "red") in {tuple(pair) for pair in served.starts[0].metadata}
+
+
+async def test_every_call_has_a_number_of_its_own_that_its_end_repeats(serve: Any) -> None:
+    held, together = asyncio.Event(), asyncio.Barrier(9)
+
+    async def act(texts: list[str], context: Any) -> str:
+        await together.wait()
+        await held.wait()
+        return texts[0]
+
+    served = await serve({"Say": answering("unary_unary", act)})
+    calls = [asyncio.create_task(served.call("unary_unary", str(number))) for number in range(8)]
+    await together.wait()
+    assert len({start.call for start in served.starts}) == 8
+    assert served.ends == []
+    held.set()
+    await asyncio.gather(*calls)
+    await served.until(lambda: len(served.ends) == 8)
+    assert {end.call for end in served.ends} == {start.call for start in served.starts}
+
+
+NOTE: ContextVar[str] = ContextVar("note", default="none")
+
+
+@each_kind
+async def test_what_a_sink_puts_into_the_context_at_the_start_holds_for_its_call_alone(serve: Any, kind: str) -> None:
+    """Spans and request ids live there: two calls at once must not see each other's."""
+    together, seen = asyncio.Barrier(2), {}
+
+    async def act(texts: list[str], context: Any) -> str:
+        before = NOTE.get()
+        await together.wait()  # both calls have begun
+        seen[texts[0]] = (before, NOTE.get(), await asyncio.create_task(noted()))
+        return texts[0]
+
+    async def noted() -> str:
+        return NOTE.get()
+
+    def sink(event: CallEvent) -> None:
+        if isinstance(event, CallStarted):
+            NOTE.set(next(value for key, value in event.metadata if key == "name"))
+        elif isinstance(event, CallEnded):
+            ended.append(NOTE.get())
+
+    ended: list[str] = []
+    served = await serve({"Say": answering(kind, act, says=1)}, sink)
+    names = ["one", "two"]
+
+    async def call(name: str) -> None:
+        request = StringValue(value=name)
+        call = served.method(kind)(
+            iter([request]) if kind.startswith("stream") else request, metadata=(("name", name),), timeout=5
+        )
+        assert [reply async for reply in call] if kind.endswith("_stream") else await call
+
+    await asyncio.gather(*map(call, names))
+    await served.until(lambda: len(served.ends) == 2)
+    assert seen == {name: (name, name, name) for name in names}
+    assert sorted(ended) == names
+    assert NOTE.get() == "none"
+
+
+async def test_an_error_that_comes_too_late_to_be_sent_counts_as_what_the_caller_saw(serve: Any) -> None:
+    async def say(_request: StringValue, _context: Any) -> StringValue:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise InvalidRequest.of("text", "is late", reason="TEXT_EMPTY") from None
+        raise AssertionError
+
+    served = await serve({"Say": ("unary_unary", say)})
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await served.call("unary_unary", "", seconds=0.05)
+    assert caught.value.code() == (await served.end()).code == grpc.StatusCode.DEADLINE_EXCEEDED
+
+
+async def test_an_error_after_the_caller_hung_up_counts_as_cancelled(serve: Any) -> None:
+    has_begun = asyncio.Event()
+
+    async def say(_request: StringValue, _context: Any) -> StringValue:
+        has_begun.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise InvalidRequest.of("text", "is late", reason="TEXT_EMPTY") from None
+        raise AssertionError
+
+    served = await serve({"Say": ("unary_unary", say)})
+    call = served.method("unary_unary")(StringValue())
+    await has_begun.wait()
+    call.cancel()
+    assert (await served.end()).code == grpc.StatusCode.CANCELLED

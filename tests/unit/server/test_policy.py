@@ -40,8 +40,9 @@ def a_work(
     deadline: float | None = None,
     is_whole: bool = False,
     is_text_complete: bool = True,
+    request: int = 0,
 ) -> Work:
-    work = Work(entered, deadline, is_whole, policy.first_window_frames(is_whole=is_whole))
+    work = Work(entered, deadline, is_whole, policy.first_window_frames(is_whole=is_whole), request)
     work.waiting.extend(said)
     work.is_text_complete = is_text_complete
     return work
@@ -289,6 +290,39 @@ def test_a_stream_whose_reader_waits_does_not_hold_up_the_others():
     turn = policy.choose([stalled, other])
     assert turn is not None
     assert turn.works == (other,)
+
+
+# --- who is in a batch -----------------------------------------------------------------------------------------
+
+
+def owners_of(policy: EarliestDueFirst, works: Sequence[Work]) -> list[tuple[type, list[tuple[int, int]]]]:
+    """Who is in each turn, asked before the turn is made, as the scheduler does."""
+    owners = []
+    while (turn := policy.choose(works)) is not None:
+        owners.append((type(turn), turn.owners))
+        apply(policy, turn)
+    return owners
+
+
+def test_a_turn_names_every_utterance_by_its_request_and_its_place_in_it():
+    policy = a_policy()
+    works = [a_work(policy, [utterance() for _ in range(6)], is_whole=True, request=request) for request in (7, 9)]
+    owners = owners_of(policy, works)
+    assert owners[0] == (PrepareTurn, [(7, 0), (9, 0), (7, 1), (7, 2)])  # several of one request
+    prepared = [owner for kind, several in owners if kind is PrepareTurn for owner in several]
+    assert sorted(prepared) == [(request, index) for request in (7, 9) for index in range(6)]
+    rendered = [owner for kind, several in owners if kind is RenderTurn for owner in several]
+    assert list(dict.fromkeys(sorted(rendered))) == sorted(prepared)
+    for request in (7, 9):
+        own = [index for number, index in rendered if number == request]
+        assert own == sorted(own)
+
+
+def test_every_window_of_an_utterance_names_it():
+    policy = a_policy()
+    work = a_work(policy, [utterance(100), utterance(20)], request=7)
+    rendered = [owners for kind, owners in owners_of(policy, [work]) if kind is RenderTurn]
+    assert rendered == [[(7, 0)]] * 3 + [[(7, 1)]]  # 16, 32 and 52 frames, then all of the second
 
 
 # --- load, in simulated time -----------------------------------------------------------------------------------

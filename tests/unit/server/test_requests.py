@@ -8,7 +8,14 @@ import pytest
 
 from phonoscope.common.errors import InvalidRequest, NotServed
 from phonoscope.server.engines.tone import tone_voice
-from phonoscope.server.requests import KNOWN_EMOTIONS, LATER_ENCODINGS, RequestResolver, ResolvedRequest, speaks
+from phonoscope.server.requests import (
+    KNOWN_EMOTIONS,
+    LATER_ENCODINGS,
+    RequestResolver,
+    ResolvedRequest,
+    accepted_request_id,
+    speaks,
+)
 from phonoscope.server.types import Encoding, SpeechRequest
 
 JOE = tone_voice("en_US-joe-medium", language="en-US")
@@ -243,6 +250,18 @@ def test_a_request_id_must_fit_a_log_line(given: str) -> None:
 
 def test_a_good_request_id_is_kept() -> None:
     assert resolve(request_id="a b~" + "x" * 124).request_id == "a b~" + "x" * 124
+
+
+@pytest.mark.parametrize("given", ["", "x" * 129, "naïve", "a\nb", "tab\t", "\x7f"])
+def test_an_id_that_does_not_fit_a_log_line_is_replaced_before_anything_is_told(given: str) -> None:
+    first, second = accepted_request_id(given), accepted_request_id(given)
+    assert resolve(request_id=first).request_id == first
+    assert len({given, first, second}) == 3
+
+
+@pytest.mark.parametrize("given", ["mine", "a b~" + "x" * 124])
+def test_an_id_that_fits_is_the_callers_own(given: str) -> None:
+    assert accepted_request_id(given) == given
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**64 - 1])

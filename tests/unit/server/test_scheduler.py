@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import queue
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, Overloaded
 from phonoscope.server.engines.base import Plan, Tuning, Window
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
-from phonoscope.server.events import BatchRan, EngineRaised, Event, QueueMoved, StageTimed
+from phonoscope.server.events import (
+    BatchRan,
+    EngineRaised,
+    Event,
+    Member,
+    QueueLeft,
+    QueueMoved,
+    UtteranceQueued,
+    UtteranceSpoken,
+)
 from phonoscope.server.scheduler import MOST_UNREAD_WINDOWS, Scheduler
 from phonoscope.server.stream import AudioTooLong, SpeechStream
 from phonoscope.server.types import Utterance
@@ -94,6 +103,7 @@ class Bench:
     now: float = 100.0
     most_requests: int = 8
     most_audio_seconds: float = 1000.0
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
 
     def __post_init__(self) -> None:
         self.build()
@@ -108,7 +118,8 @@ class Bench:
         )
 
     def open(self, *said: Utterance, audio_seconds: float = 1.0, is_complete: bool = True, **how: object):
-        stream = self.scheduler.open(audio_seconds=audio_seconds, **how)
+        request = next(self.numbers)
+        stream = self.scheduler.open(request=request, audio_seconds=audio_seconds, **how)
         for one in said:
             stream.say(one)
         if is_complete:
@@ -205,8 +216,7 @@ async def test_the_time_in_the_queue_is_told_exactly_once_for_each_request(bench
     bench.now += 7.0
     bench.engine.let_go()
     await asyncio.gather(heard(first), heard(second))
-    waits = [event for event in bench.of(StageTimed) if event.stage == "queue"]
-    assert waits == [StageTimed("tone", "queue", 0.0), StageTimed("tone", "queue", 7.0)]
+    assert bench.of(QueueLeft) == [QueueLeft(1, "tone", 0.0), QueueLeft(2, "tone", 7.0)]
 
 
 async def test_a_reader_that_stops_reading_is_rendered_no_further_and_goes_on_later(bench: Bench):
@@ -219,6 +229,102 @@ async def test_a_reader_that_stops_reading_is_rendered_no_further_and_goes_on_la
     own = max((window.plan for window in windows), key=lambda plan: plan.frames)
     assert sum(window.plan is own for window in windows) == MOST_UNREAD_WINDOWS
     np.testing.assert_array_equal(await heard(stream), audio_of(utterance("abcdefghijklmnopqrstuvwxyz" * 4)))
+
+
+# --- what is told of utterances --------------------------------------------------------------------------------
+
+
+def shares(bench: Bench, stage: str) -> dict[tuple[int, int], float]:
+    """Engine seconds by request and utterance, from all batches of a stage."""
+    total: dict[tuple[int, int], float] = {}
+    for event in bench.of(BatchRan):
+        if event.stage == stage:
+            for member in event.members:
+                owner = (member.request, member.utterance)
+                total[owner] = total.get(owner, 0.0) + member.seconds
+    return total
+
+
+async def test_several_utterances_of_one_whole_request_are_told_apart_in_one_batch(bench: Bench):
+    bench.engine.fault = lambda _stage, _batch: setattr(bench, "now", bench.now + 6.0)
+    bench.engine.is_held = True
+    held = bench.open(utterance("hold."), is_whole=True)
+    await bench.engine.reaches("prepare")
+    several = bench.open(*(utterance("a" * length) for length in (10, 20, 30)), is_whole=True)
+    bench.engine.let_go()
+    await asyncio.gather(heard(held), heard(several))
+    _, batch = [event for event in bench.of(BatchRan) if event.stage == "prepare"]
+    assert batch.members == (Member(2, 0, 1.0), Member(2, 1, 2.0), Member(2, 2, 3.0))
+    assert batch.seconds == 6.0
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_every_second_of_the_engine_is_some_utterances(bench: Bench, is_whole: bool):
+    bench.engine.fault = lambda _stage, _batch: setattr(bench, "now", bench.now + 1.0)
+    bench.engine.is_held = True
+    streams = [bench.open(utterance(f"first of {n}."), utterance("more."), is_whole=is_whole) for n in range(5)]
+    bench.engine.let_go()
+    await asyncio.gather(*map(heard, streams))
+    for stage in ("prepare", "render"):
+        told = shares(bench, stage)
+        assert set(told) == {(request, index) for request in range(1, 6) for index in range(2)}
+        assert sum(told.values()) == pytest.approx(len(bench.engine.batches(stage)))
+        assert all(event.seconds == 1.0 for event in bench.of(BatchRan))
+
+
+async def test_the_utterances_of_a_request_are_told_of_in_order(bench: Bench):
+    bench.engine.is_held = True
+    said = [utterance("abcdefgh."), utterance("ij."), utterance("abcdefghijklmnop.")]
+    stream = bench.open(*said)
+    assert bench.of(UtteranceQueued) == [UtteranceQueued(1, n, len(one.phoneme_ids)) for n, one in enumerate(said)]
+    bench.engine.let_go()
+    await heard(stream)
+    assert bench.of(UtteranceSpoken) == [UtteranceSpoken(1, n) for n in range(3)]
+    renders = [event for event in bench.events if isinstance(event, UtteranceSpoken) or is_render(event)]
+    for index in range(3):
+        last = max(n for n, event in enumerate(renders) if is_render(event) and event.members[0].utterance == index)
+        assert renders[last + 1] == UtteranceSpoken(1, index)
+
+
+def is_render(event: Event) -> bool:
+    return isinstance(event, BatchRan) and event.stage == "render"
+
+
+async def test_an_utterance_that_was_not_rendered_to_its_end_is_not_told_of_as_spoken(bench: Bench):
+    with bench.open(utterance("abcdefghijklmnopqrstuvwxyz" * 4)) as stream:
+        await anext(stream)
+    await heard(bench.open(utterance("after.")))
+    assert bench.of(UtteranceSpoken) == [UtteranceSpoken(2, 0)]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "render"])
+async def test_an_utterance_that_is_tried_again_alone_keeps_its_name(bench: Bench, stage: str):
+    said = [utterance(text, noise_w_scale=0.0) for text in ("one good.", "two good.", "one fine.")]
+    bench.engine.fault = lambda at, batch: fails_together(at, batch) if at == stage else None
+    bench.engine.is_held = True
+    held = bench.open(utterance("hold."))
+    await bench.engine.reaches("prepare")
+    if stage == "prepare":  # a whole request's utterances share a batch
+        streams = [bench.open(*said, is_whole=True)]
+        owners = [(2, 0), (2, 1), (2, 2)]
+    else:
+        streams = [bench.open(one) for one in said]
+        owners = [(2, 0), (3, 0), (4, 0)]
+    bench.engine.let_go()
+    for stream, own in zip(streams, [said] if stage == "prepare" else [[one] for one in said], strict=True):
+        np.testing.assert_array_equal(await heard(stream), audio_of(*own))
+    await heard(held)
+    (raised, *_) = bench.of(EngineRaised)
+    assert [(member.request, member.utterance) for member in raised.members] == owners
+    told = [event.members for event in bench.of(BatchRan) if event.stage == stage]
+    assert all(len(members) == 1 for members in told)
+    names = [(member.request, member.utterance) for (member,) in told if member.request != 1]
+    assert list(dict.fromkeys(names)) == owners
+
+
+def fails_together(_stage: str, batch: Sequence[Utterance | Window]) -> None:
+    if len(batch) > 1:
+        raise RuntimeError("one at a time")
 
 
 # --- admission -------------------------------------------------------------------------------------------------
@@ -273,7 +379,7 @@ async def test_a_deadline_passes_while_nothing_else_happens():
     scheduler = Scheduler(SteppedEngine(), lambda _event: None, most_requests=1, most_audio_seconds=1)
     await scheduler.start()
     with pytest.raises(DeadlineUnreachable):
-        await heard(scheduler.open(audio_seconds=1.0, deadline_seconds=0.01))
+        await heard(scheduler.open(request=1, audio_seconds=1.0, deadline_seconds=0.01))
     await scheduler.drain(0)
 
 
@@ -372,8 +478,8 @@ async def test_a_request_that_the_engine_fails_on_takes_no_batch_mate_with_it(be
             assert isinstance(result, EngineFailed)
         else:
             np.testing.assert_array_equal(result, audio_of(text_said))
-    sizes = [event.size for event in bench.of(EngineRaised)]
-    assert sizes == [3, 1]
+    raised = [[member.request for member in event.members] for event in bench.of(EngineRaised)]
+    assert raised == [[2, 3, 4], [3]]
     assert all((event.stage, str(event.error)) == (stage, "out of order") for event in bench.of(EngineRaised))
 
 

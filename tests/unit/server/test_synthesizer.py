@@ -5,18 +5,35 @@ import contextlib
 import gc
 import struct
 import threading
+import time
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, NotReady, Overloaded
+from phonoscope.server import synthesizer as synthesizer_module
 from phonoscope.server.audio.encode import wav_header
 from phonoscope.server.engines.base import Plan, Tuning, Window
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
-from phonoscope.server.events import Event, FirstAudio, QueueMoved, RequestFinished, StageTimed
+from phonoscope.server.events import (
+    AudioEncoded,
+    BatchRan,
+    ChunkSent,
+    Event,
+    FirstAudio,
+    QueueLeft,
+    QueueMoved,
+    RequestFinished,
+    RequestStarted,
+    TextRead,
+    UtteranceQueued,
+    UtteranceSpoken,
+)
+from phonoscope.server.requests import LONGEST_REQUEST_ID
 from phonoscope.server.scheduler import MOST_UNREAD_WINDOWS, Scheduler
 from phonoscope.server.synthesizer import SpokenChunk, Synthesizer
 from phonoscope.server.text.front_end import TextFrontEnd
@@ -61,6 +78,32 @@ class Choirmaster:
         if self.is_broken:
             raise RuntimeError("hoarse")
         return self._tone.render(windows)
+
+
+class Steps:
+    """A gate for Choirmaster that lets as many batches through as it is told to."""
+
+    def __init__(self) -> None:
+        self._permits = threading.Semaphore(0)
+
+    def wait(self, seconds: float) -> bool:
+        return self._permits.acquire(timeout=seconds)
+
+    def step(self) -> None:
+        self._permits.release()
+
+    def set(self) -> None:
+        self._permits.release(10_000)
+
+
+class Clock:
+    """Stands still at the time at which the test began, until the test puts it forward."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self.now
 
 
 class StumblingLetters(Letters):
@@ -108,6 +151,10 @@ class Stage:
 
     def chunks(self, text: str = TEXT, **how: object):
         return self.synthesizer.speak_in_chunks(SpeechRequest(text, **{"seed": 1, **how}), None)
+
+    async def made(self, is_whole: bool, text: str = TEXT, **how: object) -> object:
+        """Speaks, in one way or the other."""
+        return await (self.speak(text, **how) if is_whole else self.streamed(text, **how))
 
     async def streamed(self, text: str = TEXT, **how: object) -> list[SpokenChunk]:
         return [chunk async for _, chunk in self.chunks(text, **how)]
@@ -228,7 +275,8 @@ async def test_a_completed_request_is_told_of_once_with_what_it_sent(stage: Stag
     assert (event.characters, event.audio_seconds) == (len(TEXT), spoken.audio_seconds)
     assert event.engine_seconds > 0
     assert len(stage.of(FirstAudio)) == 1
-    assert {one.stage for one in stage.of(StageTimed)} == {"phonemize", "queue", "prepare", "render", "encode"}
+    assert {one.stage for one in stage.of(BatchRan)} == {"prepare", "render"}
+    assert len(stage.of(TextRead)) == len(stage.of(QueueLeft)) == len(stage.of(AudioEncoded)) == 1
 
 
 async def test_a_completed_stream_is_told_of_once_and_its_first_audio_once(stage: Stage):
@@ -236,7 +284,7 @@ async def test_a_completed_stream_is_told_of_once_and_its_first_audio_once(stage
     assert stage.finished().outcome == "completed"
     assert stage.finished().audio_seconds == pytest.approx(sum(chunk.audio_seconds for chunk in chunks))
     assert len(stage.of(FirstAudio)) == 1
-    assert [one.stage for one in stage.of(StageTimed)].count("phonemize") == 1
+    assert len(stage.of(TextRead)) == len(stage.of(QueueLeft)) == len(stage.of(AudioEncoded)) == 1
 
 
 async def test_first_audio_is_told_before_the_first_chunk_is_taken_further(stage: Stage):
@@ -254,7 +302,7 @@ async def test_a_request_that_is_refused_is_told_of_once_without_a_voice(stage: 
 
 
 async def test_a_request_that_is_not_admitted_is_told_of_as_rejected(stage: Stage):
-    held = [stage.scheduler.open(audio_seconds=1.0) for _ in range(4)]
+    held = [stage.scheduler.open(request=0, audio_seconds=1.0) for _ in range(4)]
     with pytest.raises(Overloaded):
         await stage.speak()
     with pytest.raises(Overloaded):
@@ -307,6 +355,194 @@ async def test_a_draining_server_refuses(stage: Stage):
     with pytest.raises(NotReady):
         await stage.speak()
     assert (stage.finished().outcome, stage.finished().reason) == ("rejected", "DRAINING")
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_a_deadline_at_which_grpc_cancels_the_call_is_told_of_as_failed(
+    stage: Stage, is_whole: bool, clock: Clock
+):
+    stage.engine.may_render.clear()
+    request = SpeechRequest(TEXT, seed=1)
+
+    async def stream() -> None:
+        async for _ in stage.synthesizer.speak_in_chunks(request, deadline_seconds=500.0):
+            pass
+
+    task = asyncio.ensure_future(stage.synthesizer.speak(request, deadline_seconds=500.0) if is_whole else stream())
+    assert await asyncio.to_thread(stage.engine.is_rendering.wait, GENEROUS_SECONDS)
+    clock.now += 499.0  # within the hundredth by which a timeout is rounded up on the wire
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
+
+
+async def test_a_stream_that_is_closed_after_its_deadline_is_told_of_as_failed(stage: Stage, clock: Clock):
+    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
+    await anext(chunks)
+    clock.now += 500.0
+    await chunks.aclose()
+    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
+
+
+async def test_a_call_that_is_cancelled_well_before_its_deadline_is_cancelled(stage: Stage, clock: Clock):
+    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
+    await anext(chunks)
+    clock.now += 400.0
+    await chunks.aclose()
+    assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "")
+
+
+# --- what is told while a request goes on ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(synthesizer_module, "time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_every_request_is_told_of_from_its_start_to_its_end(stage: Stage, is_whole: bool):
+    await stage.made(is_whole, request_id="first")
+    with pytest.raises(InvalidRequest):
+        await stage.made(is_whole, "", request_id="second")
+    kinds = [type(event) for event in stage.events]
+    assert kinds[0] is RequestStarted
+    assert stage.of(RequestStarted) == [RequestStarted(1, "first"), RequestStarted(2, "second")]
+    assert [(event.request, event.request_id) for event in stage.of(RequestFinished)] == [(1, "first"), (2, "second")]
+    own = [event for event in stage.events if getattr(event, "request", 1) == 1 and not isinstance(event, QueueMoved)]
+    assert isinstance(own[-1], RequestFinished)
+
+
+async def test_a_finished_request_names_its_language_and_first_audio(stage: Stage):
+    await stage.speak()
+    (first,) = stage.of(FirstAudio)
+    assert (first.request, first.delivery, first.voice) == (1, "whole", "tone")
+    assert (stage.finished().language, stage.finished().first_audio_seconds) == ("en-US", first.seconds)
+
+
+async def test_a_stream_tells_of_its_first_audio_as_such(stage: Stage):
+    await stage.streamed()
+    (first,) = stage.of(FirstAudio)
+    assert (first.request, first.delivery) == (1, "stream")
+    assert 0 < first.seconds == stage.finished().first_audio_seconds
+
+
+async def test_a_request_without_audio_has_no_first(stage: Stage):
+    with pytest.raises(InvalidRequest):
+        await stage.speak("")
+    assert stage.of(FirstAudio) == []
+    assert (stage.finished().language, stage.finished().first_audio_seconds) == ("", None)
+
+
+@pytest.mark.parametrize("given", ["", "two\nlines", "é", "x" * (LONGEST_REQUEST_ID + 1), "\x1b[31m"])
+async def test_an_id_that_is_unfit_reaches_no_event_and_one_of_ours_takes_its_place(stage: Stage, given: str):
+    if given:
+        with pytest.raises(InvalidRequest):
+            await stage.speak(request_id=given)
+    else:
+        assert (await stage.speak(request_id=given)).request.request_id == stage.finished().request_id
+    (started,) = stage.of(RequestStarted)
+    assert started.request_id == stage.finished().request_id
+    assert started.request_id != given
+    assert len(started.request_id) == 16
+    assert started.request_id.isalnum()
+
+
+async def test_ids_of_ours_are_all_different(stage: Stage):
+    for _ in range(3):
+        await stage.speak("a.", request_id="")
+    assert len({event.request_id for event in stage.of(RequestStarted)}) == 3
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_the_events_of_a_request_come_in_the_order_in_which_they_happen(stage: Stage, is_whole: bool):
+    await stage.made(is_whole)
+    at = {type(event): number for number, event in reversed(list(enumerate(stage.events)))}  # the first of each kind
+    order = (RequestStarted, UtteranceQueued, QueueLeft, BatchRan, UtteranceSpoken, AudioEncoded, RequestFinished)
+    assert [at[kind] for kind in order] == sorted(at[kind] for kind in order)
+    assert at[BatchRan] < at[FirstAudio] < at[AudioEncoded]
+    assert [event.index for event in stage.of(UtteranceQueued)] == [0, 1, 2]
+    assert [event.index for event in stage.of(UtteranceSpoken)] == [0, 1, 2]
+    assert {event.request for event in (*stage.of(UtteranceQueued), *stage.of(UtteranceSpoken))} == {1}
+
+
+async def test_every_stage_has_its_time(stage: Stage):
+    await stage.speak()
+    (text,), (encoded,), (left,) = stage.of(TextRead), stage.of(AudioEncoded), stage.of(QueueLeft)
+    assert text.split_seconds > 0
+    assert text.phonemize_seconds > 0
+    assert (text.characters, text.sentences, text.unknown_phonemes, text.voice) == (len(TEXT), 3, 0, "tone")
+    assert left.seconds >= 0
+    assert encoded.began < encoded.ended
+    assert 0 < encoded.seconds <= encoded.ended - encoded.began
+    shares = [member.seconds for batch in stage.of(BatchRan) for member in batch.members]
+    assert sum(shares) == pytest.approx(stage.finished().engine_seconds)
+
+
+async def test_phonemes_that_the_voice_cannot_say_are_counted(stage: Stage):
+    await stage.speak("Good. Łódź! Привет.")
+    assert [event.unknown_phonemes for event in stage.of(TextRead)] == [3 + 6]
+
+
+async def test_a_text_of_unknown_phonemes_alone_is_counted_though_it_is_refused(stage: Stage):
+    with pytest.raises(InvalidRequest):
+        await stage.speak("Привет.")
+    assert [(event.unknown_phonemes, event.sentences) for event in stage.of(TextRead)] == [(6, 0)]
+
+
+# --- chunks, as a player hears them ----------------------------------------------------------------------------
+
+
+ONE_SENTENCE = "abcdefghijklmnopqrstuvwxyz" * 3
+
+
+async def test_every_chunk_but_the_first_has_a_gap_and_a_slack(stage: Stage):
+    chunks = await stage.streamed()
+    sent = stage.of(ChunkSent)
+    assert len(sent) == len(chunks) - 1
+    assert {(event.request, event.voice) for event in sent} == {(1, "tone")}
+    assert all(event.gap_seconds >= 0 for event in sent)
+
+
+async def test_a_whole_reply_has_no_chunks(stage: Stage):
+    await stage.speak()
+    assert stage.of(ChunkSent) == []
+
+
+async def test_a_slow_engine_lets_the_player_run_dry(stage: Stage, clock: Clock):
+    steps = stage.engine.may_render = Steps()
+    async with contextlib.aclosing(stage.chunks(ONE_SENTENCE)) as chunks:
+        steps.step()
+        _, first = await anext(chunks)
+        following = asyncio.ensure_future(anext(chunks))
+        await asyncio.to_thread(lambda: None)  # the reader waits now
+        clock.now += 100.0
+        steps.step()
+        await following
+        (sent,) = stage.of(ChunkSent)
+        assert sent.gap_seconds == pytest.approx(100.0)
+        assert sent.slack_seconds == pytest.approx(first.audio_seconds - 100.0)
+
+
+async def test_a_slow_reader_does_not(stage: Stage, clock: Clock):
+    async with contextlib.aclosing(stage.chunks(ONE_SENTENCE)) as chunks:
+        await anext(chunks)
+        clock.now += 100.0
+        await anext(chunks)
+        (sent,) = stage.of(ChunkSent)
+        assert sent.gap_seconds == 0.0
+        assert sent.slack_seconds >= 0.0
+
+
+async def test_an_engine_that_keeps_up_leaves_what_it_made_ahead_as_slack(stage: Stage, clock: Clock):
+    heard = [chunk.audio_seconds for chunk in await stage.streamed()]
+    sent = stage.of(ChunkSent)
+    assert [event.gap_seconds for event in sent] == [0.0] * len(sent)
+    ahead = [sum(heard[: number + 1]) for number in range(len(sent))]
+    assert [event.slack_seconds for event in sent] == pytest.approx(ahead)
 
 
 # --- text ------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Built by `__main__`, called by ③ synthesizer on the one text thread. The path:
 (espeak-ng), `phoneme_ids`. docs/text.md tells it with examples, and what differs from piper-tts.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -46,6 +47,50 @@ class _Stretch:
     phonemes: str
 
 
+class Stopwatch:
+    """Adds up the time spent within it."""
+
+    seconds = 0.0
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        self.seconds += time.perf_counter() - self._began
+
+
+class Reading(Iterator[Sentence]):
+    """The sentences of one text, read as they are asked for, and what is known of the reading so far.
+
+    Attributes:
+        splitting: runs while sentences are looked for.
+        unknown_phonemes: left out because the voice has no id for them, those of sentences left out whole included.
+    """
+
+    def __init__(self, front_end: "TextFrontEnd", text: str, scheme: PhonemeScheme) -> None:
+        self.splitting = Stopwatch()
+        self.unknown_phonemes = 0
+        self._sentences = front_end.read(text, scheme, self)
+        self._seconds = 0.0
+
+    def __next__(self) -> Sentence:
+        began = time.perf_counter()
+        try:
+            return next(self._sentences)
+        finally:
+            self._seconds += time.perf_counter() - began
+
+    @property
+    def split_seconds(self) -> float:
+        """Time spent on normalising the text and finding its sentences."""
+        return self.splitting.seconds
+
+    @property
+    def phonemize_seconds(self) -> float:
+        """Time spent on everything else: phonemes and their ids."""
+        return self._seconds - self.splitting.seconds
+
+
 class TextFrontEnd:
     """Turns text into sentences of phoneme ids, lazily: the first costs the same however long the text is."""
 
@@ -65,18 +110,29 @@ class TextFrontEnd:
         if scheme.kind == "espeak":
             self._phonemizer.check_voice(scheme.espeak_voice)
 
-    def sentences(self, text: str, scheme: PhonemeScheme) -> Iterator[Sentence]:
-        """Yields the sentences of `text` that hold something to say, in order.
+    def sentences(self, text: str, scheme: PhonemeScheme) -> "Reading":
+        """Returns the sentences of `text` that hold something to say, in order, each read when it is asked for.
 
         A sentence of more than `max_phonemes` phonemes comes in several pieces, cut at a clause or at a space.
         """
-        normal = normalise(text)
+        return Reading(self, text, scheme)
+
+    def read(self, text: str, scheme: PhonemeScheme, reading: "Reading") -> Iterator[Sentence]:
+        """Yields the sentences of `reading`, which calls this and is told how it goes."""
         language = scheme.espeak_voice.partition("-")[0].lower()
-        for span in split(normal.text, language):
+        with reading.splitting:
+            normal = normalise(text)
+            spans = split(normal.text, language)
+        while True:
+            with reading.splitting:
+                span = next(spans, None)
+            if span is None:
+                return
             if not _is_speakable(normal.text[span.start : span.stop]):
                 continue
             for stretch in self._stretches(normal.text, span, scheme, language):
                 spelling = spell(split_phonemes(stretch.phonemes, scheme.clusters), scheme)
+                reading.unknown_phonemes += spelling.unknown
                 if spelling.voiced:
                     start, stop = normal.original(stretch.start), normal.original(stretch.stop)
                     yield Sentence(start, stop, spelling.ids, spelling.unknown)

@@ -5,6 +5,7 @@ import itertools
 import pytest
 
 from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.text import front_end
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.text.phonemizer import Clause, Letters
@@ -82,6 +83,60 @@ def test_silent_parts_are_skipped_between_spoken_ones(english: TextFrontEnd) -> 
 def test_phonemes_that_the_voice_does_not_know_are_counted() -> None:
     (sentence,) = TextFrontEnd(Letters()).sentences("aäb", SCHEME)
     assert (said(sentence), sentence.unknown_phonemes) == ("aab", 1)
+
+
+def test_the_unknown_phonemes_of_a_text_are_counted_as_far_as_it_is_read() -> None:
+    reading = TextFrontEnd(Letters()).sentences("aäb. Привет. ü. cç", SCHEME)
+    counts = [reading.unknown_phonemes]
+    while next(reading, None):
+        counts.append(reading.unknown_phonemes)
+    counts.append(reading.unknown_phonemes)
+    assert counts == [0, 1, 1 + 6 + 1, 1 + 6 + 1 + 1, 1 + 6 + 1 + 1]
+
+
+class Ticking:
+    """A clock that goes on by a second at each look; and letters that take ten seconds to read."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def perf_counter(self) -> float:
+        self.now += 1.0
+        return self.now
+
+    def letters(self) -> Letters:
+        clock = self
+
+        class SlowLetters(Letters):
+            def clauses(self, text: str, voice: str) -> list[Clause]:
+                clock.now += 10.0
+                return super().clauses(text, voice)
+
+        return SlowLetters()
+
+
+def test_finding_sentences_and_reading_them_are_timed_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Ticking()
+    monkeypatch.setattr(front_end, "time", clock)
+    reading = TextFrontEnd(clock.letters()).sentences("Ab. Cd.", SCHEME)
+    assert (reading.split_seconds, reading.phonemize_seconds) == (0, 0)
+    next(reading)
+    # Each stretch of splitting takes one look at the clock's second hand: normalising, and finding the first.
+    assert (reading.split_seconds, reading.phonemize_seconds) == (2, 10 + 3)
+    clock.now += 1000.0  # the text waits for its next sentence to be asked for
+    assert len(list(reading)) == 1
+    assert reading.split_seconds == 4
+    assert 10 <= reading.phonemize_seconds - 13 < 20
+
+
+def test_a_stopwatch_stops_when_what_it_times_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(front_end, "time", Ticking())
+    watch = front_end.Stopwatch()
+    with pytest.raises(KeyError), watch:
+        raise KeyError
+    with watch:
+        pass
+    assert watch.seconds == 2
 
 
 def test_a_sentence_of_only_unknown_phonemes_is_skipped() -> None:
