@@ -185,7 +185,9 @@ def test_metrics_count_what_the_client_did(server: Process, client: Client):
     assert grew("grpc_server_handled_total", **stream, grpc_code="OK") == 1
     assert grew("tts_requests_total", voice_model=VOICE, outcome="completed", reason="") == 2
     assert grew("tts_requests_total", voice_model="", outcome="rejected", reason="VOICE_UNKNOWN") == 1
-    assert grew("tts_time_to_first_audio_seconds_count", voice_model=VOICE) == 2
+    assert grew("tts_time_to_first_audio_seconds_count", voice_model=VOICE, delivery="whole") == 1
+    assert grew("tts_time_to_first_audio_seconds_count", voice_model=VOICE, delivery="stream") == 1
+    assert grew("tts_inter_chunk_seconds_count", voice_model=VOICE) == len(chunks) - 1
     assert grew("tts_characters_total", voice_model=VOICE) == 2 * len(TEXT)
     sent_seconds = speech.audio_seconds + sum(chunk.audio_seconds for chunk in chunks)
     assert grew("tts_audio_seconds_total", voice_model=VOICE) == pytest.approx(sent_seconds)
@@ -195,7 +197,8 @@ def test_metrics_count_what_the_client_did(server: Process, client: Client):
 
 def test_the_log_never_holds_the_text(server: Process, client: Client):
     client.synthesize("Zanzibar is not for the log.", request_id="no-text")
-    finished = [line for line in server.log() if line.get("request_id") == "no-text"]
+    lines = [line for line in server.log() if line.get("request_id") == "no-text"]
+    finished = [line for line in lines if line["event"] == "request_finished"]
     assert [line["outcome"] for line in finished] == ["completed"]
     assert not [line for line in server.lines if "Zanzibar" in line]
 

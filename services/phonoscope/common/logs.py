@@ -1,16 +1,28 @@
 """Structured logs on standard error: a constant event name and fields, as JSON or for a console.
 
-Called once, by the services' `__main__`. Never log the text that is spoken; so tracebacks come without the values of
-variables, which hold it.
+Called once, by the services' `__main__`. What libraries write through the standard library's logging (grpc, asyncio,
+OpenTelemetry) and their warnings come in the same form, at warning and above, so that every line can be read by one
+program. Lines that are written in a call have the ids of its trace. Never log the text that is spoken; so tracebacks
+come without the values of variables, which hold it.
+
+There is no OTLP handler: on the root logger it would log its own failures to itself.
 """
 
 import logging
 import sys
-from typing import Literal
+from typing import Final, Literal
 
 import structlog
+from grpc._cython import cygrpc  # type: ignore[attr-defined]  # unknown to the stubs of grpc
+
+from phonoscope.common.tracing import add_trace_ids
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+LIBRARY_EVENT: Final = "library_logged"
+
+
+class LibraryLines(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs only
+    """The handler that turns what libraries log into lines like ours."""
 
 
 def configure_logs(
@@ -19,19 +31,54 @@ def configure_logs(
     """Sets up logging for the process and returns its logger."""
     is_console = log_format == "console" or (log_format == "auto" and sys.stderr.isatty())
     renderer = [_console_renderer()] if is_console else _json_renderers()
+    common: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        add_trace_ids,
+    ]
     structlog.configure(
-        processors=[
-            structlog.contextvars.merge_contextvars,
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            *renderer,
-        ],
+        processors=[*common, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        # Writes a line and its end at once, so that threads do not mix theirs.
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
+    _take_in_libraries(common, renderer, level)
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
+
+
+def _take_in_libraries(
+    common: list[structlog.typing.Processor], renderer: list[structlog.typing.Processor], level: str
+) -> None:
+    """Gives the root logger a handler that renders as we do, in place of an earlier one of ours."""
+    lines = LibraryLines(sys.stderr)
+    lines.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *common, _name_event],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    lines.addFilter(_is_news)
+    root.handlers = [handler for handler in root.handlers if not isinstance(handler, LibraryLines)]
+    root.addHandler(lines)
+    root.setLevel(max(logging.WARNING, LEVELS[level]))
+    logging.captureWarnings(capture=True)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    """Keeps out what gRPC says when a call's end overtakes a write: a cancellation, told with a traceback."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not isinstance(error, cygrpc.ExecuteBatchError)
+
+
+def _name_event(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Gives a library's line a constant event, and moves its words to a field."""
+    line["message"] = line["event"]
+    line["event"] = LIBRARY_EVENT
+    return line
 
 
 def _json_renderers() -> list[structlog.typing.Processor]:

@@ -6,14 +6,15 @@ Subclassed once by each service. House rule: nothing else reads os.environ.
 import os
 import re
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 from pydantic import ValidationError
 from pydantic_settings import (
     BaseSettings,
     CliApp,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -32,7 +33,12 @@ LINK_SCHEMES = ("tcp://", "udp://", "sctp://")
 
 
 class StrictSettings(BaseSettings):
-    """Settings of one service; every field is a flag, an environment variable and a key of the file."""
+    """Settings of one service; every field is a flag, an environment variable and a key of the file.
+
+    STANDARD_VARIABLES names, for some fields, variables that other programs share: they count where nothing else does.
+    """
+
+    STANDARD_VARIABLES: ClassVar[Mapping[str, Sequence[str]]] = {}
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -72,13 +78,14 @@ class StrictSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the hook's signature
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  the hook's signature
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Orders the sources: flags (which pydantic puts first), environment, file."""
+        """Orders the sources: flags (which pydantic puts first), environment, file, standard variables."""
+        standard = InitSettingsSource(settings_cls, _standard(cls.STANDARD_VARIABLES))
         if not (path := os.environ.get(CONFIG_VARIABLE)):
-            return init_settings, env_settings
+            return init_settings, env_settings, standard
         file = Path(path).expanduser()
         if not file.is_file():
             raise SettingsError(f"{CONFIG_VARIABLE}={path}: no such file")
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file)
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file), standard
 
     @classmethod
     def _refuse_unknown_variables(cls) -> None:
@@ -108,3 +115,9 @@ class StrictSettings(BaseSettings):
                 )
             problems.append(told)
         return "; ".join(problems)
+
+
+def _standard(variables: Mapping[str, Sequence[str]]) -> dict[str, Any]:
+    """Returns the fields that a standard variable sets, each by the first one that is set."""
+    found = {field: [os.environ[name] for name in names if os.environ.get(name)] for field, names in variables.items()}
+    return {field: values[0] for field, values in found.items() if values}

@@ -9,41 +9,37 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import grpc
 import structlog
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-    start_http_server,
-)
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
 from phonoscope import __version__
-from phonoscope.common.errors import PortTaken, StartupError, VoiceFileError
+from phonoscope.common.errors import StartupError, VoiceFileError
 from phonoscope.common.grpc_server import bind, build_server, enable_reflection
 from phonoscope.common.health import LIVENESS, Health, add_health
-from phonoscope.common.interceptors import CALL_KINDS, CallEvent, CallObserver, ErrorMapper, Method
+from phonoscope.common.interceptors import CALL_KINDS, CallObserver, ErrorMapper, Method
 from phonoscope.common.logs import configure_logs
+from phonoscope.common.loop_lag import LoopLag
+from phonoscope.common.metrics_endpoint import serving_metrics
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 from phonoscope.server import legacy, servicer
 from phonoscope.server.cores import usable_cores
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import Device, LoadedVoice, load_voice, resolve_device, torch_build
-from phonoscope.server.events import Emit, Event, HealthChanged, VoiceLoaded
+from phonoscope.server.events import Emit, HealthChanged, LoopLagged, VoiceLoaded
+from phonoscope.server.gpu import gpu_telemetry
 from phonoscope.server.legacy import LegacyServicer
-from phonoscope.server.logs import LogSink
-from phonoscope.server.metrics import MetricsSink
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.servicer import Speech, TextToSpeechServicer
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.synthesizer import Synthesizer
+from phonoscope.server.telemetry import build_telemetry
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.types import Voice
@@ -53,6 +49,11 @@ from phonoscope.server.voices import find_voices, order_voices
 MOST_REPLY_BYTES = 4 * 2**20 - 4096
 SERVICES = ("", servicer.SERVICE_NAME, legacy.SERVICE_NAME)
 HEALTH_SERVICE = "grpc.health.v1.Health"
+# How long a thread may hold the interpreter while another waits for it. Python's own 5 ms, several times in a row, is
+# what a call would wait for while spans are encoded, metrics are scraped or text is read.
+SWITCH_SECONDS = 0.0005
+# How long the last spans may take to leave.
+FLUSH_SECONDS = 3.0
 Logger = structlog.typing.FilteringBoundLogger
 
 
@@ -75,22 +76,25 @@ async def serve(settings: ServerSettings) -> None:
         StartupError: the server cannot start.
     """
     began = time.monotonic()
+    sys.setswitchinterval(SWITCH_SECONDS)
     logger = configure_logs(settings.log_format, settings.log_level)
     _on_signals(lambda number: _leave(number, logger))
-    log = LogSink(logger)
-    registry = _registry()
-    metrics = MetricsSink(registry, _methods())
-    emit = _fan_out(log, metrics)
+    telemetry = build_telemetry(settings, logger, served_methods())
+    emit, metrics = telemetry.emit, telemetry.metrics
     health = Health((*SERVICES, LIVENESS), lambda name, serving: emit(HealthChanged(name, serving)))
     speech = Speech()
-    server = build_server([CallObserver(_fan_out_calls(log, metrics)), ErrorMapper(log.unexpected)])
+    server = build_server([CallObserver(telemetry.observe), ErrorMapper(telemetry.log.unexpected)])
     tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(speech), server)
     tts_service_pb2_grpc.add_TTSServiceServicer_to_server(LegacyServicer(speech), server)
     add_health(health, server)
     enable_reflection(server, [*SERVICES[1:], HEALTH_SERVICE])
     try:
         port = bind(server, settings.host, settings.port)
-        with _metrics_endpoint(settings, registry) as metrics_port:
+        with (
+            serving_metrics(telemetry.registry, settings.host, settings.metrics_port, logger) as metrics_port,
+            LoopLag(lambda seconds: emit(LoopLagged(seconds))),
+            contextlib.ExitStack() as while_serving,
+        ):
             await server.start()
             await health.set(LIVENESS, is_serving=True)
             logger.info("listening", host=settings.host, port=port, metrics_port=metrics_port, version=__version__)
@@ -100,7 +104,9 @@ async def serve(settings: ServerSettings) -> None:
                 )
             voices = order_voices(engine.voices, settings.default_voice)
             metrics.make_voice_series([voice.id for voice in voices])
-            metrics.build(version=__version__, device=engine.device, **torch_build())
+            metrics.capacity(settings.max_requests)
+            metrics.build(version=__version__, revision=settings.revision, device=engine.device, **torch_build())
+            while_serving.enter_context(gpu_telemetry(engine.device, telemetry.registry, logger))
             front_end = _front_end(voices)
             scheduler = Scheduler(
                 engine,
@@ -129,6 +135,7 @@ async def serve(settings: ServerSettings) -> None:
             logger.info("stopped")
     finally:
         await server.stop(None)
+        await asyncio.to_thread(telemetry.tracing.shutdown, FLUSH_SECONDS)
 
 
 async def _drain(settings: ServerSettings, server: grpc.aio.Server, health: Health, scheduler: Scheduler) -> None:
@@ -144,15 +151,6 @@ async def _drain(settings: ServerSettings, server: grpc.aio.Server, health: Heal
 async def _set_ready(health: Health, *, is_serving: bool) -> None:
     for service in SERVICES:
         await health.set(service, is_serving=is_serving)
-
-
-def _registry() -> CollectorRegistry:
-    """Returns this server's metrics registry, the process's own figures included."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    return registry
 
 
 def _front_end(voices: Sequence[Voice]) -> TextFrontEnd:
@@ -179,48 +177,14 @@ def _leave(number: int, logger: Logger) -> None:
     os._exit(128 + number)
 
 
-def _fan_out(*sinks: Callable[[Event], None]) -> Emit:
-    def emit(event: Event) -> None:
-        for sink in sinks:
-            sink(event)
-
-    return emit
-
-
-def _fan_out_calls(log: LogSink, metrics: MetricsSink) -> Callable[[CallEvent], None]:
-    def emit(event: CallEvent) -> None:
-        metrics.call(event)
-        log.call(event)
-
-    return emit
-
-
-def _methods() -> list[Method]:
-    """Returns every method that the speech services serve, as metrics name them."""
+def served_methods() -> list[Method]:
+    """Returns every method that is served, as metrics name them."""
     return [
         Method(service.full_name, method.name, CALL_KINDS[method.client_streaming, method.server_streaming])
-        for file in (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)
+        for file in (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
         for service in file.services_by_name.values()
         for method in service.methods
     ]
-
-
-@contextlib.contextmanager
-def _metrics_endpoint(settings: ServerSettings, registry: CollectorRegistry) -> Iterator[int]:
-    """Serves /metrics on a thread of its own and yields its port."""
-    try:
-        endpoint, thread = start_http_server(settings.metrics_port, settings.host, registry)
-    except OSError as error:
-        raise PortTaken(
-            f"cannot serve metrics on {settings.host}:{settings.metrics_port}: {error.strerror}; "
-            "stop the other process or choose another with --metrics-port"
-        ) from None
-    try:
-        yield endpoint.server_port
-    finally:
-        endpoint.shutdown()
-        endpoint.server_close()
-        thread.join()
 
 
 def _build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsEngine:

@@ -3,7 +3,7 @@
 import structlog
 
 from phonoscope.common.interceptors import CallEnded, CallEvent
-from phonoscope.server.events import EngineRaised, Event, HealthChanged, RequestFinished, VoiceLoaded
+from phonoscope.server.events import EngineRaised, Event, HealthChanged, RequestFinished, RequestStarted, VoiceLoaded
 
 Logger = structlog.typing.FilteringBoundLogger
 
@@ -17,6 +17,9 @@ class LogSink:
     def __call__(self, event: Event) -> None:
         """Takes an event of the core."""
         match event:
+            case RequestStarted():
+                # For every line of this call's task from now on, that of the call's end included.
+                structlog.contextvars.bind_contextvars(request_id=event.request_id)
             case VoiceLoaded():
                 self._logger.info(
                     "voice_loaded",
@@ -28,21 +31,30 @@ class LogSink:
                 self._logger.info("health_changed", service=event.service, serving=event.is_serving)
             case EngineRaised():
                 self._logger.error(
-                    "engine_raised", voice=event.voice, stage=event.stage, batch_size=event.size, exc_info=event.error
+                    "engine_raised",
+                    voice=event.voice,
+                    stage=event.stage,
+                    batch_size=len(event.members),
+                    exc_info=event.error,
                 )
             case RequestFinished():
-                self._logger.info(
-                    "request_finished",
-                    request_id=event.request_id,
-                    voice=event.voice,
-                    outcome=event.outcome,
-                    reason=event.reason,
-                    characters=event.characters,
-                    audio_seconds=round(event.audio_seconds, 3),
-                    engine_seconds=round(event.engine_seconds, 4),
-                )
+                self._finished(event)
             case _:
                 pass  # too many to write down: metrics count them
+
+    def _finished(self, event: RequestFinished) -> None:
+        first = event.first_audio_seconds
+        self._logger.info(
+            "request_finished",
+            request_id=event.request_id,
+            voice=event.voice,
+            outcome=event.outcome,
+            reason=event.reason,
+            characters=event.characters,
+            audio_seconds=round(event.audio_seconds, 3),
+            engine_seconds=round(event.engine_seconds, 4),
+            first_audio_seconds=None if first is None else round(first, 4),
+        )
 
     def call(self, event: CallEvent) -> None:
         """Takes an event of the RPC layer: the access log, at debug for health and reflection."""
@@ -54,6 +66,7 @@ class LogSink:
                 method=event.method.name,
                 code=event.code.name,
                 seconds=round(event.seconds, 4),
+                bytes_received=event.bytes_received,
                 bytes_sent=event.bytes_sent,
             )
 

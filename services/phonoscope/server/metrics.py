@@ -1,47 +1,59 @@
 """The metrics' sink: what Prometheus sees. Built by `__main__`; docs/metrics.md lists every series.
 
-Names follow go-grpc-middleware for calls, and the catalogue of docs/metrics.md for speech. Labels are bounded: methods
-that are served, voices that are loaded, codes and reasons of fixed lists. Series exist from the start at 0, so that
-the first error is visible to rate().
+Names follow go-grpc-middleware for calls (common/call_metrics.py), and the catalogue of docs/metrics.md for speech.
+Labels are bounded: voices that are loaded, stages, outcomes and reasons of fixed lists. Series exist from the start at
+0, so that the first error is visible to rate(). Latencies of sampled calls carry their trace as an exemplar.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Final, get_args
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final, get_args
 
-import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from phonoscope.common.errors import InvalidRequest, NotReady, NotServed, Overloaded
-from phonoscope.common.interceptors import OTHER, CallEnded, CallEvent, CallStarted, Method
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, NotReady, NotServed, Overloaded
 from phonoscope.server.events import (
+    AudioEncoded,
     BatchRan,
+    ChunkSent,
+    Delivery,
     EngineStage,
     Event,
     FirstAudio,
     HealthChanged,
+    LoopLagged,
     Outcome,
+    QueueLeft,
     QueueMoved,
     RequestFinished,
+    RequestStarted,
     Stage,
-    StageTimed,
+    TextRead,
     VoiceLoaded,
 )
 
-METHOD_LABELS: Final = ("grpc_type", "grpc_service", "grpc_method")
-HANDLING_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120)
 FIRST_AUDIO_BUCKETS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
 FACTOR_BUCKETS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2)
-STAGE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+STAGE_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+WAIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+CHUNK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
+SLACK_BUCKETS: Final = (-5, -1, -0.5, -0.1, 0, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+AUDIO_BUCKETS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
+CHARACTER_BUCKETS: Final = (10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32)
-CODE_NAMES: Final = {
-    code: "".join(word.capitalize() for word in code.name.split("_")) if code.name != "OK" else "OK"
-    for code in grpc.StatusCode
-} | {grpc.StatusCode.CANCELLED: "Canceled"}
+PADDING_BUCKETS: Final = (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1)
+LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
+# Refused before there is a request to count: such calls are in grpc_server_handled_total only.
+BEFORE_REQUESTS: Final = ("MESSAGE_UNREADABLE", "BIDI_NOT_SERVED", "WARMING_UP")
 REASONS: Final[Mapping[Outcome, Sequence[str]]] = {
     "completed": ("",),
     "cancelled": ("",),
-    "rejected": (*InvalidRequest.REASONS, *NotServed.REASONS, *Overloaded.REASONS, *NotReady.REASONS),
-    "failed": ("ENGINE_FAILED", "DEADLINE_UNREACHABLE", "INTERNAL"),
+    "rejected": tuple(
+        reason
+        for error in (InvalidRequest, NotServed, Overloaded, NotReady)
+        for reason in error.REASONS
+        if reason not in BEFORE_REQUESTS
+    ),
+    "failed": (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS, "INTERNAL"),
 }
 
 
@@ -50,116 +62,160 @@ class MetricsSink:
 
     Args:
         registry: where they live; one for each server.
-        methods: the methods that are served, each of which gets its series at once.
+        current_trace_id: the trace of the call that the running task handles, "" where it is not sampled.
     """
 
-    def __init__(self, registry: CollectorRegistry, methods: Iterable[Method]) -> None:
+    def __init__(self, registry: CollectorRegistry, current_trace_id: Callable[[], str]) -> None:
         def counter(name: str, text: str, labels: Sequence[str]) -> Counter:
             return Counter(name, text, labels, registry=registry)
 
         def gauge(name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
             return Gauge(name, text, labels, registry=registry)
 
-        def histogram(name: str, text: str, labels: Sequence[str], buckets: Sequence[float]) -> Histogram:
+        def histogram(name: str, text: str, buckets: Sequence[float], labels: Sequence[str]) -> Histogram:
             return Histogram(name, text, labels, buckets=buckets, registry=registry)
 
-        by_voice = ("voice_model",)
-        self._started = counter("grpc_server_started", "Calls that came in.", METHOD_LABELS)
-        self._handled = counter("grpc_server_handled", "Calls that ended.", (*METHOD_LABELS, "grpc_code"))
-        self._handling = histogram(
-            "grpc_server_handling_seconds", "Time from call to end.", METHOD_LABELS, HANDLING_BUCKETS
-        )
-        self._in_flight = gauge("grpc_server_in_flight", "Calls being handled.", METHOD_LABELS)
+        voice, staged = ("voice_model",), ("voice_model", "stage")
         self._first_audio = histogram(
-            "tts_time_to_first_audio_seconds", "Time from call to first audio.", by_voice, FIRST_AUDIO_BUCKETS
+            "tts_time_to_first_audio_seconds", "Call to first audio.", FIRST_AUDIO_BUCKETS, (*voice, "delivery")
         )
-        self._factor = histogram(
-            "tts_real_time_factor", "Engine time over audio time, queue excluded.", by_voice, FACTOR_BUCKETS
+        self._factor = histogram("tts_real_time_factor", "Engine time over audio time.", FACTOR_BUCKETS, voice)
+        self._gaps = histogram("tts_inter_chunk_seconds", "Time between chunks of a stream.", CHUNK_BUCKETS, voice)
+        self._slack = histogram("tts_playback_slack_seconds", "How early a chunk came.", SLACK_BUCKETS, voice)
+        self._underruns = counter("tts_playback_underruns", "Chunks that came after a player had run dry.", voice)
+        self._stages = histogram("tts_stage_seconds", "Time of a request's stages.", STAGE_BUCKETS, staged)
+        self._audio = counter("tts_audio_seconds", "Audio sent.", voice)
+        self._characters = counter("tts_characters", "Characters of completed requests.", voice)
+        self._request_audio = histogram("tts_request_audio_seconds", "Audio of a request.", AUDIO_BUCKETS, voice)
+        self._request_characters = histogram(
+            "tts_request_characters", "Characters of a request.", CHARACTER_BUCKETS, voice
         )
-        self._stages = histogram(
-            "tts_stage_seconds", "Time of a request's stages.", (*by_voice, "stage"), STAGE_BUCKETS
-        )
-        self._audio = counter("tts_audio_seconds", "Audio sent.", by_voice)
-        self._characters = counter("tts_characters", "Characters of completed requests.", by_voice)
-        self._requests = counter("tts_requests", "Requests that ended.", (*by_voice, "outcome", "reason"))
+        self._unknown = counter("tts_unknown_phonemes", "Phonemes that the voice has no sound for.", voice)
+        self._requests = counter("tts_requests", "Requests that ended.", (*voice, "outcome", "reason"))
         self._depth = gauge("tts_queue_depth", "Requests held.")
+        self._capacity = gauge("tts_queue_capacity", "Requests that may be held.")
         self._owed = gauge("tts_audio_seconds_owed", "Audio owed to the requests held.")
-        self._batches = histogram("tts_batch_size", "Batch sizes.", (*by_voice, "stage"), BATCH_BUCKETS)
-        self._busy = counter("tts_engine_busy_seconds", "Time that the engine worked.", (*by_voice, "stage"))
-        self._loaded = gauge("tts_model_loaded", "1 for each voice in memory.", (*by_voice, "device"))
-        self._load_seconds = gauge("tts_model_load_seconds", "Time from file to device.", (*by_voice, "device"))
+        self._waits = histogram("tts_queue_wait_seconds", "Admission to first batch.", WAIT_BUCKETS, voice)
+        self._batches = histogram("tts_batch_size", "Batch sizes.", BATCH_BUCKETS, staged)
+        self._padding = histogram("tts_batch_padding_ratio", "Padding of batches.", PADDING_BUCKETS, staged)
+        self._busy = counter("tts_engine_busy_seconds", "Time that the engine worked.", staged)
+        self._loaded = gauge("tts_model_loaded", "1 for each voice in memory.", (*voice, "device"))
+        self._load_seconds = gauge("tts_model_load_seconds", "Time from file to device.", (*voice, "device"))
+        self._lag = Histogram(
+            "tts_event_loop_lag_seconds", "How late the loop runs.", buckets=LAG_BUCKETS, registry=registry
+        )
         self._health = gauge("tts_health_status", "1 where a service is SERVING.", ("service",))
         self._build = Info("tts_build", "What runs here.", registry=registry)
-        for method in (*methods, Method(OTHER, OTHER, "unary")):
-            self._make_method_series(method)
+        self._current_trace_id = current_trace_id
+        self._traces: dict[int, dict[str, str]] = {}  # by request, for exemplars; sampled ones only
+        # EngineRaised and the events of utterances are not here: the request of a failure is counted with its reason.
+        self._takers: dict[type, Callable[[Any], None]] = {
+            RequestStarted: self._start_request,
+            TextRead: self._count_text,
+            QueueLeft: self._count_wait,
+            BatchRan: self._count_batch,
+            AudioEncoded: self._count_encoding,
+            FirstAudio: self._count_first_audio,
+            ChunkSent: self._count_chunk,
+            RequestFinished: self._count_request,
+            QueueMoved: self._set_queue,
+            VoiceLoaded: self._set_loaded,
+            HealthChanged: self._set_health,
+            LoopLagged: self._count_lag,
+        }
 
     def build(self, **facts: str) -> None:
         """States what runs here."""
         self._build.info(facts)
 
-    def _make_method_series(self, method: Method) -> None:
-        labels = (method.kind, method.service, method.name)
-        self._started.labels(*labels)
-        self._handling.labels(*labels)
-        self._in_flight.labels(*labels)
-        for code in CODE_NAMES.values():
-            self._handled.labels(*labels, code)
+    def capacity(self, requests: int) -> None:
+        """States how many requests may be held."""
+        self._capacity.set(requests)
 
     def make_voice_series(self, voices: Sequence[str]) -> None:
         """Makes the series of the loaded voices, at 0."""
         for voice in voices:
-            self._first_audio.labels(voice)
-            self._factor.labels(voice)
-            self._audio.labels(voice)
-            self._characters.labels(voice)
+            for delivery in get_args(Delivery):
+                self._first_audio.labels(voice, delivery)
+            for metric in (
+                *(self._factor, self._gaps, self._slack, self._underruns, self._audio, self._characters),
+                *(self._request_audio, self._request_characters, self._unknown, self._waits),
+            ):
+                metric.labels(voice)
             for stage in get_args(Stage):
                 self._stages.labels(voice, stage)
             for engine_stage in get_args(EngineStage):
-                self._batches.labels(voice, engine_stage)
-                self._busy.labels(voice, engine_stage)
+                for by_stage in (self._batches, self._padding, self._busy):
+                    by_stage.labels(voice, engine_stage)
         for voice in ("", *voices):  # a request refused for its voice has none
             for outcome, reasons in REASONS.items():
                 for reason in reasons:
                     self._requests.labels(voice, outcome, reason)
 
-    def call(self, event: CallEvent) -> None:
-        """Takes an event of the RPC layer."""
-        labels = (event.method.kind, event.method.service, event.method.name)
-        if isinstance(event, CallStarted):
-            self._started.labels(*labels).inc()
-            self._in_flight.labels(*labels).inc()
-        elif isinstance(event, CallEnded):
-            self._in_flight.labels(*labels).dec()
-            self._handled.labels(*labels, CODE_NAMES[event.code]).inc()
-            self._handling.labels(*labels).observe(event.seconds)
-
     def __call__(self, event: Event) -> None:
         """Takes an event of the core."""
-        match event:
-            case RequestFinished():
-                self._count_request(event)
-            case FirstAudio():
-                self._first_audio.labels(event.voice).observe(event.seconds)
-            case StageTimed():
-                self._stages.labels(event.voice, event.stage).observe(event.seconds)
-            case BatchRan():
-                self._batches.labels(event.voice, event.stage).observe(event.size)
-                self._busy.labels(event.voice, event.stage).inc(event.seconds)
-            case QueueMoved():
-                self._depth.set(event.requests)
-                self._owed.set(event.audio_seconds_owed)
-            case VoiceLoaded():
-                self._loaded.labels(event.voice, event.device).set(1)
-                self._load_seconds.labels(event.voice, event.device).set(event.load_seconds)
-            case HealthChanged():
-                self._health.labels(event.service).set(event.is_serving)
-            case _:
-                pass  # EngineRaised: the request that fails of it is counted with its reason
+        if take := self._takers.get(type(event)):
+            take(event)
+
+    def _start_request(self, event: RequestStarted) -> None:
+        if trace_id := self._current_trace_id():
+            self._traces[event.request] = {"trace_id": trace_id}
+
+    def _count_text(self, event: TextRead) -> None:
+        self._stage(event.request, event.voice, "split", event.split_seconds)
+        self._stage(event.request, event.voice, "phonemize", event.phonemize_seconds)
+        self._unknown.labels(event.voice).inc(event.unknown_phonemes)
+
+    def _count_wait(self, event: QueueLeft) -> None:
+        self._stage(event.request, event.voice, "queue", event.seconds)
+        self._waits.labels(event.voice).observe(event.seconds, self._traces.get(event.request))
+
+    def _count_batch(self, event: BatchRan) -> None:
+        self._batches.labels(event.voice, event.stage).observe(len(event.members))
+        self._padding.labels(event.voice, event.stage).observe(event.padding_ratio)
+        self._busy.labels(event.voice, event.stage).inc(event.seconds)
+        for member in event.members:
+            self._stage(member.request, event.voice, event.stage, member.seconds)
+
+    def _count_encoding(self, event: AudioEncoded) -> None:
+        self._stage(event.request, event.voice, "encode", event.seconds)
+
+    def _stage(self, request: int, voice: str, stage: Stage, seconds: float) -> None:
+        self._stages.labels(voice, stage).observe(seconds, self._traces.get(request))
+
+    def _count_first_audio(self, event: FirstAudio) -> None:
+        exemplar = self._traces.get(event.request)
+        self._first_audio.labels(event.voice, event.delivery).observe(event.seconds, exemplar)
+
+    def _count_chunk(self, event: ChunkSent) -> None:
+        exemplar = self._traces.get(event.request)
+        self._gaps.labels(event.voice).observe(event.gap_seconds, exemplar)
+        self._slack.labels(event.voice).observe(event.slack_seconds, exemplar)
+        if event.slack_seconds < 0:
+            self._underruns.labels(event.voice).inc()
 
     def _count_request(self, event: RequestFinished) -> None:
+        exemplar = self._traces.pop(event.request, None)
         self._requests.labels(event.voice, event.outcome, event.reason).inc()
-        self._audio.labels(event.voice).inc(event.audio_seconds)
+        if event.voice:
+            self._audio.labels(event.voice).inc(event.audio_seconds)
         if event.outcome == "completed":
             self._characters.labels(event.voice).inc(event.characters)
-        if event.outcome == "completed" and event.audio_seconds:
-            self._factor.labels(event.voice).observe(event.engine_seconds / event.audio_seconds)
+            self._request_characters.labels(event.voice).observe(event.characters)
+            self._request_audio.labels(event.voice).observe(event.audio_seconds)
+            if event.audio_seconds:
+                self._factor.labels(event.voice).observe(event.engine_seconds / event.audio_seconds, exemplar)
+
+    def _set_queue(self, event: QueueMoved) -> None:
+        self._depth.set(event.requests)
+        self._owed.set(event.audio_seconds_owed)
+
+    def _set_loaded(self, event: VoiceLoaded) -> None:
+        self._loaded.labels(event.voice, event.device).set(1)
+        self._load_seconds.labels(event.voice, event.device).set(event.load_seconds)
+
+    def _set_health(self, event: HealthChanged) -> None:
+        self._health.labels(event.service).set(event.is_serving)
+
+    def _count_lag(self, event: LoopLagged) -> None:
+        self._lag.observe(event.seconds)

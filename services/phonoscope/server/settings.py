@@ -1,6 +1,7 @@
 """The server's settings; `phonoscope serve --help` shows them with their defaults."""
 
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -22,6 +23,9 @@ class ServerSettings(StrictSettings):
     """
 
     model_config = SettingsConfigDict(cli_prog_name="phonoscope serve")
+    STANDARD_VARIABLES = MappingProxyType(
+        {"otlp_endpoint": ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")}
+    )
 
     host: str = "127.0.0.1"
     """Address to listen on for gRPC and metrics; 0.0.0.0 or :: to be reached from other machines."""
@@ -67,6 +71,15 @@ class ServerSettings(StrictSettings):
 
     stop_seconds: Seconds = 30.0
     """After that, how long accepted requests may take to finish."""
+
+    otlp_endpoint: str = ""
+    """Where traces go, by OTLP over gRPC, such as http://localhost:4317; empty for no traces."""
+
+    trace_sample_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
+    """Share of the traces that begin here which are kept; one that began elsewhere is kept if it was there."""
+
+    revision: str = "unknown"
+    """What was built, such as a git commit: shown in tts_build_info and in traces."""
 
     log_format: Literal["auto", "json", "console"] = "auto"
     """auto is console on a terminal and json elsewhere."""

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import pytest
@@ -29,11 +30,13 @@ class Kettle(StrictSettings):
     is_loud: bool = False
     """Whether it whistles."""
 
+    STANDARD_VARIABLES = MappingProxyType({"name": ("KETTLE_FULL_NAME", "KETTLE_NAME")})
+
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for variable in os.environ:
-        if variable.upper().startswith("PHONOSCOPE_"):
+        if variable.upper().startswith(("PHONOSCOPE_", "KETTLE_")):
             monkeypatch.delenv(variable)
 
 
@@ -201,3 +204,28 @@ def test_the_settings_file_may_lie_in_the_home_folder(tmp_path: Path, monkeypatc
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("PHONOSCOPE_CONFIG", "~/mine.toml")
     assert Kettle.from_arguments([]).port == 9
+
+
+def test_a_standard_variable_counts_where_nothing_else_is_set(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text("")
+    monkeypatch.setenv("KETTLE_NAME", "standard")
+    assert Kettle.from_arguments([]).name == "standard"
+    file.write_text('name = "file"')
+    assert Kettle.from_arguments([]).name == "file"
+    monkeypatch.setenv("PHONOSCOPE_NAME", "variable")
+    assert Kettle.from_arguments([]).name == "variable"
+    assert Kettle.from_arguments(["--name", "flag"]).name == "flag"
+
+
+def test_of_several_standard_variables_the_first_that_is_set_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KETTLE_NAME", "general")
+    monkeypatch.setenv("KETTLE_FULL_NAME", "")
+    assert Kettle.from_arguments([]).name == "general"
+    monkeypatch.setenv("KETTLE_FULL_NAME", "particular")
+    assert Kettle.from_arguments([]).name == "particular"
+
+
+def test_a_standard_variable_sets_no_other_field(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KETTLE_NAME", "standard")
+    assert Kettle.from_arguments([]).model_dump() == Kettle().model_dump() | {"name": "standard"}
+    assert Kettle.from_arguments([]).port == 1

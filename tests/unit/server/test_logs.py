@@ -1,18 +1,30 @@
 """The log's sink: constant event names, fields, and never the text that is spoken."""
 
+import asyncio
+from collections.abc import Iterator
+
 import grpc
 import pytest
+import structlog
 from structlog.testing import CapturingLogger
 
-from phonoscope.common.interceptors import CallEnded, CallStarted, Method
+from phonoscope.common.interceptors import CallEnded, CallStarted, MessageReceived, MessageSent, Method
 from phonoscope.server.events import (
+    AudioEncoded,
     BatchRan,
+    ChunkSent,
     EngineRaised,
     FirstAudio,
     HealthChanged,
+    LoopLagged,
+    Member,
+    QueueLeft,
     QueueMoved,
     RequestFinished,
-    StageTimed,
+    RequestStarted,
+    TextRead,
+    UtteranceQueued,
+    UtteranceSpoken,
     VoiceLoaded,
 )
 from phonoscope.server.logs import LogSink
@@ -26,6 +38,13 @@ def logger() -> CapturingLogger:
     return CapturingLogger()
 
 
+@pytest.fixture(autouse=True)
+def _nothing_bound() -> Iterator[None]:
+    structlog.contextvars.clear_contextvars()
+    yield
+    structlog.contextvars.clear_contextvars()
+
+
 @pytest.mark.parametrize(
     ("event", "level", "name", "fields"),
     [
@@ -37,13 +56,13 @@ def logger() -> CapturingLogger:
         ),
         (HealthChanged("", is_serving=True), "info", "health_changed", {"service": "", "serving": True}),
         (
-            EngineRaised("joe", "render", 3, ERROR),
+            EngineRaised("joe", "render", tuple(Member(request, 0, 0.5) for request in range(3)), 9.0, ERROR),
             "error",
             "engine_raised",
             {"voice": "joe", "stage": "render", "batch_size": 3, "exc_info": ERROR},
         ),
         (
-            RequestFinished("joe", "failed", "ENGINE_FAILED", 12, 1.23456, 0.123456, "id-1"),
+            RequestFinished(7, "id-1", "joe", "en", "failed", "ENGINE_FAILED", 12, 1.23456, 0.123456, 0.0123456),
             "info",
             "request_finished",
             {
@@ -54,6 +73,22 @@ def logger() -> CapturingLogger:
                 "characters": 12,
                 "audio_seconds": 1.235,
                 "engine_seconds": 0.1235,
+                "first_audio_seconds": 0.0123,
+            },
+        ),
+        (
+            RequestFinished(7, "id-1", "", "", "rejected", "VOICE_UNKNOWN", 12, 0.0, 0.0, None),
+            "info",
+            "request_finished",
+            {
+                "request_id": "id-1",
+                "voice": "",
+                "outcome": "rejected",
+                "reason": "VOICE_UNKNOWN",
+                "characters": 12,
+                "audio_seconds": 0.0,
+                "engine_seconds": 0.0,
+                "first_audio_seconds": None,
             },
         ),
     ],
@@ -69,9 +104,16 @@ def test_what_a_person_on_call_wants_to_read_is_one_line(
     "event",
     [
         QueueMoved(1, 2.0),
-        StageTimed("joe", "queue", 0.1),
-        BatchRan("joe", "render", 2, 0.1, 0.0),
-        FirstAudio("joe", 0.1),
+        LoopLagged(0.1),
+        RequestStarted(1, "id-1"),
+        TextRead(1, "joe", 9.0, 0.1, 0.1, characters=1, sentences=1, unknown_phonemes=0),
+        UtteranceQueued(1, 0, 12),
+        UtteranceSpoken(1, 0),
+        QueueLeft(1, "joe", 0.1),
+        BatchRan("joe", "render", (Member(1, 0, 0.1),), 9.0, 0.1, 0.0),
+        FirstAudio(1, "joe", "stream", 0.1),
+        ChunkSent(1, "joe", 0.1, 0.1),
+        AudioEncoded(1, "joe", 9.0, 9.1, 0.1),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -95,8 +137,10 @@ def test_the_access_log_has_a_line_a_call_at_debug_for_probes(
 ) -> None:
     sink = LogSink(logger)
     method = Method(service, "Any", "unary")
-    sink.call(CallStarted(method))
-    sink.call(CallEnded(method, grpc.StatusCode.RESOURCE_EXHAUSTED, 0.123456, 1, 1, 10, 2000))
+    sink.call(CallStarted(1, method, ()))
+    sink.call(MessageReceived(method, 10))
+    sink.call(MessageSent(method, 2000))
+    sink.call(CallEnded(1, method, grpc.StatusCode.RESOURCE_EXHAUSTED, 0.123456, 1, 1, 10, 2000))
     (call,) = logger.calls
     assert (call.method_name, call.args) == (level, ("call_ended",))
     assert call.kwargs == {
@@ -104,6 +148,7 @@ def test_the_access_log_has_a_line_a_call_at_debug_for_probes(
         "method": "Any",
         "code": "RESOURCE_EXHAUSTED",
         "seconds": 0.1235,
+        "bytes_received": 10,
         "bytes_sent": 2000,
     }
 
@@ -113,3 +158,18 @@ def test_a_defect_is_an_error_with_its_traceback(logger: CapturingLogger) -> Non
     (call,) = logger.calls
     assert (call.method_name, call.args) == ("error", ("call_failed_unexpectedly",))
     assert call.kwargs == {"method": "/a/B", "exc_info": ERROR}
+
+
+async def test_every_later_line_of_a_calls_task_has_the_id_of_its_request(logger: CapturingLogger) -> None:
+    sink, bound = LogSink(logger), structlog.contextvars.get_contextvars
+
+    async def call(number: int) -> dict[str, object]:
+        sink(RequestStarted(number, f"id-{number}"))
+        await asyncio.sleep(0)  # the other call begins
+        return bound()
+
+    assert await asyncio.gather(*(asyncio.create_task(call(number)) for number in (1, 2))) == [
+        {"request_id": "id-1"},
+        {"request_id": "id-2"},
+    ]
+    assert bound() == {}

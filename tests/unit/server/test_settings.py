@@ -10,6 +10,8 @@ from phonoscope.server.settings import ServerSettings
 def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for field in ServerSettings.model_fields:
         monkeypatch.delenv(f"PHONOSCOPE_{field.upper()}", raising=False)
+    for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        monkeypatch.delenv(variable, raising=False)
 
 
 def test_help_shows_every_setting_with_what_it_means_and_its_default(capsys: pytest.CaptureFixture[str]) -> None:
@@ -28,6 +30,7 @@ def test_the_defaults_are_kind_to_a_laptop() -> None:
     assert (settings.host, settings.port, settings.metrics_port) == ("127.0.0.1", 50051, 9464)
     assert settings.device == "auto"
     assert settings.max_text_characters == 10_000
+    assert (settings.otlp_endpoint, settings.trace_sample_ratio, settings.revision) == ("", 1.0, "unknown")
 
 
 @pytest.mark.parametrize(
@@ -43,6 +46,9 @@ def test_the_defaults_are_kind_to_a_laptop() -> None:
         ("drain-seconds", "-1"),
         ("drain-seconds", "nan"),
         ("stop-seconds", "inf"),
+        ("trace-sample-ratio", "1.01"),
+        ("trace-sample-ratio", "-0.01"),
+        ("trace-sample-ratio", "nan"),
         ("log-format", "xml"),
         ("log-level", "loud"),
     ],
@@ -55,3 +61,15 @@ def test_values_out_of_range_are_refused_by_name(flag: str, value: str) -> None:
 def test_named_voices_are_apart_by_commas() -> None:
     assert ServerSettings(voices=" a, b ,,c ").voice_names == ("a", "b", "c")
     assert ServerSettings(voices="").voice_names == ()
+
+
+def test_the_endpoint_of_traces_may_come_from_the_variables_that_opentelemetry_shares(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://all:4317")
+    assert ServerSettings.from_arguments([]).otlp_endpoint == "http://all:4317"
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://traces:4317")
+    assert ServerSettings.from_arguments([]).otlp_endpoint == "http://traces:4317"
+    monkeypatch.setenv("PHONOSCOPE_OTLP_ENDPOINT", "http://ours:4317")
+    assert ServerSettings.from_arguments([]).otlp_endpoint == "http://ours:4317"
+    assert ServerSettings.from_arguments(["--otlp-endpoint", "http://flag:4317"]).otlp_endpoint == "http://flag:4317"

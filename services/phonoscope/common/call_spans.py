@@ -1,0 +1,90 @@
+"""The SERVER span of every call: a sink of the call events, so its code is that of metrics and log, and of the caller.
+
+Built by the services' `__main__`, and put before the other sinks, so that what they write has the span's ids. The span
+is current for all that runs in the call's task; parents come by W3C Trace Context (https://www.w3.org/TR/trace-context/).
+Health, reflection and methods that nothing serves have no span.
+
+Nothing detaches the span. CallStarted comes at the head of the call's own task, whose context is a copy that ends with
+it, so that there is nothing to put back. And the end may come elsewhere: a stream that is closed early can be closed
+by the event loop, in another context, where detaching fails. So the end finds its span by the call's number.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import grpc
+from opentelemetry.context import Context, attach
+from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+
+from phonoscope.common import span_attributes as names
+from phonoscope.common.interceptors import OTHER, CallEnded, CallEvent, CallStarted, Method
+from phonoscope.common.tracing import Tracing
+
+W3C: Final = TraceContextTextMapPropagator()
+# A server's span is in error for these only, by the gRPC conventions: the others are the caller's affair.
+ERRORS: Final = frozenset(
+    {
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.UNIMPLEMENTED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DATA_LOSS,
+    }
+)
+
+
+class CallSpans:
+    """Starts a span at each call's start and ends it, with the call's code, at its end."""
+
+    def __init__(self, tracing: Tracing) -> None:
+        self._is_on = tracing.is_on
+        self._tracer = tracing.tracer(__name__)
+        self._spans: dict[int, Span] = {}  # of the sampled calls in flight, by number
+
+    def __call__(self, event: CallEvent) -> None:
+        """Takes an event of the RPC layer."""
+        if not self._is_on:
+            return
+        if isinstance(event, CallEnded):
+            self._end(event)
+        elif isinstance(event, CallStarted) and _is_traced(event.method):
+            self._start(event)
+
+    def _start(self, event: CallStarted) -> None:
+        parent = _remote_parent(event.metadata)
+        path = f"{event.method.service}/{event.method.name}"
+        attributes = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: path}
+        span = self._tracer.start_span(path, parent, SpanKind.SERVER, attributes)
+        attach(set_span_in_context(span, parent))  # one that is not sampled too, for children to follow
+        if span.is_recording():
+            self._spans[event.call] = span
+
+    def _end(self, event: CallEnded) -> None:
+        span = self._spans.pop(event.call, None)
+        if span is None:
+            return
+        span.set_attribute(names.RPC_STATUS_CODE, event.code.name)
+        if event.code in ERRORS:
+            span.set_attribute(names.ERROR_TYPE, event.code.name)
+            span.set_status(StatusCode.ERROR)
+        span.end()
+
+
+def _is_traced(method: Method) -> bool:
+    return method.service != OTHER and not method.service.startswith("grpc.")
+
+
+def _remote_parent(metadata: Sequence[tuple[str, str | bytes]]) -> Context:
+    """Returns a context of the caller's span, an empty one if it sent none or one that cannot be read.
+
+    Never the current context: whatever was current when the server started is no parent of its calls.
+    """
+    carrier: dict[str, list[str]] = {}
+    for key, value in metadata:
+        if key in W3C.fields and isinstance(value, str):
+            carrier.setdefault(key, []).append(value)
+    if len(carrier.get("traceparent", ())) != 1:  # two would be two callers
+        return Context()
+    return W3C.extract(carrier, Context())

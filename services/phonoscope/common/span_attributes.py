@@ -1,0 +1,51 @@
+"""Names of spans, their attributes and events, all in one place: the conventions for RPC are still moving.
+
+Used by common/call_spans.py, common/tracing.py and server/spans.py. Names outside "tts." follow OpenTelemetry's
+semantic conventions 1.44.0, whose RPC part is a release candidate: rpc.system.name replaced rpc.system,
+rpc.response.status_code replaced rpc.grpc.status_code, and rpc.method holds the service too. docs/tracing.md tells
+what each one means.
+"""
+
+from typing import Final
+
+SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
+
+# Of the process, on the resource.
+SERVICE_NAME: Final = "service.name"
+SERVICE_VERSION: Final = "service.version"
+REVISION: Final = "vcs.ref.head.revision"
+DEVICE: Final = "tts.device"
+
+# Of a call, on its SERVER span.
+RPC_SYSTEM: Final = "rpc.system.name"
+RPC_METHOD: Final = "rpc.method"
+RPC_STATUS_CODE: Final = "rpc.response.status_code"
+ERROR_TYPE: Final = "error.type"
+
+# Of a request for speech, on its call's SERVER span.
+REQUEST_ID: Final = "tts.request_id"
+VOICE: Final = "tts.voice"
+LANGUAGE: Final = "tts.language"
+OUTCOME: Final = "tts.outcome"
+REASON: Final = "tts.reason"
+CHARACTERS: Final = "tts.characters"
+AUDIO_SECONDS: Final = "tts.audio_seconds"
+REAL_TIME_FACTOR: Final = "tts.real_time_factor"
+TIME_TO_FIRST_AUDIO: Final = "tts.time_to_first_audio"
+
+# Below the SERVER span.
+TEXT_SPAN: Final = "tts.text"
+SENTENCES: Final = "tts.sentences"
+QUEUE_SPAN: Final = "tts.queue"
+UTTERANCE_SPAN: Final = "tts.utterance"
+UTTERANCE_INDEX: Final = "tts.utterance.index"
+PHONEMES: Final = "tts.utterance.phonemes"
+FIRST_AUDIO_EVENT: Final = "tts.first_audio"
+ENCODE_SPAN: Final = "tts.encode"
+WORK_SECONDS: Final = "tts.work_seconds"
+
+# A root of its own.
+BATCH_SPAN: Final = "tts.batch"
+BATCH_STAGE: Final = "tts.batch.stage"
+BATCH_SIZE: Final = "tts.batch.size"
+BATCH_PADDING: Final = "tts.batch.padding_ratio"
