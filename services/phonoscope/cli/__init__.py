@@ -1,1 +1,1 @@
-"""The `phonoscope` command: say, voices, health, serve. One file per command; __main__.py puts them together."""
+"""The `phonoscope` command: say, voices, health, bench, serve. One file per command; __main__.py joins them."""

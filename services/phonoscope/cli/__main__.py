@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 import phonoscope
+from phonoscope.cli.bench import bench
 from phonoscope.cli.health import health
 from phonoscope.cli.say import say
 from phonoscope.cli.serve import serve
@@ -22,7 +23,7 @@ def main() -> None:
 def command_line() -> typer.Typer:
     """Returns the application with all its commands."""
     app = typer.Typer(
-        help="Text to speech over gRPC: speak, list voices, probe a server, run one.",
+        help="Text to speech over gRPC: speak, list voices, probe a server, load it, run one.",
         epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted. `health` has its own, see its --help.",
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -33,6 +34,7 @@ def command_line() -> typer.Typer:
     app.command("say")(say)
     app.add_typer(voices_app(), name="voices")
     app.command("health")(health)
+    app.command("bench")(bench)
     app.command(
         "serve",
         add_help_option=False,  # the server's own --help answers
@@ -54,7 +56,7 @@ def global_options(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
     ] = False,
 ) -> None:
-    """Text to speech over gRPC: speak, list voices, probe a server, run one."""
+    """Text to speech over gRPC: speak, list voices, probe a server, load it, run one."""
 
 
 if __name__ == "__main__":

@@ -16,10 +16,13 @@ from phonoscope.client.channel import (
     channel_credentials,
 )
 from phonoscope.client.errors import NotFound, from_rpc_error
+from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
 from phonoscope.client.types import AudioChunk, Speech, SpeechOptions, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
     from phonoscope.protos.tts.v1.tts_pb2_grpc import TextToSpeechAsyncStub
 
 RequestT = TypeVar("RequestT")
@@ -41,6 +44,7 @@ class AsyncClient:
         tls: bool = False,
         root_certificates: Path | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        tracer_provider: "TracerProvider | None" = None,
     ) -> None:
         """Prepares the channel to `target`; the arguments are those of `Client`."""
         self.target = target
@@ -54,13 +58,16 @@ class AsyncClient:
         # The asynchronous stub exists for type checkers only; one class serves both kinds of channel.
         self._speech = cast("TextToSpeechAsyncStub", tts_pb2_grpc.TextToSpeechStub(self._channel))
         self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._tracer = call_tracer(tracer_provider, target)
 
     async def synthesize(
         self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
     ) -> Speech:
         """Returns the whole text, spoken; at most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit."""
         request = wire.speech_request(text, **options)
-        return wire.speech(await self._unary(self._speech.Synthesize, request, timeout_seconds))
+        return wire.speech(
+            await self._unary(self._speech.Synthesize, request, timeout_seconds, self._tracer.call("Synthesize"))
+        )
 
     def stream(
         self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
@@ -76,7 +83,9 @@ class AsyncClient:
     async def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
         """Returns the voices of the server, or only those of `language` (BCP 47), the default voice first."""
         request = tts_pb2.ListVoicesRequest(language=language)
-        response = await self._unary(self._speech.ListVoices, request, timeout_seconds)
+        response = await self._unary(
+            self._speech.ListVoices, request, timeout_seconds, self._tracer.call("ListVoices")
+        )
         return tuple(wire.voice(message) for message in response.voices)
 
     async def health(self, service: str = "", *, timeout_seconds: float | None = None) -> str:
@@ -121,25 +130,29 @@ class AsyncClient:
     async def _audio_chunks(
         self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float
     ) -> AsyncGenerator[AudioChunk, None]:
-        call = self._speech.SynthesizeStream(request, timeout=timeout_seconds)
-        try:
-            async for response in call:
-                yield wire.audio_chunk(response)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self.target) from None
-        finally:
-            call.cancel()
+        with self._tracer.call("SynthesizeStream") as trace:
+            call = self._speech.SynthesizeStream(request, timeout=timeout_seconds, metadata=trace.metadata)
+            try:
+                async for response in call:
+                    trace.audio_came()
+                    yield wire.audio_chunk(response)
+            except grpc.RpcError as error:
+                raise from_rpc_error(error, self.target) from None
+            finally:
+                call.cancel()
 
     async def _unary(
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT]",  # generic for type checkers only
         request: RequestT,
         timeout_seconds: float | None,
+        trace: CallTrace | None = None,
     ) -> ResponseT:
-        try:
-            return await method(request, timeout=self._timeout(timeout_seconds))
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self.target) from None
+        with trace or Untraced() as span:
+            try:
+                return await method(request, timeout=self._timeout(timeout_seconds), metadata=span.metadata)
+            except grpc.RpcError as error:
+                raise from_rpc_error(error, self.target) from None
 
     def _timeout(self, timeout_seconds: float | None) -> float:
         return self.timeout_seconds if timeout_seconds is None else timeout_seconds

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Self, TypeVar, Unpack
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -16,8 +16,12 @@ from phonoscope.client.channel import (
     channel_credentials,
 )
 from phonoscope.client.errors import NotFound, from_rpc_error
+from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
 from phonoscope.client.types import AudioChunk, Speech, SpeechOptions, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -38,10 +42,12 @@ class Client:
         tls: bool = False,
         root_certificates: Path | None = None,
         credentials: grpc.ChannelCredentials | None = None,
+        tracer_provider: "TracerProvider | None" = None,
     ) -> None:
         """Prepares the channel to `target` (host:port, or any gRPC name).
 
-        Plain text unless `tls`, `root_certificates` (a PEM file) or `credentials` is given.
+        Plain text unless `tls`, `root_certificates` (a PEM file) or `credentials` is given. With a `tracer_provider`
+        of OpenTelemetry every call but health checks has a CLIENT span, whose context the server receives.
         """
         self.target = target
         self.timeout_seconds = timeout_seconds
@@ -53,13 +59,16 @@ class Client:
         )
         self._speech = tts_pb2_grpc.TextToSpeechStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._tracer = call_tracer(tracer_provider, target)
 
     def synthesize(
         self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
     ) -> Speech:
         """Returns the whole text, spoken; at most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit."""
         request = wire.speech_request(text, **options)
-        return wire.speech(self._unary(self._speech.Synthesize, request, timeout_seconds))
+        return wire.speech(
+            self._unary(self._speech.Synthesize, request, timeout_seconds, self._tracer.call("Synthesize"))
+        )
 
     def stream(
         self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
@@ -74,7 +83,7 @@ class Client:
     def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
         """Returns the voices of the server, or only those of `language` (BCP 47), the default voice first."""
         request = tts_pb2.ListVoicesRequest(language=language)
-        response = self._unary(self._speech.ListVoices, request, timeout_seconds)
+        response = self._unary(self._speech.ListVoices, request, timeout_seconds, self._tracer.call("ListVoices"))
         return tuple(wire.voice(message) for message in response.voices)
 
     def health(self, service: str = "", *, timeout_seconds: float | None = None) -> str:
@@ -119,29 +128,33 @@ class Client:
     def _audio_chunks(
         self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float
     ) -> Generator[AudioChunk, None, None]:
-        call = self._speech.SynthesizeStream(request, timeout=timeout_seconds)
-        try:
-            for response in call:
-                yield wire.audio_chunk(response)
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self.target) from None
-        finally:
-            call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+        with self._tracer.call("SynthesizeStream") as trace:
+            call = self._speech.SynthesizeStream(request, timeout=timeout_seconds, metadata=trace.metadata)
+            try:
+                for response in call:
+                    trace.audio_came()
+                    yield wire.audio_chunk(response)
+            except grpc.RpcError as error:
+                raise from_rpc_error(error, self.target) from None
+            finally:
+                call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
 
     def _unary(
         self,
         method: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",  # generic for type checkers only
         request: RequestT,
         timeout_seconds: float | None,
+        trace: CallTrace | None = None,
     ) -> ResponseT:
-        # A future, not a plain call: when Ctrl-C interrupts the wait, the server must hear of it.
-        call = method.future(request, timeout=self._timeout(timeout_seconds))
-        try:
-            return call.result()
-        except grpc.RpcError as error:
-            raise from_rpc_error(error, self.target) from None
-        finally:
-            call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+        with trace or Untraced() as span:
+            # A future, not a plain call: when Ctrl-C interrupts the wait, the server must hear of it.
+            call = method.future(request, timeout=self._timeout(timeout_seconds), metadata=span.metadata)
+            try:
+                return call.result()
+            except grpc.RpcError as error:
+                raise from_rpc_error(error, self.target) from None
+            finally:
+                call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
 
     def _timeout(self, timeout_seconds: float | None) -> float:
         return self.timeout_seconds if timeout_seconds is None else timeout_seconds

@@ -44,6 +44,8 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     # A restarted server is found again within seconds, not after gRPC's two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
+    # A connection for each client: gRPC would let all that a process has for one server share one.
+    ("grpc.use_local_subchannel_pool", 1),
     # A unary reply holds up to 4 MiB of audio, plus its other fields: gRPC's default limit of 4 MiB would lose those
     # that reach it.
     ("grpc.max_receive_message_length", 8 * 1024 * 1024),

@@ -12,12 +12,13 @@ import phonoscope
 @pytest.mark.parametrize(
     ("command", "mentions"),
     [
-        ([], ["say", "voices", "health", "serve", "Exit status"]),
+        ([], ["say", "voices", "health", "bench", "serve", "Exit status"]),
         (["say"], ["--output", "--play", "--stream", "PHONOSCOPE_CLIENT_SERVER", "localhost:50051", "real-time"]),
         (["voices"], ["list", "pull"]),
         (["voices", "list"], ["--hub", "--json"]),
         (["voices", "pull"], ["PHONOSCOPE_VOICES_DIR", "~/.local/share/phonoscope/voices"]),
         (["health"], ["0 SERVING", "1 NOT_SERVING", "2 wrong usage", "3 unreachable", "--watch"]),
+        (["bench"], ["--rate", "--concurrency", "--bad-ratio", "--otlp-endpoint", "0 means until stopped", "SIGTERM"]),
     ],
 )
 @pytest.mark.parametrize("flag", ["--help", "-h"])
@@ -34,7 +35,9 @@ def test_version_is_the_packages(run):
 def test_the_command_does_not_load_what_health_does_not_need():
     command = "import json, sys; import phonoscope.cli.__main__; print(json.dumps(list(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", command], check=True, capture_output=True, text=True).stdout
-    assert not {"torch", "numpy", "pydantic", "httpx", "rich", "phonoscope.server"} & set(json.loads(loaded))
+    assert not {"torch", "numpy", "pydantic", "httpx", "rich", "opentelemetry", "phonoscope.server"} & set(
+        json.loads(loaded)
+    )
 
 
 def test_the_module_runs_as_a_program(server):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-HEAVY = {"torch", "numpy", "pydantic", "httpx", "rich", "phonoscope.server"}
+HEAVY = {"torch", "numpy", "pydantic", "httpx", "rich", "opentelemetry", "phonoscope.server", "phonoscope.loadgen"}
 
 
 def modules_after(statement: str) -> set[str]:

@@ -1,0 +1,174 @@
+"""`phonoscope bench`: puts a server under load, and tells what its callers get. docs/load.md says how to read it.
+
+Lines of figures go to stderr while it runs, the table to stdout at the end.
+"""
+
+import asyncio
+import contextlib
+import json
+import signal
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+import phonoscope
+from phonoscope.cli.failures import fail, reported
+from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.client.channel import DEFAULT_TARGET
+from phonoscope.loadgen.corpus import built_in_texts, planned_calls, texts_of
+from phonoscope.loadgen.events import Summary
+from phonoscope.loadgen.generator import LoadGenerator
+from phonoscope.loadgen.plan import LoadPlan, Mode
+from phonoscope.loadgen.report import json_of, line_of, table_of
+from phonoscope.loadgen.target import SpeechServer
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
+SERVICE_NAME: Final = "phonoscope-loadgen"
+FLUSH_SECONDS: Final = 3.0
+DEFAULT_CONCURRENCY: Final = 4
+
+
+def bench(
+    *,
+    server: ServerOption = DEFAULT_TARGET,
+    mode: Annotated[Mode, typer.Option(help="Which calls to make; mixed is seven streams to three unary ones.")] = (
+        Mode.STREAM
+    ),
+    concurrency: Annotated[
+        int | None,
+        typer.Option("--concurrency", "-c", metavar="N", min=1, help="Closed loop: N calls at once. Default: 4."),
+    ] = None,
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            "--rate", "-r", metavar="PER_SECOND", min=0.001, help="Open loop: calls start when they are due."
+        ),
+    ] = None,
+    most_in_flight: Annotated[
+        int, typer.Option("--max-in-flight", metavar="N", min=1, help="With --rate: what is due beyond is not sent.")
+    ] = 256,
+    duration: Annotated[
+        float, typer.Option("--duration", "-d", metavar="SECONDS", min=0.0, help="0 means until stopped.")
+    ] = 30.0,
+    requests: Annotated[
+        int, typer.Option("--requests", "-n", metavar="N", min=0, help="Stop after so many; 0 means no limit.")
+    ] = 0,
+    text: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Texts to say, one a line. Default: built-in ones.")
+    ] = None,
+    voice: Annotated[str, typer.Option("--voice", "-v", help="Voice, or voice:speaker.")] = "",
+    deadline: Annotated[
+        float, typer.Option(metavar="SECONDS", min=SHORTEST_TIMEOUT_SECONDS, help="Of each call.")
+    ] = 30.0,
+    bad_ratio: Annotated[
+        float, typer.Option(metavar="RATIO", min=0.0, max=1.0, help="Share of requests made to be refused.")
+    ] = 0.0,
+    seed: Annotated[int, typer.Option(metavar="N", help="The same seed asks for the same speech.")] = 0,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.0, help="For the server to be SERVING; 0 means for ever.")
+    ] = 60.0,
+    every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Between two lines of figures.")] = 5.0,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there, for programs.")
+    ] = None,
+    otlp_endpoint: Annotated[
+        str, typer.Option(metavar="URL", help="Send spans there by OTLP over gRPC (needs the tracing extra).")
+    ] = "",
+    trace_sample_ratio: Annotated[
+        float, typer.Option(metavar="RATIO", min=0.0, max=1.0, help="Share of calls with spans; the server follows.")
+    ] = 1.0,
+) -> None:
+    """Put a server under load, and measure what its callers get.
+
+    A closed loop keeps --concurrency calls in flight. An open loop starts --rate calls a second, answered or not, and
+    counts all times from when a call was due. Ctrl-C or SIGTERM end it with the table and exit status 0.
+    """
+    if rate is not None and concurrency is not None:
+        raise typer.BadParameter("a run is a closed loop or an open one: give one of the two.", param_hint="--rate")
+    if json_file is not None and not json_file.parent.is_dir():
+        raise typer.BadParameter(f"{json_file.parent} is not a directory.", param_hint="--json")
+    plan = LoadPlan(
+        mode=mode,
+        concurrency=concurrency or DEFAULT_CONCURRENCY,
+        arrivals_per_second=rate,
+        most_in_flight=most_in_flight,
+        duration_seconds=duration,
+        calls=requests,
+        deadline_seconds=deadline,
+        wait_seconds=wait,
+        line_seconds=every,
+        bad_ratio=bad_ratio,
+        voice=voice,
+        seed=seed,
+    )
+    with reported():
+        texts = texts_to_say(text)
+        with tracer_provider(otlp_endpoint, trace_sample_ratio) as provider:
+            summary = asyncio.run(run(plan, server, texts, provider))
+        typer.echo(table_of(summary, server))
+        if json_file is not None:
+            json_file.write_text(json.dumps(json_of(summary, server), indent=2) + "\n", encoding="utf-8")
+
+
+async def run(
+    plan: LoadPlan, address: str, texts: Sequence[Sequence[str]], provider: "TracerProvider | None"
+) -> Summary:
+    """Runs the load until its end, or until a signal."""
+    async with SpeechServer(
+        address, calls_at_once=plan.slots, deadline_seconds=plan.deadline_seconds, tracer_provider=provider
+    ) as server:
+        generator = LoadGenerator(
+            plan,
+            server,
+            planned_calls(plan, texts),
+            on_event=lambda event: typer.echo(line_of(event, address), err=True),
+        )
+        for signal_number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(signal_number, generator.stop)
+        return await generator.run()
+
+
+def texts_to_say(file: Path | None) -> Sequence[Sequence[str]]:
+    """Returns the texts of the file, or the built-in ones; raises BadParameter for a file that has none."""
+    try:
+        return built_in_texts() if file is None else texts_of(file)
+    except ValueError as error:
+        raise typer.BadParameter(f"{file}: {error}", param_hint="--text") from None
+
+
+@contextlib.contextmanager
+def tracer_provider(endpoint: str, sample_ratio: float) -> Iterator["TracerProvider | None"]:
+    """Gives the provider of spans, None without an endpoint; what it still holds is sent at the end."""
+    if not endpoint:
+        yield None
+        return
+    try:
+        from phonoscope.common.tracing import build_tracing  # noqa: PLC0415 - an extra, and slow to load
+    except ImportError as error:
+        fail(f"--otlp-endpoint needs OpenTelemetry ({error}): pip install 'phonoscope[tracing]'")
+    tracing = build_tracing(
+        SERVICE_NAME,
+        endpoint=endpoint,
+        sample_ratio=sample_ratio,
+        version=phonoscope.__version__,
+        on_export=lambda _result, _spans: None,  # lost spans are told with the outage
+        logger=Lines(),
+    )
+    try:
+        yield tracing.provider
+    finally:
+        tracing.shutdown(FLUSH_SECONDS)
+
+
+class Lines:
+    """The log of what sends the spans: lines on stderr, among those of figures."""
+
+    def info(self, event: str, **fields: object) -> None:
+        """Writes a line."""
+        typer.echo("  ".join([event, *(f"{name}={value}" for name, value in fields.items())]), err=True)
+
+    warning = info

@@ -1,0 +1,107 @@
+"""What is said: texts of many lengths, or those of a file; and the requests made of them, good and bad.
+
+generator.py takes one call after the other; the same seed gives the same calls.
+"""
+
+import random
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from phonoscope.client import SpeechOptions
+from phonoscope.loadgen.plan import LoadPlan, Mode, PlannedCall
+
+SHORT: Final = (
+    "Yes, of course.",
+    "Your table is ready.",
+    "Turn left at the bridge.",
+    "No new messages.",
+    "The kettle has boiled.",
+    "Please hold the line.",
+    "Platform nine, in four minutes.",
+    "I did not catch that. Could you say it again?",
+    "Good morning, Ada!",
+    "Door three is open.",
+)
+MEDIUM: Final = (
+    (
+        "The ferry to the island leaves at half past seven, and the café on the upper deck opens as soon as we "
+        "are out of the harbour."
+    ),
+    "Somebody left a green umbrella in the reading room; it is waiting at the front desk until Friday.",
+    (
+        "Rain is expected along the coast this afternoon, with gusts of up to 60 kilometres an hour; further "
+        "inland it stays dry."
+    ),
+    "Your parcel was handed to a neighbour, Mrs. Okafor at number 12, because nobody answered the bell.",
+    "Set the oven to 180 degrees. While it warms up, butter the tin and dust it with flour.",
+    "The disk on the second node is 91 percent full. Nothing is lost yet, but the nightly copy will not fit.",
+    "We have moved your appointment with Dr. Lindqvist to Tuesday, the 3rd of March, at a quarter to ten.",
+    "Thanks for calling. All our colleagues are busy, and the next of them will be free in about two minutes.",
+)
+LONG: Final = (
+    (
+        "When the old lighthouse was switched off, nobody in the village could sleep. For sixty years the beam "
+        "had crossed the bedroom ceilings every eleven seconds, and now the dark stood still. On the third night "
+        "the baker carried a lantern up the stairs, and sat there, turning it by hand until the morning. Nobody "
+        "ever asked her to stop."
+    ),
+    (
+        "A compiler reads a program three times before it says a word. First it cuts the text into pieces, then "
+        "it finds out how the pieces hang together, and at last it asks what they mean. Most mistakes are found "
+        "in the second reading; the worst ones are found by the customer. That is why we test: not to show that "
+        "it works, but to learn how it fails."
+    ),
+    (
+        "To reach the hut, follow the red marks from the car park for about forty minutes. Where the path meets "
+        "the stream, do not cross; stay on the near bank until you see a wall of grey stones. The key hangs "
+        "behind the third shutter. There is wood for the stove, tea in the tin, and water from the spring behind "
+        "the house. Please leave the place as you would like to find it, and write your name in the book."
+    ),
+)
+WEIGHTS: Final = (5, 4, 1)
+"""How often a text is short, medium or long: talk is mostly short."""
+
+STREAMS: Final = MappingProxyType({Mode.STREAM: 1.0, Mode.UNARY: 0.0, Mode.MIXED: 0.7})
+"""The share of streams among the calls."""
+LARGEST_SEED: Final = 2**64 - 1
+REFUSED: Final[tuple[tuple[str, SpeechOptions], ...]] = (
+    ("", {}),
+    ("   ", {}),
+    ("This is much too fast.", {"speed": 40.0}),
+    ("There is no such rate.", {"sample_rate_hz": 7}),
+    ("Nobody speaks like this.", {"voice": "xx_XX-nobody-high"}),
+)
+"""Texts and options that every server of this contract refuses with INVALID_ARGUMENT."""
+
+
+def built_in_texts() -> Sequence[Sequence[str]]:
+    """Returns the groups of texts that WEIGHTS weighs."""
+    return (SHORT, MEDIUM, LONG)
+
+
+def texts_of(file: Path) -> Sequence[Sequence[str]]:
+    """Returns the texts of a UTF-8 file, one a line; blank lines separate nothing.
+
+    Raises OSError where it cannot be read, ValueError where it is not UTF-8 or has no text.
+    """
+    texts = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
+    if not texts:
+        raise ValueError("the file has no text in it")
+    return (texts,)
+
+
+def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[PlannedCall]:
+    """Yields calls without end; the texts are those of `groups`, which WEIGHTS weighs in order."""
+    chance = random.Random(f"calls {plan.seed}")  # noqa: S311 - a load, not a secret
+    while True:
+        is_stream = chance.random() < STREAMS[plan.mode]
+        is_bad = chance.random() < plan.bad_ratio
+        options = SpeechOptions(voice=plan.voice, seed=chance.randint(0, LARGEST_SEED))
+        if is_bad:
+            text, wrong = chance.choice(REFUSED)
+            yield PlannedCall(text, options | wrong, is_stream, is_bad=True)
+        else:
+            (group,) = chance.choices(groups, WEIGHTS[: len(groups)])
+            yield PlannedCall(chance.choice(group), options, is_stream)

@@ -1,0 +1,94 @@
+"""What a run is to do, and what came of one call. Every other file here speaks of these records."""
+
+import enum
+from dataclasses import dataclass
+
+from phonoscope.client import SpeechOptions
+
+
+class Mode(enum.Enum):
+    """Which method is called; MIXED is mostly streams."""
+
+    STREAM = "stream"
+    UNARY = "unary"
+    MIXED = "mixed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadPlan:
+    """One run.
+
+    Attributes:
+        mode: which method is called.
+        concurrency: calls in flight at once, of a closed loop: each end starts the next call.
+        arrivals_per_second: rate of an open loop, whose calls start when they are due, answered or not; None means a
+            closed loop.
+        most_in_flight: calls in flight at once, of an open loop; what is due beyond them is counted, not sent.
+        duration_seconds: when no more calls are started; 0 means never.
+        calls: how many calls are started at most; 0 means no limit.
+        deadline_seconds: of each call.
+        wait_seconds: how long the server may take to be SERVING at the start; 0 means for ever.
+        line_seconds: between two lines of figures.
+        bad_ratio: share of requests that a server must refuse.
+        voice: what to ask for; "" is the server's default.
+        seed: of texts, kinds of calls, arrivals and speech.
+    """
+
+    mode: Mode = Mode.STREAM
+    concurrency: int = 4
+    arrivals_per_second: float | None = None
+    most_in_flight: int = 256
+    duration_seconds: float = 30.0
+    calls: int = 0
+    deadline_seconds: float = 30.0
+    wait_seconds: float = 60.0
+    line_seconds: float = 5.0
+    bad_ratio: float = 0.0
+    voice: str = ""
+    seed: int = 0
+
+    @property
+    def slots(self) -> int:
+        """Calls that can be in flight at once."""
+        return self.concurrency if self.arrivals_per_second is None else self.most_in_flight
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A call to make.
+
+    Attributes:
+        is_bad: whether the server must refuse it.
+    """
+
+    text: str
+    options: SpeechOptions
+    is_stream: bool
+    is_bad: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallMade:
+    """What a call was to its caller. All seconds count from when it was due, which may be before it was sent.
+
+    Attributes:
+        seconds: until it ended, however it did.
+        error: "" for a call that succeeded; otherwise the code, and the server's reason where it gave one.
+        is_refused: whether the server refused the request itself, as it must with a bad one.
+        first_audio_seconds: until the first audio; None when there was none.
+        gaps_seconds: between the chunks of a stream.
+        underruns: how often a player that started with the first chunk ran dry.
+        retry_after_seconds: when the server asks to come back; None when it does not say.
+        is_away: whether no server answered.
+    """
+
+    call: PlannedCall
+    seconds: float
+    error: str = ""
+    is_refused: bool = False
+    first_audio_seconds: float | None = None
+    audio_seconds: float = 0.0
+    gaps_seconds: tuple[float, ...] = ()
+    underruns: int = 0
+    retry_after_seconds: float | None = None
+    is_away: bool = False

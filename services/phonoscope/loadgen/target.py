@@ -1,0 +1,113 @@
+"""The server under load, over gRPC. generator.py asks for its status and makes calls to it.
+
+Other kinds of servers will have a class of the same two methods beside this one.
+"""
+
+import asyncio
+import itertools
+import math
+from contextlib import AsyncExitStack, aclosing
+from types import TracebackType
+from typing import TYPE_CHECKING, Final, Self
+
+from phonoscope.client import AsyncClient, InvalidArgument, PhonoscopeClientError, Unavailable
+from phonoscope.loadgen.plan import CallMade, PlannedCall
+from phonoscope.loadgen.player import Player
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
+CALLS_PER_CHANNEL: Final = 16
+MOST_CHANNELS: Final = 32
+HEALTH_TIMEOUT_SECONDS: Final = 3.0
+SERVING: Final = "SERVING"
+NO_AUDIO: Final = "OK_WITHOUT_AUDIO"
+
+
+class SpeechServer:
+    """A Phonoscope server at `address`, reached over one channel for every sixteen calls at once.
+
+    Build it where the event loop runs; an asynchronous context, which closes the channels.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        *,
+        calls_at_once: int,
+        deadline_seconds: float,
+        tracer_provider: "TracerProvider | None" = None,
+    ) -> None:
+        self.address = address
+        channels = min(MOST_CHANNELS, math.ceil(calls_at_once / CALLS_PER_CHANNEL))
+        self._clients = [
+            AsyncClient(address, timeout_seconds=deadline_seconds, tracer_provider=tracer_provider)
+            for _ in range(channels)
+        ]
+        self._turns = itertools.cycle(self._clients)
+
+    async def status(self) -> str:
+        """Returns "SERVING" when every channel's health check says so; otherwise the first one's other answer.
+
+        So every channel is connected before calls are measured, and again after the server was away.
+        """
+        answers = await asyncio.gather(*(health_of(client) for client in self._clients))
+        return next((answer for answer in answers if answer != SERVING), SERVING)
+
+    async def make(self, call: PlannedCall, due: float) -> CallMade:
+        """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
+        now = asyncio.get_running_loop().time
+        player = Player()
+        failure: PhonoscopeClientError | None = None
+        try:
+            await self._listen(call, player)
+        except PhonoscopeClientError as error:
+            failure = error
+        return CallMade(
+            call=call,
+            seconds=now() - due,
+            error=error_name(failure, player),
+            is_refused=isinstance(failure, InvalidArgument),
+            first_audio_seconds=None if player.first_audio_at is None else player.first_audio_at - due,
+            audio_seconds=player.audio_seconds,
+            gaps_seconds=tuple(player.gaps_seconds),
+            underruns=player.underruns,
+            retry_after_seconds=failure.retry_after_seconds if failure else None,
+            is_away=isinstance(failure, Unavailable),
+        )
+
+    async def _listen(self, call: PlannedCall, player: Player) -> None:
+        now = asyncio.get_running_loop().time
+        client = next(self._turns)
+        if not call.is_stream:
+            speech = await client.synthesize(call.text, **call.options)
+            player.hear(now(), speech.audio_seconds)
+            return
+        async with aclosing(client.stream(call.text, **call.options)) as chunks:
+            async for chunk in chunks:
+                player.hear(now(), chunk.audio_seconds)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        async with AsyncExitStack() as stack:
+            for client in self._clients:
+                stack.push_async_callback(client.close)
+
+
+async def health_of(client: AsyncClient) -> str:
+    """Returns what the server's health says over this client's channel, or the code of a check that failed."""
+    try:
+        return await client.health(timeout_seconds=HEALTH_TIMEOUT_SECONDS)
+    except PhonoscopeClientError as error:
+        return error.code.name
+
+
+def error_name(failure: PhonoscopeClientError | None, player: Player) -> str:
+    """Returns what to count a call under: "" for one that succeeded, otherwise its code and the server's reason."""
+    if failure is not None:
+        return f"{failure.code.name} {failure.reason}".rstrip()
+    return "" if player.audio_seconds else NO_AUDIO

@@ -1,0 +1,191 @@
+"""`phonoscope bench` against a real gRPC server."""
+
+import json
+import signal
+import sys
+
+import grpc
+import pytest
+
+from phonoscope.cli import bench
+
+
+def lines_until(process, wanted: str) -> list[str]:
+    """Reads the lines of stderr up to one that holds `wanted`."""
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if wanted in line:
+            return lines
+    raise AssertionError(f"{wanted!r} never came: {lines}")
+
+
+def test_a_run_ends_with_the_table(run, server):
+    result = run("bench", "--server", server.target, "--requests", 12, "-c", 3)
+    assert result.exit_code == 0
+    assert "stream, closed loop of 3" in result.stdout
+    assert "ok 12   failed 0" in result.stdout
+    assert "first audio of streams" in result.stdout
+    assert len(server.requests("SynthesizeStream")) == 12
+
+
+def test_an_open_loop_of_unary_calls(run, server):
+    result = run("bench", "-s", server.target, "--mode", "unary", "--rate", 200, "-n", 20)
+    assert "unary, open loop of 200/s" in result.stdout
+    assert "ok 20" in result.stdout
+    assert len(server.requests("Synthesize")) == 20
+
+
+def test_what_is_asked_for_reaches_the_server(run, server, tmp_path):
+    file = tmp_path / "texts.txt"
+    file.write_text("Only this.\n")
+    run("bench", "-s", server.target, "-n", 3, "--text", file, "--voice", "joe:3", "--deadline", 7)
+    assert {(request.text, request.speaker_id) for request in server.requests("SynthesizeStream")} == {
+        ("Only this.", "joe:3")
+    }
+    assert all(5 < call.seconds_left < 8 for call in server.calls)
+
+
+def test_the_same_seed_asks_for_the_same_speech(run, server):
+    for seed in (5, 5, 6):
+        run("bench", "-s", server.target, "-n", 10, "-c", 1, "--seed", seed)
+    asked = [(request.text, request.seed) for request in server.requests("SynthesizeStream")]
+    assert asked[:10] == asked[10:20] != asked[20:]
+
+
+def test_errors_are_counted_and_do_not_fail_the_run(run, server):
+    server.then_fail(grpc.StatusCode.INTERNAL, "broken")
+    result = run("bench", "-s", server.target, "-n", 4, "-c", 1)
+    assert result.exit_code == 0
+    assert "ok 3   failed 1" in result.stdout
+    assert "errors     INTERNAL 1" in result.stdout
+
+
+def test_bad_requests_are_sent_where_they_are_asked_for(run, server):
+    result = run("bench", "-s", server.target, "-n", 50, "--bad-ratio", 1)
+    assert "BAD_REQUEST_ACCEPTED 50" in result.stdout  # the scripted server refuses nothing
+    assert {request.text for request in server.requests("SynthesizeStream")} >= {"", "   "}
+
+
+def test_the_json_is_written(run, server, tmp_path):
+    run("bench", "-s", server.target, "-n", 5, "--json", tmp_path / "out.json")
+    document = json.loads((tmp_path / "out.json").read_text())
+    assert (document["calls"]["ok"], document["target"]) == (5, server.target)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--rate", 5, "-c", 2], "a closed loop or an open one"),
+        (["--json", "/no/such/folder/out.json"], "is not a directory"),
+        (["--text", "EMPTY"], "no text"),
+        (["--rate", 0], "--rate"),
+        (["--bad-ratio", 2], "--bad-ratio"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_sent(run, server, tmp_path, arguments, says):
+    (tmp_path / "empty").write_text("\n")
+    given = [tmp_path / "empty" if argument == "EMPTY" else argument for argument in arguments]
+    result = run("bench", "-s", server.target, *given)
+    assert result.exit_code == 2
+    assert says in " ".join(result.stderr.replace("│", " ").split())
+    assert server.calls == []
+
+
+def test_a_text_file_that_is_not_there_is_one_line(run, server, tmp_path):
+    result = run("bench", "-s", server.target, "--text", tmp_path / "none.txt")
+    assert result.exit_code == 1
+    assert result.stderr == f"phonoscope: {tmp_path}/none.txt: No such file or directory\n"
+
+
+def test_a_server_that_does_not_come_is_one_line_and_status_1(run):
+    result = run("bench", "-s", "127.0.0.1:1", "--wait", 0.3)
+    assert result.exit_code == 1
+    assert result.stderr.splitlines()[-1].startswith("phonoscope: 127.0.0.1:1 was not SERVING within 0.3 s")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_with_the_table_and_status_0(start, server, number):
+    process = start("bench", "-s", server.target, "--duration", 0, "--every", 0.2)
+    lines_until(process, "calls/s")
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "closed loop of 4" in stdout
+    assert "first audio of streams" in stdout
+    assert "Traceback" not in stderr
+
+
+def test_a_signal_while_the_server_is_waited_for_ends_the_run_too(start):
+    process = start("bench", "-s", "127.0.0.1:1", "--wait", 0)
+    lines_until(process, "no server that serves")
+    process.send_signal(signal.SIGTERM)
+    stdout, _ = process.communicate(timeout=20)
+    assert process.returncode == 0
+    assert "ok 0   failed 0" in stdout
+
+
+def test_a_run_goes_on_when_its_server_is_replaced(start, server_class):
+    first = server_class()
+    process = start("bench", "-s", first.target, "--duration", 0, "--every", 0.2)
+    lines_until(process, "calls/s")
+    first.close()
+    lines_until(process, f"no server that serves at {first.target} (UNAVAILABLE)")
+    second = server_class(port=first.port)
+    try:
+        lines_until(process, f"{first.target} is SERVING, after")
+        lines_until(process, "first audio")
+        process.send_signal(signal.SIGTERM)
+        stdout, _ = process.communicate(timeout=20)
+    finally:
+        second.close()
+    assert process.returncode == 0
+    assert "UNAVAILABLE" in stdout
+
+
+def test_spans_are_made_of_calls_and_sent_at_the_end(run, server, monkeypatch):
+    from opentelemetry.sdk.trace import TracerProvider
+
+    import phonoscope.common.tracing
+
+    class Tracing:
+        provider = TracerProvider()
+        was_shut_down = False
+
+        def shutdown(self, seconds: float) -> None:
+            self.was_shut_down = True
+
+    tracing = Tracing()
+    asked = []
+
+    def build(service_name, **options):
+        asked.append((service_name, options["endpoint"], options["sample_ratio"]))
+        return tracing
+
+    monkeypatch.setattr(phonoscope.common.tracing, "build_tracing", build)
+    run("bench", "-s", server.target, "-n", 3, "--otlp-endpoint", "http://here:4317", "--trace-sample-ratio", 0.5)
+    assert asked == [("phonoscope-loadgen", "http://here:4317", 0.5)]
+    assert tracing.was_shut_down
+    assert len({call.metadata["traceparent"] for call in server.calls}) == 3
+
+
+def test_without_the_extra_the_endpoint_is_refused_by_name(run, server, monkeypatch):
+    monkeypatch.setitem(sys.modules, "phonoscope.common.tracing", None)
+    result = run("bench", "-s", server.target, "--otlp-endpoint", "http://here:4317")
+    assert result.exit_code == 1
+    assert "pip install 'phonoscope[tracing]'" in result.stderr
+    assert server.calls == []
+
+
+def test_an_endpoint_that_cannot_be_read_is_one_line(run, server):
+    result = run("bench", "-s", server.target, "--otlp-endpoint", "http://here:4318/v1/traces")
+    assert result.exit_code == 1
+    assert result.stderr.startswith("phonoscope: ")
+    assert "otlp_endpoint" in result.stderr
+
+
+def test_a_collector_that_is_away_does_not_hold_up_the_end(run, server, monkeypatch):
+    monkeypatch.setattr(bench, "FLUSH_SECONDS", 0.2)
+    result = run("bench", "-s", server.target, "-n", 3, "--otlp-endpoint", "http://127.0.0.1:1")
+    assert result.exit_code == 0
+    assert "ok 3   failed 0" in result.stdout

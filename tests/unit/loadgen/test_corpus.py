@@ -1,0 +1,73 @@
+"""Texts, and the calls made of them."""
+
+import itertools
+
+import pytest
+
+from phonoscope.loadgen.corpus import (
+    LONG,
+    MEDIUM,
+    REFUSED,
+    SHORT,
+    built_in_texts,
+    planned_calls,
+    texts_of,
+)
+from phonoscope.loadgen.plan import LoadPlan, Mode
+
+
+def some_calls(count=2000, texts=None, **plan):
+    return list(itertools.islice(planned_calls(LoadPlan(**plan), texts or built_in_texts()), count))
+
+
+def test_the_built_in_texts_are_of_many_lengths_and_all_different():
+    lengths = [[len(text) for text in group] for group in (SHORT, MEDIUM, LONG)]
+    assert max(lengths[0]) < min(lengths[1])
+    assert max(lengths[1]) < min(lengths[2])
+    assert min(lengths[2]) > 250
+    assert len({*SHORT, *MEDIUM, *LONG}) == len(SHORT) + len(MEDIUM) + len(LONG)
+
+
+def test_the_same_seed_gives_the_same_calls_and_another_seed_others():
+    assert some_calls(mode=Mode.MIXED, bad_ratio=0.2, seed=4) == some_calls(mode=Mode.MIXED, bad_ratio=0.2, seed=4)
+    assert some_calls(seed=4) != some_calls(seed=5)
+
+
+@pytest.mark.parametrize(("mode", "share"), [(Mode.STREAM, 1.0), (Mode.UNARY, 0.0), (Mode.MIXED, 0.7)])
+def test_the_mode_sets_the_share_of_streams(mode, share):
+    assert sum(call.is_stream for call in some_calls(mode=mode)) / 2000 == pytest.approx(share, abs=0.04)
+
+
+def test_every_text_comes_and_short_ones_most_often():
+    said = [call.text for call in some_calls()]
+    assert set(said) == {*SHORT, *MEDIUM, *LONG}
+    short, medium, long = (sum(text in group for text in said) for group in (SHORT, MEDIUM, LONG))
+    assert short > medium > long > 100
+
+
+def test_the_ratio_of_bad_requests_is_kept_and_each_kind_comes():
+    bad = [call for call in some_calls(bad_ratio=0.25, voice="joe") if call.is_bad]
+    assert len(bad) / 2000 == pytest.approx(0.25, abs=0.04)
+    assert {call.text for call in bad} == {text for text, _ in REFUSED}
+    assert not any(call.is_bad for call in some_calls())
+
+
+def test_the_voice_and_a_seed_of_its_own_are_in_each_call():
+    calls = some_calls(voice="joe:3")
+    assert {call.options["voice"] for call in calls} == {"joe:3"}
+    assert len({call.options["seed"] for call in calls}) == 2000
+
+
+def test_a_file_has_a_text_on_each_line(tmp_path):
+    file = tmp_path / "texts.txt"
+    file.write_text("\ufeffOne.\n\n  Zwei Größen. \r\nThree.\n", encoding="utf-8")
+    assert texts_of(file) == (["One.", "Zwei Größen.", "Three."],)
+    assert {call.text for call in some_calls(texts=texts_of(file))} == {"One.", "Zwei Größen.", "Three."}
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n", b"\xff\xfe\xfa"])
+def test_a_file_without_texts_is_refused(tmp_path, content):
+    file = tmp_path / "texts.txt"
+    file.write_bytes(content)
+    with pytest.raises(ValueError, match=r"no text|utf-8"):
+        texts_of(file)

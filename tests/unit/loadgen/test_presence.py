@@ -1,0 +1,85 @@
+"""When the server is taken to be away, and what is told of it."""
+
+import asyncio
+
+from phonoscope.loadgen.events import ServerAway, ServerBack
+from phonoscope.loadgen.presence import LONGEST_PAUSE_SECONDS, Presence
+
+
+class Scene:
+    """A presence that is watched, and what it told."""
+
+    def __init__(self, server) -> None:
+        self.checked_at: list[float] = []
+        self.events: list[object] = []
+
+        async def status() -> str:
+            self.checked_at.append(asyncio.get_running_loop().time())
+            return await server.status()
+
+        self.presence = Presence(status, self.events.append)
+
+    async def __aenter__(self):
+        self._watching = asyncio.ensure_future(self.presence.watch())
+        return self
+
+    async def __aexit__(self, *_):
+        self._watching.cancel()
+
+
+def test_a_server_that_is_there_from_the_start_is_not_worth_a_word(simulate, simulated_server):
+    async def scene():
+        async with Scene(simulated_server) as scene:
+            assert scene.presence.is_away
+            await scene.presence.wait()
+            assert not scene.presence.is_away
+            scene.presence.doubt()
+            await asyncio.sleep(1)
+            assert scene.events == []
+            assert len(scene.checked_at) == 2
+
+    simulate(scene())
+
+
+def test_the_loss_and_the_return_are_told_once_each(simulate, simulated_server):
+    simulated_server.away = [(10.0, 100.0)]
+
+    async def scene():
+        async with Scene(simulated_server) as scene:
+            await asyncio.sleep(10)
+            for _ in range(3):
+                scene.presence.doubt()
+                await asyncio.sleep(1)
+            assert scene.presence.is_away
+            assert scene.events == [ServerAway("UNAVAILABLE")]
+            await scene.presence.wait()
+            (_, back) = scene.events
+            assert isinstance(back, ServerBack)
+            assert 90.0 <= back.away_seconds <= 90.0 + LONGEST_PAUSE_SECONDS
+            await asyncio.sleep(60)
+            assert len(scene.events) == 2
+
+    simulate(scene())
+
+
+def test_checks_come_at_growing_intervals_up_to_a_longest(simulate, simulated_server):
+    simulated_server.away = [(0.0, 1000.0)]
+
+    async def scene():
+        async with Scene(simulated_server) as scene:
+            await scene.presence.wait()
+            pauses = [after - before for before, after in zip(scene.checked_at, scene.checked_at[1:], strict=False)]
+            assert pauses[0] <= 0.2
+            assert all(LONGEST_PAUSE_SECONDS / 2 <= pause <= LONGEST_PAUSE_SECONDS for pause in pauses[5:])
+
+    simulate(scene())
+
+
+def test_a_doubt_alone_does_not_make_the_server_away(simulate, simulated_server):
+    async def scene():
+        async with Scene(simulated_server) as scene:
+            await scene.presence.wait()
+            scene.presence.doubt()
+            assert not scene.presence.is_away
+
+    simulate(scene())
