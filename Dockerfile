@@ -72,6 +72,7 @@ COPY --from=package /package /
 ENV PATH=/opt/phonoscope/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     PYTHONUNBUFFERED=1 \
+    GRPC_VERBOSITY=ERROR \
     PHONOSCOPE_HOST=0.0.0.0 \
     PHONOSCOPE_LOG_FORMAT=json \
     PHONOSCOPE_VOICES_DIR=/var/lib/phonoscope/voices

@@ -19,6 +19,7 @@ from phonoscope.common.interceptors import (
     MessageSent,
     Method,
 )
+from phonoscope.common.series import Labelled
 from phonoscope.common.statuses import STATUS_OF
 
 METHOD_LABELS: Final = ("grpc_type", "grpc_service", "grpc_method")
@@ -50,11 +51,11 @@ class CallMetrics:
     def __init__(
         self, registry: CollectorRegistry, methods: Iterable[Method], current_trace_id: Callable[[], str]
     ) -> None:
-        def counter(name: str, text: str, *more: str) -> Counter:
-            return Counter(name, text, (*METHOD_LABELS, *more), registry=registry)
+        def counter(name: str, text: str, *more: str) -> Labelled[Counter]:
+            return Labelled(Counter(name, text, (*METHOD_LABELS, *more), registry=registry))
 
-        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Histogram:
-            return Histogram(name, text, METHOD_LABELS, buckets=buckets, registry=registry)
+        def histogram(name: str, text: str, buckets: tuple[float, ...]) -> Labelled[Histogram]:
+            return Labelled(Histogram(name, text, METHOD_LABELS, buckets=buckets, registry=registry))
 
         self._current_trace_id = current_trace_id
         self._started = counter("grpc_server_started", "Calls that came in.")
@@ -64,7 +65,9 @@ class CallMetrics:
         self._handling = histogram("grpc_server_handling_seconds", "Time from call to end.", HANDLING_BUCKETS)
         self._received_bytes = histogram("grpc_server_msg_received_bytes", "Sizes of requests.", BYTES_BUCKETS)
         self._sent_bytes = histogram("grpc_server_msg_sent_bytes", "Sizes of replies.", BYTES_BUCKETS)
-        self._in_flight = Gauge("grpc_server_in_flight", "Calls being handled.", METHOD_LABELS, registry=registry)
+        self._in_flight = Labelled(
+            Gauge("grpc_server_in_flight", "Calls being handled.", METHOD_LABELS, registry=registry)
+        )
         for method in methods:
             self._make_series(method, GRPC_CODES if method.service.startswith("grpc.") else OUR_CODES)
         self._make_series(Method(OTHER, OTHER, "unary"), (grpc.StatusCode.UNIMPLEMENTED,))

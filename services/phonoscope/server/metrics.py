@@ -11,6 +11,7 @@ from typing import Any, Final, get_args
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, NotReady, NotServed, Overloaded
+from phonoscope.common.series import Labelled
 from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
@@ -66,14 +67,14 @@ class MetricsSink:
     """
 
     def __init__(self, registry: CollectorRegistry, current_trace_id: Callable[[], str]) -> None:
-        def counter(name: str, text: str, labels: Sequence[str]) -> Counter:
-            return Counter(name, text, labels, registry=registry)
+        def counter(name: str, text: str, labels: Sequence[str]) -> Labelled[Counter]:
+            return Labelled(Counter(name, text, labels, registry=registry))
 
-        def gauge(name: str, text: str, labels: Sequence[str] = ()) -> Gauge:
-            return Gauge(name, text, labels, registry=registry)
+        def gauge(name: str, text: str, labels: Sequence[str]) -> Labelled[Gauge]:
+            return Labelled(Gauge(name, text, labels, registry=registry))
 
-        def histogram(name: str, text: str, buckets: Sequence[float], labels: Sequence[str]) -> Histogram:
-            return Histogram(name, text, labels, buckets=buckets, registry=registry)
+        def histogram(name: str, text: str, buckets: Sequence[float], labels: Sequence[str]) -> Labelled[Histogram]:
+            return Labelled(Histogram(name, text, labels, buckets=buckets, registry=registry))
 
         voice, staged = ("voice_model",), ("voice_model", "stage")
         self._first_audio = histogram(
@@ -92,9 +93,9 @@ class MetricsSink:
         )
         self._unknown = counter("tts_unknown_phonemes", "Phonemes that the voice has no sound for.", voice)
         self._requests = counter("tts_requests", "Requests that ended.", (*voice, "outcome", "reason"))
-        self._depth = gauge("tts_queue_depth", "Requests held.")
-        self._capacity = gauge("tts_queue_capacity", "Requests that may be held.")
-        self._owed = gauge("tts_audio_seconds_owed", "Audio owed to the requests held.")
+        self._depth = Gauge("tts_queue_depth", "Requests held.", registry=registry)
+        self._capacity = Gauge("tts_queue_capacity", "Requests that may be held.", registry=registry)
+        self._owed = Gauge("tts_audio_seconds_owed", "Audio owed to the requests held.", registry=registry)
         self._waits = histogram("tts_queue_wait_seconds", "Admission to first batch.", WAIT_BUCKETS, voice)
         self._batches = histogram("tts_batch_size", "Batch sizes.", BATCH_BUCKETS, staged)
         self._padding = histogram("tts_batch_padding_ratio", "Padding of batches.", PADDING_BUCKETS, staged)
