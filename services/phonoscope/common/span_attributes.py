@@ -14,7 +14,6 @@ SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.44.0"
 SERVICE_NAME: Final = "service.name"
 SERVICE_VERSION: Final = "service.version"
 REVISION: Final = "vcs.ref.head.revision"
-DEVICE: Final = "tts.device"
 
 # Of a call, on its SERVER span.
 RPC_SYSTEM: Final = "rpc.system.name"
