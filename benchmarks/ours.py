@@ -8,6 +8,7 @@ import torch
 from phonoscope.server.engines.base import Plan, Window
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice
+from phonoscope.server.engines.vits.precision import resolve_precision
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.types import Utterance
@@ -23,7 +24,8 @@ class Ours:
 
     def __init__(self, voice_path: Path, threads: int) -> None:
         device = torch.device("cpu")
-        self.engine = VitsEngine([load_voice(voice_path, device)], device, threads=threads)
+        precision = resolve_precision("auto", device)
+        self.engine = VitsEngine([load_voice(voice_path, device)], device, threads=threads, precision=precision)
         self.engine.warm_up()
         [self.voice] = self.engine.voices
         self._front_end = TextFrontEnd(Espeak())

@@ -21,7 +21,7 @@ from benchmarks.turns import in_turns, median
 from phonoscope.server.cores import usable_cores
 from phonoscope.server.engines.base import Plan, Window
 
-TILE_VALUES: Final = (0, 128 * 1024, 256 * 1024, 512 * 1024, 1024 * 1024, 2 * 1024 * 1024)
+TILE_KIB: Final = (0, 512, 1024, 2048, 4096, 8192)
 FIRST_WINDOW_FRAMES: Final = (12, 16, 24, 32, 48)
 BATCH: Final = 4
 SHORT_IDS: Final = 32
@@ -130,16 +130,13 @@ def _batch(ours: Ours) -> Sweep:
 def _tiles(ours: Ours, windows: Sequence[Window]) -> Sweep:
     engine = ours.engine
 
-    def render(tile_values: int) -> None:
-        engine._tile_values = tile_values  # noqa: SLF001  not a setting: this sweep is how its value was found
+    def render(tile_kib: int) -> None:
+        engine._tile_bytes = tile_kib * 1024  # noqa: SLF001  not a setting: this sweep is how its value was found
         engine.render(windows)
 
     return (
-        f"values in a tile: {len(windows)} window(s) of {windows[0].frames} frames",
-        {
-            f"{values // 1024}k" if values else "no tiles": partial(_timed, partial(render, values))
-            for values in TILE_VALUES
-        },
+        f"largest activation of a tile: {len(windows)} window(s) of {windows[0].frames} frames",
+        {f"{kib} KiB" if kib else "no tiles": partial(_timed, partial(render, kib)) for kib in TILE_KIB},
     )
 
 

@@ -68,12 +68,12 @@ STATUS: Final = Row(
             "short",
             [
                 Query(
-                    f"max by (version, revision, device) (tts_build_info{{{SERVER}}})",
-                    "{{version}} · {{revision}} · {{device}}",
+                    f"max by (version, revision, device, precision) (tts_build_info{{{SERVER}}})",
+                    "{{version}} · {{revision}} · {{device}} · {{precision}}",
                 )
             ],
             About(
-                "Version, commit and device of what runs.",
+                "Version, commit, device and precision of what runs.",
                 "one line: every replica runs the same.",
                 "several lines outside of a rollout: it has stopped half-way.",
             ),

@@ -29,6 +29,7 @@ class Pair:
     def __post_init__(self) -> None:
         self.loaded = load_voice(self.path, torch.device("cpu"))
         self.engine = VitsEngine([self.loaded], torch.device("cpu"))
+        self.engine.warm_up()  # lays the network out as it is served
 
     @property
     def symbols(self) -> int:

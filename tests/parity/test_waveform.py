@@ -10,9 +10,12 @@ import torch
 from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import Window
+from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.precision import LARGEST_DISTANCE_DB, log_mel_distance_db
 
 PEAK = 1e-3  # against onnxruntime
 EXACT = 1e-4  # against ourselves
+FLOAT_BYTES = 4
 
 
 def assert_same_speech(ours: NDArray[np.float32], reference: NDArray[np.float32]) -> None:
@@ -155,8 +158,23 @@ class TestWindows:
 def tiled(pair: Any, plan: Any, tile_kibivalues: int) -> NDArray[np.float32]:
     """Renders a whole plan with another size of the generator's tiles; 0 for none."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pair.engine, "_tile_values", tile_kibivalues * 1024)
+        patch.setattr(pair.engine, "_tile_bytes", tile_kibivalues * 1024 * FLOAT_BYTES)
         return pair.render(plan)
+
+
+class TestBfloat16:
+    """Half the bits sound the same: durations are equal, and the spectrum is within what people notice."""
+
+    @pytest.mark.parametrize("length_scale", [0.5, 1.0, 2.0])
+    def test_against_onnxruntime(self, embedded, long_ids, length_scale):
+        utterance = embedded.still(long_ids, length_scale=length_scale)
+        engine = VitsEngine([embedded.loaded], torch.device("cpu"), precision=torch.bfloat16)
+        engine.warm_up()
+        [plan] = engine.prepare([utterance])
+        [ours] = engine.render([Window(plan, 0, plan.frames)])
+        reference = embedded.reference(utterance)
+        assert ours.shape == reference.shape
+        assert log_mel_distance_db(ours, reference, plan.sample_rate_hz) < LARGEST_DISTANCE_DB
 
 
 class TestBatches:

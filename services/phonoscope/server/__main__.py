@@ -32,9 +32,11 @@ from phonoscope.server import legacy, servicer
 from phonoscope.server.cores import usable_cores
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import Device, LoadedVoice, load_voice, resolve_device, torch_build
+from phonoscope.server.engines.vits.precision import resolve_precision
 from phonoscope.server.events import Emit, HealthChanged, LoopLagged, VoiceLoaded
 from phonoscope.server.gpu import gpu_telemetry
 from phonoscope.server.legacy import LegacyServicer
+from phonoscope.server.metrics import MetricsSink
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.servicer import Speech, TextToSpeechServicer
 from phonoscope.server.settings import ServerSettings
@@ -105,7 +107,6 @@ async def serve(settings: ServerSettings) -> None:
             voices = order_voices(engine.voices, settings.default_voice)
             metrics.make_voice_series([voice.id for voice in voices])
             metrics.capacity(settings.max_requests)
-            metrics.build(version=__version__, revision=settings.revision, device=engine.device, **torch_build())
             while_serving.enter_context(gpu_telemetry(engine.device, telemetry.registry, logger))
             front_end = _front_end(voices)
             scheduler = Scheduler(
@@ -123,6 +124,7 @@ async def serve(settings: ServerSettings) -> None:
                 most_reply_bytes=MOST_REPLY_BYTES,
             )
             await scheduler.start()
+            _tell_build(settings, engine, metrics, logger)
             stop = asyncio.Event()
             _on_signals(lambda _number: stop.set())
             speech.begin(synthesizer)
@@ -136,6 +138,25 @@ async def serve(settings: ServerSettings) -> None:
     finally:
         await server.stop(None)
         await asyncio.to_thread(telemetry.tracing.shutdown, FLUSH_SECONDS)
+
+
+def _tell_build(settings: ServerSettings, engine: VitsEngine, metrics: MetricsSink, logger: Logger) -> None:
+    """States what runs here, once the engine is warm and has settled for a precision."""
+    metrics.build(
+        version=__version__,
+        revision=settings.revision,
+        device=engine.device,
+        precision=engine.precision,
+        **torch_build(),
+    )
+    if engine.distances_db and engine.precision == "float32":
+        logger.warning("precision_refused", asked=settings.precision, log_mel_distances_db=_rounded(engine))
+    else:
+        logger.info("precision", precision=engine.precision, log_mel_distances_db=_rounded(engine))
+
+
+def _rounded(engine: VitsEngine) -> dict[str, float]:
+    return {voice: round(distance, 3) for voice, distance in engine.distances_db.items()}
 
 
 async def _drain(settings: ServerSettings, server: grpc.aio.Server, health: Health, scheduler: Scheduler) -> None:
@@ -198,7 +219,8 @@ def _build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsE
     loaded = [voice for voice in attempts if voice is not None]
     if not loaded:
         raise VoiceFileError("every voice file was bad, and --skip-bad-voices left none; see the log")
-    return VitsEngine(loaded, device, threads=settings.threads or usable_cores())
+    precision = resolve_precision(settings.precision, device)
+    return VitsEngine(loaded, device, threads=settings.threads or usable_cores(), precision=precision)
 
 
 def _load(path: Path, device: Device, settings: ServerSettings, logger: Logger, emit: Emit) -> LoadedVoice | None:

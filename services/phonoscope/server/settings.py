@@ -42,6 +42,10 @@ class ServerSettings(StrictSettings):
     threads: Annotated[int, Field(ge=0, le=1024)] = 0
     """CPU threads of the engine; 0 for one per core that this process may use."""
 
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Of the vocoder: auto is bfloat16 on CPUs that multiply it fast, float16 on GPUs, each verified at start by how
+    it sounds, and float32 elsewhere."""
+
     voices_dir: Path = DEFAULT_VOICES_DIR
     """Folder of further Piper voices: NAME.onnx beside NAME.onnx.json."""
 

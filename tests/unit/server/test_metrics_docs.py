@@ -39,7 +39,7 @@ def families() -> Iterator[Family]:
     TraceMetrics(registry)
     sink = MetricsSink(registry, str)
     sink.make_voice_series(["joe"])
-    sink.build(version="1", revision="8df7b4d", torch="2", cuda="", device="cpu")
+    sink.build(version="1", revision="8df7b4d", torch="2", cuda="", device="cpu", precision="float32")
     sink(VoiceLoaded("joe", "cpu", 1.0))
     sink(HealthChanged("", is_serving=True))
     return iter(registry.collect())

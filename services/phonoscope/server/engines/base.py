@@ -85,6 +85,10 @@ class Engine(Protocol):
         """Where it computes, such as "cpu" or "cuda:0"."""
 
     @property
+    def precision(self) -> str:
+        """What `render` computes in: "float32", "bfloat16" or "float16"; final once `warm_up` has returned."""
+
+    @property
     def voices(self) -> Sequence[Voice]:
         """The loaded voices."""
 

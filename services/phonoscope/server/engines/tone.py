@@ -88,6 +88,11 @@ class ToneEngine:
         return "cpu"
 
     @property
+    def precision(self) -> str:
+        """What it computes in."""
+        return "float32"
+
+    @property
     def voices(self) -> Sequence[Voice]:
         """The voices that it was made with."""
         return self._voices

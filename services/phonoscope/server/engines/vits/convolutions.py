@@ -1,17 +1,33 @@
 """Convolutions along time, in the layout and by the path that is quickest for each kind.
 
 Used by `modules.py` and `model.py`. All take and return (batch, channels, 1, time) with channels last in memory.
+`packed.py` has stand-ins for those of them that a CPU runs best otherwise.
 """
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 from phonoscope.server.engines.vits.config import ConvShape
 
 
-def conv(shape: ConvShape) -> nn.Conv2d:
+class Conv(nn.Conv2d):
+    """A convolution along time."""
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """What it computes in."""
+        return self.weight.dtype
+
+    def plus(self, x: Tensor, other: Tensor) -> Tensor:
+        """Returns the convolution of x plus `other`."""
+        made: Tensor = self(x)
+        return made.add_(other)
+
+
+def conv(shape: ConvShape) -> Conv:
     """Returns a convolution along time."""
-    return nn.Conv2d(
+    return Conv(
         shape.in_channels,
         shape.out_channels,
         (1, shape.kernel_size),
@@ -21,7 +37,7 @@ def conv(shape: ConvShape) -> nn.Conv2d:
     )
 
 
-class Pointwise(nn.Conv2d):
+class Pointwise(Conv):
     """A convolution of one tap, as a matrix product: quicker for few positions, and for input that is a slice."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
@@ -55,7 +71,7 @@ class Depthwise(nn.Conv2d):
         return total.permute(0, 3, 1, 2)
 
 
-def same_conv(in_channels: int, out_channels: int, kernel_size: int = 1, dilation: int = 1) -> nn.Conv2d:
+def same_conv(in_channels: int, out_channels: int, kernel_size: int = 1, dilation: int = 1) -> Conv:
     """Returns a convolution along time that keeps the length."""
     if kernel_size == 1:
         return Pointwise(in_channels, out_channels)

@@ -5,7 +5,8 @@ predictor and lays the prior's latents out over frames; `render` runs the flow a
 frames with enough context on both sides that its samples equal those of the whole.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -16,16 +17,27 @@ from torch import Tensor
 from phonoscope.server.engines.base import Plan, Tuning, Window
 from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, VitsPlan, padded_lengths
 from phonoscope.server.engines.vits.loading import LoadedVoice
+from phonoscope.server.engines.vits.mask import Mask
+from phonoscope.server.engines.vits.model import Vits
+from phonoscope.server.engines.vits.precision import (
+    LARGEST_DISTANCE_DB,
+    in_precision,
+    log_mel_distance_db,
+    precision_name,
+)
 from phonoscope.server.types import Utterance, Voice
 
-# Most values in one activation of a generator's tile. docs/benchmarks.md has the sweep.
-CPU_TILE_VALUES: Final = 512 * 1024
+# Largest activation of a generator's tile. docs/benchmarks.md has the sweep.
+CPU_TILE_BYTES: Final = 2 * 1024 * 1024
 # The first window of 21 frames, 0.24 s, needs 32 frames of the generator and 63 of the flow: hardly any padding.
 CPU_TUNING: Final = Tuning(prepare_batch=8, render_batch=4, first_window_frames=21, largest_window_frames=512)
 CUDA_TUNING: Final = Tuning(prepare_batch=32, render_batch=32, first_window_frames=48, largest_window_frames=1024)
 # Longer ones are rarer, and their own work dwarfs what a new shape costs.
-WARM_UP_PHONEMES: Final = 192
-WARM_UP_FRAMES: Final = 128
+WARM_UP_PHONEMES: Final = 256
+WARM_UP_FRAMES: Final = 512
+# What is spoken to compare precisions: long enough for a verdict, short enough for a start.
+COMPARED_PHONEMES: Final = 64
+COMPARED_FRAMES: Final = 128
 # The durations are an exponential of noise: this bounds what one unlucky or damaged phoneme can ask for.
 MOST_PHONEME_SECONDS: Final = 10
 
@@ -37,18 +49,37 @@ class VitsEngine:
         voices: at least one, all on `device`.
         device: where to compute.
         threads: CPU threads of torch in this process; 0 leaves torch's own choice.
+        precision: what flow and generator shall compute in from `warm_up` on, if every voice sounds the same in it.
+
+    Attributes:
+        distances_db: how far each voice was from its float32 self when `warm_up` compared them, as
+            `precision.log_mel_distance_db` has it; empty where nothing was compared.
     """
 
     name = "vits"
 
-    def __init__(self, voices: Sequence[LoadedVoice], device: torch.device, *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        voices: Sequence[LoadedVoice],
+        device: torch.device,
+        *,
+        threads: int = 0,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
         if threads:
             torch.set_num_threads(threads)
-        # Convolutions in TF32 would move samples by more than batches and windows may; speed there is fp16's work.
+        # Convolutions in TF32 would move samples by more than batches and windows may; speed there is float16's work.
         torch.backends.cudnn.allow_tf32 = False
         self._device = device
-        self._voices: Mapping[str, LoadedVoice] = {loaded.voice.id: loaded for loaded in voices}
-        self._tile_values = CPU_TILE_VALUES if device.type == "cpu" else 0
+        self._voices = {loaded.voice.id: loaded for loaded in voices}
+        self._precision = precision
+        self._tile_bytes = CPU_TILE_BYTES if device.type == "cpu" else 0
+        self.distances_db: dict[str, float] = {}
+
+    @property
+    def precision(self) -> str:
+        """What flow and generator compute in: "float32", "bfloat16" or "float16"."""
+        return precision_name(self._precision)
 
     @property
     def device(self) -> str:
@@ -70,12 +101,40 @@ class VitsEngine:
 
         oneDNN generates code for each new shape: left to the first requests, that would be half of their time.
         """
+        self._take_up_precision()
         networks = {loaded.model.shape: loaded for loaded in self._voices.values()}
         for loaded in networks.values():
             for phonemes in padded_lengths(WARM_UP_PHONEMES):
                 self._warm_up_prepare(loaded, phonemes)
             for frames in padded_lengths(WARM_UP_FRAMES):
                 self._warm_up_render(loaded, frames)
+
+    @torch.inference_mode()
+    def _take_up_precision(self) -> None:
+        """Lays the networks out for speed, in the asked precision; in float32 if one voice would change audibly."""
+        quick = self._in_precision(self._precision)
+        if self._precision != torch.float32:
+            self.distances_db = {name: self._distance_db(loaded, quick[name]) for name, loaded in self._voices.items()}
+            if not all(distance <= LARGEST_DISTANCE_DB for distance in self.distances_db.values()):
+                self._precision = torch.float32
+                quick = self._in_precision(torch.float32)
+        self._voices = quick
+
+    def _in_precision(self, precision: torch.dtype) -> dict[str, LoadedVoice]:
+        return {
+            name: replace(loaded, model=in_precision(loaded.model, precision)) for name, loaded in self._voices.items()
+        }
+
+    def _distance_db(self, plain: LoadedVoice, quick: LoadedVoice) -> float:
+        """Returns how far apart a voice's two networks sound on the same latents."""
+        voice = plain.voice
+        symbols = plain.model.shape.text_encoder.symbols
+        ids = tuple(1 + i % (symbols - 1) for i in range(COMPARED_PHONEMES))
+        scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
+        [plan] = self.prepare([Utterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
+        window = Window(plan, 0, min(plan.frames, COMPARED_FRAMES))
+        [one], [other] = (self._render(network.model, [window]) for network in (plain, quick))
+        return log_mel_distance_db(one, other, voice.sample_rate_hz)
 
     def _warm_up_prepare(self, loaded: LoadedVoice, phonemes: int) -> None:
         ids = tuple(i % loaded.model.shape.text_encoder.symbols for i in range(phonemes))
@@ -138,16 +197,37 @@ class VitsEngine:
     @torch.inference_mode()
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Turns windows of one voice into samples, in order."""
-        model = self._voices[windows[0].plan.voice_id].model
+        return self._render(self._voices[windows[0].plan.voice_id].model, windows)
+
+    def _render(self, model: Vits, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         flow_context, generator_context = model.shape.flow_context_frames, model.shape.generator_context_frames
         batch = FrameBatch.of(windows, flow_context + generator_context)
-        z = model.flow(batch.latents, batch.mask, batch.speaker)
         near = batch.near(generator_context)
-        mask = None if batch.mask is None else batch.mask.cut(near.start, near.stop)
-        samples = model.dec(z[..., near], mask, batch.speaker, self._tile_values)
-        rows = samples[:, 0, 0].cpu().numpy()  # (batch, samples)
+        samples = waveform(model, batch.latents, batch.mask, batch.speaker, near, self._tile_bytes)
+        rows = samples.cpu().numpy()  # (batch, samples)
         per_frame = model.shape.samples_per_frame
         first = (batch.offset - near.start) * per_frame
         return [
             row[first : first + window.frames * per_frame].copy() for row, window in zip(rows, windows, strict=True)
         ]
+
+
+def waveform(
+    model: Vits, latents: Tensor, mask: Mask | None, speaker: Tensor | None, near: slice, tile_bytes: int = 0
+) -> Tensor:
+    """Returns samples in [-1, 1], (batch, frames of `near` * samples_per_frame), float32.
+
+    Args:
+        model: computes in the precision of its generator.
+        latents: of windows and their context, (batch, latent, 1, frames).
+        mask: of these frames, or None.
+        speaker: (batch, speaker_channels, 1, 1), or None.
+        near: the frames that the generator needs.
+        tile_bytes: largest activation of the generator; 0 for no tiles.
+    """
+    dtype = model.dec.conv_pre.dtype
+    speaker = None if speaker is None else speaker.to(dtype)
+    z = model.flow(latents.to(dtype), mask, speaker)
+    near_mask = None if mask is None else mask.cut(near.start, near.stop)
+    samples: Tensor = model.dec(z[..., near], near_mask, speaker, tile_bytes // dtype.itemsize)
+    return samples[:, 0, 0]

@@ -220,7 +220,7 @@ class Generator(nn.Module):
             total.add_(self.resblocks[number](x, mask))
         x = total.div_(self.blocks_per_stage)
         if stage == len(self.strides) - 1:
-            x = self.conv_post(F.leaky_relu(x, LAST_LEAKY_SLOPE)).tanh_()
+            x = self.conv_post(F.leaky_relu(x, LAST_LEAKY_SLOPE).to(self.conv_post.dtype)).tanh_()
         return x
 
 

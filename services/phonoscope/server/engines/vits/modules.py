@@ -257,7 +257,7 @@ class ResidualBlock(nn.Module):
         columns: list[nn.ModuleList] = [getattr(self, name) for name in self._columns]
         for layer in zip(*columns, strict=True):
             y = x
-            for step in layer:
+            for step in layer[:-1]:
                 y = masked(step(F.leaky_relu(y, LEAKY_SLOPE)), mask)
-            x = y.add_(x)
+            x = masked(layer[-1].plus(F.leaky_relu(y, LEAKY_SLOPE), x), mask)
         return x

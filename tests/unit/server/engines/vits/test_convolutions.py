@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from phonoscope.server.engines.vits.config import ConvShape
-from phonoscope.server.engines.vits.convolutions import Depthwise, Pointwise, conv, same_conv
+from phonoscope.server.engines.vits.convolutions import Conv, Depthwise, Pointwise, conv, same_conv
 
 
 def randomise(layer):
@@ -29,7 +29,7 @@ def test_a_pointwise_convolution_equals_torchs_also_on_a_slice_of_channels():
 
 def test_the_kind_of_convolution_follows_from_its_taps():
     assert isinstance(same_conv(4, 6), Pointwise)
-    assert type(same_conv(4, 6, 3)) is torch.nn.Conv2d
+    assert type(same_conv(4, 6, 3)) is Conv
 
 
 @pytest.mark.parametrize(("taps", "dilation"), [(1, 1), (3, 1), (7, 12)])
@@ -40,3 +40,12 @@ def test_the_length_is_kept(taps, dilation):
 def test_a_shape_is_built_as_it_says():
     layer = conv(ConvShape(2, 3, 5, dilation=4, padding=8, bias=False))
     assert (layer.kernel_size, layer.dilation, layer.padding, layer.bias) == ((1, 5), (1, 4), (0, 8), None)
+
+
+@pytest.mark.parametrize("taps", [1, 3])
+def test_a_residual_is_added_and_stays_as_it_was(taps):
+    layer = randomise(same_conv(4, 4, taps))
+    x, other = torch.randn(2, 4, 1, 9), torch.randn(2, 4, 1, 9)
+    before = other.clone()
+    torch.testing.assert_close(layer.plus(x, other), layer(x) + before, rtol=1e-6, atol=1e-6)
+    assert other.equal(before)

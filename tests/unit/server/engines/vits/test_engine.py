@@ -1,12 +1,14 @@
 """The VITS engine: the contract's two halves."""
 
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import torch
 
 from phonoscope.server.engines.base import Engine, Plan, Window
+from phonoscope.server.engines.vits import engine as engine_module
 from phonoscope.server.engines.vits.batches import padded_lengths
 from phonoscope.server.engines.vits.engine import CPU_TUNING, CUDA_TUNING, VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice
@@ -93,8 +95,8 @@ class TestVitsEngine:
         monkeypatch.setattr(engine, "prepare", lambda batch: prepared.extend(batch) or prepare(batch))
         monkeypatch.setattr(engine, "render", lambda windows: rendered.extend(windows) or render(windows))
         engine.warm_up()
-        assert [len(utterance.phoneme_ids) for utterance in prepared] == padded_lengths(192)
-        assert [window.frames for window in rendered] == padded_lengths(128)
+        assert [len(utterance.phoneme_ids) for utterance in prepared] == padded_lengths(256)
+        assert [window.frames for window in rendered] == padded_lengths(512)
 
     def test_threads_are_set_when_asked_for(self, loaded, monkeypatch):
         asked = []
@@ -110,3 +112,38 @@ class TestVitsEngine:
         [plan] = engine.prepare([replace(utterance, length_scale=1e9)])
         most_frames = 10 * voice.sample_rate_hz // plan.samples_per_frame
         assert set(plan.phoneme_frames) == {most_frames}
+
+    def test_from_warm_up_on_it_speaks_in_the_asked_precision(self, loaded, engine, utterance):
+        quick = VitsEngine([loaded], CPU, precision=torch.bfloat16)
+        quick.warm_up()
+        assert quick.precision == "bfloat16"
+        assert 0 < quick.distances_db[loaded.voice.id] < 1
+        [plan] = quick.prepare([utterance])
+        window = Window(plan, 0, plan.frames)
+        [made], [wanted] = quick.render([window]), engine.render([window])
+        assert not np.array_equal(made, wanted)
+        assert np.abs(made - wanted).max() < 0.1 * np.abs(wanted).max()
+
+    def test_a_precision_that_would_be_heard_is_not_taken_up(self, loaded, engine, utterance, monkeypatch):
+        monkeypatch.setattr(engine_module, "LARGEST_DISTANCE_DB", 1e-6)
+        careful = VitsEngine([loaded], CPU, precision=torch.bfloat16)
+        careful.warm_up()
+        assert careful.precision == "float32"
+        assert careful.distances_db[loaded.voice.id] > 1e-6
+        [plan] = engine.prepare([utterance])
+        window = Window(plan, 0, 40)
+        np.testing.assert_allclose(careful.render([window])[0], engine.render([window])[0], rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+    def test_windows_and_batches_make_no_difference_after_warm_up_either(self, loaded, utterance, precision):
+        engine = VitsEngine([loaded], CPU, precision=precision)
+        engine.warm_up()
+        [plan, other] = engine.prepare([utterance, replace(utterance, phoneme_ids=(1, 2, 3), seed=6)])
+        [whole] = engine.render([Window(plan, 0, plan.frames)])
+        cuts = [0, 21, 50, plan.frames]
+        windows = [Window(plan, start, stop) for start, stop in pairwise(cuts)]
+        alone = np.concatenate([engine.render([window])[0] for window in windows])
+        together = np.concatenate(engine.render([*windows, Window(other, 0, other.frames)])[:-1])
+        largest = np.abs(whole).max() * (1e-4 if precision == torch.float32 else 0.05)
+        np.testing.assert_allclose(alone, whole, rtol=0, atol=largest)
+        np.testing.assert_allclose(together, whole, rtol=0, atol=largest)
