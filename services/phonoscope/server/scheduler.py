@@ -12,6 +12,7 @@ from typing import Final
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, ServiceError
 from phonoscope.server.admission import RETRY_SECONDS, Admission
+from phonoscope.server.cores import give_way
 from phonoscope.server.engines.base import Engine, Plan, Window
 from phonoscope.server.events import Emit, QueueLeft, QueueMoved, UtteranceQueued, UtteranceSpoken
 from phonoscope.server.measured import BatchFailed, MeasuredEngine
@@ -159,6 +160,7 @@ class Scheduler:
     # --- on the engine thread ----------------------------------------------------------------------------------
 
     def _run(self, loop: asyncio.AbstractEventLoop, warm: asyncio.Future[None]) -> None:
+        give_way()
         try:
             self._engine.warm_up()
         except Exception as error:  # noqa: BLE001  the engine loop: `start` raises it
