@@ -116,7 +116,7 @@ async def test_an_engine_that_raises_is_internal_everywhere(
     watched.server.engine.is_broken = True
     assert (await made(watched_channel, name, request()))[0] is grpc.StatusCode.INTERNAL
     await agree(watched, name, grpc.StatusCode.INTERNAL)
-    assert len(watched.log("engine_raised")) == 1
+    assert len(watched.log("engine_raised")) >= 1  # a batch of several windows is tried again, one by one
     assert watched.value("tts_requests_total", voice_model="tone", outcome="failed", reason="ENGINE_FAILED") == 1
 
 

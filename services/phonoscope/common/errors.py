@@ -94,7 +94,7 @@ class NotServed(ServiceError):
 class Overloaded(ServiceError):
     """More is asked than the server may hold; the same request can succeed after `retry_after_seconds`."""
 
-    REASONS: ClassVar[tuple[str, ...]] = ("QUEUE_FULL", "AUDIO_OWED_FULL")
+    REASONS: ClassVar[tuple[str, ...]] = ("QUEUE_FULL", "AUDIO_OWED_FULL", "CAPACITY_FULL")
 
     def __init__(self, message: str, *, reason: str, retry_after_seconds: float) -> None:
         super().__init__(message, reason=reason)

@@ -1,10 +1,11 @@
 """Which batch the engine runs next: the scheduler's judgement, without its threads.
 
 Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that has sounded is due when what it has
-sent will have been played, one that has not is due since it came, and a whole-reply request is due half-way to its
-caller's deadline, while there is still time to make it. Windows start small, for an early first sound, and double, for
-throughput. A batch takes windows of like length only: an engine pads them to the longest, so a long one would hold up
-the others, and short ones would be paid for as long ones.
+sent will have been played, one that has not is due a moment after it came, and a whole-reply request is due half-way
+to its caller's deadline, while there is still time to make it. Windows start small, for an early first sound, and
+grow, for throughput: at least to the double each time, and as far as the slack of all who wait allows. A batch takes
+windows of like length only: an engine pads them to the longest, so a long one would hold up the others, and short ones
+would be paid for as long ones.
 """
 
 from collections import Counter, deque
@@ -14,6 +15,7 @@ from itertools import islice, takewhile
 from typing import Final
 
 from phonoscope.server.engines.base import Plan, Tuning, Window
+from phonoscope.server.pace import RenderCost
 from phonoscope.server.types import Utterance
 
 # A window that would leave less than this share of itself behind takes the rest along.
@@ -25,6 +27,14 @@ LIKE_LENGTHS: Final = (0.5, 1.5)
 # at the latest: behind live streams, but never starved.
 WHOLE_SHARE: Final = 0.5
 PATIENCE_SECONDS: Final = 60.0
+# A new stream is due after so long: soon, but not before one that sounds and would run dry meanwhile.
+FIRST_SECONDS: Final = 0.2
+# A player that has been sent so much should have some of it in hand.
+SETTLED_SECONDS: Final = 1.0
+# A window may take this share of the time until the next stream runs dry.
+SLACK_SHARE: Final = 0.5
+# And no turn shall take longer, since whoever comes meanwhile waits for its end.
+LONGEST_TURN_SECONDS: Final = 0.08
 
 
 @dataclass(slots=True, eq=False)
@@ -74,7 +84,12 @@ class Work:
             if self.deadline is not None:
                 patience = min(patience, WHOLE_SHARE * (self.deadline - self.entered))
             return self.entered + patience
-        return self.entered if self.sounded is None else self.sounded + self.sent_seconds
+        return self.entered + FIRST_SECONDS if self.sounded is None else self.sounded + self.sent_seconds
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether its player has been fed for a while, and should have some audio in hand."""
+        return self.sent_seconds >= SETTLED_SECONDS
 
     @property
     def is_spoken(self) -> bool:
@@ -94,7 +109,7 @@ class Work:
         if self.sounded is None:
             self.sounded = now
         self.unread += 1
-        self.sent_seconds += window.frames * plan.samples_per_frame / plan.sample_rate_hz
+        self.sent_seconds += window.audio_seconds
         self.cursor = window.stop
         if self.cursor == plan.frames:
             self.plans.popleft()
@@ -144,15 +159,32 @@ class EarliestDueFirst:
     def __init__(self, tuning: Tuning, *, most_unread: int) -> None:
         self._tuning = tuning
         self._most_unread = most_unread
+        self.cost = RenderCost()
 
-    def choose(self, works: Iterable[Work]) -> PrepareTurn | RenderTurn | None:
-        """Returns the next turn, taking nothing off the works; None when there is nothing to do."""
+    def choose(self, works: Iterable[Work], now: float) -> PrepareTurn | RenderTurn | None:
+        """Returns the next turn, taking nothing off the works; None when there is nothing to do.
+
+        Args:
+            works: what is owed to each request.
+            now: on the clock of their deadlines, in seconds.
+        """
         ready = sorted((w for w in works if self._wants_prepare(w) or self._wants_render(w)), key=lambda w: w.due)
         if not ready:
             return None
         if self._wants_prepare(ready[0]):
             return self._prepare_turn([w for w in ready if self._wants_prepare(w)])
-        return self._render_turn([w for w in ready if self._wants_render(w)])
+        renderable = [w for w in ready if self._wants_render(w)]
+        self._grow(renderable[0], slack=min(w.due for w in ready) - now)
+        return self._render_turn(renderable)
+
+    def _grow(self, work: Work, slack: float) -> None:
+        """Lets the next window of a request that has sounded be as large as the tightest slack allows."""
+        if work.sounded is None and not work.is_whole:
+            return
+        most = LONGEST_TURN_SECONDS if work.is_whole else min(LONGEST_TURN_SECONDS, SLACK_SHARE * slack)
+        for size in self._tuning.sizes:
+            if size > work.window_frames and (cost := self.cost.seconds(size)) is not None and cost <= most:
+                work.window_frames = size
 
     def _wants_prepare(self, work: Work) -> bool:
         """Whether the next utterance should be prepared now: its turn to sound is at most one window away.
@@ -188,6 +220,8 @@ class EarliestDueFirst:
         windows = ((w, self._next_window(w)) for w in works if w.plans[0].voice_id == voice)
         like = ((w, window) for w, window in windows if shortest <= window.frames <= longest)
         batch = list(islice(like, self._tuning.render_batch))
+        if len(works) == 1:
+            batch += self._following(works[0], batch[0][1], self._tuning.render_batch - 1)
         return RenderTurn(tuple(w for w, _ in batch), tuple(window for _, window in batch))
 
     def _next_window(self, work: Work) -> Window:
@@ -196,9 +230,19 @@ class EarliestDueFirst:
         stop = plan.frames if rest < frames * SMALLEST_REST else work.cursor + frames
         return Window(plan, work.cursor, stop)
 
+    def _following(self, work: Work, window: Window, most: int) -> list[tuple[Work, Window]]:
+        """Returns the windows that follow one in a whole reply's plan, for a batch that has nobody else in it."""
+        if not work.is_whole:
+            return []
+        plan, frames = window.plan, window.frames
+        rests = ((stop, plan.frames - stop) for stop in range(window.stop + frames, plan.frames + 1, frames))
+        stops = [stop for stop, rest in rests if rest == 0 or rest >= frames * SMALLEST_REST]
+        return [(work, Window(plan, stop - frames, stop)) for stop in stops[:most]]
+
     def next_window_frames(self, work: Work) -> int:
-        """Returns the size of the window after the one just rendered."""
-        return min(2 * work.window_frames, self._tuning.largest_window_frames)
+        """Returns the least size of the window after the one just rendered: the next that is its double."""
+        sizes = self._tuning.sizes
+        return next((size for size in sizes if size >= 2 * work.window_frames), sizes[-1])
 
     def first_window_frames(self, *, is_whole: bool) -> int:
         """Returns the size of a request's first window."""

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Final
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, ServiceError
-from phonoscope.server.admission import RETRY_SECONDS, Admission
+from phonoscope.server.admission import RETRY_SECONDS, Admission, Owed
 from phonoscope.server.cores import give_way
 from phonoscope.server.engines.base import Engine, Plan, Window
 from phonoscope.server.events import Emit, QueueLeft, QueueMoved, UtteranceQueued, UtteranceSpoken
 from phonoscope.server.measured import BatchFailed, MeasuredEngine
+from phonoscope.server.pace import Pace
 from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.types import Utterance
@@ -51,6 +52,7 @@ class Scheduler:
         self._admission = Admission(most_requests, most_audio_seconds)
         self._clock = clock
         self._policy = EarliestDueFirst(engine.tuning, most_unread=MOST_UNREAD_WINDOWS)
+        self._pace = Pace()
         self._streams: dict[int, SpeechStream] = {}  # by identity of their Work
         self._changed = threading.Condition()
         self._is_draining = False
@@ -90,9 +92,9 @@ class Scheduler:
             most_seconds: with `is_whole`, refuse with AudioTooLong when it turns out longer, before rendering.
 
         Raises:
-            Overloaded: too many requests, or too much audio owed.
+            Overloaded: too many requests, too much audio owed, or no player would be fed in time any more.
             NotReady: the server is draining.
-            DeadlineUnreachable: the deadline has passed already.
+            DeadlineUnreachable: the deadline has passed already, or the speech cannot be made before it.
         """
         now = self._clock()
         if deadline_seconds is not None and deadline_seconds <= 0:
@@ -100,11 +102,17 @@ class Scheduler:
         with self._changed:
             if self._is_draining:
                 raise _draining("this server is shutting down")
-            owed = self._owed_seconds()
-            self._admission.check(audio_seconds, requests=len(self._streams), owed_seconds=owed)
             first = self._policy.first_window_frames(is_whole=is_whole)
             deadline = None if deadline_seconds is None else now + deadline_seconds
             work = Work(now, deadline, is_whole, first, request)
+            self._admission.check(
+                Owed(audio_seconds, work.due - now, deadline_seconds),
+                [
+                    Owed(s.unsent_seconds, s.work.due - now, is_settled=s.work.is_settled)
+                    for s in self._streams.values()
+                ],
+                self._pace.engine_seconds_per_audio_second,
+            )
             stream = SpeechStream(self, work, audio_seconds, most_seconds)
             self._streams[id(work)] = stream
             self._tell_queue()
@@ -177,7 +185,7 @@ class Scheduler:
         with self._changed:
             while not self._is_stopping:
                 self._drop_expired()
-                turn = self._policy.choose(stream.work for stream in self._streams.values())
+                turn = self._policy.choose((stream.work for stream in self._streams.values()), self._clock())
                 if turn is not None:
                     return turn
                 self._changed.wait(self._seconds_to_next_deadline())
@@ -202,6 +210,7 @@ class Scheduler:
         except BatchFailed:
             self._retry_alone(turn)
             return
+        self._pace.prepared(sum(member.seconds for member in members))
         with self._changed:
             for work, plan, member in zip(turn.works, plans, members, strict=True):
                 if stream := self._streams.get(id(work)):
@@ -227,10 +236,15 @@ class Scheduler:
         except BatchFailed:
             self._retry_alone(turn)
             return
+        self._learn(turn, sum(member.seconds for member in members))
         with self._changed:
             for work, window, samples, member in zip(turn.works, turn.batch, waveforms, members, strict=True):
                 if stream := self._streams.get(id(work)):
                     self._rendered(stream, window, Rendered(samples, member.seconds))
+
+    def _learn(self, turn: RenderTurn, seconds: float) -> None:
+        self._policy.cost.learn(sum(window.frames for window in turn.batch), seconds)
+        self._pace.rendered(seconds, sum(window.audio_seconds for window in turn.batch))
 
     def _rendered(self, stream: SpeechStream, window: Window, rendered: Rendered) -> None:
         work, index = stream.work, stream.work.spoken
@@ -280,10 +294,7 @@ class Scheduler:
             self._changed.notify_all()
 
     def _owed_seconds(self) -> float:
-        return sum(
-            max(0.0, max(s.owed_seconds, s.work.prepared_seconds) - s.work.sent_seconds)
-            for s in self._streams.values()
-        )
+        return sum(stream.unsent_seconds for stream in self._streams.values())
 
     def _tell_queue(self) -> None:
         self._emit(QueueMoved(len(self._streams), self._owed_seconds()))

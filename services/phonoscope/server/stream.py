@@ -60,6 +60,13 @@ class SpeechStream:
         self.most_seconds = most_seconds
         self.engine_seconds = 0.0
 
+    @property
+    def unsent_seconds(self) -> float:
+        """Audio owed to the request: by the estimate while text is still to be prepared, exactly afterwards."""
+        is_exact = self.work.is_text_complete and not self.work.waiting
+        wanted = self.work.prepared_seconds if is_exact else max(self.owed_seconds, self.work.prepared_seconds)
+        return max(0.0, wanted - self.work.sent_seconds)
+
     def say(self, utterance: Utterance) -> None:
         """Adds an utterance after those already there."""
         self._owner.add_utterance(self, utterance)

@@ -1,20 +1,18 @@
-"""EarliestDueFirst: which batch runs next, turn by turn, and over minutes of simulated load."""
+"""EarliestDueFirst: which batch runs next, turn by turn. test_simulation.py has minutes of load."""
 
-import itertools
-import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 
 import pytest
 
 from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
+from phonoscope.server.policy import FIRST_SECONDS, EarliestDueFirst, PrepareTurn, RenderTurn, Work
 from phonoscope.server.types import Utterance
 
 RATE_HZ = 22_050
 FRAME_SAMPLES = 256
 FRAME_SECONDS = FRAME_SAMPLES / RATE_HZ
 MOST_UNREAD = 4
+NOW = 0.0
 TUNING = Tuning(prepare_batch=4, render_batch=3, first_window_frames=16, largest_window_frames=128)
 
 
@@ -69,7 +67,7 @@ def apply(policy: EarliestDueFirst, turn: PrepareTurn | RenderTurn, now: float =
 
 def turns_of(policy: EarliestDueFirst, works: Sequence[Work]) -> list[PrepareTurn | RenderTurn]:
     turns = []
-    while (turn := policy.choose(works)) is not None:
+    while (turn := policy.choose(works, NOW)) is not None:
         turns.append(turn)
         apply(policy, turn)
     return turns
@@ -87,22 +85,22 @@ def windows_of(turns: Iterable[PrepareTurn | RenderTurn], work: Work) -> list[tu
 
 def test_nothing_to_do_is_no_turn():
     policy = a_policy()
-    assert policy.choose([]) is None
-    assert policy.choose([a_work(policy)]) is None
+    assert policy.choose([], NOW) is None
+    assert policy.choose([a_work(policy)], NOW) is None
 
 
 def test_choosing_takes_nothing_off_the_works():
     policy = a_policy()
     work = a_work(policy, [utterance()])
-    assert policy.choose([work]) == policy.choose([work])
+    assert policy.choose([work], NOW) == policy.choose([work], NOW)
     prepared(work)
-    assert policy.choose([work]) == policy.choose([work])
+    assert policy.choose([work], NOW) == policy.choose([work], NOW)
 
 
 def test_the_request_that_came_first_sounds_first():
     policy = a_policy(Tuning(1, 1, 16, 128))
     late, early = (a_work(policy, [utterance()], entered=entered) for entered in (2.0, 1.0))
-    turn = policy.choose([late, early])
+    turn = policy.choose([late, early], NOW)
     assert isinstance(turn, PrepareTurn)
     assert turn.works == (early,)
 
@@ -110,8 +108,8 @@ def test_the_request_that_came_first_sounds_first():
 def test_a_stream_is_due_when_what_it_sent_has_been_played():
     policy = a_policy(Tuning(1, 1, 16, 128))
     work = prepared(a_work(policy, [utterance(40)], entered=1.0))
-    assert work.due == 1.0
-    turn = policy.choose([work])
+    assert work.due == 1.0 + FIRST_SECONDS
+    turn = policy.choose([work], NOW)
     assert turn is not None
     apply(policy, turn, now=5.0)
     assert work.due == pytest.approx(5.0 + 16 * FRAME_SECONDS)
@@ -122,7 +120,7 @@ def test_the_stream_that_will_run_dry_first_is_rendered_first():
     ahead, behind = (prepared(a_work(policy, [utterance(1000)])) for _ in range(2))
     ahead.sounded = behind.sounded = 1.0
     ahead.sent_seconds, behind.sent_seconds = 2.0, 1.0
-    turn = policy.choose([ahead, behind])
+    turn = policy.choose([ahead, behind], NOW)
     assert turn is not None
     assert turn.works == (behind,)
 
@@ -188,15 +186,15 @@ def test_a_whole_reply_is_prepared_to_its_end_before_its_first_window():
 def test_a_whole_reply_is_not_rendered_before_its_text_is_complete():
     policy = a_policy()
     work = prepared(a_work(policy, [utterance()], is_whole=True, is_text_complete=False))
-    assert policy.choose([work]) is None
+    assert policy.choose([work], NOW) is None
     work.is_text_complete = True
-    assert isinstance(policy.choose([work]), RenderTurn)
+    assert isinstance(policy.choose([work], NOW), RenderTurn)
 
 
 def test_a_stream_is_rendered_while_its_text_still_comes():
     policy = a_policy()
     work = prepared(a_work(policy, [utterance()], is_text_complete=False))
-    assert isinstance(policy.choose([work]), RenderTurn)
+    assert isinstance(policy.choose([work], NOW), RenderTurn)
 
 
 def test_the_next_sentence_is_prepared_before_the_last_window_of_this_one():
@@ -211,11 +209,11 @@ def test_a_stream_prepares_one_sentence_ahead_and_no_more():
     policy = a_policy()
     work = prepared(a_work(policy, [utterance(10) for _ in range(5)]), 2)
     apply(policy, RenderTurn((work,), (Window(work.plans[0], 0, 10),)))  # it has sounded
-    turn = policy.choose([work])
+    turn = policy.choose([work], NOW)
     assert isinstance(turn, PrepareTurn)
     assert len(turn.batch) == 1
     apply(policy, turn)
-    assert isinstance(policy.choose([work]), RenderTurn)
+    assert isinstance(policy.choose([work], NOW), RenderTurn)
 
 
 def test_nothing_is_prepared_between_a_short_first_sentence_and_its_sound():
@@ -228,12 +226,12 @@ def test_nothing_is_prepared_between_a_short_first_sentence_and_its_sound():
 def test_requests_of_one_voice_share_a_batch_up_to_the_tuning():
     policy = a_policy()
     works = [a_work(policy, [utterance()], entered=float(n)) for n in range(6)]
-    turn = policy.choose(works)
+    turn = policy.choose(works, NOW)
     assert isinstance(turn, PrepareTurn)
     assert turn.works == tuple(works[:4])
     for work in works:
         prepared(work)
-    turn = policy.choose(works)
+    turn = policy.choose(works, NOW)
     assert isinstance(turn, RenderTurn)
     assert turn.works == tuple(works[:3])
 
@@ -255,7 +253,7 @@ def test_batches_never_mix_voices():
 def test_windows_of_another_voice_wait_for_a_batch_of_their_own():
     policy = a_policy()
     first, other = (prepared(a_work(policy, [utterance(voice=voice)])) for voice in "ab")
-    turn = policy.choose([first, other])
+    turn = policy.choose([first, other], NOW)
     assert turn is not None
     assert turn.works == (first,)
 
@@ -266,7 +264,7 @@ def test_a_small_first_window_does_not_wait_for_long_ones_beside_it():
     for work in sounding:
         work.sounded, work.window_frames = 0.0, 128
     fresh = [prepared(a_work(policy, [utterance(1000)], entered=-1.0)) for _ in range(2)]
-    turn = policy.choose([*sounding, *fresh])
+    turn = policy.choose([*sounding, *fresh], NOW)
     assert isinstance(turn, RenderTurn)
     assert turn.works == tuple(fresh)
 
@@ -275,19 +273,19 @@ def test_a_stream_is_rendered_no_further_than_its_reader_may_leave_unread():
     policy = a_policy()
     work = prepared(a_work(policy, [utterance(10_000)]))
     for _ in range(MOST_UNREAD):
-        turn = policy.choose([work])
+        turn = policy.choose([work], NOW)
         assert isinstance(turn, RenderTurn)
         apply(policy, turn, is_read=False)
-    assert policy.choose([work]) is None
+    assert policy.choose([work], NOW) is None
     work.unread -= 1
-    assert isinstance(policy.choose([work]), RenderTurn)
+    assert isinstance(policy.choose([work], NOW), RenderTurn)
 
 
 def test_a_stream_whose_reader_waits_does_not_hold_up_the_others():
     policy = a_policy()
     stalled, other = (prepared(a_work(policy, [utterance(500)], entered=entered)) for entered in (0.0, 1.0))
     stalled.unread = MOST_UNREAD
-    turn = policy.choose([stalled, other])
+    turn = policy.choose([stalled, other], NOW)
     assert turn is not None
     assert turn.works == (other,)
 
@@ -298,7 +296,7 @@ def test_a_stream_whose_reader_waits_does_not_hold_up_the_others():
 def owners_of(policy: EarliestDueFirst, works: Sequence[Work]) -> list[tuple[type, list[tuple[int, int]]]]:
     """Who is in each turn, asked before the turn is made, as the scheduler does."""
     owners = []
-    while (turn := policy.choose(works)) is not None:
+    while (turn := policy.choose(works, NOW)) is not None:
         owners.append((type(turn), turn.owners))
         apply(policy, turn)
     return owners
@@ -325,113 +323,59 @@ def test_every_window_of_an_utterance_names_it():
     assert rendered == [[(7, 0)]] * 3 + [[(7, 1)]]  # 16, 32 and 52 frames, then all of the second
 
 
-# --- load, in simulated time -----------------------------------------------------------------------------------
+def taught(policy: EarliestDueFirst, seconds_per_frame: float) -> EarliestDueFirst:
+    for frames in (16, 32, 64, 128) * 4:
+        policy.cost.learn(frames, seconds_per_frame * frames)
+    return policy
 
 
-@dataclass
-class Listener:
-    """One request of a simulation, and what it heard when."""
-
-    work: Work
-    arrives: float
-    heard: list[tuple[float, float]] = field(default_factory=list)  # (when, seconds of audio)
-
-    @property
-    def first_audio_seconds(self) -> float:
-        return self.heard[0][0] - self.arrives
-
-    @property
-    def done(self) -> float:
-        return self.heard[-1][0]
-
-    @property
-    def longest_gap_seconds(self) -> float:
-        """How long a player that starts at the first chunk would at most have been silent."""
-        played = itertools.accumulate((seconds for _, seconds in self.heard), initial=0.0)
-        start = self.heard[0][0]
-        return max(when - (start + before) for (when, _), before in zip(self.heard, played, strict=False))
+def sounding(policy: EarliestDueFirst, *, sent_seconds: float) -> Work:
+    work = prepared(a_work(policy, [utterance(10_000)]))
+    work.sounded, work.sent_seconds, work.window_frames = NOW, sent_seconds, 16
+    return work
 
 
-@dataclass
-class Load:
-    """Runs the policy against an engine whose cost is that of the padded batch; nothing waits, the clock is a number.
-
-    `factor` is engine seconds per second of audio.
-    """
-
-    factor: float
-    tuning: Tuning = field(default_factory=lambda: Tuning(8, 4, 24, 512))
-    listeners: list[Listener] = field(default_factory=list)
-    now: float = 0.0
-
-    def __post_init__(self) -> None:
-        self.policy = a_policy(self.tuning)
-
-    def arrive(
-        self, at: float, sentences: Iterable[int], *, is_whole: bool = False, deadline: float | None = None
-    ) -> Listener:
-        said = [utterance(frames) for frames in sentences]
-        listener = Listener(a_work(self.policy, said, entered=at, is_whole=is_whole, deadline=deadline), at)
-        self.listeners.append(listener)
-        return listener
-
-    def run(self) -> None:
-        while not all(listener.work.is_spoken for listener in self.listeners):
-            here = [listener.work for listener in self.listeners if listener.arrives <= self.now]
-            turn = self.policy.choose(here)
-            if turn is None:
-                self.now = min(listener.arrives for listener in self.listeners if listener.arrives > self.now)
-                continue
-            self.now += self._cost_seconds(turn)
-            apply(self.policy, turn, self.now)
-            if isinstance(turn, RenderTurn):
-                self._hear(turn)
-
-    def _cost_seconds(self, turn: PrepareTurn | RenderTurn) -> float:
-        if isinstance(turn, PrepareTurn):
-            assert 1 <= len(turn.batch) <= self.tuning.prepare_batch
-            return 0.005 + 0.003 * len(turn.batch)
-        assert 1 <= len(turn.batch) <= self.tuning.render_batch
-        longest = max(window.frames for window in turn.batch)
-        return 0.003 + self.factor * len(turn.batch) * longest * FRAME_SECONDS
-
-    def _hear(self, turn: RenderTurn) -> None:
-        by_work = {id(listener.work): listener for listener in self.listeners}
-        for work, window in zip(turn.works, turn.batch, strict=True):
-            by_work[id(work)].heard.append((self.now, window.frames * FRAME_SECONDS))
+@pytest.mark.parametrize(("slack", "frames"), [(0.02, 16), (0.05, 16), (0.07, 32), (0.2, 64), (10.0, 64)])
+def test_a_window_grows_as_far_as_the_slack_allows_and_no_turn_is_long(slack: float, frames: int):
+    policy = taught(a_policy(), 0.001)
+    [window] = policy.choose([sounding(policy, sent_seconds=slack)], NOW).batch
+    assert window.frames == frames
 
 
-def sentences(source: random.Random, seconds: float) -> list[int]:
-    """Sentences of 1 to 6 s, about so many seconds together, in frames."""
-    lengths: list[int] = []
-    while sum(lengths) * FRAME_SECONDS < seconds:
-        lengths.append(round(source.uniform(1, 6) / FRAME_SECONDS))
-    return lengths
+def test_a_window_stays_small_when_another_stream_would_run_dry_meanwhile():
+    policy = taught(a_policy(), 0.001)
+    comfortable, tight = sounding(policy, sent_seconds=3.0), sounding(policy, sent_seconds=0.05)
+    tight.unread = MOST_UNREAD
+    assert policy.choose([comfortable, tight], NOW).batch[0].frames == 64, "who is not read is not waited for"
+    comfortable.window_frames, tight.unread = 16, 0
+    turn = policy.choose([comfortable, tight], NOW)
+    assert turn.works == (tight, comfortable)
+    assert {window.frames for window in turn.batch} == {16}
 
 
-def test_below_saturation_no_stream_falls_silent_and_a_long_whole_reply_is_made_beside_them():
-    source, load = random.Random(1), Load(factor=0.04)
-    streams = [load.arrive(source.uniform(0, 30), sentences(source, 10)) for _ in range(40)]
-    page = load.arrive(5.0, sentences(source, 90), is_whole=True, deadline=65.0)
-    load.run()
-    assert max(stream.longest_gap_seconds for stream in streams) <= 0
-    assert max(stream.first_audio_seconds for stream in streams) < 1.0
-    assert page.done < 65.0
+def test_a_first_window_never_grows():
+    policy = taught(a_policy(), 1e-6)
+    [window] = policy.choose([prepared(a_work(policy, [utterance(1000)]))], NOW).batch
+    assert window.frames == TUNING.first_window_frames
 
 
-def test_beyond_saturation_everyone_is_served_first_come_first_and_a_whole_reply_within_its_deadline():
-    source, load = random.Random(2), Load(factor=0.2)
-    streams = [load.arrive(1.8 * n, sentences(source, 10)) for n in range(60)]
-    page = load.arrive(1.0, sentences(source, 30), is_whole=True, deadline=61.0)
-    load.run()
-    first_audio = [stream.heard[0][0] for stream in streams]
-    assert first_audio == sorted(first_audio)
-    assert load.now > 1.2 * 1.8 * 60  # the load is what the name says
-    assert page.done < 61.0
+def test_a_stream_that_sounds_and_would_run_dry_goes_before_one_that_is_new():
+    policy = a_policy()
+    new = prepared(a_work(policy, [utterance(1000)], entered=10.0))
+    dry_soon, at_ease = sounding(policy, sent_seconds=10.1), sounding(policy, sent_seconds=11.0)
+    order = [policy.choose(works, 10.0).works[0] for works in ([new, dry_soon], [new, at_ease])]
+    assert order == [dry_soon, new]
 
 
-def test_one_request_alone_is_heard_without_a_gap_from_sentence_to_sentence():
-    source, load = random.Random(3), Load(factor=0.3)
-    stream = load.arrive(0.0, sentences(source, 60))
-    load.run()
-    assert stream.longest_gap_seconds <= 0
+def test_the_windows_of_one_whole_reply_share_a_batch_when_nobody_else_waits():
+    policy = a_policy()
+    page = prepared(a_work(policy, [utterance(128 * 5)], is_whole=True))
+    turn = policy.choose([page], NOW)
+    assert [(window.start, window.stop) for window in turn.batch] == [(0, 128), (128, 256), (256, 384)]
+    assert turn.works == (page,) * 3
+
+
+def test_windows_come_in_the_sizes_that_the_engine_pads_least():
+    policy = a_policy(Tuning(4, 1, 21, 106, window_frames=(21, 42, 74, 106)))
+    work = prepared(a_work(policy, [utterance(21 + 42 + 106 + 106)]))
+    assert [stop - start for start, stop in windows_of(turns_of(policy, [work]), work)] == [21, 42, 106, 106]

@@ -55,6 +55,11 @@ class Window:
         """Number of frames that the window asks for."""
         return self.stop - self.start
 
+    @property
+    def audio_seconds(self) -> float:
+        """Duration of the window in seconds."""
+        return self.frames * self.plan.samples_per_frame / self.plan.sample_rate_hz
+
 
 @dataclass(frozen=True, slots=True)
 class Tuning:
@@ -65,12 +70,25 @@ class Tuning:
         render_batch: most windows in one `render`.
         first_window_frames: frames of a stream's first window, small for an early first sound.
         largest_window_frames: frames beyond which a window gains nothing.
+        window_frames: lengths of windows that the engine pads least, ascending, from the first to the largest; empty
+            where every length is alike.
     """
 
     prepare_batch: int
     render_batch: int
     first_window_frames: int
     largest_window_frames: int
+    window_frames: tuple[int, ...] = ()
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """The lengths that windows have, ascending: `window_frames`, or doublings of the first."""
+        if self.window_frames:
+            return self.window_frames
+        sizes = [self.first_window_frames]
+        while sizes[-1] < self.largest_window_frames:
+            sizes.append(min(2 * sizes[-1], self.largest_window_frames))
+        return tuple(sizes)
 
 
 class Engine(Protocol):

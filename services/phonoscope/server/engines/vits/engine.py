@@ -30,7 +30,15 @@ from phonoscope.server.types import Utterance, Voice
 # Largest activation of a generator's tile. docs/benchmarks.md has the sweep.
 CPU_TILE_BYTES: Final = 2 * 1024 * 1024
 # The first window of 21 frames, 0.24 s, needs 32 frames of the generator and 63 of the flow: hardly any padding.
-CPU_TUNING: Final = Tuning(prepare_batch=8, render_batch=4, first_window_frames=21, largest_window_frames=512)
+# In the middle of an utterance a window has 43 frames of context on each side for the flow and 11 for the generator:
+# these lengths fill the padded ones. A batch of windows takes as long as one after the other, so the first would wait.
+CPU_TUNING: Final = Tuning(
+    prepare_batch=4,
+    render_batch=1,
+    first_window_frames=21,
+    largest_window_frames=426,
+    window_frames=(21, 42, 74, 106, 170, 234, 298, 426),
+)
 CUDA_TUNING: Final = Tuning(prepare_batch=32, render_batch=32, first_window_frames=48, largest_window_frames=1024)
 # Longer ones are rarer, and their own work dwarfs what a new shape costs.
 WARM_UP_PHONEMES: Final = 256
