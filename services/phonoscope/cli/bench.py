@@ -15,14 +15,16 @@ import typer
 
 import phonoscope
 from phonoscope.cli.failures import fail, reported
+from phonoscope.cli.load_options import ramp_of, texts_to_say
+from phonoscope.cli.load_target import TargetChoice, TargetKind
 from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
 from phonoscope.client.channel import DEFAULT_TARGET
-from phonoscope.loadgen.corpus import built_in_texts, planned_calls, texts_of
+from phonoscope.loadgen.corpus import planned_calls
 from phonoscope.loadgen.events import Summary
 from phonoscope.loadgen.generator import LoadGenerator
 from phonoscope.loadgen.plan import LoadPlan, Mode
 from phonoscope.loadgen.report import json_of, line_of, table_of
-from phonoscope.loadgen.target import SpeechServer
+from phonoscope.loadgen.wav_stream import BodyFormat
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
@@ -35,9 +37,17 @@ DEFAULT_CONCURRENCY: Final = 4
 def bench(
     *,
     server: ServerOption = DEFAULT_TARGET,
-    mode: Annotated[Mode, typer.Option(help="Which calls to make; mixed is seven streams to three unary ones.")] = (
-        Mode.STREAM
-    ),
+    target: Annotated[
+        TargetKind,
+        typer.Option(
+            help="What the server speaks: our gRPC, POST /v1/audio/speech as OpenAI's does, or POST /synthesize as "
+            "python -m piper.http_server does. The last two want a URL as --server."
+        ),
+    ] = TargetKind.GRPC,
+    mode: Annotated[
+        Mode,
+        typer.Option(help="Which calls to make; mixed is seven streams to three unary ones."),
+    ] = Mode.STREAM,
     concurrency: Annotated[
         int | None,
         typer.Option("--concurrency", "-c", metavar="N", min=1, help="Closed loop: N calls at once. Default: 4."),
@@ -48,8 +58,17 @@ def bench(
             "--rate", "-r", metavar="PER_SECOND", min=0.001, help="Open loop: calls start when they are due."
         ),
     ] = None,
+    ramp: Annotated[
+        str,
+        typer.Option(
+            metavar="FROM:TO", help="Open loop whose rate goes from FROM to TO calls a second over the duration."
+        ),
+    ] = "",
     most_in_flight: Annotated[
-        int, typer.Option("--max-in-flight", metavar="N", min=1, help="With --rate: what is due beyond is not sent.")
+        int,
+        typer.Option(
+            "--max-in-flight", metavar="N", min=1, help="With --rate or --ramp: what is due beyond is not sent."
+        ),
     ] = 256,
     duration: Annotated[
         float, typer.Option("--duration", "-d", metavar="SECONDS", min=0.0, help="0 means until stopped.")
@@ -60,6 +79,9 @@ def bench(
     text: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Texts to say, one a line. Default: built-in ones.")
     ] = None,
+    characters: Annotated[
+        str, typer.Option(metavar="MIN:MAX", help="Only texts of so many characters, such as 64:235.")
+    ] = "",
     voice: Annotated[str, typer.Option("--voice", "-v", help="Voice, or voice:speaker.")] = "",
     deadline: Annotated[
         float, typer.Option(metavar="SECONDS", min=SHORTEST_TIMEOUT_SECONDS, help="Of each call.")
@@ -75,6 +97,19 @@ def bench(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there, for programs.")
     ] = None,
+    model: Annotated[str, typer.Option(metavar="NAME", help="With --target openai: the model to ask for.")] = "tts-1",
+    response_format: Annotated[
+        BodyFormat, typer.Option(help="With --target openai: the form of the audio to ask for.")
+    ] = BodyFormat.WAV,
+    api_key: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY",
+            envvar="PHONOSCOPE_BENCH_API_KEY",
+            show_default=False,
+            help="With --target openai: sent as a bearer token.",
+        ),
+    ] = "",
     otlp_endpoint: Annotated[
         str, typer.Option(metavar="URL", help="Send spans there by OTLP over gRPC (needs the tracing extra).")
     ] = "",
@@ -84,17 +119,22 @@ def bench(
 ) -> None:
     """Put a server under load, and measure what its callers get.
 
-    A closed loop keeps --concurrency calls in flight. An open loop starts --rate calls a second, answered or not, and
-    counts all times from when a call was due. Ctrl-C or SIGTERM end it with the table and exit status 0.
+    A closed loop keeps --concurrency calls in flight. An open loop starts --rate calls a second (or --ramp, at a rate
+    that changes), answered or not, and counts all times from when a call was due. Ctrl-C or SIGTERM end it with the
+    table and exit status 0.
     """
-    if rate is not None and concurrency is not None:
-        raise typer.BadParameter("a run is a closed loop or an open one: give one of the two.", param_hint="--rate")
+    if sum((rate is not None, concurrency is not None, bool(ramp))) > 1:
+        raise typer.BadParameter(
+            "a run is a closed loop or an open one: give one of --concurrency, --rate and --ramp.",
+            param_hint="--ramp" if ramp else "--rate",
+        )
     if json_file is not None and not json_file.parent.is_dir():
         raise typer.BadParameter(f"{json_file.parent} is not a directory.", param_hint="--json")
     plan = LoadPlan(
         mode=mode,
         concurrency=concurrency or DEFAULT_CONCURRENCY,
         arrivals_per_second=rate,
+        ramp_per_second=ramp_of(ramp, duration),
         most_in_flight=most_in_flight,
         duration_seconds=duration,
         calls=requests,
@@ -105,39 +145,31 @@ def bench(
         voice=voice,
         seed=seed,
     )
+    choice = TargetChoice(address=server, kind=target, model=model, body_format=response_format, api_key=api_key)
+    choice.check(plan, has_spans=bool(otlp_endpoint))
     with reported():
-        texts = texts_to_say(text)
+        texts = texts_to_say(text, characters)
         with tracer_provider(otlp_endpoint, trace_sample_ratio) as provider:
-            summary = asyncio.run(run(plan, server, texts, provider))
+            summary = asyncio.run(run(plan, choice, texts, provider))
         typer.echo(table_of(summary, server))
         if json_file is not None:
             json_file.write_text(json.dumps(json_of(summary, server), indent=2) + "\n", encoding="utf-8")
 
 
 async def run(
-    plan: LoadPlan, address: str, texts: Sequence[Sequence[str]], provider: "TracerProvider | None"
+    plan: LoadPlan, choice: TargetChoice, texts: Sequence[Sequence[str]], provider: "TracerProvider | None"
 ) -> Summary:
     """Runs the load until its end, or until a signal."""
-    async with SpeechServer(
-        address, calls_at_once=plan.slots, deadline_seconds=plan.deadline_seconds, tracer_provider=provider
-    ) as server:
+    async with choice.build(plan, provider) as server:
         generator = LoadGenerator(
             plan,
             server,
             planned_calls(plan, texts),
-            on_event=lambda event: typer.echo(line_of(event, address), err=True),
+            on_event=lambda event: typer.echo(line_of(event, choice.address), err=True),
         )
         for signal_number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(signal_number, generator.stop)
         return await generator.run()
-
-
-def texts_to_say(file: Path | None) -> Sequence[Sequence[str]]:
-    """Returns the texts of the file, or the built-in ones; raises BadParameter for a file that has none."""
-    try:
-        return built_in_texts() if file is None else texts_of(file)
-    except ValueError as error:
-        raise typer.BadParameter(f"{file}: {error}", param_hint="--text") from None
 
 
 @contextlib.contextmanager

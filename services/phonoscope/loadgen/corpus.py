@@ -39,6 +39,33 @@ MEDIUM: Final = (
     "The disk on the second node is 91 percent full. Nothing is lost yet, but the nightly copy will not fit.",
     "We have moved your appointment with Dr. Lindqvist to Tuesday, the 3rd of March, at a quarter to ten.",
     "Thanks for calling. All our colleagues are busy, and the next of them will be free in about two minutes.",
+    "The library closes in ten minutes; please bring your books to the desk.",
+    "Your taxi is on its way. A blue estate car, and the driver's name is Marta.",
+    "Add the onions first, and the garlic only when they have turned soft and golden.",
+    (
+        "The night train to Vienna is running about fifty minutes late, because a tree has fallen across the line "
+        "near the border. Hot drinks are free of charge in the dining car until we move again."
+    ),
+    (
+        "I found three flights for Thursday. The earliest leaves at six, which is cheap but cruel; the one at noon "
+        "has a stop in Zurich, and the last, at eight in the evening, goes straight there."
+    ),
+    (
+        "Your water meter was read on the 14th of October. You used 31 cubic metres since the spring, a little less "
+        "than a year ago, so the monthly payment stays as it is."
+    ),
+    (
+        "Before you start the engine, check that the drain is closed and the tank is open. Pull the cord slowly until "
+        "you feel it catch, let it run back, and then pull hard. If it coughs and dies, half choke will do."
+    ),
+    (
+        "The museum's oldest clock has no hands at all. It strikes once an hour, and whoever wanted the minutes had "
+        "to guess, or to walk down to the harbour, where a boy with a sandglass sold them for a penny."
+    ),
+    (
+        "Two of the five backups failed last night, both with the same message: no space left on the device. The "
+        "other three are whole and were tested this morning, so nothing is lost, but please make room by midnight."
+    ),
 )
 LONG: Final = (
     (
@@ -92,8 +119,24 @@ def texts_of(file: Path) -> Sequence[Sequence[str]]:
     return (texts,)
 
 
+def texts_within(groups: Sequence[Sequence[str]], shortest: int, longest: int) -> Sequence[Sequence[str]]:
+    """Returns the groups without the texts of fewer or more characters; a group may end up empty.
+
+    Raises ValueError where no text is left.
+    """
+    within = tuple(tuple(text for text in group if shortest <= len(text) <= longest) for group in groups)
+    if not any(within):
+        lengths = [len(text) for group in groups for text in group]
+        raise ValueError(
+            f"no text has {shortest} to {longest} characters: the shortest has {min(lengths)}, the longest "
+            f"{max(lengths)}"
+        )
+    return within
+
+
 def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[PlannedCall]:
-    """Yields calls without end; the texts are those of `groups`, which WEIGHTS weighs in order."""
+    """Yields calls without end; the texts are those of `groups`, which WEIGHTS weighs in order, the empty ones not."""
+    weights = [weight if group else 0 for weight, group in zip(WEIGHTS, groups, strict=False)]
     chance = random.Random(f"calls {plan.seed}")  # noqa: S311 - a load, not a secret
     while True:
         is_stream = chance.random() < STREAMS[plan.mode]
@@ -103,5 +146,5 @@ def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[P
             text, wrong = chance.choice(REFUSED)
             yield PlannedCall(text, options | wrong, is_stream, is_bad=True)
         else:
-            (group,) = chance.choices(groups, WEIGHTS[: len(groups)])
+            (group,) = chance.choices(groups, weights)
             yield PlannedCall(chance.choice(group), options, is_stream)

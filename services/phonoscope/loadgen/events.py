@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from phonoscope.loadgen.plan import LoadPlan
+from phonoscope.loadgen.samples import Sample
 from phonoscope.loadgen.tally import Tally
 
 
@@ -32,11 +33,12 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of a whole run, which took `seconds`."""
+    """What came of a whole run, which took `seconds`; of very many calls `samples` has an even choice."""
 
     plan: LoadPlan
     seconds: float
     tally: Tally
+    samples: tuple[Sample, ...] = ()
 
 
 LoadEvent = ServerAway | ServerBack | Figures

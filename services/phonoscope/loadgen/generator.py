@@ -8,18 +8,20 @@ delayed in the figures, since all times count from when a call was due (no coord
 """
 
 import asyncio
+import functools
 import itertools
 import random
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from typing import Final
 
 from phonoscope.common.errors import StartupError
-from phonoscope.loadgen.arrivals import poisson_arrivals
+from phonoscope.loadgen.arrivals import arrivals_of
 from phonoscope.loadgen.events import Figures, LoadEvent, Summary
 from phonoscope.loadgen.plan import CallMade, LoadPlan, PlannedCall
 from phonoscope.loadgen.presence import Presence
+from phonoscope.loadgen.samples import SampleLog
 from phonoscope.loadgen.tally import Tally
-from phonoscope.loadgen.target import SpeechServer
+from phonoscope.loadgen.target import Target
 
 PAUSE_AFTER_FAILURE_SECONDS: Final = 0.5
 LONGEST_PAUSE_SECONDS: Final = 30.0
@@ -31,7 +33,7 @@ class LoadGenerator:
     def __init__(
         self,
         plan: LoadPlan,
-        server: SpeechServer,
+        server: Target,
         calls: Iterable[PlannedCall],
         on_event: Callable[[LoadEvent], None],
     ) -> None:
@@ -44,7 +46,8 @@ class LoadGenerator:
         self._in_flight: set[asyncio.Task[CallMade]] = set()
         self._recent = Tally()
         self._whole = Tally()
-        self._told_at = 0.0
+        self._log = SampleLog(seed=plan.seed)
+        self._started = self._told_at = 0.0
 
     def stop(self) -> None:
         """Ends the run: no more calls, and those under way are cancelled. For signal handlers; may be called twice."""
@@ -53,14 +56,14 @@ class LoadGenerator:
     async def run(self) -> Summary:
         """Returns what came of the run; raises StartupError where the server is not SERVING in time."""
         now = asyncio.get_running_loop().time
-        started = self._told_at = now()
+        self._started = self._told_at = now()
         async with asyncio.TaskGroup() as tasks:
             beside = [tasks.create_task(self._presence.watch())]
             is_there = await self._until_stopped(self._presence.wait(), self._plan.wait_seconds)
             if is_there:
-                started = self._told_at = now()
-                beside.append(tasks.create_task(self._tell_figures(started)))
-                await self._until_stopped(self._start_calls(tasks, started), self._plan.duration_seconds)
+                self._started = self._told_at = now()
+                beside.append(tasks.create_task(self._tell_figures()))
+                await self._until_stopped(self._start_calls(tasks), self._plan.duration_seconds)
                 await self._until_stopped(self._calls_end())
             for task in (*beside, *self._in_flight):
                 task.cancel()
@@ -70,7 +73,7 @@ class LoadGenerator:
                 f"{self._server.address} was not SERVING within {self._plan.wait_seconds:g} s: start the server, or "
                 "wait longer for it with --wait SECONDS"
             )
-        return Summary(self._plan, now() - started, self._whole)
+        return Summary(self._plan, now() - self._started, self._whole, self._log.samples())
 
     async def _until_stopped(self, work: Coroutine[None, None, None], seconds: float = 0.0) -> bool:
         """Awaits `work` until it is done, the run is stopped, or `seconds` have passed; 0 means no limit.
@@ -87,11 +90,11 @@ class LoadGenerator:
             stop.cancel()
             await asyncio.gather(doing, stop, return_exceptions=True)
 
-    async def _start_calls(self, tasks: asyncio.TaskGroup, started: float) -> None:
-        if self._plan.arrivals_per_second is None:
-            await self._closed_loop(tasks)
+    async def _start_calls(self, tasks: asyncio.TaskGroup) -> None:
+        if self._plan.is_open_loop:
+            await self._open_loop(tasks, arrivals_of(self._plan))
         else:
-            await self._open_loop(tasks, started, self._plan.arrivals_per_second)
+            await self._closed_loop(tasks)
 
     async def _closed_loop(self, tasks: asyncio.TaskGroup) -> None:
         loop = asyncio.get_running_loop()
@@ -106,10 +109,10 @@ class LoadGenerator:
             await self._presence.wait()
             self._start(tasks, call, loop.time()).add_done_callback(give_back)
 
-    async def _open_loop(self, tasks: asyncio.TaskGroup, started: float, per_second: float) -> None:
+    async def _open_loop(self, tasks: asyncio.TaskGroup, arrivals: Iterator[float]) -> None:
         now = asyncio.get_running_loop().time
-        for arrival, call in zip(poisson_arrivals(per_second, self._plan.seed), self._calls, strict=False):
-            due = started + arrival
+        for arrival, call in zip(arrivals, self._calls, strict=False):
+            due = self._started + arrival
             await asyncio.sleep(max(0.0, due - now()))
             if self._presence.is_away:
                 self._recent.server_away += 1
@@ -121,15 +124,16 @@ class LoadGenerator:
     def _start(self, tasks: asyncio.TaskGroup, call: PlannedCall, due: float) -> asyncio.Task[CallMade]:
         task = tasks.create_task(self._server.make(call, due))
         self._in_flight.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(functools.partial(self._ended, due=due))
         return task
 
-    def _ended(self, task: asyncio.Task[CallMade]) -> None:
+    def _ended(self, task: asyncio.Task[CallMade], *, due: float) -> None:
         self._in_flight.discard(task)
         if task.cancelled():
             self._recent.cut_off += 1
         elif task.exception() is None:  # an unexpected one ends the whole run, by its task group
             self._recent.add(task.result())
+            self._log.add(task.result(), due - self._started)
             if task.result().is_away:
                 self._presence.doubt()
 
@@ -138,12 +142,12 @@ class LoadGenerator:
         while self._in_flight:
             await asyncio.wait(self._in_flight)
 
-    async def _tell_figures(self, started: float) -> None:
+    async def _tell_figures(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(self._plan.line_seconds)
             seconds, self._told_at = now() - self._told_at, now()
-            self._on_event(Figures(now() - started, seconds, len(self._in_flight), self._recent))
+            self._on_event(Figures(now() - self._started, seconds, len(self._in_flight), self._recent))
             self._whole.merge(self._recent)
             self._recent = Tally()
 

@@ -21,8 +21,9 @@ class LoadPlan:
     Attributes:
         mode: which method is called.
         concurrency: calls in flight at once, of a closed loop: each end starts the next call.
-        arrivals_per_second: rate of an open loop, whose calls start when they are due, answered or not; None means a
-            closed loop.
+        arrivals_per_second: rate of an open loop, whose calls start when they are due, answered or not.
+        ramp_per_second: rates at the start and at the end of an open loop whose rate changes evenly over the
+            duration, which it needs. With neither of the two the loop is closed.
         most_in_flight: calls in flight at once, of an open loop; what is due beyond them is counted, not sent.
         duration_seconds: when no more calls are started; 0 means never.
         calls: how many calls are started at most; 0 means no limit.
@@ -37,6 +38,7 @@ class LoadPlan:
     mode: Mode = Mode.STREAM
     concurrency: int = 4
     arrivals_per_second: float | None = None
+    ramp_per_second: tuple[float, float] | None = None
     most_in_flight: int = 256
     duration_seconds: float = 30.0
     calls: int = 0
@@ -48,9 +50,14 @@ class LoadPlan:
     seed: int = 0
 
     @property
+    def is_open_loop(self) -> bool:
+        """Whether calls start when they are due; otherwise each end starts the next."""
+        return self.arrivals_per_second is not None or self.ramp_per_second is not None
+
+    @property
     def slots(self) -> int:
         """Calls that can be in flight at once."""
-        return self.concurrency if self.arrivals_per_second is None else self.most_in_flight
+        return self.most_in_flight if self.is_open_loop else self.concurrency
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,9 +101,11 @@ def table_of(summary: Summary, address: str) -> str:
 
 def pace_in_words(plan: LoadPlan) -> str:
     """Returns mode and pace of a run."""
-    if plan.arrivals_per_second is None:
+    if not plan.is_open_loop:
         return f"{plan.mode.value}, closed loop of {plan.concurrency}"
-    return f"{plan.mode.value}, open loop of {plan.arrivals_per_second:g}/s, {plan.most_in_flight} in flight at most"
+    rates = (plan.arrivals_per_second,) if plan.ramp_per_second is None else plan.ramp_per_second
+    pace = " to ".join(f"{rate:g}" for rate in rates)
+    return f"{plan.mode.value}, open loop of {pace}/s, {plan.most_in_flight} in flight at most"
 
 
 def percentile_rows(tally: Tally) -> Iterator[str]:
@@ -142,6 +144,7 @@ def json_of(summary: Summary, address: str) -> dict[str, object]:
         "underruns": tally.underruns,
         "relative_error": RELATIVE_ERROR,
         "measured": {name: figures_of(histogram) for name, histogram in tally.measured.items() if histogram.count},
+        "samples": [asdict(sample) for sample in summary.samples],
     }
 
 

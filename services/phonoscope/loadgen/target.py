@@ -1,6 +1,6 @@
-"""The server under load, over gRPC. generator.py asks for its status and makes calls to it.
+"""The server under load: what generator.py asks of one, and a Phonoscope server over gRPC.
 
-Other kinds of servers will have a class of the same two methods beside this one.
+http_target.py has the servers that speak over HTTP.
 """
 
 import asyncio
@@ -8,7 +8,7 @@ import itertools
 import math
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from phonoscope.client import AsyncClient, InvalidArgument, PhonoscopeClientError, Unavailable
 from phonoscope.loadgen.plan import CallMade, PlannedCall
@@ -22,6 +22,24 @@ MOST_CHANNELS: Final = 32
 HEALTH_TIMEOUT_SECONDS: Final = 3.0
 SERVING: Final = "SERVING"
 NO_AUDIO: Final = "OK_WITHOUT_AUDIO"
+
+
+class Target(Protocol):
+    """A server that speaks, as its callers reach it; an asynchronous context, which closes the connections."""
+
+    address: str
+
+    async def status(self) -> str:
+        """Returns SERVING, or a word for why it does not serve."""
+
+    async def make(self, call: PlannedCall, due: float) -> CallMade:
+        """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None: ...
 
 
 class SpeechServer:

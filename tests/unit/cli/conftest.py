@@ -26,6 +26,14 @@ assert _SPEC.loader
 scripted_server = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(scripted_server)
 
+_HTTP_SPEC = importlib.util.spec_from_file_location(
+    "scripted_http_server", Path(__file__).parents[1] / "loadgen" / "scripted_http_server.py"
+)
+assert _HTTP_SPEC
+assert _HTTP_SPEC.loader
+scripted_http_server = importlib.util.module_from_spec(_HTTP_SPEC)
+_HTTP_SPEC.loader.exec_module(scripted_http_server)
+
 # Some shells start their background jobs with SIGINT ignored, and children inherit it.
 INTERRUPTIBLE = (
     "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
@@ -36,6 +44,14 @@ INTERRUPTIBLE = (
 @pytest.fixture
 def server() -> Iterator[Any]:
     server = scripted_server.ScriptedServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def http_server() -> Iterator[Any]:
+    """A real HTTP server that answers by script, in the contracts of OpenAI and of Piper."""
+    server = scripted_http_server.ScriptedHttpServer()
     yield server
     server.close()
 

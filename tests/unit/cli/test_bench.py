@@ -81,6 +81,21 @@ def test_the_json_is_written(run, server, tmp_path):
         (["--text", "EMPTY"], "no text"),
         (["--rate", 0], "--rate"),
         (["--bad-ratio", 2], "--bad-ratio"),
+        (["--ramp", "1:5", "--rate", 5], "give one of --concurrency, --rate and --ramp"),
+        (["--ramp", "1:5", "-c", 5], "give one of --concurrency, --rate and --ramp"),
+        (["--ramp", "5"], "such as 1:20"),
+        (["--ramp", "1:fast"], "such as 1:20"),
+        (["--ramp", "-1:5"], "neither may be below 0"),
+        (["--ramp", "1:inf"], "or without end"),
+        (["--ramp", "0:0"], "above 0"),
+        (["--ramp", "1:5", "-d", 0], "a ramp ends with the duration"),
+        (["--characters", "64"], "such as 64:235"),
+        (["--characters", "9000:9001"], "no text has 9000 to 9001 characters"),
+        (["--target", "piper"], "wants a URL"),
+        (["--target", "openai"], "wants a URL"),
+        (["-s", "http://here:1"], "a URL needs --target"),
+        (["-s", "http://here:1", "--target", "openai", "--bad-ratio", 0.5], "--bad-ratio is for --target grpc"),
+        (["-s", "http://here:1", "--target", "piper", "--otlp-endpoint", "http://a:1"], "--otlp-endpoint is for"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_sent(run, server, tmp_path, arguments, says):
@@ -90,6 +105,45 @@ def test_wrong_usage_is_told_before_anything_is_sent(run, server, tmp_path, argu
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.replace("│", " ").split())
     assert server.calls == []
+
+
+def test_a_ramp_of_calls(run, server):
+    result = run("bench", "-s", server.target, "--ramp", "50:400", "--duration", 30, "-n", 20)
+    assert result.exit_code == 0
+    assert "ok 20   failed 0" in result.stdout
+
+
+def test_a_range_of_characters_is_kept(run, server):
+    run("bench", "-s", server.target, "-n", 40, "--characters", "64:100")
+    assert {64 <= len(request.text) <= 100 for request in server.requests("SynthesizeStream")} == {True}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "path", "asked"),
+    [
+        (["--target", "piper"], "/synthesize", {"text": "Only this."}),
+        (
+            ["--target", "openai", "--response-format", "pcm", "--model", "kokoro", "--voice", "bella"],
+            "/v1/audio/speech",
+            {"model": "kokoro", "input": "Only this.", "voice": "bella", "response_format": "pcm"},
+        ),
+    ],
+)
+def test_other_servers_are_measured_over_http(run, http_server, tmp_path, arguments, path, asked):
+    (tmp_path / "texts.txt").write_text("Only this.\n")
+    result = run("bench", "-s", http_server.url, "-n", 6, "--text", tmp_path / "texts.txt", *arguments)
+    assert result.exit_code == 0
+    assert "ok 6   failed 0" in result.stdout
+    assert [(at, body) for at, _, body in http_server.asked] == [(path, asked)] * 6
+
+
+def test_the_key_reaches_the_server_and_no_output(run, http_server, tmp_path):
+    arguments = ["bench", "-s", http_server.url, "--target", "openai", "-n", 2, "--json", tmp_path / "out.json"]
+    key = {"PHONOSCOPE_BENCH_API_KEY": "k3y-of-mine"}
+    result = run(*arguments, env=key)
+    assert {headers["authorization"] for _, headers, _ in http_server.asked} == {"Bearer k3y-of-mine"}
+    told = [result.output, (tmp_path / "out.json").read_text(), run("bench", "--help", env=key).output]
+    assert not any("k3y-of-mine" in text for text in told)
 
 
 def test_a_text_file_that_is_not_there_is_one_line(run, server, tmp_path):

@@ -18,7 +18,19 @@ import phonoscope
         (["voices", "list"], ["--hub", "--json"]),
         (["voices", "pull"], ["PHONOSCOPE_VOICES_DIR", "~/.local/share/phonoscope/voices"]),
         (["health"], ["0 SERVING", "1 NOT_SERVING", "2 wrong usage", "3 unreachable", "--watch"]),
-        (["bench"], ["--rate", "--concurrency", "--bad-ratio", "--otlp-endpoint", "0 means until stopped", "SIGTERM"]),
+        (
+            ["bench"],
+            [
+                "--rate",
+                "--ramp",
+                "--target",
+                "--concurrency",
+                "--bad-ratio",
+                "--otlp-endpoint",
+                "0 means until stopped",
+                "SIGTERM",
+            ],
+        ),
     ],
 )
 @pytest.mark.parametrize("flag", ["--help", "-h"])

@@ -20,6 +20,15 @@ scripted_server = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(scripted_server)
 
 
+_HTTP_SPEC = importlib.util.spec_from_file_location(
+    "scripted_http_server", Path(__file__).with_name("scripted_http_server.py")
+)
+assert _HTTP_SPEC
+assert _HTTP_SPEC.loader
+scripted_http_server = importlib.util.module_from_spec(_HTTP_SPEC)
+_HTTP_SPEC.loader.exec_module(scripted_http_server)
+
+
 class SimulatedTimeLoop(asyncio.SelectorEventLoop):
     """Skips to the next timer at once; a wait without one would be for ever, and fails."""
 
@@ -115,3 +124,17 @@ def server() -> Iterator[Any]:
     server = scripted_server.ScriptedServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def http_server() -> Iterator[Any]:
+    """A real HTTP server that answers by script, in the contracts of OpenAI and of Piper."""
+    server = scripted_http_server.ScriptedHttpServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def wav_of() -> Callable[..., bytes]:
+    """Makes a WAV file of so many seconds."""
+    return scripted_http_server.wav_of  # type: ignore[no-any-return]

@@ -12,6 +12,7 @@ from phonoscope.loadgen.corpus import (
     built_in_texts,
     planned_calls,
     texts_of,
+    texts_within,
 )
 from phonoscope.loadgen.plan import LoadPlan, Mode
 
@@ -71,3 +72,20 @@ def test_a_file_without_texts_is_refused(tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(ValueError, match=r"no text|utf-8"):
         texts_of(file)
+
+
+def test_a_range_of_characters_chooses_among_the_texts():
+    said = {call.text for call in some_calls(texts=texts_within(built_in_texts(), 64, 235))}
+    assert said == {text for text in (*SHORT, *MEDIUM, *LONG) if 64 <= len(text) <= 235}
+
+
+def test_the_built_in_texts_between_64_and_235_characters_are_many_and_spread():
+    lengths = [len(text) for group in texts_within(built_in_texts(), 64, 235) for text in group]
+    assert len(lengths) >= 15
+    for longest in (100, 135, 200, 235):
+        assert sum(longest - 36 <= length <= longest for length in lengths) >= 2
+
+
+def test_a_range_without_texts_is_refused_with_the_lengths_that_there_are():
+    with pytest.raises(ValueError, match="300 to 400 characters: the shortest has 3, the longest 5"):
+        texts_within((["Yes", "Maybe"],), 300, 400)

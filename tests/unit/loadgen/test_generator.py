@@ -7,7 +7,7 @@ import math
 import pytest
 
 from phonoscope.common.errors import StartupError
-from phonoscope.loadgen.arrivals import poisson_arrivals
+from phonoscope.loadgen.arrivals import poisson_arrivals, ramp_arrivals
 from phonoscope.loadgen.events import Figures, ServerAway, ServerBack
 from phonoscope.loadgen.generator import LoadGenerator
 from phonoscope.loadgen.histogram import RELATIVE_ERROR
@@ -56,6 +56,27 @@ def test_an_open_loop_starts_calls_when_they_are_due_whatever_the_server_does(lo
     due = list(itertools.takewhile(lambda seconds: seconds < 10, poisson_arrivals(20, 7)))
     assert simulated_server.started_at == pytest.approx(due, abs=1e-6)
     assert simulated_server.most_at_once > 40
+
+
+def test_a_ramp_starts_calls_when_they_are_due(load, simulated_server):
+    load(ramp_per_second=(0, 20), duration_seconds=10, seed=7)
+    assert simulated_server.started_at == pytest.approx(list(ramp_arrivals(0, 20, 10, 7)), abs=1e-6)
+
+
+def test_the_summary_of_an_open_loop_has_a_sample_of_each_call_with_the_time_at_which_it_was_due(
+    load, simulated_server
+):
+    simulated_server.away = [(0.0, 3.0)]  # the time counts from when the server is there
+    summary, _ = load(arrivals_per_second=20, duration_seconds=10, seed=7)
+    due = list(itertools.takewhile(lambda seconds: seconds < 10, poisson_arrivals(20, 7)))
+    assert [sample.due_seconds for sample in summary.samples] == pytest.approx(due, abs=1e-6)
+    assert [sample.seconds for sample in summary.samples] == pytest.approx([0.1] * len(due))
+
+
+def test_the_summary_of_a_closed_loop_has_samples_too(load, simulated_server):
+    simulated_server.away = [(0.0, 3.0)]
+    summary, _ = load(concurrency=1, duration_seconds=0, calls=4)
+    assert [sample.due_seconds for sample in summary.samples] == pytest.approx([0.0, 0.1, 0.2, 0.3])
 
 
 def assert_waited(first_audio, waits):

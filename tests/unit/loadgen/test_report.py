@@ -7,6 +7,7 @@ import pytest
 from phonoscope.loadgen.events import Figures, ServerAway, ServerBack, Summary
 from phonoscope.loadgen.plan import CallMade, LoadPlan, Mode, PlannedCall
 from phonoscope.loadgen.report import json_of, line_of, table_of, three_digits
+from phonoscope.loadgen.samples import Sample
 from phonoscope.loadgen.tally import Tally
 
 STREAM = PlannedCall("Hello.", {}, is_stream=True)
@@ -123,3 +124,16 @@ def test_the_json_holds_plan_counts_and_percentiles(tally):
 )
 def test_figures_have_no_more_digits_than_they_deserve(value, shown):
     assert three_digits(value) == shown
+
+
+def test_a_ramp_is_an_open_loop_from_one_rate_to_another(tally):
+    plan = LoadPlan(ramp_per_second=(1.0, 40.0), most_in_flight=9)
+    assert "stream, open loop of 1 to 40/s, 9 in flight at most" in table_of(Summary(plan, 10.0, tally), "here:1")
+
+
+def test_json_has_a_line_for_each_call(tally):
+    sample = Sample(0.5, None, 1.5, 0.0, 0, "UNAVAILABLE")
+    [told] = json_of(Summary(LoadPlan(), 10.0, tally, (sample,)), "here:1")["samples"]
+    assert told["due_seconds"] == 0.5
+    assert told["first_audio_seconds"] is None
+    assert told["error"] == "UNAVAILABLE"
