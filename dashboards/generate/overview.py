@@ -168,8 +168,8 @@ SATURATION_ROW: Final = Row(
             About(
                 "Requests refused, each second, by the reason that the caller was told.",
                 "nothing.",
-                "QUEUE_FULL, AUDIO_OWED_FULL and CAPACITY_FULL: too little room. All others: a client needs a fix, and its "
-                "request id is in the log.",
+                "QUEUE_FULL, AUDIO_OWED_FULL and CAPACITY_FULL: too little room. All others: a client needs a fix, "
+                "and its request id is in the log.",
             ),
             width=6,
             stacked=True,
