@@ -9,7 +9,7 @@ from benchmarks.rows import Row
 from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median, timed
 
-MOST_RATIO = 1.0
+MOST_RATIO = 0.5
 
 
 def measure_speed(ours: Ours, piper: PiperReference, rounds: int) -> Iterator[Row]:
