@@ -274,13 +274,6 @@ async def test_a_wav_stream_is_one_file_with_open_lengths(stub):
     assert np.abs(np.frombuffer(audio[44:], "<i2")).max() > 1000
 
 
-async def test_text_in_pieces_is_not_served_yet(stub):
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.StreamingSynthesize(iter([tts_pb2.StreamingSynthesizeRequest(text="piece")])).read()
-    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
-    assert details_of(caught.value)["ErrorInfo"].reason == "BIDI_NOT_SERVED"
-
-
 async def test_a_method_that_nothing_serves_is_unimplemented_and_counted(channel, server):
     call = channel.unary_unary("/phonoscope.tts.v1.TextToSpeech/Sing")
     with pytest.raises(grpc.aio.AioRpcError) as caught:

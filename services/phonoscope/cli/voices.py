@@ -27,6 +27,7 @@ COLUMN_TITLES: Final = {
     "is_default": "DEFAULT",
     "engine": "ENGINE",
     "quality": "QUALITY",
+    "precision": "PRECISION",
     "total_bytes": "MEGABYTES",
 }
 SPEAKERS_SHOWN: Final = 4

@@ -6,6 +6,8 @@
         speech = client.synthesize("Hello.", voice="en_US-joe-medium")
         for chunk in client.stream("A longer text."):
             play(chunk.audio)
+        for chunk in client.stream_pieces(tokens):
+            play(chunk.audio)
 
 `AsyncClient` offers the same for asyncio. Both hold one channel for all their calls; every failure is a
 PhonoscopeClientError (errors.py draws the tree).
@@ -25,9 +27,10 @@ from phonoscope.client.errors import (
     Unavailable,
     Unimplemented,
 )
-from phonoscope.client.types import AudioChunk, Encoding, Speech, SpeechOptions, Voice
+from phonoscope.client.types import FLUSH, AudioChunk, Encoding, Flush, Speech, SpeechOptions, Voice
 
 __all__ = [
+    "FLUSH",
     "AccessDenied",
     "AsyncClient",
     "AudioChunk",
@@ -35,6 +38,7 @@ __all__ = [
     "Client",
     "DeadlineExceeded",
     "Encoding",
+    "Flush",
     "InvalidArgument",
     "NotFound",
     "PhonoscopeClientError",

@@ -1,6 +1,7 @@
 """The client for asyncio: blocking.py's twin. One channel, a deadline on every call, typed errors."""
 
-from collections.abc import AsyncGenerator
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack, cast
@@ -17,7 +18,7 @@ from phonoscope.client.channel import (
 )
 from phonoscope.client.errors import NotFound, from_rpc_error
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
-from phonoscope.client.types import AudioChunk, Speech, SpeechOptions, Voice
+from phonoscope.client.types import AudioChunk, Flush, Speech, SpeechOptions, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 
 if TYPE_CHECKING:
@@ -80,6 +81,21 @@ class AsyncClient:
         request = wire.speech_request(text, **options)
         return self._audio_chunks(request, self._timeout(timeout_seconds))
 
+    def stream_pieces(
+        self,
+        pieces: AsyncIterable[str | Flush],
+        *,
+        timeout_seconds: float | None = None,
+        **options: Unpack[SpeechOptions],
+    ) -> AsyncGenerator[AudioChunk, None]:
+        """Yields audio while the text is still being written: each piece is sent as it comes, of any size.
+
+        FLUSH among the pieces has what came so far spoken at once. Pieces are asked for no faster than the server
+        takes them. What `pieces` raises ends the call and is raised here. The rest is as in `stream`.
+        """
+        settings = wire.speech_request("", **options)
+        return self._piece_chunks(settings, pieces, self._timeout(timeout_seconds))
+
     async def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
         """Returns the voices of the server, or only those of `language` (BCP 47), the default voice first."""
         request = tts_pb2.ListVoicesRequest(language=language)
@@ -138,6 +154,35 @@ class AsyncClient:
                     yield wire.audio_chunk(response)
             except grpc.RpcError as error:
                 raise from_rpc_error(error, self.target) from None
+            finally:
+                call.cancel()
+
+    async def _piece_chunks(
+        self, settings: tts_pb2.SynthesizeRequest, pieces: AsyncIterable[str | Flush], timeout_seconds: float
+    ) -> AsyncGenerator[AudioChunk, None]:
+        failures: list[Exception] = []
+
+        async def steps() -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:
+            yield wire.settings_step(settings)
+            try:
+                async for piece in pieces:
+                    yield wire.step(piece)
+            except Exception as failure:
+                failures.append(failure)
+                raise
+
+        with self._tracer.call("StreamingSynthesize") as trace:
+            call = self._speech.StreamingSynthesize(steps(), timeout=timeout_seconds, metadata=trace.metadata)
+            try:
+                async for response in call:
+                    trace.audio_came()
+                    yield wire.piece_chunk(response)
+            except grpc.RpcError as error:
+                raise (failures[0] if failures else from_rpc_error(error, self.target)) from None
+            except asyncio.CancelledError:
+                if failures:  # gRPC cancels the call then
+                    raise failures[0] from None
+                raise
             finally:
                 call.cancel()
 

@@ -2,7 +2,7 @@
 
 import enum
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Final, TypedDict
 
 
 class Encoding(enum.Enum):
@@ -75,6 +75,7 @@ class AudioChunk:
         audio_seconds: duration of this piece.
         sequence: number of the piece, from 0.
         seed, request_id, voice: as in Speech, on the first chunk; None, "" and "" on the others.
+        text_span: of `stream_pieces`: the characters of all pieces joined, (start, stop), that it speaks.
     """
 
     audio: bytes
@@ -85,6 +86,16 @@ class AudioChunk:
     seed: int | None = None
     request_id: str = ""
     voice: str = ""
+    text_span: tuple[int, int] | None = None
+
+
+class Flush(enum.Enum):
+    """In place of a piece of text: speak what has come, without waiting for more. Its one member is FLUSH."""
+
+    FLUSH = "flush"
+
+
+FLUSH: Final = Flush.FLUSH
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +110,7 @@ class Voice:
         is_default: whether `voice=""` means this one.
         engine: what speaks it, such as "vits".
         quality: as its maker states it; "" when unknown.
+        precision: in which its vocoder computes: "float32", "bfloat16" or "float16"; "" from an older server.
     """
 
     id: str
@@ -108,3 +120,4 @@ class Voice:
     is_default: bool
     engine: str
     quality: str
+    precision: str = ""

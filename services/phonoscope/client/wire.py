@@ -1,6 +1,8 @@
 """Protobuf ↔ the client's records: the only place of the client that knows field names of the wire."""
 
-from phonoscope.client.types import AudioChunk, Encoding, Speech, Voice
+from dataclasses import replace
+
+from phonoscope.client.types import AudioChunk, Encoding, Flush, Speech, Voice
 from phonoscope.protos.tts.v1 import tts_pb2
 
 
@@ -67,6 +69,24 @@ def audio_chunk(response: tts_pb2.SynthesizeStreamResponse) -> AudioChunk:
     )
 
 
+def settings_step(request: tts_pb2.SynthesizeRequest) -> tts_pb2.StreamingSynthesizeRequest:
+    """Returns the first message of a text in pieces."""
+    return tts_pb2.StreamingSynthesizeRequest(settings=request)
+
+
+def step(piece: str | Flush) -> tts_pb2.StreamingSynthesizeRequest:
+    """Returns the message of one piece."""
+    if isinstance(piece, Flush):
+        return tts_pb2.StreamingSynthesizeRequest(flush=True)
+    return tts_pb2.StreamingSynthesizeRequest(text=piece)
+
+
+def piece_chunk(response: tts_pb2.StreamingSynthesizeResponse) -> AudioChunk:
+    """Returns the record of one message of a text in pieces."""
+    span = response.text_span
+    return replace(audio_chunk(response.audio), text_span=(span.start, span.stop))
+
+
 def encoding_of(value: tts_pb2.AudioEncoding.ValueType) -> Encoding:
     """Returns the encoding; unspecified means LINEAR16, by the contract."""
     if value == tts_pb2.AUDIO_ENCODING_UNSPECIFIED:
@@ -84,4 +104,5 @@ def voice(message: tts_pb2.Voice) -> Voice:
         is_default=message.is_default,
         engine=message.engine,
         quality=message.quality,
+        precision=message.precision,
     )

@@ -67,6 +67,10 @@ class InvalidRequest(ServiceError):
         "REQUEST_ID_INVALID",
         "MESSAGE_UNREADABLE",
         "REPLY_TOO_LARGE",
+        "SETTINGS_FIRST",
+        "SETTINGS_TWICE",
+        "TEXT_IN_SETTINGS",
+        "STEP_EMPTY",
         "SEVERAL_FIELDS",
     )
 
@@ -87,7 +91,6 @@ class NotServed(ServiceError):
         "PITCH_NOT_SERVED",
         "EMOTION_NOT_SERVED",
         "ENCODING_NOT_SERVED",
-        "BIDI_NOT_SERVED",
     )
 
 

@@ -122,8 +122,10 @@ async def serve(settings: ServerSettings) -> None:
                 emit,
                 most_characters=settings.max_text_characters,
                 most_reply_bytes=MOST_REPLY_BYTES,
+                clause_wait_seconds=settings.max_clause_wait_seconds,
             )
             await scheduler.start()
+            synthesizer.precision = engine.precision
             _tell_build(settings, engine, metrics, logger)
             stop = asyncio.Event()
             _on_signals(lambda _number: stop.set())

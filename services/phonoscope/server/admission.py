@@ -68,17 +68,29 @@ class Admission:
                 reason="QUEUE_FULL",
                 retry_after_seconds=RETRY_SECONDS,
             )
-        owed_seconds = sum(owed.audio_seconds for owed in held)
-        if held and owed_seconds + new.audio_seconds > self.most_audio_seconds:
+        self.check_owed([owed.audio_seconds for owed in held], new.audio_seconds)
+        if pace is not None:
+            _check_deadline(new, held, pace)
+            _check_players(new, held, pace)
+
+    def check_owed(self, held_seconds: Sequence[float], audio_seconds: float) -> None:
+        """Refuses audio that would pass the bound on what is owed; an idle server owes any length.
+
+        Args:
+            held_seconds: owed to each of the other requests.
+            audio_seconds: what one request wants.
+
+        Raises:
+            Overloaded: the bound would be passed.
+        """
+        owed_seconds = sum(held_seconds)
+        if held_seconds and owed_seconds + audio_seconds > self.most_audio_seconds:
             raise Overloaded(
-                f"{owed_seconds:.0f} s of audio are owed and this request would add {new.audio_seconds:.0f} s, over "
+                f"{owed_seconds:.0f} s of audio are owed and this request would add {audio_seconds:.0f} s, over "
                 f"the limit of {self.most_audio_seconds:.0f} s; call again after the delay",
                 reason="AUDIO_OWED_FULL",
                 retry_after_seconds=RETRY_SECONDS,
             )
-        if pace is not None:
-            _check_deadline(new, held, pace)
-            _check_players(new, held, pace)
 
 
 def _check_deadline(new: Owed, held: Sequence[Owed], pace: float) -> None:

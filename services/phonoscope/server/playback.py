@@ -30,6 +30,10 @@ class PlaybackClock:
         self._dry_at = max(dry_at, now) + audio_seconds
         return now - ready_at, dry_at - now
 
+    def restart(self) -> None:
+        """Notes that what comes next had to wait for its text: its chunk is a first one again."""
+        self._dry_at = None
+
     def resumed(self, now: float) -> None:
         """Notes that gRPC has taken the chunk and asks for the next; none of that chunk can have been played yet."""
         self._ready_at = now

@@ -55,6 +55,7 @@ class Work:
         sent_seconds: audio delivered so far.
         unread: windows delivered that the reader has not taken yet.
         queued, prepared_utterances, spoken: utterances that came, that have or had a plan, that are all rendered.
+        restarted_seconds: audio delivered before it last waited for text with nothing left to say.
         window_frames: size of the next window.
     """
 
@@ -75,6 +76,7 @@ class Work:
     queued: int = 0
     prepared_utterances: int = 0
     spoken: int = 0
+    restarted_seconds: float = 0.0
 
     @property
     def due(self) -> float:
@@ -89,7 +91,20 @@ class Work:
     @property
     def is_settled(self) -> bool:
         """Whether its player has been fed for a while, and should have some audio in hand."""
-        return self.sent_seconds >= SETTLED_SECONDS
+        return self.sent_seconds - self.restarted_seconds >= SETTLED_SECONDS
+
+    @property
+    def awaits_text(self) -> bool:
+        """Whether all that came is rendered, and more text may come."""
+        return not (self.is_text_complete or self.waiting or self.plans)
+
+    def begins_again(self, now: float, window_frames: int) -> None:
+        """Notes that text came after all was rendered; once the player has run dry meanwhile, that is a new start."""
+        if self.sounded is None or self.is_whole or self.due > now:
+            return
+        self.sounded = now + FIRST_SECONDS - self.sent_seconds
+        self.restarted_seconds = self.sent_seconds
+        self.window_frames = window_frames
 
     @property
     def is_spoken(self) -> bool:

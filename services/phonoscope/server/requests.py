@@ -59,8 +59,12 @@ class RequestResolver:
         self._default = voices[0]
         self._most_characters = most_characters
 
-    def resolve(self, request: SpeechRequest) -> ResolvedRequest:
+    def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:
         """Returns the request with nothing left open.
+
+        Args:
+            request: as it came.
+            in_pieces: its text comes later, and must not be here.
 
         Raises:
             InvalidRequest: with a violation for every field at fault.
@@ -75,7 +79,7 @@ class RequestResolver:
                 faults.append(fault)
                 return otherwise
 
-        text = checked(self._text, "")
+        text = checked(_no_text if in_pieces else self._text, "")
         voice, speaker = checked(self._voice, (self._default, 0))
         resolved = ResolvedRequest(
             text=text,
@@ -95,15 +99,19 @@ class RequestResolver:
         _refuse_later_features(request)
         return resolved
 
+    def check_length(self, characters: int) -> None:
+        """Raises InvalidRequest for a text of more characters than are served."""
+        if characters > self._most_characters:
+            raise InvalidRequest.of(
+                "text",
+                f"has {characters} characters, the limit is {self._most_characters}; send it in parts",
+                reason="TEXT_TOO_LONG",
+            )
+
     def _text(self, request: SpeechRequest) -> str:
         if not request.text.strip():
             raise InvalidRequest.of("text", "is empty; send at least one word", reason="TEXT_EMPTY")
-        if len(request.text) > self._most_characters:
-            raise InvalidRequest.of(
-                "text",
-                f"has {len(request.text)} characters, the limit is {self._most_characters}; send it in parts",
-                reason="TEXT_TOO_LONG",
-            )
+        self.check_length(len(request.text))
         return request.text
 
     def _voice(self, request: SpeechRequest) -> tuple[Voice, int]:
@@ -143,6 +151,14 @@ def speaks(voice: Voice, language: str) -> bool:
     asked = language.replace("_", "-").lower()
     own = voice.language.lower()
     return own == asked or own.startswith(asked + "-")
+
+
+def _no_text(request: SpeechRequest) -> str:
+    if request.text:
+        raise InvalidRequest.of(
+            "settings.text", "must be empty; send the text in messages of its own, after it", reason="TEXT_IN_SETTINGS"
+        )
+    return ""
 
 
 def _speaker_number(voice: Voice, speaker: str) -> int:

@@ -110,6 +110,7 @@ class Scheduler:
                 [
                     Owed(s.unsent_seconds, s.work.due - now, is_settled=s.work.is_settled)
                     for s in self._streams.values()
+                    if not (s.work.awaits_text and s.work.queued)
                 ],
                 self._pace.engine_seconds_per_audio_second,
             )
@@ -123,10 +124,20 @@ class Scheduler:
         """Puts an utterance in a request's line."""
         work = stream.work
         self._emit(UtteranceQueued(work.request, work.queued, len(utterance.phoneme_ids)))
-        work.queued += 1
         with self._changed:
+            if work.awaits_text:
+                first = self._policy.first_window_frames(is_whole=work.is_whole)
+                work.begins_again(self._clock(), first)
+            work.queued += 1
             work.waiting.append(utterance)
             self._changed.notify_all()
+
+    def expect(self, stream: SpeechStream, audio_seconds: float) -> None:
+        """Raises the estimate of what a request will want in all; see SpeechStream.expect."""
+        with self._changed:
+            others = [other.unsent_seconds for other in self._streams.values() if other is not stream]
+            self._admission.check_owed(others, audio_seconds - stream.work.sent_seconds)
+            stream.owed_seconds = max(stream.owed_seconds, audio_seconds)
 
     def finish_text(self, stream: SpeechStream) -> None:
         """Marks a request's text as complete; ends it at once when nothing is left to speak."""
@@ -240,7 +251,7 @@ class Scheduler:
         with self._changed:
             for work, window, samples, member in zip(turn.works, turn.batch, waveforms, members, strict=True):
                 if stream := self._streams.get(id(work)):
-                    self._rendered(stream, window, Rendered(samples, member.seconds))
+                    self._rendered(stream, window, Rendered(samples, member.seconds, work.spoken))
 
     def _learn(self, turn: RenderTurn, seconds: float) -> None:
         self._policy.cost.learn(sum(window.frames for window in turn.batch), seconds)

@@ -10,8 +10,9 @@ from contextlib import aclosing
 from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
-from phonoscope.common.errors import NotReady, NotServed
+from phonoscope.common.errors import InvalidRequest, NotReady
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+from phonoscope.server.pieces import Flush
 from phonoscope.server.requests import ResolvedRequest, speaks
 from phonoscope.server.synthesizer import SpokenChunk, Synthesizer
 from phonoscope.server.types import Encoding, SpeechRequest, Voice
@@ -83,24 +84,62 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
     async def StreamingSynthesize(
         self, request_iterator: AsyncIterator[tts_pb2.StreamingSynthesizeRequest], context: Context
     ) -> AsyncIterator[tts_pb2.StreamingSynthesizeResponse]:
-        """Refuses: text in pieces is not served yet."""
-        raise NotServed(
-            "text in pieces is not served yet; gather a sentence or more and call SynthesizeStream",
-            reason="BIDI_NOT_SERVED",
-        )
-        yield  # type: ignore[unreachable]  # makes this an async generator, as every streaming method is
+        """Speaks a text while it comes: settings first, then pieces, audio as soon as a clause is complete."""
+        synthesizer = self._speech.synthesizer()
+        steps = aiter(request_iterator)
+        settings = await _settings(steps)
+        chunks = synthesizer.speak_pieces(settings, _pieces(steps), context.time_remaining())
+        sequence = 0
+        async with aclosing(chunks):
+            async for resolved, chunk in chunks:
+                start, stop = chunk.text_span or (0, 0)
+                yield tts_pb2.StreamingSynthesizeResponse(
+                    audio=_stream_response(resolved, chunk, sequence),
+                    text_span=tts_pb2.TextSpan(start=start, stop=stop),
+                )
+                sequence += 1
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
         """Lists the loaded voices, the default first."""
-        voices = self._speech.synthesizer().voices
+        synthesizer = self._speech.synthesizer()
+        voices = synthesizer.voices
         default = voices[0].id
         return tts_pb2.ListVoicesResponse(
             voices=[
-                _wire_voice(voice, is_default=voice.id == default)
+                _wire_voice(voice, synthesizer.precision, is_default=voice.id == default)
                 for voice in voices
                 if not request.language or speaks(voice, request.language)
             ]
         )
+
+
+async def _settings(steps: AsyncIterator[tts_pb2.StreamingSynthesizeRequest]) -> SpeechRequest:
+    first = await anext(steps, None)
+    if first is None or first.WhichOneof("step") != "settings":
+        raise InvalidRequest.of(
+            "settings",
+            "must come in the first message, before any text; send it, empty if need be",
+            reason="SETTINGS_FIRST",
+        )
+    return speech_request(first.settings)
+
+
+async def _pieces(steps: AsyncIterator[tts_pb2.StreamingSynthesizeRequest]) -> AsyncIterator[str | Flush]:
+    """Yields what comes after the settings."""
+    async for message in steps:
+        step = message.WhichOneof("step")
+        if step == "text":
+            yield message.text
+        elif step == "flush" and message.flush:
+            yield Flush()
+        elif step == "settings":
+            raise InvalidRequest.of(
+                "settings", "came a second time; begin another call to change them", reason="SETTINGS_TWICE"
+            )
+        else:
+            raise InvalidRequest.of(
+                "step", "is empty; send text, or flush as true, or end the stream", reason="STEP_EMPTY"
+            )
 
 
 def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
@@ -150,7 +189,7 @@ def _stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: in
     return response
 
 
-def _wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
+def _wire_voice(voice: Voice, precision: str, *, is_default: bool) -> tts_pb2.Voice:
     return tts_pb2.Voice(
         id=voice.id,
         language=voice.language,
@@ -159,4 +198,5 @@ def _wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
         is_default=is_default,
         engine=voice.engine,
         quality=voice.quality,
+        precision=precision,
     )

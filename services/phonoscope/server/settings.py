@@ -64,6 +64,9 @@ class ServerSettings(StrictSettings):
     max_text_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Longest text of one request."""
 
+    max_clause_wait_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
+    """Text in pieces: once all that came is made into sound, how long a clause waits for the rest of its sentence."""
+
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 64
     """Requests held at once, waiting or being spoken; more are refused with RESOURCE_EXHAUSTED."""
 

@@ -21,10 +21,15 @@ class AudioTooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Samples of one window, in [-1, 1], and the engine's time for them: their share of the batch."""
+    """Samples of one window, in [-1, 1], the engine's time for them (their share of the batch), and whose they are.
+
+    Attributes:
+        utterance: index within the request, in the order of `say`.
+    """
 
     samples: NDArray[np.float32]
     engine_seconds: float
+    utterance: int = 0
 
 
 class StreamOwner(Protocol):
@@ -32,6 +37,9 @@ class StreamOwner(Protocol):
 
     def add_utterance(self, stream: "SpeechStream", utterance: Utterance) -> None:
         """Puts an utterance in the stream's line."""
+
+    def expect(self, stream: "SpeechStream", audio_seconds: float) -> None:
+        """Raises the estimate of what the stream will want in all."""
 
     def finish_text(self, stream: "SpeechStream") -> None:
         """Marks the stream's text as complete."""
@@ -55,6 +63,7 @@ class SpeechStream:
         self._owner = owner
         self._loop = asyncio.get_running_loop()
         self._arrived: asyncio.Queue[Rendered | BaseException | None] = asyncio.Queue()
+        self._has_moved = asyncio.Event()
         self.work = work
         self.owed_seconds = owed_seconds
         self.most_seconds = most_seconds
@@ -62,10 +71,35 @@ class SpeechStream:
 
     @property
     def unsent_seconds(self) -> float:
-        """Audio owed to the request: by the estimate while text is still to be prepared, exactly afterwards."""
+        """Audio owed to the request: by the estimate while text is still to be prepared, exactly afterwards.
+
+        Nothing is owed while the caller has not sent what comes next.
+        """
+        if self.work.awaits_text and self.work.queued:
+            return 0.0
         is_exact = self.work.is_text_complete and not self.work.waiting
         wanted = self.work.prepared_seconds if is_exact else max(self.owed_seconds, self.work.prepared_seconds)
         return max(0.0, wanted - self.work.sent_seconds)
+
+    @property
+    def unspoken_utterances(self) -> int:
+        """Utterances that came and are not rendered to their end."""
+        return self.work.queued - self.work.spoken
+
+    async def wait_until_fewer(self, utterances: int) -> None:
+        """Returns once fewer than so many utterances are unspoken; never after a failure, which the reader gets."""
+        while self.unspoken_utterances >= utterances:
+            self._has_moved.clear()
+            if self.unspoken_utterances >= utterances:
+                await self._has_moved.wait()
+
+    def expect(self, audio_seconds: float) -> None:
+        """Raises the estimate of what the request will want in all, for one whose text comes over time.
+
+        Raises:
+            Overloaded: too much audio would be owed.
+        """
+        self._owner.expect(self, audio_seconds)
 
     def say(self, utterance: Utterance) -> None:
         """Adds an utterance after those already there."""
@@ -100,4 +134,8 @@ class SpeechStream:
 
     def deliver(self, item: Rendered | BaseException | None) -> None:
         """Hands an item to the reader, from the engine thread; None ends the stream."""
-        self._loop.call_soon_threadsafe(self._arrived.put_nowait, item)
+        self._loop.call_soon_threadsafe(self._arrive, item)
+
+    def _arrive(self, item: Rendered | BaseException | None) -> None:
+        self._arrived.put_nowait(item)
+        self._has_moved.set()

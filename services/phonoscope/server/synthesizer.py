@@ -8,10 +8,11 @@ import asyncio
 import hashlib
 import itertools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Final
 
 from phonoscope.common.deadlines import has_passed
@@ -28,11 +29,13 @@ from phonoscope.server.events import (
     RequestStarted,
     TextRead,
 )
+from phonoscope.server.pieces import Flush, speak_as_it_comes
 from phonoscope.server.playback import PlaybackClock
 from phonoscope.server.requests import RequestResolver, ResolvedRequest, accepted_request_id
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
-from phonoscope.server.text.front_end import Sentence, TextFrontEnd
+from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
+from phonoscope.server.text.incremental import IncrementalText, Stretch
 from phonoscope.server.types import Encoding, SpeechRequest, Utterance, Voice
 
 # Rough duration of a character of English at speed 1, for admission before anything is known exactly.
@@ -43,10 +46,15 @@ FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
 
 @dataclass(frozen=True, slots=True)
 class SpokenChunk:
-    """Encoded audio, ready to send, and its duration at the target rate in seconds."""
+    """Encoded audio, ready to send, and its duration at the target rate in seconds.
+
+    Attributes:
+        text_span: the characters that it speaks, of all pieces joined, where the text came in pieces.
+    """
 
     audio: bytes
     audio_seconds: float
+    text_span: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +75,7 @@ class _Account:
     characters: int
     deadline_seconds: float | None
     entered: float = field(default_factory=time.monotonic)
+    had_text: float = field(default_factory=time.monotonic)
     voice: str = ""
     language: str = ""
     audio_seconds: float = 0.0
@@ -100,6 +109,10 @@ class Synthesizer:
         emit: told how each request went.
         most_characters: longest text served.
         most_reply_bytes: longest audio of a whole reply.
+        clause_wait_seconds: of text in pieces: once all is rendered, how long a clause waits for more.
+
+    Attributes:
+        precision: in which the vocoder computes, once the engine is warm.
     """
 
     def __init__(
@@ -111,8 +124,11 @@ class Synthesizer:
         *,
         most_characters: int,
         most_reply_bytes: int,
+        clause_wait_seconds: float = 0.5,
     ) -> None:
         self.voices = tuple(voices)
+        self.precision = "float32"
+        self._clause_wait_seconds = clause_wait_seconds
         self._scheduler = scheduler
         self._front_end = front_end
         self._emit = emit
@@ -132,7 +148,8 @@ class Synthesizer:
             encoder = _encoder(resolved, Encoding.LINEAR16)
             parts = []
             try:
-                async with self._admitted(resolved, account, is_whole=True) as stream:
+                feed = partial(self._feed, resolved=resolved, account=account)
+                async with self._admitted(resolved, account, feed, is_whole=True) as stream:
                     async for rendered in stream:
                         parts.append(_encoded(encoder, rendered, account))  # noqa: PERF401  encoded as it comes
             except AudioTooLong as too_long:
@@ -155,17 +172,48 @@ class Synthesizer:
         """
         async with self._accounted(request, deadline_seconds) as account:
             resolved = self._resolve(request, account)
-            encoder, player = _encoder(resolved, resolved.encoding), PlaybackClock()
-            async with self._admitted(resolved, account, is_whole=False) as stream:
-                async for rendered in stream:
-                    if audio := _encoded(encoder, rendered, account):
-                        yield resolved, self._chunk(audio, encoder, resolved, account, player)
-                        player.resumed(time.monotonic())
-            began = time.monotonic()
-            audio = encoder.finish()
-            account.encoded(began)
-            if audio:
-                yield resolved, self._chunk(audio, encoder, resolved, account, player)
+            feed = partial(self._feed, resolved=resolved, account=account)
+            async with aclosing(self._chunks(resolved, account, feed, _Spans(), PlaybackClock())) as chunks:
+                async for chunk in chunks:
+                    yield resolved, chunk
+
+    async def speak_pieces(
+        self, settings: SpeechRequest, pieces: AsyncIterator[str | Flush], deadline_seconds: float | None
+    ) -> AsyncGenerator[tuple[ResolvedRequest, SpokenChunk], None]:
+        """Speaks a text while it comes, piece by piece; every chunk comes with the request and says what it speaks.
+
+        Raises:
+            ServiceError: any of its tree, and whatever `pieces` raises.
+        """
+        async with self._accounted(settings, deadline_seconds) as account:
+            resolved = self._resolve(settings, account, in_pieces=True)
+            dictation = _Dictation(_Spans(), PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
+            feed = partial(self._feed_pieces, pieces=pieces, dictation=dictation, resolved=resolved, account=account)
+            parts = self._chunks(resolved, account, feed, dictation.spans, dictation.player)
+            async with aclosing(parts) as chunks:
+                async for chunk in chunks:
+                    yield resolved, chunk
+
+    async def _chunks(
+        self,
+        resolved: ResolvedRequest,
+        account: _Account,
+        feed: Callable[[SpeechStream], Coroutine[None, None, None]],
+        spans: "_Spans",
+        player: PlaybackClock,
+    ) -> AsyncGenerator[SpokenChunk, None]:
+        encoder = _encoder(resolved, resolved.encoding)
+        async with self._admitted(resolved, account, feed, is_whole=False) as stream:
+            async for rendered in stream:
+                spans.sounds(rendered.utterance)
+                if audio := _encoded(encoder, rendered, account):
+                    yield self._chunk(audio, encoder, resolved, account, player, spans)
+                    player.resumed(time.monotonic())
+        began = time.monotonic()
+        audio = encoder.finish()
+        account.encoded(began)
+        if audio:
+            yield self._chunk(audio, encoder, resolved, account, player, spans)
 
     def close(self) -> None:
         """Ends the text thread."""
@@ -178,31 +226,37 @@ class Synthesizer:
         resolved: ResolvedRequest,
         account: _Account,
         player: PlaybackClock,
+        spans: "_Spans",
     ) -> SpokenChunk:
         total_seconds = encoder.samples_out / resolved.sample_rate_hz
-        chunk = SpokenChunk(audio, total_seconds - account.audio_seconds)
+        chunk = SpokenChunk(audio, total_seconds - account.audio_seconds, spans.told())
         account.audio_seconds = total_seconds
         played = player.chunk(time.monotonic(), chunk.audio_seconds)
-        if played is None:
+        if account.first_audio_seconds is None:
             self._note_first_audio(account, "stream")
-        else:
+        elif played is not None:
             self._emit(ChunkSent(account.request, account.voice, *played))
         return chunk
 
     def _note_first_audio(self, account: _Account, delivery: Delivery) -> None:
-        account.first_audio_seconds = time.monotonic() - account.entered
+        account.first_audio_seconds = time.monotonic() - account.had_text
         self._emit(FirstAudio(account.request, account.voice, delivery, account.first_audio_seconds))
 
-    def _resolve(self, request: SpeechRequest, account: _Account) -> ResolvedRequest:
-        resolved = replace(self._resolver.resolve(request), request_id=account.request_id)
+    def _resolve(self, request: SpeechRequest, account: _Account, *, in_pieces: bool = False) -> ResolvedRequest:
+        resolved = replace(self._resolver.resolve(request, in_pieces=in_pieces), request_id=account.request_id)
         account.voice, account.language = resolved.voice.id, resolved.voice.language
         return resolved
 
     @asynccontextmanager
     async def _admitted(
-        self, resolved: ResolvedRequest, account: _Account, *, is_whole: bool
+        self,
+        resolved: ResolvedRequest,
+        account: _Account,
+        feed: Callable[[SpeechStream], Coroutine[None, None, None]],
+        *,
+        is_whole: bool,
     ) -> AsyncIterator[SpeechStream]:
-        """Opens the request's stream and feeds it from the text thread until the context is left."""
+        """Opens the request's stream and feeds it until the context is left."""
         most_seconds = None
         if is_whole:
             most_seconds = self._most_reply_bytes / (BYTES_PER_SAMPLE * resolved.sample_rate_hz)
@@ -214,7 +268,7 @@ class Synthesizer:
             most_seconds=most_seconds,
         )
         with stream:
-            feeding = asyncio.create_task(self._feed(stream, resolved, account))
+            feeding = asyncio.create_task(feed(stream))
             feeding.add_done_callback(lambda task: _pass_on_failure(task, stream))
             try:
                 yield stream
@@ -230,23 +284,60 @@ class Synthesizer:
         while sentence := await loop.run_in_executor(self._text_thread, _next, sentences):
             stream.say(_utterance(resolved, sentence, number))
             number += 1
+        self._text_is_read(account, began, [sentences], number)
+        stream.finish_text()
+
+    async def _feed_pieces(
+        self,
+        stream: SpeechStream,
+        *,
+        pieces: AsyncIterator[str | Flush],
+        dictation: "_Dictation",
+        resolved: ResolvedRequest,
+        account: _Account,
+    ) -> None:
+        """Reads a text as it comes and hands each sentence to the scheduler once it is over."""
+        loop, began = asyncio.get_running_loop(), time.monotonic()
+        readings: list[Reading] = []
+        spans = dictation.spans.known
+
+        async def say(stretches: Sequence[Stretch]) -> None:
+            account.characters = dictation.text.characters
+            self._resolver.check_length(account.characters)
+            stream.expect(account.characters * SECONDS_PER_CHARACTER / resolved.speed)
+            for stretch in stretches:
+                if not spans:
+                    account.had_text = time.monotonic()
+                reading = self._front_end.sentences(stretch.text, resolved.voice.phonemes)
+                readings.append(reading)
+                while sentence := await loop.run_in_executor(self._text_thread, _next, reading):
+                    if stream.unspoken_utterances == 0:
+                        dictation.player.restart()
+                    spans.append((stretch.start + sentence.start, stretch.start + sentence.stop))
+                    stream.say(_utterance(resolved, sentence, len(spans) - 1))
+
+        await speak_as_it_comes(pieces, dictation.text, stream, say, self._clause_wait_seconds)
+        self._text_is_read(account, began, readings, len(spans))
+        stream.finish_text()
+
+    def _text_is_read(self, account: _Account, began: float, readings: Sequence[Reading], sentences: int) -> None:
+        """Tells how the whole text was read; refuses one that holds nothing to say."""
         self._emit(
             TextRead(
                 account.request,
                 account.voice,
                 began,
-                split_seconds=sentences.split_seconds,
-                phonemize_seconds=sentences.phonemize_seconds,
+                split_seconds=sum(reading.split_seconds for reading in readings),
+                phonemize_seconds=sum(reading.phonemize_seconds for reading in readings),
                 characters=account.characters,
-                sentences=number,
-                unknown_phonemes=sentences.unknown_phonemes,
+                sentences=sentences,
+                unknown_phonemes=sum(reading.unknown_phonemes for reading in readings),
             )
         )
-        if number == 0:
+        if sentences == 0:
             raise InvalidRequest.of(
                 "text", "holds nothing that can be spoken; send words or numbers", reason="TEXT_UNPRONOUNCEABLE"
             )
-        stream.finish_text()
 
     def _reply_too_large(self, resolved: ResolvedRequest, audio_seconds: float) -> InvalidRequest:
         size = audio_seconds * resolved.sample_rate_hz * BYTES_PER_SAMPLE
@@ -301,6 +392,40 @@ class Synthesizer:
                 first_audio_seconds=account.first_audio_seconds,
             )
         )
+
+
+class _Spans:
+    """Which characters the audio of a stream speaks.
+
+    Attributes:
+        known: the span of each utterance, in the order of `say`; empty where nobody asks.
+    """
+
+    def __init__(self) -> None:
+        self.known: list[tuple[int, int]] = []
+        self._first: int | None = None  # utterance that began to sound since a chunk was told
+        self._last = 0
+
+    def sounds(self, utterance: int) -> None:
+        """Notes that audio of an utterance went into the encoder."""
+        self._last = utterance
+        if self._first is None:
+            self._first = utterance
+
+    def told(self) -> tuple[int, int] | None:
+        """Returns the characters of all that sounded since the last call; the last one's where nothing did."""
+        first = self._last if self._first is None else self._first
+        self._first = None
+        return (self.known[first][0], self.known[self._last][1]) if self.known else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Dictation:
+    """What text in pieces has besides a request."""
+
+    spans: _Spans
+    player: PlaybackClock
+    text: IncrementalText
 
 
 def _pass_on_failure(task: asyncio.Task[None], stream: SpeechStream) -> None:

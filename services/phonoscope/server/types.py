@@ -34,6 +34,11 @@ class PhonemeScheme:
     ids: Mapping[str, tuple[int, ...]] = field(hash=False)
     clusters: frozenset[tuple[str, ...]] = frozenset()
 
+    @property
+    def language(self) -> str:
+        """The language, without its variety, such as "en"."""
+        return self.espeak_voice.partition("-")[0].lower()
+
 
 @dataclass(frozen=True, slots=True)
 class Voice:

@@ -29,6 +29,7 @@ VOICES = (
         is_default=True,
         engine="vits",
         quality="medium",
+        precision="bfloat16",
     ),
     tts_pb2.Voice(id="de_DE-mls-medium", language="de-DE", sample_rate_hertz=22050, speakers=["anna", "bert"]),
 )
@@ -131,18 +132,41 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
     ) -> Iterator[tts_pb2.SynthesizeStreamResponse]:
         self._remember("SynthesizeStream", request, context)
         for sequence, audio in enumerate(self._next_act()(context)):
-            first = sequence == 0
-            yield tts_pb2.SynthesizeStreamResponse(
-                audio_data=audio,
-                sample_rate=SAMPLE_RATE_HZ,
-                status="success",
-                encoding=request.audio_config.encoding,
-                audio_seconds=len(audio) / 2 / SAMPLE_RATE_HZ,
-                seed=42 if first else 0,
-                request_id="made-by-server" if first else "",
-                speaker_id=VOICES[0].id if first else "",
-                sequence=sequence,
-            )
+            yield self._stream_response(request, audio, sequence)
+
+    def StreamingSynthesize(  # noqa: N802 - the name of the wire
+        self, request_iterator: Iterator[Any], context: grpc.ServicerContext
+    ) -> Iterator[tts_pb2.StreamingSynthesizeResponse]:
+        """Answers each message but the settings with one of the script's pieces, as long as there are any."""
+        settings = next(request_iterator).settings
+        steps: list[Any] = []
+        self._remember("StreamingSynthesize", (settings, steps), context)
+        audio = self._next_act()(context)
+        position = 0
+        for sequence, step in enumerate(request_iterator):
+            steps.append(step.text or step.WhichOneof("step"))
+            if (piece := next(audio, None)) is not None:
+                yield tts_pb2.StreamingSynthesizeResponse(
+                    audio=self._stream_response(settings, piece, sequence),
+                    text_span=tts_pb2.TextSpan(start=position, stop=position + len(step.text)),
+                )
+            position += len(step.text)
+        for _ in audio:
+            pass
+
+    def _stream_response(self, request: Any, audio: bytes, sequence: int) -> tts_pb2.SynthesizeStreamResponse:
+        first = sequence == 0
+        return tts_pb2.SynthesizeStreamResponse(
+            audio_data=audio,
+            sample_rate=SAMPLE_RATE_HZ,
+            status="success",
+            encoding=request.audio_config.encoding,
+            audio_seconds=len(audio) / 2 / SAMPLE_RATE_HZ,
+            seed=42 if first else 0,
+            request_id="made-by-server" if first else "",
+            speaker_id=VOICES[0].id if first else "",
+            sequence=sequence,
+        )
 
     def ListVoices(self, request: Any, context: grpc.ServicerContext) -> tts_pb2.ListVoicesResponse:  # noqa: N802 - the name of the wire
         self._remember("ListVoices", request, context)

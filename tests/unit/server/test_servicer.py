@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from phonoscope.common.errors import NotReady, NotServed
+from phonoscope.common.errors import InvalidRequest, NotReady
 from phonoscope.protos.tts.v1 import tts_pb2
 from phonoscope.server.engines.tone import tone_voice
+from phonoscope.server.pieces import Flush
 from phonoscope.server.requests import LATER_ENCODINGS, RequestResolver, ResolvedRequest
 from phonoscope.server.servicer import SERVICE_NAME, Speech, TextToSpeechServicer, speech_request
 from phonoscope.server.synthesizer import Spoken, SpokenChunk
@@ -36,9 +37,11 @@ class ScriptedSynthesizer:
     """Says b"one" and b"two" to everything, and notes what it was asked."""
 
     voices = (JOE, CHOIR)
+    precision = "bfloat16"
 
     def __init__(self) -> None:
         self.asked: list[tuple[SpeechRequest, float | None]] = []
+        self.pieces: list[str | Flush] = []
         self.is_closed = False
 
     async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
@@ -53,6 +56,18 @@ class ScriptedSynthesizer:
         try:
             yield resolved, SpokenChunk(b"one", 1.0)
             yield resolved, SpokenChunk(b"two", 2.0)
+        finally:
+            self.is_closed = True
+
+    async def speak_pieces(
+        self, settings: SpeechRequest, pieces: AsyncIterator[str | Flush], deadline_seconds: float | None
+    ) -> AsyncIterator[tuple[ResolvedRequest, SpokenChunk]]:
+        self.asked.append((settings, deadline_seconds))
+        resolved = RESOLVER.resolve(settings, in_pieces=True)
+        try:
+            async for piece in pieces:
+                self.pieces.append(piece)
+                yield resolved, SpokenChunk(b"one", 1.0, (len(self.pieces), 40))
         finally:
             self.is_closed = True
 
@@ -163,9 +178,10 @@ async def test_a_stream_that_is_closed_early_closes_the_synthesizers(
 
 async def test_voices_are_listed_with_the_default_first(servicer: TextToSpeechServicer) -> None:
     reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(), Context())  # type: ignore[arg-type]
+    common: Any = {"engine": "tone", "precision": "bfloat16"}
     assert list(reply.voices) == [
-        tts_pb2.Voice(id="joe", language="en-US", sample_rate_hertz=16_000, is_default=True, engine="tone"),
-        tts_pb2.Voice(id="choir", language="de-DE", sample_rate_hertz=8000, speakers=["anna", "bea"], engine="tone"),
+        tts_pb2.Voice(id="joe", language="en-US", sample_rate_hertz=16_000, is_default=True, **common),
+        tts_pb2.Voice(id="choir", language="de-DE", sample_rate_hertz=8000, speakers=["anna", "bea"], **common),
     ]
 
 
@@ -175,11 +191,64 @@ async def test_voices_can_be_listed_by_language(servicer: TextToSpeechServicer, 
     assert [voice.id for voice in reply.voices] == ids
 
 
-async def test_text_in_pieces_is_refused_with_the_way_out(servicer: TextToSpeechServicer) -> None:
-    replies: Any = servicer.StreamingSynthesize(None, Context())  # type: ignore[arg-type]
-    with pytest.raises(NotServed, match="call SynthesizeStream") as caught:
-        await anext(replies)
-    assert caught.value.reason == "BIDI_NOT_SERVED"
+async def steps(*messages: tts_pb2.StreamingSynthesizeRequest) -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:
+    for message in messages:
+        yield message
+
+
+def step(**of: Any) -> tts_pb2.StreamingSynthesizeRequest:
+    return tts_pb2.StreamingSynthesizeRequest(**of)
+
+
+SETTINGS = tts_pb2.SynthesizeRequest(speaker_id="choir:bea", seed=7, request_id="id-1")
+
+
+async def test_text_in_pieces_is_handed_on_as_it_comes_and_audio_says_what_it_speaks(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer
+) -> None:
+    messages = steps(step(settings=SETTINGS), step(text="Hal"), step(text=""), step(flush=True), step(text="lo"))
+    replies = [reply async for reply in servicer.StreamingSynthesize(messages, Context())]  # type: ignore[arg-type]
+    assert synthesizer.asked == [(speech_request(SETTINGS), 2.5)]
+    assert [piece if isinstance(piece, str) else Flush for piece in synthesizer.pieces] == ["Hal", "", Flush, "lo"]
+    assert [(reply.text_span.start, reply.text_span.stop) for reply in replies] == [(1, 40), (2, 40), (3, 40), (4, 40)]
+    assert [reply.audio.sequence for reply in replies] == [0, 1, 2, 3]
+    assert [reply.audio.request_id for reply in replies] == ["id-1", "", "", ""]
+    assert replies[0].audio.audio_data == b"one"
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ([], "SETTINGS_FIRST"),
+        ([step()], "SETTINGS_FIRST"),
+        ([step(text="Hello.")], "SETTINGS_FIRST"),
+        ([step(flush=True)], "SETTINGS_FIRST"),
+        ([step(settings=SETTINGS), step(settings=SETTINGS)], "SETTINGS_TWICE"),
+        ([step(settings=SETTINGS), step(text="a"), step()], "STEP_EMPTY"),
+        ([step(settings=SETTINGS), step(flush=False)], "STEP_EMPTY"),
+        ([step(settings=ASKED)], "TEXT_IN_SETTINGS"),
+    ],
+)
+async def test_messages_out_of_order_are_refused_with_the_way_out(
+    servicer: TextToSpeechServicer, messages: list[tts_pb2.StreamingSynthesizeRequest], reason: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        async for _ in servicer.StreamingSynthesize(steps(*messages), Context()):  # type: ignore[arg-type]
+            pass
+    assert caught.value.reason == reason
+    assert reason in InvalidRequest.REASONS
+    assert ";" in str(caught.value)  # what is wrong; what to do
+
+
+async def test_a_stream_of_pieces_that_is_closed_early_closes_the_synthesizers(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer
+) -> None:
+    messages = steps(step(settings=SETTINGS), step(text="Hal"), step(text="lo"))
+    replies: Any = servicer.StreamingSynthesize(messages, Context())  # type: ignore[arg-type]
+    await anext(replies)
+    await replies.aclose()
+    assert synthesizer.is_closed
+    assert synthesizer.pieces == ["Hal"]
 
 
 async def test_before_voices_are_loaded_every_method_says_to_come_back() -> None:
@@ -188,6 +257,7 @@ async def test_before_voices_are_loaded_every_method_says_to_come_back() -> None
     calls = [
         servicer.Synthesize(ASKED, context),
         anext(aiter(servicer.SynthesizeStream(ASKED, context))),
+        anext(aiter(servicer.StreamingSynthesize(steps(), context))),
         servicer.ListVoices(tts_pb2.ListVoicesRequest(), context),
     ]
     for call in calls:

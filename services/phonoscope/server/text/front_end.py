@@ -119,7 +119,7 @@ class TextFrontEnd:
 
     def read(self, text: str, scheme: PhonemeScheme, reading: "Reading") -> Iterator[Sentence]:
         """Yields the sentences of `reading`, which calls this and is told how it goes."""
-        language = scheme.espeak_voice.partition("-")[0].lower()
+        language = scheme.language
         with reading.splitting:
             normal = normalise(text)
             spans = split(normal.text, language)

@@ -19,9 +19,10 @@ _CLOSERS: Final = r"[\"'”’»›)\]}」』）》】〉]*(?:(?:“| »)(?=\s|$
 CLOSERS: Final = re.compile(_CLOSERS)
 """Quotes and brackets that close with the mark just before them; matches the empty string where there are none."""
 
-_BOUNDARY: Final = re.compile(
+BOUNDARY: Final = re.compile(
     rf"(?P<paragraph>\n[^\S\n]*\n)|(?P<wide>[。！？｡।॥]+{_CLOSERS})|(?P<stop>[.!?؟۔]+){_CLOSERS}(?=\s)"
 )
+"""Where a sentence may end: at an empty line and after wide marks always, after `stop` marks if `ends_sentence`."""
 _NEXT: Final = re.compile(rf"\s*[{re.escape(_OPENERS)}]*\s*(.)?", re.DOTALL)
 
 
@@ -36,30 +37,37 @@ class Span:
 def split(text: str, language: str) -> Iterator[Span]:
     """Yields the sentences of `text` in a language such as "en"; reads no further than the sentence it yields."""
     start = 0
-    for match in _BOUNDARY.finditer(text):
-        if match["stop"] is not None and not _ends_sentence(text, match, language):
+    for match in BOUNDARY.finditer(text):
+        if match["stop"] is not None and not ends_sentence(text, match, language):
             continue
-        if (span := _stripped(text, start, match.end())) is not None:
+        if (span := stripped(text, start, match.end())) is not None:
             yield span
         start = match.end()
-    if (span := _stripped(text, start, len(text))) is not None:
+    if (span := stripped(text, start, len(text))) is not None:
         yield span
 
 
-def _ends_sentence(text: str, match: re.Match[str], language: str) -> bool:
+def following(text: str, start: int, most: int | None = None) -> str | None:
+    """Returns the first character after `start`, and at most so many on, that neither is white space nor opens."""
+    found = _NEXT.match(text, start, len(text) if most is None else start + most)
+    return found.group(1) if found else None
+
+
+def ends_sentence(text: str, match: re.Match[str], language: str, most: int | None = None) -> bool:
+    """Tells whether the marks of a `stop` match end a sentence, by what comes `most` characters on at most."""
     marks = match["stop"]
     if ".." in marks:
         return False  # an ellipsis goes on, or trails off
-    found = _NEXT.match(text, match.end())
-    following = found.group(1) if found else None
-    if following is None:
+    character = following(text, match.end(), most)
+    if character is None:
         return True
-    if not following.isalnum() or following.islower():
+    if not character.isalnum() or character.islower():
         return False
     return marks != "." or not may_abbreviate(text, match.start("stop"), language)
 
 
-def _stripped(text: str, start: int, stop: int) -> Span | None:
+def stripped(text: str, start: int, stop: int) -> Span | None:
+    """Returns the characters from `start` to `stop` without the space around them; None where nothing is left."""
     while start < stop and text[start].isspace():
         start += 1
     while start < stop and text[stop - 1].isspace():

@@ -300,19 +300,47 @@ class StreamingSynthesizeResponse(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     AUDIO_FIELD_NUMBER: builtins.int
+    TEXT_SPAN_FIELD_NUMBER: builtins.int
     @property
     def audio(self) -> global___SynthesizeStreamResponse:
         """The piece, as in SynthesizeStream."""
+
+    @property
+    def text_span(self) -> global___TextSpan:
+        """The text that it speaks: whole sentences or clauses, so that neighbouring messages may name the same."""
 
     def __init__(
         self,
         *,
         audio: global___SynthesizeStreamResponse | None = ...,
+        text_span: global___TextSpan | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["audio", b"audio"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio", b"audio"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio", "text_span", b"text_span"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "text_span", b"text_span"]) -> None: ...
 
 global___StreamingSynthesizeResponse = StreamingSynthesizeResponse
+
+@typing.final
+class TextSpan(google.protobuf.message.Message):
+    """Characters of a text that came in pieces, counted as Unicode code points over all pieces joined."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    START_FIELD_NUMBER: builtins.int
+    STOP_FIELD_NUMBER: builtins.int
+    start: builtins.int
+    """The first character."""
+    stop: builtins.int
+    """The character after the last."""
+    def __init__(
+        self,
+        *,
+        start: builtins.int = ...,
+        stop: builtins.int = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["start", b"start", "stop", b"stop"]) -> None: ...
+
+global___TextSpan = TextSpan
 
 @typing.final
 class ListVoicesRequest(google.protobuf.message.Message):
@@ -365,6 +393,7 @@ class Voice(google.protobuf.message.Message):
     IS_DEFAULT_FIELD_NUMBER: builtins.int
     ENGINE_FIELD_NUMBER: builtins.int
     QUALITY_FIELD_NUMBER: builtins.int
+    PRECISION_FIELD_NUMBER: builtins.int
     id: builtins.str
     """What to send as speaker_id."""
     language: builtins.str
@@ -377,6 +406,8 @@ class Voice(google.protobuf.message.Message):
     """The engine that speaks it, such as "vits"."""
     quality: builtins.str
     """The quality that its maker states, such as "medium"; empty when unknown."""
+    precision: builtins.str
+    """In which its vocoder computes here: "float32", "bfloat16" or "float16"."""
     @property
     def speakers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of its speakers in order of their numbers; empty when there is one."""
@@ -391,7 +422,8 @@ class Voice(google.protobuf.message.Message):
         is_default: builtins.bool = ...,
         engine: builtins.str = ...,
         quality: builtins.str = ...,
+        precision: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["engine", b"engine", "id", b"id", "is_default", b"is_default", "language", b"language", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["engine", b"engine", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
 
 global___Voice = Voice

@@ -79,8 +79,11 @@ class TextToSpeechServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def StreamingSynthesize(self, request_iterator, context):
-        """Speaks text that arrives in pieces, such as the tokens of a language model.
-        Not served yet: answers UNIMPLEMENTED with the reason BIDI_NOT_SERVED.
+        """Speaks text that arrives in pieces, such as the tokens of a language model, while it arrives.
+        The first message brings the settings, the others text or a flush; closing the sending side ends the text. A
+        sentence is spoken once it is surely over, the first clause of the first sentence already before that. When all
+        that was said has been made into sound, a clause waits for the rest of its sentence for a moment only (half a
+        second, unless the server is set otherwise). A client that sends faster than is spoken is held up by flow control.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

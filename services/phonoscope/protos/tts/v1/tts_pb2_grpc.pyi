@@ -47,8 +47,11 @@ class TextToSpeechStub:
         phonoscope.protos.tts.v1.tts_pb2.StreamingSynthesizeRequest,
         phonoscope.protos.tts.v1.tts_pb2.StreamingSynthesizeResponse,
     ]
-    """Speaks text that arrives in pieces, such as the tokens of a language model.
-    Not served yet: answers UNIMPLEMENTED with the reason BIDI_NOT_SERVED.
+    """Speaks text that arrives in pieces, such as the tokens of a language model, while it arrives.
+    The first message brings the settings, the others text or a flush; closing the sending side ends the text. A
+    sentence is spoken once it is surely over, the first clause of the first sentence already before that. When all
+    that was said has been made into sound, a clause waits for the rest of its sentence for a moment only (half a
+    second, unless the server is set otherwise). A client that sends faster than is spoken is held up by flow control.
     """
 
     ListVoices: grpc.UnaryUnaryMultiCallable[
@@ -81,8 +84,11 @@ class TextToSpeechAsyncStub:
         phonoscope.protos.tts.v1.tts_pb2.StreamingSynthesizeRequest,
         phonoscope.protos.tts.v1.tts_pb2.StreamingSynthesizeResponse,
     ]
-    """Speaks text that arrives in pieces, such as the tokens of a language model.
-    Not served yet: answers UNIMPLEMENTED with the reason BIDI_NOT_SERVED.
+    """Speaks text that arrives in pieces, such as the tokens of a language model, while it arrives.
+    The first message brings the settings, the others text or a flush; closing the sending side ends the text. A
+    sentence is spoken once it is surely over, the first clause of the first sentence already before that. When all
+    that was said has been made into sound, a clause waits for the rest of its sentence for a moment only (half a
+    second, unless the server is set otherwise). A client that sends faster than is spoken is held up by flow control.
     """
 
     ListVoices: grpc.aio.UnaryUnaryMultiCallable[
@@ -121,8 +127,11 @@ class TextToSpeechServicer(metaclass=abc.ABCMeta):
         request_iterator: _MaybeAsyncIterator[phonoscope.protos.tts.v1.tts_pb2.StreamingSynthesizeRequest],
         context: _ServicerContext,
     ) -> typing.Union[collections.abc.Iterator[phonoscope.protos.tts.v1.tts_pb2.StreamingSynthesizeResponse], collections.abc.AsyncIterator[phonoscope.protos.tts.v1.tts_pb2.StreamingSynthesizeResponse]]:
-        """Speaks text that arrives in pieces, such as the tokens of a language model.
-        Not served yet: answers UNIMPLEMENTED with the reason BIDI_NOT_SERVED.
+        """Speaks text that arrives in pieces, such as the tokens of a language model, while it arrives.
+        The first message brings the settings, the others text or a flush; closing the sending side ends the text. A
+        sentence is spoken once it is surely over, the first clause of the first sentence already before that. When all
+        that was said has been made into sound, a clause waits for the rest of its sentence for a moment only (half a
+        second, unless the server is set otherwise). A client that sends faster than is spoken is held up by flow control.
         """
 
     @abc.abstractmethod
