@@ -131,3 +131,12 @@ def test_streams_are_followed_apart() -> None:
     other.chunk(50.0, 1.0)
     assert other.chunk(52.0, 1.0) == (2.0, -1.0)
     assert one.chunk(52.0, 1.0) == (52.0, 48.0)
+
+
+def test_a_chunk_that_waited_for_its_text_is_a_first_one_again() -> None:
+    clock = PlaybackClock()
+    assert clock.chunk(10.0, 1.0) is None
+    clock.restart()
+    assert clock.chunk(50.0, 1.0) is None
+    gap, slack = clock.chunk(50.5, 1.0) or (None, None)
+    assert slack == 0.5

@@ -20,6 +20,9 @@ class Owner:
     def add_utterance(self, stream: SpeechStream, utterance: Utterance) -> None:
         self.asked.append(("add_utterance", utterance))
 
+    def expect(self, stream: SpeechStream, audio_seconds: float) -> None:
+        self.asked.append(("expect", audio_seconds))
+
     def finish_text(self, stream: SpeechStream) -> None:
         self.asked.append(("finish_text", stream))
 
@@ -84,8 +87,34 @@ async def test_failing_a_stream_removes_it_and_tells_its_reader(stream: SpeechSt
 
 async def test_text_goes_to_the_owner(stream: SpeechStream, owner: Owner):
     stream.say(SAID)
+    stream.expect(2.5)
     stream.finish_text()
-    assert owner.asked == [("add_utterance", SAID), ("finish_text", stream)]
+    assert owner.asked == [("add_utterance", SAID), ("expect", 2.5), ("finish_text", stream)]
+
+
+async def test_a_writer_waits_until_enough_is_spoken(stream: SpeechStream):
+    stream.work.queued, stream.work.spoken = 3, 1
+    assert stream.unspoken_utterances == 2
+    waiting = asyncio.ensure_future(stream.wait_until_fewer(2))
+    stream.deliver(window(0.1))  # of the same utterance
+    await anext(stream)
+    assert not waiting.done()
+    stream.work.spoken = 2
+    stream.deliver(window(0.2))
+    await asyncio.wait_for(waiting, 30)
+
+
+async def test_a_writer_with_little_unspoken_does_not_wait(stream: SpeechStream):
+    stream.work.queued = 1
+    await asyncio.wait_for(stream.wait_until_fewer(2), 30)
+
+
+async def test_nothing_is_owed_while_the_writer_thinks(stream: SpeechStream):
+    assert stream.unsent_seconds == 1.0  # by the estimate, before anything came
+    stream.work.queued = stream.work.spoken = 1
+    assert stream.unsent_seconds == 0.0
+    stream.work.waiting.append(SAID)
+    assert stream.unsent_seconds == 1.0
 
 
 async def test_leaving_the_context_removes_the_stream_even_when_its_reader_fails(stream: SpeechStream, owner: Owner):

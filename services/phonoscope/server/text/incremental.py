@@ -26,7 +26,7 @@ CONTEXT: Final = 512
 SHORTEST_CLAUSE: Final = 12
 
 _CLAUSE: Final = re.compile(r"(?:[,;:]|[—–])[\"'”’»›)\]}]*(?=\s)|[，、；：]")
-_TRAILING_END: Final = re.compile(rf"[.!?؟۔。！？｡।॥…]+{CLOSERS.pattern}$")
+_TRAILING_END: Final = re.compile(rf"(?<![.!?؟۔。！？｡।॥…])[.!?؟۔。！？｡।॥…]++{CLOSERS.pattern}$")
 _SPACE: Final = re.compile(r"\s")
 _JOINER: Final = "\u200d"
 

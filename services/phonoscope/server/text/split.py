@@ -20,7 +20,7 @@ CLOSERS: Final = re.compile(_CLOSERS)
 """Quotes and brackets that close with the mark just before them; matches the empty string where there are none."""
 
 BOUNDARY: Final = re.compile(
-    rf"(?P<paragraph>\n[^\S\n]*\n)|(?P<wide>[。！？｡।॥]+{_CLOSERS})|(?P<stop>[.!?؟۔]+){_CLOSERS}(?=\s)"
+    rf"(?P<paragraph>\n[^\S\n]*\n)|(?P<wide>[。！？｡।॥]+{_CLOSERS})|(?<![.!?؟۔])(?P<stop>[.!?؟۔]++){_CLOSERS}(?=\s)"
 )
 """Where a sentence may end: at an empty line and after wide marks always, after `stop` marks if `ends_sentence`."""
 _NEXT: Final = re.compile(rf"\s*[{re.escape(_OPENERS)}]*\s*(.)?", re.DOTALL)
