@@ -168,20 +168,27 @@ async def test_a_caller_that_goes_away_is_spoken_to_no_further(client, server):
 
 
 async def test_what_the_pieces_raise_ends_the_call_and_is_raised(client, server):
+    has_heard = asyncio.Event()
+
     async def pieces() -> AsyncIterator[str]:
         yield "The first sentence. And"
+        await asyncio.wait_for(has_heard.wait(), GENEROUS_SECONDS)
         raise ValueError("the model is gone")
 
-    with pytest.raises(ValueError, match="the model is gone"):
+    async def hear() -> None:
         async for _ in client.stream_pieces(pieces()):
-            pass
+            has_heard.set()
+
+    with pytest.raises(ValueError, match="the model is gone"):
+        await hear()
     assert await asyncio.to_thread(server.wait_for, lambda server: server.finished())
+    assert server.finished()[0].outcome == "cancelled"
 
 
 async def test_the_blocking_client_hears_the_same(client, server):
     def blocking() -> list[AudioChunk]:
-        with Client(server.target) as client:
-            return list(client.stream_pieces(in_pieces_of(5), seed=1))
+        with Client(server.target) as blocked:
+            return list(blocked.stream_pieces(in_pieces_of(5), seed=1))
 
     assert audio_of(await asyncio.to_thread(blocking)) == audio_of(await heard(client, [TEXT]))
 

@@ -84,7 +84,7 @@ class Admission:
             Overloaded: the bound would be passed.
         """
         owed_seconds = sum(held_seconds)
-        if held_seconds and owed_seconds + audio_seconds > self.most_audio_seconds:
+        if owed_seconds > 0 and owed_seconds + audio_seconds > self.most_audio_seconds:
             raise Overloaded(
                 f"{owed_seconds:.0f} s of audio are owed and this request would add {audio_seconds:.0f} s, over "
                 f"the limit of {self.most_audio_seconds:.0f} s; call again after the delay",

@@ -31,6 +31,8 @@ PATIENCE_SECONDS: Final = 60.0
 FIRST_SECONDS: Final = 0.2
 # A player that has been sent so much should have some of it in hand.
 SETTLED_SECONDS: Final = 1.0
+# A reader that leaves so much audio untaken is rendered no further; a window more may lie there.
+MOST_UNREAD_SECONDS: Final = 5.0
 # A window may take this share of the time until the next stream runs dry.
 SLACK_SHARE: Final = 0.5
 # And no turn shall take longer, since whoever comes meanwhile waits for its end.
@@ -53,7 +55,7 @@ class Work:
         sounded: when the first window was delivered.
         prepared_seconds: audio of all utterances prepared so far.
         sent_seconds: audio delivered so far.
-        unread: windows delivered that the reader has not taken yet.
+        unread, unread_seconds: windows delivered that the reader has not taken yet, and their audio.
         queued, prepared_utterances, spoken: utterances that came, that have or had a plan, that are all rendered.
         restarted_seconds: audio delivered before it last waited for text with nothing left to say.
         window_frames: size of the next window.
@@ -73,6 +75,7 @@ class Work:
     prepared_seconds: float = 0.0
     sent_seconds: float = 0.0
     unread: int = 0
+    unread_seconds: float = 0.0
     queued: int = 0
     prepared_utterances: int = 0
     spoken: int = 0
@@ -124,6 +127,7 @@ class Work:
         if self.sounded is None:
             self.sounded = now
         self.unread += 1
+        self.unread_seconds += window.audio_seconds
         self.sent_seconds += window.audio_seconds
         self.cursor = window.stop
         if self.cursor == plan.frames:
@@ -214,8 +218,19 @@ class EarliestDueFirst:
             return False
         return len(work.plans) == 1 and self._next_window(work).stop == work.plans[0].frames
 
+    def is_held_up(self, work: Work) -> bool:
+        """Whether a request's reader must take some of what lies there before more is made."""
+        return work.unread >= self._most_unread or work.unread_seconds >= MOST_UNREAD_SECONDS
+
+    def taken(self, work: Work, audio_seconds: float, now: float) -> None:
+        """Notes that a reader took a window; what a slow one left lying it cannot have played meanwhile."""
+        if self.is_held_up(work) and work.sounded is not None:
+            work.sounded = max(work.sounded, now + work.unread_seconds - work.sent_seconds)
+        work.unread -= 1
+        work.unread_seconds = work.unread_seconds - audio_seconds if work.unread else 0.0
+
     def _wants_render(self, work: Work) -> bool:
-        if not work.plans or work.unread >= self._most_unread:
+        if not work.plans or self.is_held_up(work):
             return False
         return not work.is_whole or (work.is_text_complete and not work.waiting)
 

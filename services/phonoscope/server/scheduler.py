@@ -22,6 +22,8 @@ from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.types import Utterance
 
 MOST_UNREAD_WINDOWS: Final = 4
+# When those need audio who have yet to read what they got, or to write what they want.
+NOT_SOON_SECONDS: Final = 3600.0
 # How long the batch under way may take to end once the scheduler stops. An interpreter that ends while native code
 # runs on another thread may crash.
 LAST_BATCH_SECONDS: Final = 10.0
@@ -107,11 +109,7 @@ class Scheduler:
             work = Work(now, deadline, is_whole, first, request)
             self._admission.check(
                 Owed(audio_seconds, work.due - now, deadline_seconds),
-                [
-                    Owed(s.unsent_seconds, s.work.due - now, is_settled=s.work.is_settled)
-                    for s in self._streams.values()
-                    if not (s.work.awaits_text and s.work.queued)
-                ],
+                [self._owed(held, now) for held in self._streams.values()],
                 self._pace.engine_seconds_per_audio_second,
             )
             stream = SpeechStream(self, work, audio_seconds, most_seconds)
@@ -146,10 +144,10 @@ class Scheduler:
             self._end_if_spoken(stream)
             self._changed.notify_all()
 
-    def taken(self, stream: SpeechStream) -> None:
+    def taken(self, stream: SpeechStream, audio_seconds: float) -> None:
         """Counts a window as read, so that the next may be rendered."""
         with self._changed:
-            stream.work.unread -= 1
+            self._policy.taken(stream.work, audio_seconds, self._clock())
             self._changed.notify_all()
 
     def remove(self, stream: SpeechStream) -> None:
@@ -251,7 +249,8 @@ class Scheduler:
         with self._changed:
             for work, window, samples, member in zip(turn.works, turn.batch, waveforms, members, strict=True):
                 if stream := self._streams.get(id(work)):
-                    self._rendered(stream, window, Rendered(samples, member.seconds, work.spoken))
+                    rendered = Rendered(samples, member.seconds, window.audio_seconds, work.spoken)
+                    self._rendered(stream, window, rendered)
 
     def _learn(self, turn: RenderTurn, seconds: float) -> None:
         self._policy.cost.learn(sum(window.frames for window in turn.batch), seconds)
@@ -288,6 +287,13 @@ class Scheduler:
             return id(work) in self._streams
 
     # --- under the lock ----------------------------------------------------------------------------------------
+
+    def _owed(self, stream: SpeechStream, now: float) -> Owed:
+        """Returns what admission must know of a request; those that wait for their caller are not short of audio."""
+        work = stream.work
+        waits_for_caller = (work.awaits_text and work.queued > 0) or self._policy.is_held_up(work)
+        slack_seconds = NOT_SOON_SECONDS if waits_for_caller else work.due - now
+        return Owed(stream.unsent_seconds, slack_seconds, is_settled=work.is_settled)
 
     def _end_if_spoken(self, stream: SpeechStream) -> bool:
         if not stream.work.is_spoken or id(stream.work) not in self._streams:

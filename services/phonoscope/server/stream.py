@@ -21,14 +21,18 @@ class AudioTooLong(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """Samples of one window, in [-1, 1], the engine's time for them (their share of the batch), and whose they are.
+    """Samples of one window.
 
     Attributes:
+        samples: in [-1, 1].
+        engine_seconds: their share of the batch.
+        audio_seconds: their duration.
         utterance: index within the request, in the order of `say`.
     """
 
     samples: NDArray[np.float32]
     engine_seconds: float
+    audio_seconds: float
     utterance: int = 0
 
 
@@ -44,8 +48,8 @@ class StreamOwner(Protocol):
     def finish_text(self, stream: "SpeechStream") -> None:
         """Marks the stream's text as complete."""
 
-    def taken(self, stream: "SpeechStream") -> None:
-        """Counts a window as read."""
+    def taken(self, stream: "SpeechStream", audio_seconds: float) -> None:
+        """Counts a window of so much audio as read."""
 
     def remove(self, stream: "SpeechStream") -> None:
         """Forgets the stream and whatever it still had waiting."""
@@ -123,7 +127,7 @@ class SpeechStream:
             raise StopAsyncIteration
         if isinstance(item, BaseException):
             raise item
-        self._owner.taken(self)
+        self._owner.taken(self, item.audio_seconds)
         return item
 
     def __enter__(self) -> Self:

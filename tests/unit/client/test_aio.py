@@ -6,7 +6,7 @@ import contextlib
 import grpc
 import pytest
 
-from phonoscope.client import AsyncClient, DeadlineExceeded, Encoding, InvalidArgument, Unavailable
+from phonoscope.client import FLUSH, AsyncClient, DeadlineExceeded, Encoding, InvalidArgument, Unavailable
 
 
 @pytest.fixture
@@ -30,6 +30,52 @@ async def test_stream_yields_every_chunk_in_order(client, plain_audio):
     chunks = [chunk async for chunk in client.stream("Hello.")]
     assert b"".join(chunk.audio for chunk in chunks) == plain_audio
     assert [chunk.sequence for chunk in chunks] == [0, 1, 2]
+
+
+async def each(*pieces):
+    for piece in pieces:
+        yield piece
+
+
+async def test_pieces_are_sent_as_they_are_and_each_chunk_says_what_it_speaks(client, server, plain_audio):
+    pieces = each("Hel", "", FLUSH, "lo.")
+    chunks = [chunk async for chunk in client.stream_pieces(pieces, voice="en_US-joe-medium", seed=7)]
+    [(settings, steps)] = server.requests("StreamingSynthesize")
+    assert (settings.text, settings.speaker_id, settings.seed) == ("", "en_US-joe-medium", 7)
+    assert steps == ["Hel", "text", "flush", "lo."]
+    assert b"".join(chunk.audio for chunk in chunks) == plain_audio
+    assert [chunk.text_span for chunk in chunks] == [(0, 3), (3, 3), (3, 3)]
+
+
+async def test_what_the_pieces_raise_ends_the_call_and_is_raised(client, server):
+    server.then_speak(b"\0\0", then=server.hold)
+
+    async def pieces():
+        yield "Hel"
+        raise ValueError("the model is gone")
+
+    with pytest.raises(ValueError, match="the model is gone"):
+        async for _ in client.stream_pieces(pieces()):
+            pass
+
+
+async def test_a_refusal_of_pieces_is_typed(client, server):
+    server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "no text")
+    with pytest.raises(InvalidArgument, match="no text"):
+        async for _ in client.stream_pieces(each("a")):
+            pass
+
+
+async def test_closing_a_stream_of_pieces_early_cancels_it_on_the_server(client, server):
+    server.then_speak(b"\0\0", then=server.hold)
+
+    async def pieces():
+        yield "Hel"
+        await asyncio.Event().wait()
+
+    async with contextlib.aclosing(client.stream_pieces(pieces())) as chunks:
+        await anext(chunks)
+    assert not server.is_holding.is_set() or await happens(server.cancelled)
 
 
 async def test_closing_a_stream_early_cancels_it_on_the_server(client, server):

@@ -13,6 +13,7 @@ import grpc
 import pytest
 
 from phonoscope.client import (
+    FLUSH,
     Cancelled,
     Client,
     DeadlineExceeded,
@@ -83,6 +84,34 @@ def test_stream_yields_every_chunk_in_order(client, plain_audio):
     assert [chunk.sequence for chunk in chunks] == [0, 1, 2]
     assert (chunks[0].seed, chunks[0].request_id, chunks[0].voice) == (42, "made-by-server", "en_US-joe-medium")
     assert (chunks[1].seed, chunks[1].request_id, chunks[1].voice) == (None, "", "")
+
+
+def test_pieces_are_sent_as_they_are_and_each_chunk_says_what_it_speaks(client, server, plain_audio):
+    pieces = ["Hel", "", FLUSH, "lo."]
+    chunks = list(client.stream_pieces(pieces, voice="en_US-joe-medium", seed=7, encoding=Encoding.WAV))
+    [(settings, steps)] = server.requests("StreamingSynthesize")
+    assert (settings.text, settings.speaker_id, settings.seed) == ("", "en_US-joe-medium", 7)
+    assert steps == ["Hel", "text", "flush", "lo."]
+    assert b"".join(chunk.audio for chunk in chunks) == plain_audio
+    assert [chunk.text_span for chunk in chunks] == [(0, 3), (3, 3), (3, 3)]
+    assert [(chunk.sequence, chunk.encoding) for chunk in chunks] == [(n, Encoding.WAV) for n in range(3)]
+
+
+def test_what_the_pieces_raise_ends_the_call_and_is_raised(client, server):
+    server.then_speak(b"\0\0", then=server.hold)
+
+    def pieces():
+        yield "Hel"
+        raise ValueError("the model is gone")
+
+    with pytest.raises(ValueError, match="the model is gone"):
+        list(client.stream_pieces(pieces()))
+
+
+def test_a_refusal_of_pieces_is_typed(client, server):
+    server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "no text")
+    with pytest.raises(InvalidArgument, match="no text"):
+        list(client.stream_pieces(["a"]))
 
 
 def test_closing_a_stream_early_cancels_it_on_the_server(client, server):

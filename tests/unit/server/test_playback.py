@@ -138,5 +138,5 @@ def test_a_chunk_that_waited_for_its_text_is_a_first_one_again() -> None:
     assert clock.chunk(10.0, 1.0) is None
     clock.restart()
     assert clock.chunk(50.0, 1.0) is None
-    gap, slack = clock.chunk(50.5, 1.0) or (None, None)
+    _gap, slack = clock.chunk(50.5, 1.0) or (None, None)
     assert slack == 0.5

@@ -5,7 +5,14 @@ from collections.abc import Iterable, Sequence
 import pytest
 
 from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.policy import FIRST_SECONDS, EarliestDueFirst, PrepareTurn, RenderTurn, Work
+from phonoscope.server.policy import (
+    FIRST_SECONDS,
+    MOST_UNREAD_SECONDS,
+    EarliestDueFirst,
+    PrepareTurn,
+    RenderTurn,
+    Work,
+)
 from phonoscope.server.types import Utterance
 
 RATE_HZ = 22_050
@@ -62,7 +69,8 @@ def apply(policy: EarliestDueFirst, turn: PrepareTurn | RenderTurn, now: float =
     for work, window in zip(turn.works, turn.batch, strict=True):
         work.rendered(window, now)
         work.window_frames = policy.next_window_frames(work)
-        work.unread -= is_read
+        if is_read:
+            policy.taken(work, window.audio_seconds, now)
 
 
 def turns_of(policy: EarliestDueFirst, works: Sequence[Work]) -> list[PrepareTurn | RenderTurn]:
@@ -279,6 +287,75 @@ def test_a_stream_is_rendered_no_further_than_its_reader_may_leave_unread():
     assert policy.choose([work], NOW) is None
     work.unread -= 1
     assert isinstance(policy.choose([work], NOW), RenderTurn)
+
+
+def test_a_reader_that_leaves_much_audio_is_held_up_however_few_its_windows():
+    policy = a_policy()
+    work = prepared(a_work(policy, [utterance(100_000)]))
+    work.unread, work.unread_seconds = 1, MOST_UNREAD_SECONDS - 0.01
+    assert isinstance(policy.choose([work], NOW), RenderTurn)
+    work.unread_seconds = MOST_UNREAD_SECONDS
+    assert policy.choose([work], NOW) is None
+
+
+def test_what_is_delivered_and_taken_is_counted_in_seconds():
+    policy = a_policy()
+    work = prepared(a_work(policy, [utterance(10_000)]))
+    apply(policy, policy.choose([work], NOW), is_read=False)
+    first = work.unread_seconds
+    apply(policy, policy.choose([work], NOW), is_read=False)
+    assert work.unread_seconds == pytest.approx(work.sent_seconds)
+    policy.taken(work, first, NOW)
+    assert work.unread_seconds == pytest.approx(work.sent_seconds - first)
+    policy.taken(work, work.unread_seconds, NOW)
+    assert (work.unread, work.unread_seconds) == (0, 0.0)
+
+
+def test_a_slow_reader_that_reads_on_is_not_more_urgent_than_what_it_left_lying_says():
+    policy = a_policy()
+    slow = sounding(policy, sent_seconds=6.0)
+    slow.unread, slow.unread_seconds = 2, MOST_UNREAD_SECONDS
+    policy.taken(slow, 3.0, now=100.0)
+    assert slow.due == pytest.approx(100.0 + MOST_UNREAD_SECONDS)
+
+
+def test_a_reader_that_keeps_up_does_not_move_its_clock():
+    policy = a_policy()
+    late = sounding(policy, sent_seconds=1.0)
+    late.unread, late.unread_seconds = 1, 0.5
+    policy.taken(late, 0.5, now=100.0)
+    assert late.due == 1.0
+
+
+# --- text that comes late ----------------------------------------------------------------------------------------
+
+
+def test_a_request_awaits_text_when_all_that_came_is_rendered_and_more_may_come():
+    policy = a_policy()
+    work = a_work(policy, [utterance()], is_text_complete=False)
+    assert not work.awaits_text
+    prepared(work)
+    assert not work.awaits_text
+    work.plans.clear()
+    assert work.awaits_text
+    work.is_text_complete = True
+    assert not work.awaits_text
+
+
+def test_text_that_comes_after_the_player_ran_dry_is_a_new_start():
+    work = sounding(a_policy(), sent_seconds=2.0)
+    work.window_frames = 128
+    assert work.is_settled
+    work.begins_again(now=50.0, window_frames=16)
+    assert work.due == pytest.approx(50.0 + FIRST_SECONDS)
+    assert (work.window_frames, work.is_settled) == (16, False)
+
+
+def test_text_that_comes_in_time_goes_on_as_if_it_had_been_there():
+    work = sounding(a_policy(), sent_seconds=2.0)
+    work.window_frames = 128
+    work.begins_again(now=1.5, window_frames=16)
+    assert (work.due, work.window_frames, work.is_settled) == (2.0, 128, True)
 
 
 def test_a_stream_whose_reader_waits_does_not_hold_up_the_others():

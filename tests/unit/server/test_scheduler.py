@@ -350,6 +350,63 @@ async def test_more_audio_than_may_be_owed_is_refused_until_some_is_made(bench: 
     assert bench.open(audio_seconds=101.0)
 
 
+async def test_a_request_whose_text_grows_is_refused_once_too_much_would_be_owed(bench: Bench):
+    growing, _other = (bench.open(audio_seconds=1.0, is_complete=False) for _ in range(2))
+    growing.expect(999.0)
+    with pytest.raises(Overloaded) as caught:
+        growing.expect(999.5)
+    assert caught.value.reason == "AUDIO_OWED_FULL"
+    assert growing.unsent_seconds == 999.0
+
+
+async def test_alone_a_text_may_grow_to_any_length(bench: Bench):
+    stream = bench.open(audio_seconds=1.0, is_complete=False)
+    stream.expect(1e6)
+    stream.expect(1.0)
+    assert stream.unsent_seconds == 1e6, "an estimate is never lowered"
+
+
+async def test_a_request_that_waits_for_its_text_holds_its_place_but_keeps_nobody_out(bench: Bench):
+    idle = [bench.open(utterance("one."), is_complete=False) for _ in range(7)]
+    for stream in idle:
+        while stream.unspoken_utterances:
+            await anext(stream)
+    bench.now += 1000.0  # their players ran dry long ago
+    assert len(await heard(bench.open(utterance("two."))))
+    bench.open(is_complete=False)
+    with pytest.raises(Overloaded) as caught:
+        bench.open()
+    assert caught.value.reason == "QUEUE_FULL"
+
+
+async def test_text_that_comes_late_is_spoken(bench: Bench):
+    stream = bench.open(utterance("one."), is_complete=False)
+    parts = []
+    while stream.unspoken_utterances:
+        parts.append((await anext(stream)).samples)
+    bench.now += 1000.0
+    stream.say(utterance("two."))
+    stream.finish_text()
+    parts += [rendered.samples async for rendered in stream]
+    np.testing.assert_array_equal(np.concatenate(parts), audio_of(utterance("one."), utterance("two.")))
+
+
+async def test_each_window_says_whose_it_is_and_how_long(bench: Bench):
+    windows = [rendered async for rendered in bench.open(utterance("one."), utterance("two, three."))]
+    assert [window.utterance for window in windows] == sorted(window.utterance for window in windows)
+    assert {window.utterance for window in windows} == {0, 1}
+    assert [window.audio_seconds for window in windows] == [len(window.samples) / 22_050 for window in windows]
+
+
+async def test_a_reader_that_stopped_reading_keeps_nobody_out(bench: Bench):
+    stalled = bench.open(utterance("abcdefghijklmnopqrstuvwxyz" * 40))
+    await heard(bench.open(utterance("another, which is read, and gives the engine turns.")))
+    bench.now += 1000.0
+    assert len(await heard(bench.open(utterance("a newcomer."))))
+    await anext(stalled)
+    assert stalled.work.due > bench.now, "what lies there has yet to be played"
+
+
 async def test_an_idle_server_takes_a_request_of_any_length(bench: Bench):
     assert bench.open(audio_seconds=1e6, is_complete=False)
     with pytest.raises(Overloaded):

@@ -132,7 +132,7 @@ class Simulation:
         self.pace.rendered(seconds, sum(window.audio_seconds for window in turn.batch))
         for work, window in zip(turn.works, turn.batch, strict=True):
             work.rendered(window, self.now)
-            work.unread -= 1
+            self.policy.taken(work, window.audio_seconds, self.now)
             work.window_frames = self.policy.next_window_frames(work)
             held[id(work)].heard.append((self.now, window.audio_seconds))
             if work.is_spoken:

@@ -26,8 +26,8 @@ class Owner:
     def finish_text(self, stream: SpeechStream) -> None:
         self.asked.append(("finish_text", stream))
 
-    def taken(self, stream: SpeechStream) -> None:
-        self.asked.append(("taken", stream))
+    def taken(self, stream: SpeechStream, audio_seconds: float) -> None:
+        self.asked.append(("taken", audio_seconds))
 
     def remove(self, stream: SpeechStream) -> None:
         self.asked.append(("remove", stream))
@@ -44,7 +44,7 @@ async def stream(owner: Owner) -> SpeechStream:
 
 
 def window(value: float) -> Rendered:
-    return Rendered(np.full(4, value, np.float32), engine_seconds=0.1)
+    return Rendered(np.full(4, value, np.float32), engine_seconds=0.1, audio_seconds=value)
 
 
 async def test_what_is_delivered_from_another_thread_comes_in_order_and_ends(stream: SpeechStream):
@@ -64,9 +64,9 @@ async def test_each_window_is_counted_when_it_is_read_and_not_before(stream: Spe
     stream.deliver(window(0.1))
     stream.deliver(window(0.2))
     await anext(stream)
-    assert owner.asked == [("taken", stream)]
+    assert owner.asked == [("taken", 0.1)]
     await anext(stream)
-    assert owner.asked == [("taken", stream)] * 2
+    assert owner.asked == [("taken", 0.1), ("taken", 0.2)]
 
 
 async def test_an_error_comes_after_what_was_delivered_before_it(stream: SpeechStream):

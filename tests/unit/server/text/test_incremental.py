@@ -96,7 +96,7 @@ def test_after_the_first_clause_stretches_are_the_sentences_of_the_whole_text() 
 )
 def test_what_only_looks_like_an_end_is_none_whichever_way_it_comes(sentence: str) -> None:
     text = f"{sentence} Next."
-    assert [stretch.text for stretch in stretches_of(*text)][0] == sentence
+    assert next(stretch.text for stretch in stretches_of(*text)) == sentence
     assert [stretch.text for stretch in stretches_of(text)] == [sentence, "Next."]
 
 
