@@ -70,7 +70,7 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
         with serving(threads) as served:
             yield from measure_first_audio(served, PiperReference(voice, threads), rounds)
     if "scheduler" in parts:
-        yield measure_overhead(Ours(voice, threads), rounds)
+        yield measure_overhead(voice, threads, rounds)
     if "load" in parts:
         with serving(threads) as served:
             yield from measure_load(served, voice, rounds)

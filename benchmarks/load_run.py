@@ -66,7 +66,7 @@ def load(target: Target, pace: str, seconds: float, *, seed: int = 0) -> LoadRes
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "load.json"
         options = f"--characters {CHARACTERS} --duration {seconds:g} --seed {seed} {pace}"
-        command = [sys.executable, "-m", "phonoscope", "bench", "--server", target.address, *target.options]
+        command = [sys.executable, "-m", "phonoscope.cli", "bench", "--server", target.address, *target.options]
         command += [*options.split(), "--json", str(file)]
         subprocess.run(command, check=True, capture_output=True)  # noqa: S603  our own command
         return LoadResult(json.loads(file.read_text(encoding="utf-8")))

@@ -15,18 +15,20 @@ from phonoscope.server.types import Utterance
 
 
 class Ours:
-    """The voice in our engine on the CPU, warmed up.
+    """The voice in our engine on the CPU.
 
     Args:
         voice_path: the voice's .onnx file.
         threads: CPU threads of torch.
+        is_warm: False where somebody else, a scheduler, warms it up.
     """
 
-    def __init__(self, voice_path: Path, threads: int) -> None:
+    def __init__(self, voice_path: Path, threads: int, *, is_warm: bool = True) -> None:
         device = torch.device("cpu")
         precision = resolve_precision("auto", device)
         self.engine = VitsEngine([load_voice(voice_path, device)], device, threads=threads, precision=precision)
-        self.engine.warm_up()
+        if is_warm:
+            self.engine.warm_up()
         [self.voice] = self.engine.voices
         self._front_end = TextFrontEnd(Espeak())
 

@@ -1,6 +1,6 @@
 """`phonoscope bench`: puts a server under load, and tells what its callers get. docs/load.md says how to read it.
 
-Lines of figures go to stderr while it runs, the table to stdout at the end.
+Figures go to stderr while it runs, the table to stdout at the end.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ import typer
 import phonoscope
 from phonoscope.cli.failures import fail, reported
 from phonoscope.cli.load_options import ramp_of, texts_to_say
+from phonoscope.cli.load_progress import is_live, progress
 from phonoscope.cli.load_target import TargetChoice, TargetKind
 from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
 from phonoscope.client.channel import DEFAULT_TARGET
@@ -23,7 +24,7 @@ from phonoscope.loadgen.corpus import planned_calls
 from phonoscope.loadgen.events import Summary
 from phonoscope.loadgen.generator import LoadGenerator
 from phonoscope.loadgen.plan import LoadPlan, Mode
-from phonoscope.loadgen.report import json_of, line_of, table_of
+from phonoscope.loadgen.report import json_of, table_of
 from phonoscope.loadgen.wav_stream import BodyFormat
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 SERVICE_NAME: Final = "phonoscope-loadgen"
 FLUSH_SECONDS: Final = 3.0
 DEFAULT_CONCURRENCY: Final = 4
+LINE_SECONDS: Final = 5.0
+LIVE_SECONDS: Final = 1.0
 
 
 def bench(
@@ -46,8 +49,14 @@ def bench(
     ] = TargetKind.GRPC,
     mode: Annotated[
         Mode,
-        typer.Option(help="Which calls to make; mixed is seven streams to three unary ones."),
+        typer.Option(
+            help="Which calls to make; mixed is seven streams to three unary ones, bidi sends the text word by word."
+        ),
     ] = Mode.STREAM,
+    tokens_per_second: Annotated[
+        float,
+        typer.Option(metavar="RATE", min=0.0, help="With --mode bidi: words a second; 0 is as fast as they are read."),
+    ] = 0.0,
     concurrency: Annotated[
         int | None,
         typer.Option("--concurrency", "-c", metavar="N", min=1, help="Closed loop: N calls at once. Default: 4."),
@@ -93,9 +102,18 @@ def bench(
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.0, help="For the server to be SERVING; 0 means for ever.")
     ] = 60.0,
-    every: Annotated[float, typer.Option(metavar="SECONDS", min=0.1, help="Between two lines of figures.")] = 5.0,
+    every: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS", min=0.1, help="Between two lines of figures. Default: 5; of the live table, 1."
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write all figures there, for programs.")
+    ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option("--html", metavar="FILE", help="Write a page with plots there (needs the bench extra)."),
     ] = None,
     model: Annotated[str, typer.Option(metavar="NAME", help="With --target openai: the model to ask for.")] = "tts-1",
     response_format: Annotated[
@@ -128,8 +146,11 @@ def bench(
             "a run is a closed loop or an open one: give one of --concurrency, --rate and --ramp.",
             param_hint="--ramp" if ramp else "--rate",
         )
-    if json_file is not None and not json_file.parent.is_dir():
-        raise typer.BadParameter(f"{json_file.parent} is not a directory.", param_hint="--json")
+    for file, option in ((json_file, "--json"), (html_file, "--html")):
+        if file is not None and not file.parent.is_dir():
+            raise typer.BadParameter(f"{file.parent} is not a directory.", param_hint=option)
+    if html_file is not None:
+        require_plots()
     plan = LoadPlan(
         mode=mode,
         concurrency=concurrency or DEFAULT_CONCURRENCY,
@@ -140,8 +161,9 @@ def bench(
         calls=requests,
         deadline_seconds=deadline,
         wait_seconds=wait,
-        line_seconds=every,
+        line_seconds=every or (LIVE_SECONDS if is_live() else LINE_SECONDS),
         bad_ratio=bad_ratio,
+        tokens_per_second=tokens_per_second,
         voice=voice,
         seed=seed,
     )
@@ -154,22 +176,35 @@ def bench(
         typer.echo(table_of(summary, server))
         if json_file is not None:
             json_file.write_text(json.dumps(json_of(summary, server), indent=2) + "\n", encoding="utf-8")
+        if html_file is not None:
+            write_page(summary, server, html_file)
 
 
 async def run(
     plan: LoadPlan, choice: TargetChoice, texts: Sequence[Sequence[str]], provider: "TracerProvider | None"
 ) -> Summary:
     """Runs the load until its end, or until a signal."""
-    async with choice.build(plan, provider) as server:
-        generator = LoadGenerator(
-            plan,
-            server,
-            planned_calls(plan, texts),
-            on_event=lambda event: typer.echo(line_of(event, choice.address), err=True),
-        )
-        for signal_number in (signal.SIGINT, signal.SIGTERM):
-            asyncio.get_running_loop().add_signal_handler(signal_number, generator.stop)
-        return await generator.run()
+    with progress(choice.address) as tell:
+        async with choice.build(plan, provider) as server:
+            generator = LoadGenerator(plan, server, planned_calls(plan, texts), on_event=tell)
+            for signal_number in (signal.SIGINT, signal.SIGTERM):
+                asyncio.get_running_loop().add_signal_handler(signal_number, generator.stop)
+            return await generator.run()
+
+
+def require_plots() -> None:
+    """Ends the command before the run where its plots could not be drawn."""
+    try:
+        import matplotlib as mpl  # noqa: F401, PLC0415 - an extra
+    except ImportError as error:
+        fail(f"--html needs matplotlib ({error}): pip install 'phonoscope[bench]'")
+
+
+def write_page(summary: Summary, address: str, file: Path) -> None:
+    """Writes the page of a run."""
+    from phonoscope.loadgen.page import page_of  # noqa: PLC0415 - matplotlib is an extra, and slow to load
+
+    file.write_text(page_of(summary, address), encoding="utf-8")
 
 
 @contextlib.contextmanager

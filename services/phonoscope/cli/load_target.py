@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
-from phonoscope.loadgen.plan import LoadPlan
+from phonoscope.loadgen.plan import LoadPlan, Mode
 from phonoscope.loadgen.target import SpeechServer, Target
 from phonoscope.loadgen.wav_stream import BodyFormat
 
@@ -48,6 +48,7 @@ class TargetChoice:
             raise typer.BadParameter(f"{kind} wants a URL, such as http://localhost:5000.", param_hint="--server")
         for is_wanted, option in (
             (plan.bad_ratio > 0, "--bad-ratio"),
+            (plan.mode is Mode.BIDI, "--mode bidi"),
             (has_spans, "--otlp-endpoint"),
         ):
             if is_wanted:

@@ -98,6 +98,8 @@ class ServerError(PhonoscopeClientError):
     """The server's fault; its log has the traceback."""
 
 
+LOST_STATUS: Final = "Internal error from Core"
+"""Details that grpc.aio puts in place of the server's, if a write of a stream fails before it has seen those."""
 ERROR_OF_CODE: Final[Mapping[grpc.StatusCode, type[PhonoscopeClientError]]] = MappingProxyType(
     {
         grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
@@ -124,13 +126,24 @@ def from_rpc_error(error: grpc.RpcError, target: str) -> PhonoscopeClientError:
         for message in (info, bad_request, retry):
             detail.Unpack(message)
     return ERROR_OF_CODE.get(error.code(), ServerError)(
-        error.details() or "the server gave no details",
+        said_by(error),
         code=error.code(),
         target=target,
         reason=info.reason,
         violations=tuple(FieldViolation(v.field, v.description) for v in bad_request.field_violations),
         retry_after_seconds=retry.retry_delay.ToTimedelta().total_seconds() if retry.HasField("retry_delay") else None,
         metadata=MappingProxyType(dict(info.metadata)),
+    )
+
+
+def said_by(error: grpc.RpcError) -> str:
+    """Returns the details of `error` in words that help."""
+    details = error.details() or "the server gave no details"
+    if details != LOST_STATUS:
+        return details
+    return (
+        "the server ended the call while text was still being sent to it, and gRPC lost the reason; call again, or see "
+        "the server's log (a race of grpc.aio: https://github.com/grpc/grpc/issues/36066)"
     )
 
 

@@ -90,7 +90,7 @@ LONG: Final = (
 WEIGHTS: Final = (5, 4, 1)
 """How often a text is short, medium or long: talk is mostly short."""
 
-STREAMS: Final = MappingProxyType({Mode.STREAM: 1.0, Mode.UNARY: 0.0, Mode.MIXED: 0.7})
+STREAMS: Final = MappingProxyType({Mode.STREAM: 1.0, Mode.UNARY: 0.0, Mode.MIXED: 0.7, Mode.BIDI: 1.0})
 """The share of streams among the calls."""
 LARGEST_SEED: Final = 2**64 - 1
 REFUSED: Final[tuple[tuple[str, SpeechOptions], ...]] = (
@@ -137,6 +137,7 @@ def texts_within(groups: Sequence[Sequence[str]], shortest: int, longest: int) -
 def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[PlannedCall]:
     """Yields calls without end; the texts are those of `groups`, which WEIGHTS weighs in order, the empty ones not."""
     weights = [weight if group else 0 for weight, group in zip(WEIGHTS, groups, strict=False)]
+    pace = plan.tokens_per_second if plan.mode is Mode.BIDI else None
     chance = random.Random(f"calls {plan.seed}")  # noqa: S311 - a load, not a secret
     while True:
         is_stream = chance.random() < STREAMS[plan.mode]
@@ -144,7 +145,7 @@ def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[P
         options = SpeechOptions(voice=plan.voice, seed=chance.randint(0, LARGEST_SEED))
         if is_bad:
             text, wrong = chance.choice(REFUSED)
-            yield PlannedCall(text, options | wrong, is_stream, is_bad=True)
+            yield PlannedCall(text, options | wrong, is_stream, is_bad=True, tokens_per_second=pace)
         else:
             (group,) = chance.choices(groups, weights)
-            yield PlannedCall(chance.choice(group), options, is_stream)
+            yield PlannedCall(chance.choice(group), options, is_stream, tokens_per_second=pace)

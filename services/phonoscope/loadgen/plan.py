@@ -7,11 +7,12 @@ from phonoscope.client import SpeechOptions
 
 
 class Mode(enum.Enum):
-    """Which method is called; MIXED is mostly streams."""
+    """Which method is called; MIXED is mostly streams, BIDI sends the text word by word."""
 
     STREAM = "stream"
     UNARY = "unary"
     MIXED = "mixed"
+    BIDI = "bidi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +32,7 @@ class LoadPlan:
         wait_seconds: how long the server may take to be SERVING at the start; 0 means for ever.
         line_seconds: between two lines of figures.
         bad_ratio: share of requests that a server must refuse.
+        tokens_per_second: pace of the words of BIDI; 0 means as fast as the server reads.
         voice: what to ask for; "" is the server's default.
         seed: of texts, kinds of calls, arrivals and speech.
     """
@@ -46,6 +48,7 @@ class LoadPlan:
     wait_seconds: float = 60.0
     line_seconds: float = 5.0
     bad_ratio: float = 0.0
+    tokens_per_second: float = 0.0
     voice: str = ""
     seed: int = 0
 
@@ -66,12 +69,15 @@ class PlannedCall:
 
     Attributes:
         is_bad: whether the server must refuse it.
+        tokens_per_second: pace of its words when they are sent one by one, 0 as fast as they are read; None when the
+            text is sent as a whole.
     """
 
     text: str
     options: SpeechOptions
     is_stream: bool
     is_bad: bool = False
+    tokens_per_second: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,11 +6,13 @@ http_target.py has the servers that speak over HTTP.
 import asyncio
 import itertools
 import math
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AsyncExitStack, aclosing
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
-from phonoscope.client import AsyncClient, InvalidArgument, PhonoscopeClientError, Unavailable
+from phonoscope.client import AsyncClient, AudioChunk, InvalidArgument, PhonoscopeClientError, Unavailable
 from phonoscope.loadgen.plan import CallMade, PlannedCall
 from phonoscope.loadgen.player import Player
 
@@ -101,7 +103,7 @@ class SpeechServer:
             speech = await client.synthesize(call.text, **call.options)
             player.hear(now(), speech.audio_seconds)
             return
-        async with aclosing(client.stream(call.text, **call.options)) as chunks:
+        async with aclosing(chunks_of(client, call)) as chunks:
             async for chunk in chunks:
                 player.hear(now(), chunk.audio_seconds)
 
@@ -114,6 +116,28 @@ class SpeechServer:
         async with AsyncExitStack() as stack:
             for client in self._clients:
                 stack.push_async_callback(client.close)
+
+
+def chunks_of(client: AsyncClient, call: PlannedCall) -> AsyncGenerator[AudioChunk, None]:
+    """Returns the audio of a stream, whose text is sent as a whole or word by word."""
+    if call.tokens_per_second is None:
+        return client.stream(call.text, **call.options)
+    return client.stream_pieces(words_in_time(call.text, call.tokens_per_second), **call.options)
+
+
+async def words_in_time(text: str, per_second: float) -> AsyncIterator[str]:
+    """Yields the text word by word, as a language model writes: the first at once, the others evenly; 0 is no wait."""
+    now = asyncio.get_running_loop().time
+    started = now()
+    for number, word in enumerate(words_of(text)):
+        if per_second:
+            await asyncio.sleep(max(0.0, started + number / per_second - now()))
+        yield word
+
+
+def words_of(text: str) -> list[str]:
+    """Returns the words, each with the white space before it: joined they are `text`."""
+    return re.findall(r"\s*\S+|\s+$", text) or [text]
 
 
 async def health_of(client: AsyncClient) -> str:

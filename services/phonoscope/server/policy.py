@@ -45,7 +45,7 @@ class Work:
 
     Attributes:
         request: the request's number, for events.
-        entered: when it was admitted, on the scheduler's clock, in seconds.
+        entered: when it was admitted, or its first text came, on the scheduler's clock, in seconds.
         deadline: when its caller gives up, on the same clock; None for never.
         is_whole: audio is wanted only once all of it is made, and not before all utterances are prepared.
         waiting: utterances to prepare, in order.
@@ -57,7 +57,7 @@ class Work:
         sent_seconds: audio delivered so far.
         unread, unread_seconds: windows delivered that the reader has not taken yet, and their audio.
         queued, prepared_utterances, spoken: utterances that came, that have or had a plan, that are all rendered.
-        restarted_seconds: audio delivered before it last waited for text with nothing left to say.
+        restarted_seconds: audio delivered before text last came with nothing left to say.
         window_frames: size of the next window.
     """
 
@@ -102,12 +102,19 @@ class Work:
         return not (self.is_text_complete or self.waiting or self.plans)
 
     def begins_again(self, now: float, window_frames: int) -> None:
-        """Notes that text came after all was rendered; once the player has run dry meanwhile, that is a new start."""
-        if self.sounded is None or self.is_whole or self.due > now:
+        """Notes that text came when there was none to speak: the first, or after the player ran dry, is a new start.
+
+        Either way what the player has in hand is what its writer left it, and no sign of a busy engine.
+        """
+        if self.is_whole:
             return
-        self.sounded = now + FIRST_SECONDS - self.sent_seconds
+        if self.sounded is None:
+            self.entered = now
+            return
         self.restarted_seconds = self.sent_seconds
-        self.window_frames = window_frames
+        if self.due <= now:
+            self.sounded = now + FIRST_SECONDS - self.sent_seconds
+            self.window_frames = window_frames
 
     @property
     def is_spoken(self) -> bool:

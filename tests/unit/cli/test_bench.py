@@ -95,6 +95,8 @@ def test_the_json_is_written(run, server, tmp_path):
         (["--target", "openai"], "wants a URL"),
         (["-s", "http://here:1"], "a URL needs --target"),
         (["-s", "http://here:1", "--target", "openai", "--bad-ratio", 0.5], "--bad-ratio is for --target grpc"),
+        (["-s", "http://here:1", "--target", "openai", "--mode", "bidi"], "--mode bidi is for --target grpc"),
+        (["--html", "/nowhere/page.html"], "/nowhere is not a directory"),
         (["-s", "http://here:1", "--target", "piper", "--otlp-endpoint", "http://a:1"], "--otlp-endpoint is for"),
     ],
 )
@@ -104,6 +106,30 @@ def test_wrong_usage_is_told_before_anything_is_sent(run, server, tmp_path, argu
     result = run("bench", "-s", server.target, *given)
     assert result.exit_code == 2
     assert says in " ".join(result.stderr.replace("│", " ").split())
+    assert server.calls == []
+
+
+def test_texts_are_sent_word_by_word(run, server):
+    result = run("bench", "-s", server.target, "--mode", "bidi", "--tokens-per-second", 500, "-n", 6)
+    assert "bidi, closed loop of 4" in result.stdout
+    assert "ok 6   failed 0" in result.stdout
+    assert len(server.requests("StreamingSynthesize")) == 6
+
+
+def test_the_page_of_a_run_has_its_table_and_its_plots(run, server, tmp_path):
+    file = tmp_path / "page.html"
+    result = run("bench", "-s", server.target, "-n", 20, "--html", file)
+    assert result.exit_code == 0
+    page = file.read_text(encoding="utf-8")
+    assert "ok 20   failed 0" in page
+    assert page.count("<svg") == 3
+
+
+def test_a_page_without_matplotlib_is_refused_before_the_run(run, server, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    result = run("bench", "-s", server.target, "-n", 1, "--html", tmp_path / "page.html")
+    assert result.exit_code == 1
+    assert "pip install 'phonoscope[bench]'" in result.stderr
     assert server.calls == []
 
 

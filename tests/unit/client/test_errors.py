@@ -7,7 +7,7 @@ from google.rpc import error_details_pb2
 
 from phonoscope import client as public
 from phonoscope.client import Client, PhonoscopeClientError, ServerError
-from phonoscope.client.errors import ERROR_OF_CODE
+from phonoscope.client.errors import ERROR_OF_CODE, LOST_STATUS
 from phonoscope.common.errors import FieldViolation, PhonoscopeError
 
 
@@ -25,6 +25,12 @@ def test_each_status_has_its_exception(client, server, code):
         client.synthesize("Hello.")
     assert caught.value.code is code
     assert caught.value.message == "it says why"
+
+
+def test_a_status_that_grpc_lost_says_what_happened(client, server):
+    server.then_fail(grpc.StatusCode.INTERNAL, LOST_STATUS)
+    with pytest.raises(ServerError, match=r"lost the reason; call again"):
+        client.synthesize("Hello.")
 
 
 def test_details_are_parsed(client, server):

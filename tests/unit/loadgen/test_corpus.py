@@ -34,7 +34,9 @@ def test_the_same_seed_gives_the_same_calls_and_another_seed_others():
     assert some_calls(seed=4) != some_calls(seed=5)
 
 
-@pytest.mark.parametrize(("mode", "share"), [(Mode.STREAM, 1.0), (Mode.UNARY, 0.0), (Mode.MIXED, 0.7)])
+@pytest.mark.parametrize(
+    ("mode", "share"), [(Mode.STREAM, 1.0), (Mode.UNARY, 0.0), (Mode.MIXED, 0.7), (Mode.BIDI, 1.0)]
+)
 def test_the_mode_sets_the_share_of_streams(mode, share):
     assert sum(call.is_stream for call in some_calls(mode=mode)) / 2000 == pytest.approx(share, abs=0.04)
 
@@ -89,3 +91,10 @@ def test_the_built_in_texts_between_64_and_235_characters_are_many_and_spread():
 def test_a_range_without_texts_is_refused_with_the_lengths_that_there_are():
     with pytest.raises(ValueError, match="300 to 400 characters: the shortest has 3, the longest 5"):
         texts_within((["Yes", "Maybe"],), 300, 400)
+
+
+def test_only_calls_of_bidi_have_a_pace():
+    assert {call.tokens_per_second for call in some_calls(mode=Mode.BIDI, tokens_per_second=15.0, bad_ratio=0.5)} == {
+        15.0
+    }
+    assert {call.tokens_per_second for call in some_calls(mode=Mode.STREAM, tokens_per_second=15.0)} == {None}

@@ -11,7 +11,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from phonoscope.loadgen.plan import PlannedCall
-from phonoscope.loadgen.target import CALLS_PER_CHANNEL, SpeechServer
+from phonoscope.loadgen.target import CALLS_PER_CHANNEL, SpeechServer, words_in_time, words_of
 
 STREAM = PlannedCall("Hello.", {"voice": "joe", "seed": 7}, is_stream=True)
 UNARY = PlannedCall("Hello.", {"voice": "joe", "seed": 7}, is_stream=False)
@@ -126,3 +126,43 @@ async def test_a_call_that_is_cancelled_is_cancelled_on_the_server(target, serve
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await asyncio.to_thread(server.cancelled.wait, 10)
+
+
+# --- word by word ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["One two,  three. ", " Größe", "Solo", "   ", "", "A\nline, and another.\n"])
+def test_words_joined_are_the_text(text):
+    assert "".join(words_of(text)) == text
+
+
+def test_a_word_brings_the_space_before_it_as_tokens_of_language_models_do():
+    assert words_of("Turn left now.") == ["Turn", " left", " now."]
+
+
+def test_words_come_at_their_pace_from_the_first_on_whatever_the_reader_takes(simulate):
+    async def work():
+        came = []
+        async for word in words_in_time("a b c d e", 4.0):
+            came.append((word, now()))
+            if word == " b":
+                await asyncio.sleep(0.6)  # held up: what was due meanwhile comes at once
+        return came
+
+    assert simulate(work()) == [("a", 0.0), (" b", 0.25), (" c", 0.85), (" d", 0.85), (" e", 1.0)]
+
+
+def test_words_without_a_pace_come_as_fast_as_they_are_read(simulate):
+    async def work():
+        return [(word, now()) async for word in words_in_time("a b c", 0.0)]
+
+    assert simulate(work()) == [("a", 0.0), (" b", 0.0), (" c", 0.0)]
+
+
+async def test_a_call_of_bidi_sends_its_words_and_is_measured_chunk_by_chunk(target, server):
+    call = PlannedCall("Turn left now.", {"voice": "joe", "seed": 7}, is_stream=True, tokens_per_second=0.0)
+    made = await target.make(call, now())
+    [(settings, steps)] = server.requests("StreamingSynthesize")
+    assert (settings.text, settings.speaker_id, settings.seed, steps) == ("", "joe", 7, ["Turn", " left", " now."])
+    assert (made.error, made.audio_seconds, len(made.gaps_seconds)) == ("", pytest.approx(0.16), 2)
+    assert 0 < made.first_audio_seconds <= made.seconds

@@ -351,11 +351,20 @@ def test_text_that_comes_after_the_player_ran_dry_is_a_new_start():
     assert (work.window_frames, work.is_settled) == (16, False)
 
 
-def test_text_that_comes_in_time_goes_on_as_if_it_had_been_there():
+def test_a_request_is_due_from_when_its_first_text_came():
+    work = a_work(a_policy(), entered=0.0, is_text_complete=False)
+    work.begins_again(now=7.0, window_frames=16)
+    assert work.due == pytest.approx(7.0 + FIRST_SECONDS)
+    whole = a_work(a_policy(), entered=0.0, is_whole=True, is_text_complete=False)
+    whole.begins_again(now=7.0, window_frames=16)
+    assert whole.entered == 0.0
+
+
+def test_text_that_comes_in_time_goes_on_where_it_was_but_what_is_in_hand_is_the_writers_affair():
     work = sounding(a_policy(), sent_seconds=2.0)
     work.window_frames = 128
     work.begins_again(now=1.5, window_frames=16)
-    assert (work.due, work.window_frames, work.is_settled) == (2.0, 128, True)
+    assert (work.due, work.window_frames, work.is_settled) == (2.0, 128, False)
 
 
 def test_a_stream_whose_reader_waits_does_not_hold_up_the_others():

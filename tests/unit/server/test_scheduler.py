@@ -642,3 +642,22 @@ async def test_a_drain_waits_for_the_batch_under_way(bench: Bench):
     assert not draining.done()
     bench.engine.let_go()
     await draining
+
+
+async def test_a_writer_that_is_barely_ahead_of_its_listener_keeps_nobody_out(bench: Bench):
+    slow = bench.open(utterance("one, two, three, four, five, six."), is_complete=False)
+    while slow.unspoken_utterances:
+        await anext(slow)
+    assert slow.work.sent_seconds > 1.0
+    bench.now = slow.work.due - 0.1
+    slow.say(utterance("and so on."))
+    assert len(await heard(bench.open(utterance("a newcomer."))))
+
+
+async def test_a_request_without_text_yet_keeps_nobody_out(bench: Bench):
+    silent = bench.open(is_complete=False, audio_seconds=0.0)
+    await heard(bench.open(utterance("somebody else, so that the pace is known.")))
+    bench.now += 1000.0
+    assert len(await heard(bench.open(utterance("a newcomer."))))
+    silent.say(utterance("at last."))
+    assert bench.open(utterance("another newcomer."), is_complete=False)
