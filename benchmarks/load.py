@@ -28,7 +28,10 @@ SETTLE_SECONDS: Final = 3.0
 
 
 def measure_load(served: Served, voice: Path, rounds: int) -> Iterator[Row]:
-    """Yields the rows of closed loops, then of open loops at 75 % and at 300 % of the capacity that those showed."""
+    """Yields the rows of closed loops, then of open loops at 75 % and at 300 % of the capacity.
+
+    Capacity is the median throughput of the closed loops that keep the engine busy: all but one at a time.
+    """
     ours = Target(served.address)
     results: list[LoadResult] = []
     with piper_serving(voice) as piper:
@@ -40,7 +43,7 @@ def measure_load(served: Served, voice: Path, rounds: int) -> Iterator[Row]:
             ]
             results += [result for result, _ in pairs]
             yield _throughput(at_once, pairs)
-    capacity = max(result.audio_rate for result in results)
+    capacity = median([result.audio_rate for result in results if result.figures["plan"]["concurrency"] > 1])
     calls_per_second = capacity / median([result.seconds_of_audio for result in results])
     below = load(ours, f"--rate {BELOW_SATURATION * calls_per_second:.3f}", OPEN_SECONDS)
     yield from _below(below)
@@ -96,11 +99,11 @@ def _beyond(result: LoadResult, capacity: float, grown_mebibytes: float) -> Iter
     what = f"at {BEYOND_SATURATION:g} × capacity"
     yield Row(
         "load",
-        f"{what}: goodput, against the peak",
+        f"{what}: goodput, against capacity",
         "audio s/s",
         result.goodput,
         capacity,
-        required=f"at least {LEAST_GOODPUT} × the peak",
+        required=f"at least {LEAST_GOODPUT} × capacity",
         is_met=result.goodput >= LEAST_GOODPUT * capacity,
     )
     p50, p99 = (result.milliseconds("failure_seconds", percentile) for percentile in ("p50", "p99"))

@@ -142,8 +142,8 @@ def said_by(error: grpc.RpcError) -> str:
     if details != LOST_STATUS:
         return details
     return (
-        "the server ended the call while text was still being sent to it, and gRPC lost the reason; call again, or see "
-        "the server's log (a race of grpc.aio: https://github.com/grpc/grpc/issues/36066)"
+        "the server ended the call while text was still being sent to it, and gRPC lost the reason; call again, or "
+        "see the server's log (a race of grpc.aio: https://github.com/grpc/grpc/issues/36066)"
     )
 
 

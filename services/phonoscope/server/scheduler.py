@@ -291,7 +291,8 @@ class Scheduler:
     def _owed(self, stream: SpeechStream, now: float) -> Owed:
         """Returns what admission must know of a request; those that wait for their caller are not short of audio."""
         work = stream.work
-        waits_for_caller = work.awaits_text or self._policy.is_held_up(work)
+        is_silent = work.awaits_text and (work.queued > 0 or stream.owed_seconds == 0)  # its caller has yet to write
+        waits_for_caller = is_silent or self._policy.is_held_up(work)
         slack_seconds = NOT_SOON_SECONDS if waits_for_caller else work.due - now
         return Owed(stream.unsent_seconds, slack_seconds, is_settled=work.is_settled)
 

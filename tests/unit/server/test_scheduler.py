@@ -661,3 +661,13 @@ async def test_a_request_without_text_yet_keeps_nobody_out(bench: Bench):
     assert len(await heard(bench.open(utterance("a newcomer."))))
     silent.say(utterance("at last."))
     assert bench.open(utterance("another newcomer."), is_complete=False)
+
+
+async def test_a_text_that_is_still_being_read_counts_with_what_it_will_want(bench: Bench):
+    await heard(bench.open(utterance("somebody, so that the pace is known.")))
+    reading = bench.open(is_complete=False, audio_seconds=5.0)
+    bench.now += 1.0  # past the time at which it should have sounded
+    with pytest.raises(Overloaded) as caught:
+        bench.open(utterance("a newcomer."))
+    assert caught.value.reason == "CAPACITY_FULL"
+    reading.finish_text()
