@@ -6,8 +6,10 @@ it up; one that writes slower is waited for, but not with a clause in hand and n
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
+from phonoscope.server.playback import PlaybackClock
 from phonoscope.server.stream import SpeechStream
 from phonoscope.server.text.incremental import IncrementalText, Stretch
 
@@ -70,3 +72,37 @@ def _soon(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
 
     coroutine: Coroutine[Any, Any, Any] = awaited()
     return asyncio.create_task(coroutine)
+
+
+class Spans:
+    """Which characters the audio of a stream speaks.
+
+    Attributes:
+        known: the span of each utterance, in the order of `say`; empty where nobody asks.
+    """
+
+    def __init__(self) -> None:
+        self.known: list[tuple[int, int]] = []
+        self._first: int | None = None  # utterance that began to sound since a chunk was told
+        self._last = 0
+
+    def sounds(self, utterance: int) -> None:
+        """Notes that audio of an utterance went into the encoder."""
+        self._last = utterance
+        if self._first is None:
+            self._first = utterance
+
+    def told(self) -> tuple[int, int] | None:
+        """Returns the characters of all that sounded since the last call; the last one's where nothing did."""
+        first = self._last if self._first is None else self._first
+        self._first = None
+        return (self.known[first][0], self.known[self._last][1]) if self.known else None
+
+
+@dataclass(frozen=True, slots=True)
+class Dictation:
+    """What text in pieces has besides a request."""
+
+    spans: Spans
+    player: PlaybackClock
+    text: IncrementalText

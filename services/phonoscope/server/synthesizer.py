@@ -5,38 +5,36 @@ the first sentence is spoken while the last is still letters.
 """
 
 import asyncio
-import hashlib
 import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
-from phonoscope.common.deadlines import has_passed
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, ServiceError
+from phonoscope.server.account import Account
 from phonoscope.server.audio.encode import BYTES_PER_SAMPLE, AudioEncoder, whole_file
 from phonoscope.server.events import (
-    AudioEncoded,
     ChunkSent,
     Delivery,
     Emit,
     FirstAudio,
     Outcome,
-    RequestFinished,
     RequestStarted,
     TextRead,
 )
-from phonoscope.server.pieces import Flush, speak_as_it_comes
+from phonoscope.server.pieces import Dictation, Flush, Spans, speak_as_it_comes
 from phonoscope.server.playback import PlaybackClock
 from phonoscope.server.requests import RequestResolver, ResolvedRequest, accepted_request_id
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
 from phonoscope.server.text.incremental import IncrementalText, Stretch
-from phonoscope.server.types import Encoding, SpeechRequest, Utterance, Voice
+from phonoscope.server.types import Encoding, SpeechRequest, Voice
+from phonoscope.server.utterances import utterance_of
 
 # Rough duration of a character of English at speed 1, for admission before anything is known exactly.
 SECONDS_PER_CHARACTER: Final = 0.065
@@ -64,39 +62,6 @@ class Spoken:
     request: ResolvedRequest
     audio: bytes
     audio_seconds: float
-
-
-@dataclass(slots=True)
-class _Account:
-    """What is known of a request when it ends, for its last events."""
-
-    request: int
-    request_id: str
-    characters: int
-    deadline_seconds: float | None
-    entered: float = field(default_factory=time.monotonic)
-    had_text: float = field(default_factory=time.monotonic)
-    voice: str = ""
-    language: str = ""
-    audio_seconds: float = 0.0
-    engine_seconds: float = 0.0
-    encode_began: float | None = None
-    encode_ended: float = 0.0
-    encode_seconds: float = 0.0
-    first_audio_seconds: float | None = None
-
-    def encoded(self, began: float) -> None:
-        """Counts a piece of encoding, from `began` until now."""
-        if self.encode_began is None:
-            self.encode_began = began
-        self.encode_ended = time.monotonic()
-        self.encode_seconds += self.encode_ended - began
-
-    def has_expired(self) -> bool:
-        """Whether the caller's deadline has passed."""
-        if self.deadline_seconds is None:
-            return False
-        return has_passed(self.deadline_seconds, self.entered + self.deadline_seconds - time.monotonic())
 
 
 class Synthesizer:
@@ -173,7 +138,7 @@ class Synthesizer:
         async with self._accounted(request, deadline_seconds) as account:
             resolved = self._resolve(request, account)
             feed = partial(self._feed, resolved=resolved, account=account)
-            async with aclosing(self._chunks(resolved, account, feed, _Spans(), PlaybackClock())) as chunks:
+            async with aclosing(self._chunks(resolved, account, feed, Spans(), PlaybackClock())) as chunks:
                 async for chunk in chunks:
                     yield resolved, chunk
 
@@ -187,7 +152,7 @@ class Synthesizer:
         """
         async with self._accounted(settings, deadline_seconds) as account:
             resolved = self._resolve(settings, account, in_pieces=True)
-            dictation = _Dictation(_Spans(), PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
+            dictation = Dictation(Spans(), PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
             feed = partial(self._feed_pieces, pieces=pieces, dictation=dictation, resolved=resolved, account=account)
             parts = self._chunks(resolved, account, feed, dictation.spans, dictation.player)
             async with aclosing(parts) as chunks:
@@ -197,9 +162,9 @@ class Synthesizer:
     async def _chunks(
         self,
         resolved: ResolvedRequest,
-        account: _Account,
+        account: Account,
         feed: Callable[[SpeechStream], Coroutine[None, None, None]],
-        spans: "_Spans",
+        spans: Spans,
         player: PlaybackClock,
     ) -> AsyncGenerator[SpokenChunk, None]:
         encoder = _encoder(resolved, resolved.encoding)
@@ -224,9 +189,9 @@ class Synthesizer:
         audio: bytes,
         encoder: AudioEncoder,
         resolved: ResolvedRequest,
-        account: _Account,
+        account: Account,
         player: PlaybackClock,
-        spans: "_Spans",
+        spans: Spans,
     ) -> SpokenChunk:
         total_seconds = encoder.samples_out / resolved.sample_rate_hz
         chunk = SpokenChunk(audio, total_seconds - account.audio_seconds, spans.told())
@@ -238,11 +203,11 @@ class Synthesizer:
             self._emit(ChunkSent(account.request, account.voice, *played))
         return chunk
 
-    def _note_first_audio(self, account: _Account, delivery: Delivery) -> None:
+    def _note_first_audio(self, account: Account, delivery: Delivery) -> None:
         account.first_audio_seconds = time.monotonic() - account.had_text
         self._emit(FirstAudio(account.request, account.voice, delivery, account.first_audio_seconds))
 
-    def _resolve(self, request: SpeechRequest, account: _Account, *, in_pieces: bool = False) -> ResolvedRequest:
+    def _resolve(self, request: SpeechRequest, account: Account, *, in_pieces: bool = False) -> ResolvedRequest:
         resolved = replace(self._resolver.resolve(request, in_pieces=in_pieces), request_id=account.request_id)
         account.voice, account.language = resolved.voice.id, resolved.voice.language
         return resolved
@@ -251,7 +216,7 @@ class Synthesizer:
     async def _admitted(
         self,
         resolved: ResolvedRequest,
-        account: _Account,
+        account: Account,
         feed: Callable[[SpeechStream], Coroutine[None, None, None]],
         *,
         is_whole: bool,
@@ -276,13 +241,13 @@ class Synthesizer:
                 feeding.cancel()
                 account.engine_seconds = stream.engine_seconds
 
-    async def _feed(self, stream: SpeechStream, resolved: ResolvedRequest, account: _Account) -> None:
+    async def _feed(self, stream: SpeechStream, resolved: ResolvedRequest, account: Account) -> None:
         """Reads the text sentence by sentence and hands each to the scheduler as an utterance."""
         loop, began = asyncio.get_running_loop(), time.monotonic()
         sentences = self._front_end.sentences(resolved.text, resolved.voice.phonemes)
         number = 0
         while sentence := await loop.run_in_executor(self._text_thread, _next, sentences):
-            stream.say(_utterance(resolved, sentence, number))
+            stream.say(utterance_of(resolved, sentence, number))
             number += 1
         self._text_is_read(account, began, [sentences], number)
         stream.finish_text()
@@ -292,9 +257,9 @@ class Synthesizer:
         stream: SpeechStream,
         *,
         pieces: AsyncIterator[str | Flush],
-        dictation: "_Dictation",
+        dictation: Dictation,
         resolved: ResolvedRequest,
-        account: _Account,
+        account: Account,
     ) -> None:
         """Reads a text as it comes and hands each sentence to the scheduler once it is over."""
         loop, began = asyncio.get_running_loop(), time.monotonic()
@@ -314,13 +279,13 @@ class Synthesizer:
                     if stream.unspoken_utterances == 0:
                         dictation.player.restart()
                     spans.append((stretch.start + sentence.start, stretch.start + sentence.stop))
-                    stream.say(_utterance(resolved, sentence, len(spans) - 1))
+                    stream.say(utterance_of(resolved, sentence, len(spans) - 1))
 
         await speak_as_it_comes(pieces, dictation.text, stream, say, self._clause_wait_seconds)
         self._text_is_read(account, began, readings, len(spans))
         stream.finish_text()
 
-    def _text_is_read(self, account: _Account, began: float, readings: Sequence[Reading], sentences: int) -> None:
+    def _text_is_read(self, account: Account, began: float, readings: Sequence[Reading], sentences: int) -> None:
         """Tells how the whole text was read; refuses one that holds nothing to say."""
         self._emit(
             TextRead(
@@ -350,9 +315,9 @@ class Synthesizer:
         )
 
     @asynccontextmanager
-    async def _accounted(self, request: SpeechRequest, deadline_seconds: float | None) -> AsyncIterator[_Account]:
+    async def _accounted(self, request: SpeechRequest, deadline_seconds: float | None) -> AsyncIterator[Account]:
         """Tells of the request's start and, whichever way it goes, of its end."""
-        account = _Account(
+        account = Account(
             next(self._numbers), accepted_request_id(request.request_id), len(request.text), deadline_seconds
         )
         self._emit(RequestStarted(account.request, account.request_id))
@@ -372,60 +337,7 @@ class Synthesizer:
                 outcome, reason = "cancelled", ""
             raise
         finally:
-            self._tell_end(account, outcome, reason)
-
-    def _tell_end(self, account: _Account, outcome: Outcome, reason: str) -> None:
-        if account.encode_began is not None:
-            began, ended = account.encode_began, account.encode_ended
-            self._emit(AudioEncoded(account.request, account.voice, began, ended, account.encode_seconds))
-        self._emit(
-            RequestFinished(
-                account.request,
-                account.request_id,
-                voice=account.voice,
-                language=account.language,
-                outcome=outcome,
-                reason=reason,
-                characters=account.characters,
-                audio_seconds=account.audio_seconds,
-                engine_seconds=account.engine_seconds,
-                first_audio_seconds=account.first_audio_seconds,
-            )
-        )
-
-
-class _Spans:
-    """Which characters the audio of a stream speaks.
-
-    Attributes:
-        known: the span of each utterance, in the order of `say`; empty where nobody asks.
-    """
-
-    def __init__(self) -> None:
-        self.known: list[tuple[int, int]] = []
-        self._first: int | None = None  # utterance that began to sound since a chunk was told
-        self._last = 0
-
-    def sounds(self, utterance: int) -> None:
-        """Notes that audio of an utterance went into the encoder."""
-        self._last = utterance
-        if self._first is None:
-            self._first = utterance
-
-    def told(self) -> tuple[int, int] | None:
-        """Returns the characters of all that sounded since the last call; the last one's where nothing did."""
-        first = self._last if self._first is None else self._first
-        self._first = None
-        return (self.known[first][0], self.known[self._last][1]) if self.known else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Dictation:
-    """What text in pieces has besides a request."""
-
-    spans: _Spans
-    player: PlaybackClock
-    text: IncrementalText
+            account.tell_end(self._emit, outcome, reason)
 
 
 def _pass_on_failure(task: asyncio.Task[None], stream: SpeechStream) -> None:
@@ -446,27 +358,8 @@ def _encoder(resolved: ResolvedRequest, encoding: Encoding) -> AudioEncoder:
     )
 
 
-def _encoded(encoder: AudioEncoder, rendered: Rendered, account: _Account) -> bytes:
+def _encoded(encoder: AudioEncoder, rendered: Rendered, account: Account) -> bytes:
     began = time.monotonic()
     audio = encoder.encode(rendered.samples)
     account.encoded(began)
     return audio
-
-
-def _utterance(resolved: ResolvedRequest, sentence: Sentence, number: int) -> Utterance:
-    voice = resolved.voice
-    return Utterance(
-        voice_id=voice.id,
-        phoneme_ids=sentence.phoneme_ids,
-        speaker=resolved.speaker,
-        length_scale=voice.length_scale / resolved.speed,
-        noise_scale=voice.noise_scale,
-        noise_w_scale=voice.noise_w_scale,
-        seed=_sentence_seed(resolved.seed, number),
-    )
-
-
-def _sentence_seed(seed: int, number: int) -> int:
-    """Returns a seed of its own for each sentence of a request, so that none repeats another's noise."""
-    digest = hashlib.blake2b(f"{seed}:{number}".encode(), digest_size=8).digest()
-    return int.from_bytes(digest, "little") >> 1  # torch takes seeds below 2**63

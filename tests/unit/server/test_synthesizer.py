@@ -15,6 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, NotReady, Overloaded
+from phonoscope.server import account as account_module
 from phonoscope.server import synthesizer as synthesizer_module
 from phonoscope.server.audio.encode import wav_header
 from phonoscope.server.engines.base import Plan, Tuning, Window
@@ -399,7 +400,8 @@ async def test_a_call_that_is_cancelled_well_before_its_deadline_is_cancelled(st
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(synthesizer_module, "time", SimpleNamespace(monotonic=clock.monotonic))
+    for module in (synthesizer_module, account_module):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
     return clock
 
 

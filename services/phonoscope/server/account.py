@@ -1,0 +1,60 @@
+"""What is known of a request when it ends. Kept by ③ synthesizer."""
+
+import time
+from dataclasses import dataclass, field
+
+from phonoscope.common.deadlines import has_passed
+from phonoscope.server.events import AudioEncoded, Emit, Outcome, RequestFinished
+
+
+@dataclass(slots=True)
+class Account:
+    """What is known of a request when it ends, for its last events."""
+
+    request: int
+    request_id: str
+    characters: int
+    deadline_seconds: float | None
+    entered: float = field(default_factory=time.monotonic)
+    had_text: float = field(default_factory=time.monotonic)
+    voice: str = ""
+    language: str = ""
+    audio_seconds: float = 0.0
+    engine_seconds: float = 0.0
+    encode_began: float | None = None
+    encode_ended: float = 0.0
+    encode_seconds: float = 0.0
+    first_audio_seconds: float | None = None
+
+    def encoded(self, began: float) -> None:
+        """Counts a piece of encoding, from `began` until now."""
+        if self.encode_began is None:
+            self.encode_began = began
+        self.encode_ended = time.monotonic()
+        self.encode_seconds += self.encode_ended - began
+
+    def has_expired(self) -> bool:
+        """Whether the caller's deadline has passed."""
+        if self.deadline_seconds is None:
+            return False
+        return has_passed(self.deadline_seconds, self.entered + self.deadline_seconds - time.monotonic())
+
+    def tell_end(self, emit: Emit, outcome: Outcome, reason: str) -> None:
+        """Tells of the encoding, if there was any, and of the end."""
+        if self.encode_began is not None:
+            began, ended = self.encode_began, self.encode_ended
+            emit(AudioEncoded(self.request, self.voice, began, ended, self.encode_seconds))
+        emit(
+            RequestFinished(
+                self.request,
+                self.request_id,
+                voice=self.voice,
+                language=self.language,
+                outcome=outcome,
+                reason=reason,
+                characters=self.characters,
+                audio_seconds=self.audio_seconds,
+                engine_seconds=self.engine_seconds,
+                first_audio_seconds=self.first_audio_seconds,
+            )
+        )

@@ -1,0 +1,27 @@
+"""A sentence of a request, as the engine takes it."""
+
+import hashlib
+
+from phonoscope.server.requests import ResolvedRequest
+from phonoscope.server.text.front_end import Sentence
+from phonoscope.server.types import Utterance
+
+
+def utterance_of(resolved: ResolvedRequest, sentence: Sentence, number: int) -> Utterance:
+    """Returns the sentence of that number, as the request wants it spoken."""
+    voice = resolved.voice
+    return Utterance(
+        voice_id=voice.id,
+        phoneme_ids=sentence.phoneme_ids,
+        speaker=resolved.speaker,
+        length_scale=voice.length_scale / resolved.speed,
+        noise_scale=voice.noise_scale,
+        noise_w_scale=voice.noise_w_scale,
+        seed=sentence_seed(resolved.seed, number),
+    )
+
+
+def sentence_seed(seed: int, number: int) -> int:
+    """Returns a seed of its own for each sentence of a request, so that none repeats another's noise."""
+    digest = hashlib.blake2b(f"{seed}:{number}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little") >> 1  # torch takes seeds below 2**63
