@@ -11,7 +11,7 @@ from grpc_status import rpc_status
 
 from phonoscope.client import FLUSH, AsyncClient, AudioChunk, Client, Flush, InvalidArgument
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
-from phonoscope.server.events import FirstAudio, UtteranceQueued
+from phonoscope.server.events import ChunkSent, FirstAudio, UtteranceQueued, UtteranceSpoken
 
 TEXT = "It was late, but the train to the north had not left. Nobody knew why; nobody asked. Was it broken? No."
 GENEROUS_SECONDS = 60.0
@@ -243,3 +243,22 @@ async def test_others_are_served_while_a_caller_thinks(client):
     assert audio_of(await heard(client, [TEXT]))
     for chunks in idle:
         await chunks.aclose()
+
+
+async def test_a_pause_of_the_writer_is_no_gap_of_ours(client, server):
+    has_heard_first = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[str | Flush]:
+        yield "One."
+        yield FLUSH
+        await asyncio.wait_for(has_heard_first.wait(), GENEROUS_SECONDS)
+        yield " Two."
+
+    chunks = []
+    async for chunk in client.stream_pieces(pieces()):
+        chunks.append(chunk)
+        if await asyncio.to_thread(server.wait_for, lambda s: any(isinstance(e, UtteranceSpoken) for e in s.events)):
+            has_heard_first.set()
+    assert {chunk.text_span for chunk in chunks} == {(0, 4), (5, 9)}
+    gaps = [event for event in server.events if isinstance(event, ChunkSent)]
+    assert len(gaps) == len(chunks) - 2, "the first chunk of each start has none before it"
