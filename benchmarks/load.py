@@ -30,7 +30,7 @@ SETTLE_SECONDS: Final = 3.0
 def measure_load(served: Served, voice: Path, rounds: int) -> Iterator[Row]:
     """Yields the rows of closed loops, then of open loops at 75 % and at 300 % of the capacity.
 
-    Capacity is the median throughput of the closed loops that keep the engine busy: all but one at a time.
+    Capacity is the median throughput of the closed loops that keep the engine busy: all but one at a time. Goodput is held against the best of them, the peak.
     """
     ours = Target(served.address)
     results: list[LoadResult] = []
@@ -50,7 +50,7 @@ def measure_load(served: Served, voice: Path, rounds: int) -> Iterator[Row]:
     resident = served.resident_bytes()
     beyond = load(ours, f"--rate {BEYOND_SATURATION * calls_per_second:.3f}", OPEN_SECONDS)
     grown = (served.resident_bytes() - resident) / MEBIBYTE
-    yield from _beyond(beyond, capacity, grown)
+    yield from _beyond(beyond, max(result.audio_rate for result in results), grown)
 
 
 def _piper(piper: Target, at_once: int, turn: int) -> LoadResult:
@@ -95,16 +95,16 @@ def _below(result: LoadResult) -> Iterator[Row]:
     )
 
 
-def _beyond(result: LoadResult, capacity: float, grown_mebibytes: float) -> Iterator[Row]:
-    what = f"at {BEYOND_SATURATION:g} × capacity"
+def _beyond(result: LoadResult, peak: float, grown_mebibytes: float) -> Iterator[Row]:
+    what = f"at {BEYOND_SATURATION:g} × the peak"
     yield Row(
         "load",
-        f"{what}: goodput, against capacity",
+        f"{what}: goodput, against the peak",
         "audio s/s",
         result.goodput,
-        capacity,
-        required=f"at least {LEAST_GOODPUT} × capacity",
-        is_met=result.goodput >= LEAST_GOODPUT * capacity,
+        peak,
+        required=f"at least {LEAST_GOODPUT} × the peak",
+        is_met=result.goodput >= LEAST_GOODPUT * peak,
     )
     p50, p99 = (result.milliseconds("failure_seconds", percentile) for percentile in ("p50", "p99"))
     yield Row(
