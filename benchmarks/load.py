@@ -30,7 +30,8 @@ SETTLE_SECONDS: Final = 3.0
 def measure_load(served: Served, voice: Path, rounds: int) -> Iterator[Row]:
     """Yields the rows of closed loops, then of open loops at 75 % and at 300 % of the capacity.
 
-    Capacity is the median throughput of the closed loops that keep the engine busy: all but one at a time. Goodput is held against the best of them, the peak.
+    Capacity is the median throughput of the closed loops that keep the engine busy: all but one at a time.
+    Goodput is held against the best closed loop, the peak.
     """
     ours = Target(served.address)
     results: list[LoadResult] = []
