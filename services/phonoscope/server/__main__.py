@@ -155,6 +155,10 @@ def _tell_build(settings: ServerSettings, engine: VitsEngine, metrics: MetricsSi
         logger.warning("precision_refused", asked=settings.precision, log_mel_distances_db=_rounded(engine))
     else:
         logger.info("precision", precision=engine.precision, log_mel_distances_db=_rounded(engine))
+    if engine.graphs_refused:
+        logger.warning("cuda_graphs_refused", recorded=engine.graphs, reason=engine.graphs_refused)
+    elif engine.graphs:
+        logger.info("cuda_graphs", recorded=engine.graphs)
 
 
 def _rounded(engine: VitsEngine) -> dict[str, float]:
@@ -222,7 +226,13 @@ def _build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsE
     if not loaded:
         raise VoiceFileError("every voice file was bad, and --skip-bad-voices left none; see the log")
     precision = resolve_precision(settings.precision, device)
-    return VitsEngine(loaded, device, threads=settings.threads or usable_cores(), precision=precision)
+    return VitsEngine(
+        loaded,
+        device,
+        threads=settings.threads or usable_cores(),
+        precision=precision,
+        uses_graphs=settings.cuda_graphs == "auto",
+    )
 
 
 def _load(path: Path, device: Device, settings: ServerSettings, logger: Logger, emit: Emit) -> LoadedVoice | None:

@@ -46,6 +46,10 @@ class ServerSettings(StrictSettings):
     """Of the vocoder: auto is bfloat16 on CPUs that multiply it fast, float16 on GPUs, each verified at start by how
     it sounds, and float32 elsewhere."""
 
+    cuda_graphs: Literal["auto", "off"] = "auto"
+    """On a GPU: auto records the network's kernels at start and launches them together, and runs them one by one where
+    the device refuses, which the log tells; off never records, and starts sooner."""
+
     voices_dir: Path = DEFAULT_VOICES_DIR
     """Folder of further Piper voices: NAME.onnx beside NAME.onnx.json."""
 

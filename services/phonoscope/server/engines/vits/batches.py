@@ -1,4 +1,4 @@
-"""Utterances and windows of different lengths side by side, as the network takes them. Called by `engine.py`.
+"""Utterances and windows of different lengths side by side, as the network takes them. Called by `halves.py`.
 
 Where lengths differ there is a mask, so that a batch gives what its members give alone. Lengths come from a small
 fixed set: oneDNN generates code for each new shape, which takes longer than a short window takes to render, and keeps
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from phonoscope.server.engines.base import Plan, Window
-from phonoscope.server.engines.vits.mask import Mask
+from phonoscope.server.engines.vits.mask import Mask, SpanMask
 from phonoscope.server.types import Utterance
 
 # (lengths up to, step): a batch is padded to a multiple of its step.
@@ -40,7 +40,7 @@ class TextBatch:
 
     @classmethod
     def of(cls, utterances: Sequence[Utterance], sources: Sequence[torch.Generator]) -> "TextBatch":
-        """Returns the batch on the CPU; each utterance draws its durations' noise from its own source."""
+        """Returns the batch; each utterance draws its durations' noise from its own source."""
         lengths = [len(utterance.phoneme_ids) for utterance in utterances]
         padded = padded_length(max(lengths))
         ids = torch.zeros(len(utterances), padded, dtype=torch.long)
@@ -50,20 +50,10 @@ class TextBatch:
             noise[row, :, 0, :length] = torch.randn(2, length, generator=source) * utterance.noise_w_scale
         return cls(
             ids=ids,
-            mask=Mask.of([(0, length) for length in lengths], padded),
+            mask=SpanMask.of([(0, length) for length in lengths], padded),
             duration_noise=noise,
             speakers=torch.tensor([utterance.speaker for utterance in utterances]),
             length_scales=torch.tensor([[utterance.length_scale] for utterance in utterances]),
-        )
-
-    def to(self, device: torch.device) -> "TextBatch":
-        """Returns the batch on a device; the length scales stay, since durations are rounded on the CPU."""
-        return TextBatch(
-            ids=self.ids.to(device),
-            mask=self.mask,
-            duration_noise=self.duration_noise.to(device),
-            speakers=self.speakers.to(device),
-            length_scales=self.length_scales,
         )
 
 
@@ -80,7 +70,7 @@ class FrameBatch:
     @classmethod
     def of(cls, windows: Sequence[Window], context: int) -> "FrameBatch":
         """Lays windows out with at least `context` frames around each, as far as its utterance reaches."""
-        plans = [_own(window) for window in windows]
+        plans = [own_plan(window) for window in windows]
         lefts = [min(context, window.start) for window in windows]
         offset = max(lefts)
         needed = [offset + w.frames + min(context, w.plan.frames - w.stop) for w in windows]
@@ -95,7 +85,7 @@ class FrameBatch:
         speakers = [plan.speaker for plan in plans if plan.speaker is not None]
         return cls(
             latents=with_height(latents),
-            mask=Mask.of(spans, length),
+            mask=SpanMask.of(spans, length),
             speaker=torch.cat(speakers) if speakers else None,
             offset=offset,
             frames=max(window.frames for window in windows),
@@ -121,7 +111,8 @@ def padded_lengths(most: int) -> list[int]:
     return lengths
 
 
-def _own(window: Window) -> VitsPlan:
+def own_plan(window: Window) -> VitsPlan:
+    """Returns a window's plan. TypeError where another engine prepared it."""
     if not isinstance(window.plan, VitsPlan):
         raise TypeError("the VITS engine renders plans of its own prepare only")
     return window.plan

@@ -12,12 +12,12 @@ from typing import Final
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, VitsPlan, padded_lengths
+from phonoscope.server.engines.vits.batches import VitsPlan, padded_lengths
+from phonoscope.server.engines.vits.fixed_shapes import FRAMES, ROWS, FixedShapes
+from phonoscope.server.engines.vits.halves import AnyShape, Halves
 from phonoscope.server.engines.vits.loading import LoadedVoice
-from phonoscope.server.engines.vits.mask import Mask
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.precision import (
     LARGEST_DISTANCE_DB,
@@ -25,6 +25,7 @@ from phonoscope.server.engines.vits.precision import (
     log_mel_distance_db,
     precision_name,
 )
+from phonoscope.server.engines.vits.recorders import CudaRecorder, Recorder
 from phonoscope.server.types import Utterance, Voice
 
 # Largest activation of a generator's tile. docs/benchmarks.md has the sweep.
@@ -39,7 +40,13 @@ CPU_TUNING: Final = Tuning(
     largest_window_frames=426,
     window_frames=(21, 42, 74, 106, 170, 234, 298, 426),
 )
-CUDA_TUNING: Final = Tuning(prepare_batch=32, render_batch=32, first_window_frames=48, largest_window_frames=1024)
+CUDA_TUNING: Final = Tuning(
+    prepare_batch=ROWS[-1],
+    render_batch=ROWS[-1],
+    first_window_frames=FRAMES[0],
+    largest_window_frames=FRAMES[-1],
+    window_frames=FRAMES,
+)
 # Longer ones are rarer, and their own work dwarfs what a new shape costs.
 WARM_UP_PHONEMES: Final = 256
 WARM_UP_FRAMES: Final = 512
@@ -58,10 +65,14 @@ class VitsEngine:
         device: where to compute.
         threads: CPU threads of torch in this process; 0 leaves torch's own choice.
         precision: what flow and generator shall compute in from `warm_up` on, if every voice sounds the same in it.
+        uses_graphs: on a CUDA device, whether `warm_up` records graphs.
+        recorder: takes the place of the device's own, in tests; with one, a CPU runs as a GPU does.
 
     Attributes:
         distances_db: how far each voice was from its float32 self when `warm_up` compared them, as
             `precision.log_mel_distance_db` has it; empty where nothing was compared.
+        graphs: how many shapes `warm_up` recorded as graphs.
+        graphs_refused: why it stopped recording early; "" where nothing stood in the way.
     """
 
     name = "vits"
@@ -73,16 +84,23 @@ class VitsEngine:
         *,
         threads: int = 0,
         precision: torch.dtype = torch.float32,
+        uses_graphs: bool = True,
+        recorder: Recorder | None = None,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
         # Convolutions in TF32 would move samples by more than batches and windows may; speed there is float16's work.
         torch.backends.cudnn.allow_tf32 = False
         self._device = device
+        if recorder is None and device.type == "cuda":
+            recorder = CudaRecorder(device, uses_graphs=uses_graphs)
+        self._recorder = recorder
         self._voices = {loaded.voice.id: loaded for loaded in voices}
+        self._halves = {loaded.voice.id: self._halves_of(loaded.model) for loaded in voices}
         self._precision = precision
-        self._tile_bytes = CPU_TILE_BYTES if device.type == "cpu" else 0
         self.distances_db: dict[str, float] = {}
+        self.graphs = 0
+        self.graphs_refused = ""
 
     @property
     def precision(self) -> str:
@@ -104,18 +122,40 @@ class VitsEngine:
         """What this device does best."""
         return CPU_TUNING if self._device.type == "cpu" else CUDA_TUNING
 
+    def network(self, voice_id: str) -> Vits:
+        """Returns a voice's network as it computes now; benchmarks run it in other ways than the engine does."""
+        return self._voices[voice_id].model
+
     def warm_up(self) -> None:
-        """Runs both halves once for every length that short and middling requests will have.
+        """Runs both halves once for every length that short and middling requests will have; on a GPU, records them.
 
         oneDNN generates code for each new shape: left to the first requests, that would be half of their time.
         """
         self._take_up_precision()
+        if self._recorder is not None:
+            self._record()
+            return
         networks = {loaded.model.shape: loaded for loaded in self._voices.values()}
         for loaded in networks.values():
             for phonemes in padded_lengths(WARM_UP_PHONEMES):
                 self._warm_up_prepare(loaded, phonemes)
             for frames in padded_lengths(WARM_UP_FRAMES):
                 self._warm_up_render(loaded, frames)
+
+    def _halves_of(self, model: Vits) -> Halves:
+        return AnyShape(model, CPU_TILE_BYTES) if self._recorder is None else FixedShapes(model, self._recorder)
+
+    @torch.inference_mode()
+    def _record(self) -> None:
+        """Records every voice's shapes, then runs each once, so that nothing is left to the first request."""
+        for name, loaded in self._voices.items():
+            shapes = self._halves[name]
+            if isinstance(shapes, FixedShapes):
+                shapes.record_all()
+                self.graphs += shapes.recorded
+                self.graphs_refused = self.graphs_refused or shapes.refusal
+            self._warm_up_prepare(loaded, COMPARED_PHONEMES)
+            self._warm_up_render(loaded, FRAMES[0])
 
     @torch.inference_mode()
     def _take_up_precision(self) -> None:
@@ -127,6 +167,7 @@ class VitsEngine:
                 self._precision = torch.float32
                 quick = self._in_precision(torch.float32)
         self._voices = quick
+        self._halves = {name: self._halves_of(loaded.model) for name, loaded in quick.items()}
 
     def _in_precision(self, precision: torch.dtype) -> dict[str, LoadedVoice]:
         return {
@@ -141,7 +182,7 @@ class VitsEngine:
         scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
         [plan] = self.prepare([Utterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
         window = Window(plan, 0, min(plan.frames, COMPARED_FRAMES))
-        [one], [other] = (self._render(network.model, [window]) for network in (plain, quick))
+        [one], [other] = (self._halves_of(network.model).render([window]) for network in (plain, quick))
         return log_mel_distance_db(one, other, voice.sample_rate_hz)
 
     def _warm_up_prepare(self, loaded: LoadedVoice, phonemes: int) -> None:
@@ -166,76 +207,26 @@ class VitsEngine:
         """Turns utterances of one voice into plans, in order."""
         loaded = self._voices[batch[0].voice_id]
         sources = [torch.Generator().manual_seed(utterance.seed) for utterance in batch]
-        text = TextBatch.of(batch, sources).to(self._device)
-        speaker = loaded.model.speaker(text.speakers)
-        prior = loaded.model.prior(text.ids, text.mask, text.duration_noise, speaker)
-        most_frames = self._most_phoneme_frames(loaded)
-        durations = (prior.log_duration.cpu().exp() * text.length_scales).ceil().clamp(max=most_frames).long()
-        plans: list[Plan] = []
-        for row, (utterance, source) in enumerate(zip(batch, sources, strict=True)):
-            phonemes = slice(len(utterance.phoneme_ids))
-            phoneme_frames = durations[row, phonemes]
-            plans.append(
-                VitsPlan(
-                    voice_id=utterance.voice_id,
-                    frames=int(phoneme_frames.sum()),
-                    samples_per_frame=loaded.model.shape.samples_per_frame,
-                    sample_rate_hz=loaded.voice.sample_rate_hz,
-                    phoneme_frames=tuple(phoneme_frames.tolist()),
-                    latents=self._latents(
-                        phoneme_frames,
-                        mean=prior.mean[row, :, phonemes],
-                        deviation=prior.log_deviation[row, :, phonemes].exp() * utterance.noise_scale,
-                        source=source,
-                    ),
-                    speaker=None if speaker is None else speaker[row : row + 1],
-                )
+        halves = self._halves[loaded.voice.id]
+        laid = halves.lay_out(batch, sources, MOST_PHONEME_SECONDS * loaded.voice.sample_rate_hz // _per_frame(loaded))
+        return [
+            VitsPlan(
+                voice_id=loaded.voice.id,
+                frames=one.latents.shape[1],
+                samples_per_frame=_per_frame(loaded),
+                sample_rate_hz=loaded.voice.sample_rate_hz,
+                phoneme_frames=tuple(one.phoneme_frames.tolist()),
+                latents=one.latents,
+                speaker=one.speaker,
             )
-        return plans
-
-    def _latents(self, phoneme_frames: Tensor, *, mean: Tensor, deviation: Tensor, source: torch.Generator) -> Tensor:
-        """Returns one utterance's prior laid out over its frames, with its noise, (latent, frames)."""
-        repeats = phoneme_frames.to(self._device)
-        noise = torch.randn(mean.shape[0], int(phoneme_frames.sum()), generator=source).to(self._device)
-        return mean.repeat_interleave(repeats, dim=1) + noise * deviation.repeat_interleave(repeats, dim=1)
-
-    def _most_phoneme_frames(self, loaded: LoadedVoice) -> int:
-        return MOST_PHONEME_SECONDS * loaded.voice.sample_rate_hz // loaded.model.shape.samples_per_frame
+            for one in laid
+        ]
 
     @torch.inference_mode()
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Turns windows of one voice into samples, in order."""
-        return self._render(self._voices[windows[0].plan.voice_id].model, windows)
-
-    def _render(self, model: Vits, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
-        flow_context, generator_context = model.shape.flow_context_frames, model.shape.generator_context_frames
-        batch = FrameBatch.of(windows, flow_context + generator_context)
-        near = batch.near(generator_context)
-        samples = waveform(model, batch.latents, batch.mask, batch.speaker, near, self._tile_bytes)
-        rows = samples.cpu().numpy()  # (batch, samples)
-        per_frame = model.shape.samples_per_frame
-        first = (batch.offset - near.start) * per_frame
-        return [
-            row[first : first + window.frames * per_frame].copy() for row, window in zip(rows, windows, strict=True)
-        ]
+        return self._halves[windows[0].plan.voice_id].render(windows)
 
 
-def waveform(
-    model: Vits, latents: Tensor, mask: Mask | None, speaker: Tensor | None, near: slice, tile_bytes: int = 0
-) -> Tensor:
-    """Returns samples in [-1, 1], (batch, frames of `near` * samples_per_frame), float32.
-
-    Args:
-        model: computes in the precision of its generator.
-        latents: of windows and their context, (batch, latent, 1, frames).
-        mask: of these frames, or None.
-        speaker: (batch, speaker_channels, 1, 1), or None.
-        near: the frames that the generator needs.
-        tile_bytes: largest activation of the generator; 0 for no tiles.
-    """
-    dtype = model.dec.conv_pre.dtype
-    speaker = None if speaker is None else speaker.to(dtype)
-    z = model.flow(latents.to(dtype), mask, speaker)
-    near_mask = None if mask is None else mask.cut(near.start, near.stop)
-    samples: Tensor = model.dec(z[..., near], near_mask, speaker, tile_bytes // dtype.itemsize)
-    return samples[:, 0, 0]
+def _per_frame(loaded: LoadedVoice) -> int:
+    return loaded.model.shape.samples_per_frame

@@ -1,21 +1,38 @@
 """Which positions of a batch are real, and which only pad. Used by the network's layers, `modules.py` and `model.py`.
 
 Convolutions look over the end of an utterance, so padding must stay at zero after every layer: then a batch gives what
-its members give alone. On a CPU only the padding is written, which costs next to nothing; on a GPU one multiplication
-is cheaper than a launch for each row.
+its members give alone. On a CPU only the padding is written, which costs next to nothing. On a GPU one multiplication
+is cheaper than a launch for each row, and where the padding begins is itself on the device, so that a captured graph
+serves every length.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 
+class Mask(Protocol):
+    """Each row's real positions."""
+
+    def stretched(self, factor: int) -> "Mask":
+        """Returns the mask of the same rows at `factor` positions for one."""
+
+    def cut(self, left: int, right: int) -> "Mask | None":
+        """Returns the mask of positions `left` to `right` (excluded), or None where all of them are real."""
+
+    def clear(self, x: Tensor) -> Tensor:
+        """Sets padding to zero, in place, in (batch, channels, 1, length), and returns the same tensor."""
+
+    def real(self, device: torch.device) -> Tensor:
+        """Returns True for real positions, (batch, 1, 1, length)."""
+
+
 @dataclass(frozen=True, slots=True)
-class Mask:
-    """Each row's real positions, `spans[row]` as (start, stop), of `length` in all."""
+class SpanMask:
+    """The mask of a CPU: real positions as numbers, `spans[row]` as (start, stop), of `length` in all."""
 
     spans: tuple[tuple[int, int], ...]
     length: int
@@ -27,20 +44,18 @@ class Mask:
             return None
         return cls(tuple(spans), length)
 
-    def stretched(self, factor: int) -> "Mask":
+    def stretched(self, factor: int) -> "SpanMask":
         """Returns the mask of the same rows at `factor` positions for one."""
-        return Mask(tuple((start * factor, stop * factor) for start, stop in self.spans), self.length * factor)
+        return SpanMask(tuple((start * factor, stop * factor) for start, stop in self.spans), self.length * factor)
 
-    def cut(self, left: int, right: int) -> "Mask | None":
-        """Returns the mask of positions `left` to `right` (excluded)."""
+    def cut(self, left: int, right: int) -> "SpanMask | None":
+        """Returns the mask of positions `left` to `right` (excluded), or None where all of them are real."""
         length = right - left
         spans = [(min(max(start - left, 0), length), min(max(stop - left, 0), length)) for start, stop in self.spans]
-        return Mask.of(spans, length)
+        return SpanMask.of(spans, length)
 
     def clear(self, x: Tensor) -> Tensor:
         """Sets padding to zero, in place, in (batch, channels, 1, length), and returns the same tensor."""
-        if x.is_cuda:
-            return x.mul_(self.real(x.device))
         for row, (start, stop) in enumerate(self.spans):
             if start > 0:
                 x[row, ..., :start] = 0
@@ -50,10 +65,43 @@ class Mask:
 
     def real(self, device: torch.device) -> Tensor:
         """Returns True for real positions, (batch, 1, 1, length)."""
-        starts, stops = torch.tensor(self.spans, device=device).T[:, :, None, None, None]  # (batch, 1, 1, 1) each
-        position = torch.arange(self.length, device=device)
-        real: Tensor = (position >= starts) & (position < stops)
-        return real
+        starts, stops = torch.tensor(self.spans, device=device).T
+        return _between(starts, stops, self.length)
+
+
+class DeviceMask:
+    """The mask of a GPU: real positions as tensors, from `starts` to `stops` (excluded), (batch,) each, of `length`.
+
+    Nothing here looks at a value, so nothing waits for the device.
+    """
+
+    def __init__(self, starts: Tensor, stops: Tensor, length: int) -> None:
+        self._starts = starts
+        self._stops = stops
+        self._length = length
+        self._real = _between(starts, stops, length)
+
+    def stretched(self, factor: int) -> "DeviceMask":
+        """Returns the mask of the same rows at `factor` positions for one."""
+        return DeviceMask(self._starts * factor, self._stops * factor, self._length * factor)
+
+    def cut(self, left: int, right: int) -> "DeviceMask":
+        """Returns the mask of positions `left` to `right` (excluded)."""
+        return DeviceMask(self._starts - left, self._stops - left, right - left)
+
+    def clear(self, x: Tensor) -> Tensor:
+        """Sets padding to zero, in place, in (batch, channels, 1, length), and returns the same tensor."""
+        return x.mul_(self._real)
+
+    def real(self, device: torch.device) -> Tensor:
+        """Returns True for real positions, (batch, 1, 1, length); `device` is the one that it is on."""
+        return self._real.to(device)
+
+
+def _between(starts: Tensor, stops: Tensor, length: int) -> Tensor:
+    """Returns True where starts <= position < stops, (batch, 1, 1, length)."""
+    position = torch.arange(length, device=starts.device)
+    return ((position >= starts[:, None]) & (position < stops[:, None]))[:, None, None]
 
 
 def masked(x: Tensor, mask: Mask | None) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 
 from phonoscope.server.engines.base import Plan, Window
 from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, VitsPlan, padded_length, padded_lengths
-from phonoscope.server.engines.vits.mask import Mask
+from phonoscope.server.engines.vits.mask import SpanMask
 from phonoscope.server.types import Utterance
 
 
@@ -39,7 +39,7 @@ def test_utterances_are_padded_together_and_draw_their_own_noise():
     batch = TextBatch.of([utterance(5), utterance(9)], sources)
     assert batch.ids.shape == (2, 16)
     assert batch.ids[0].tolist() == [1, 2, 3, 4, 5] + [0] * 11
-    assert batch.mask == Mask(((0, 5), (0, 9)), 16)
+    assert batch.mask == SpanMask(((0, 5), (0, 9)), 16)
     alone = TextBatch.of([utterance(9)], [torch.Generator().manual_seed(2)])
     assert batch.duration_noise[1].equal(alone.duration_noise[0])
     assert batch.length_scales.tolist() == [[1.5], [1.5]]
@@ -56,14 +56,14 @@ def test_a_window_inside_an_utterance_is_filled_with_its_own_frames():
 def test_the_end_of_an_utterance_is_followed_by_zeros():
     batch = FrameBatch.of([Window(plan_of(60), 50, 60)], context=10)
     assert batch.latents[0, 0, 0].tolist() == [*range(41, 61), 0, 0, 0, 0]
-    assert batch.mask == Mask(((0, 20),), 24)
+    assert batch.mask == SpanMask(((0, 20),), 24)
 
 
 def test_windows_start_at_the_same_place_whatever_lies_before_them():
     batch = FrameBatch.of([Window(plan_of(100), 0, 8), Window(plan_of(100), 50, 58)], context=4)
     assert batch.offset == 4
     assert batch.latents[:, 0, 0, 4].tolist() == [1, 51]
-    assert batch.mask == Mask(((4, 16), (0, 16)), 16)
+    assert batch.mask == SpanMask(((4, 16), (0, 16)), 16)
 
 
 def test_near_keeps_the_context_that_is_asked_for_and_a_length_of_the_set():

@@ -42,6 +42,11 @@ class TestVitsEngine:
     def test_a_cuda_engine_is_tuned_otherwise(self, loaded):
         assert VitsEngine([loaded], torch.device("cuda:1")).tuning == CUDA_TUNING
 
+    @pytest.mark.parametrize("uses_graphs", [True, False])
+    def test_a_cuda_engine_records_graphs_unless_told_otherwise(self, loaded, uses_graphs):
+        engine = VitsEngine([loaded], torch.device("cuda"), uses_graphs=uses_graphs)
+        assert engine._recorder.is_recording_graphs is uses_graphs
+
     def test_a_plan_tells_length_and_alignment_before_any_sample_is_made(self, engine, utterance):
         [plan] = engine.prepare([utterance])
         assert plan.voice_id == utterance.voice_id

@@ -3,14 +3,14 @@
 import pytest
 import torch
 
-from phonoscope.server.engines.vits.mask import Mask, masked
+from phonoscope.server.engines.vits.mask import DeviceMask, SpanMask, masked
 
-MASK = Mask(((0, 3), (2, 5)), 5)
+MASK = SpanMask(((0, 3), (2, 5)), 5)
 
 
 def test_where_everything_is_real_there_is_no_mask():
-    assert Mask.of([(0, 4), (0, 4)], 4) is None
-    assert Mask.of([(0, 4), (0, 3)], 4) == Mask(((0, 4), (0, 3)), 4)
+    assert SpanMask.of([(0, 4), (0, 4)], 4) is None
+    assert SpanMask.of([(0, 4), (0, 3)], 4) == SpanMask(((0, 4), (0, 3)), 4)
 
 
 def test_padding_becomes_zero_in_place_and_the_rest_stays():
@@ -32,7 +32,7 @@ def test_real_positions_as_a_tensor_agree_with_what_is_cleared():
 
 
 def test_a_stretched_mask_counts_every_position_several_times():
-    assert MASK.stretched(4) == Mask(((0, 12), (8, 20)), 20)
+    assert MASK.stretched(4) == SpanMask(((0, 12), (8, 20)), 20)
 
 
 @pytest.mark.parametrize(
@@ -40,10 +40,27 @@ def test_a_stretched_mask_counts_every_position_several_times():
     [(1, 4, ((0, 2), (1, 3))), (0, 2, ((0, 2), (2, 2))), (4, 5, ((0, 0), (0, 1)))],
 )
 def test_a_cut_mask_is_that_of_the_part(left, right, spans):
-    assert MASK.cut(left, right) == Mask(spans, right - left)
+    assert MASK.cut(left, right) == SpanMask(spans, right - left)
     whole, part = torch.ones(2, 1, 1, 5), torch.ones(2, 1, 1, right - left)
     assert MASK.clear(whole)[..., left:right].equal(MASK.cut(left, right).clear(part))
 
 
 def test_a_cut_without_padding_needs_no_mask():
     assert MASK.cut(2, 3) is None
+
+
+def test_on_a_device_a_mask_says_the_same():
+    there = DeviceMask(torch.tensor([0, 2]), torch.tensor([3, 5]), 5)
+    device = torch.device("cpu")
+    assert there.real(device).equal(MASK.real(device))
+    assert there.clear(torch.ones(2, 3, 1, 5)).equal(MASK.clear(torch.ones(2, 3, 1, 5)))
+    assert there.stretched(4).real(device).equal(MASK.stretched(4).real(device))
+    for left, right in [(1, 4), (0, 2), (4, 5)]:
+        part = MASK.cut(left, right)
+        assert there.cut(left, right).real(device).equal(part.real(device))
+    assert there.cut(2, 3).stretched(2).real(device).all()
+
+
+def test_on_a_device_a_row_may_be_nothing_but_padding():
+    there = DeviceMask(torch.tensor([0, 0]), torch.tensor([2, 0]), 2)
+    assert there.clear(torch.ones(2, 1, 1, 2)).flatten().tolist() == [1, 1, 0, 0]

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from phonoscope.server.engines.vits.loading import load_voice
-from phonoscope.server.engines.vits.mask import Mask
+from phonoscope.server.engines.vits.mask import SpanMask
 from phonoscope.server.engines.vits.model import Vits
 
 FRAMES = 101
@@ -68,7 +68,7 @@ def test_tiles_do_not_change_the_waveform(model, frames, speaker, tile_values):
 
 
 def test_a_mask_ends_the_waveform_as_the_end_of_the_frames_would(model, frames, speaker):
-    mask = Mask.of([(0, 60)], FRAMES)
+    mask = SpanMask.of([(0, 60)], FRAMES)
     before = frames.clone()
     spoken = 60 * model.shape.samples_per_frame
     masked = model.dec(frames, mask, speaker, 700)[..., :spoken]

@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 from phonoscope.server.engines.vits.config import ConvShape
-from phonoscope.server.engines.vits.mask import Mask, masked
+from phonoscope.server.engines.vits.mask import SpanMask, masked
 from phonoscope.server.engines.vits.modules import (
     SPLINE_BOUND,
     SPLINE_MIN_BIN,
@@ -40,7 +40,7 @@ def randomise(module):
 
 def mask_of(*lengths):
     """Returns the mask of rows of these lengths, padded to the longest."""
-    return Mask.of([(0, length) for length in lengths], max(lengths))
+    return SpanMask.of([(0, length) for length in lengths], max(lengths))
 
 
 def forward_spline(x, widths, heights, slopes):
