@@ -9,6 +9,7 @@ import typer
 
 import phonoscope
 from phonoscope.cli.bench import bench
+from phonoscope.cli.gateway import gateway
 from phonoscope.cli.health import health
 from phonoscope.cli.say import say
 from phonoscope.cli.serve import serve
@@ -23,7 +24,7 @@ def main() -> None:
 def command_line() -> typer.Typer:
     """Returns the application with all its commands."""
     app = typer.Typer(
-        help="Text to speech over gRPC: speak, list voices, probe a server, load it, run one.",
+        help="Text to speech over gRPC: speak, list voices, probe a server, load it, run one or its gateway.",
         epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted. `health` has its own, see its --help.",
         no_args_is_help=True,
         rich_markup_mode=None,
@@ -35,11 +36,12 @@ def command_line() -> typer.Typer:
     app.add_typer(voices_app(), name="voices")
     app.command("health")(health)
     app.command("bench")(bench)
-    app.command(
-        "serve",
-        add_help_option=False,  # the server's own --help answers
-        context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
-    )(serve)
+    for name, service in (("serve", serve), ("gateway", gateway)):
+        app.command(
+            name,
+            add_help_option=False,  # the service's own --help answers
+            context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
+        )(service)
     return app
 
 
@@ -56,7 +58,7 @@ def global_options(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
     ] = False,
 ) -> None:
-    """Text to speech over gRPC: speak, list voices, probe a server, load it, run one."""
+    """Text to speech over gRPC: speak, list voices, probe a server, load it, run one or its gateway."""
 
 
 if __name__ == "__main__":

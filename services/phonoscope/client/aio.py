@@ -11,10 +11,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from phonoscope.client import wire
 from phonoscope.client.channel import (
-    CHANNEL_OPTIONS,
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_SECONDS,
+    LoadBalancing,
     channel_credentials,
+    channel_options,
 )
 from phonoscope.client.errors import NotFound, from_rpc_error
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
@@ -46,15 +47,16 @@ class AsyncClient:
         root_certificates: Path | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         tracer_provider: "TracerProvider | None" = None,
+        load_balancing: LoadBalancing = "pick_first",
     ) -> None:
         """Prepares the channel to `target`; the arguments are those of `Client`."""
         self.target = target
         self.timeout_seconds = timeout_seconds
         secured = channel_credentials(credentials, tls=tls, root_certificates=root_certificates)
         self._channel = (
-            grpc.aio.insecure_channel(target, CHANNEL_OPTIONS)
+            grpc.aio.insecure_channel(target, channel_options(load_balancing))
             if secured is None
-            else grpc.aio.secure_channel(target, secured, CHANNEL_OPTIONS)
+            else grpc.aio.secure_channel(target, secured, channel_options(load_balancing))
         )
         # The asynchronous stub exists for type checkers only; one class serves both kinds of channel.
         self._speech = cast("TextToSpeechAsyncStub", tts_pb2_grpc.TextToSpeechStub(self._channel))

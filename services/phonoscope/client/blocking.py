@@ -10,10 +10,11 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from phonoscope.client import wire
 from phonoscope.client.channel import (
-    CHANNEL_OPTIONS,
     DEFAULT_TARGET,
     DEFAULT_TIMEOUT_SECONDS,
+    LoadBalancing,
     channel_credentials,
+    channel_options,
 )
 from phonoscope.client.errors import NotFound, from_rpc_error
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
@@ -43,19 +44,21 @@ class Client:
         root_certificates: Path | None = None,
         credentials: grpc.ChannelCredentials | None = None,
         tracer_provider: "TracerProvider | None" = None,
+        load_balancing: LoadBalancing = "pick_first",
     ) -> None:
         """Prepares the channel to `target` (host:port, or any gRPC name).
 
         Plain text unless `tls`, `root_certificates` (a PEM file) or `credentials` is given. With a `tracer_provider`
         of OpenTelemetry every call but health checks has a CLIENT span, whose context the server receives.
+        "round_robin" spreads the calls over all addresses of a name such as dns:///speech:50051.
         """
         self.target = target
         self.timeout_seconds = timeout_seconds
         secured = channel_credentials(credentials, tls=tls, root_certificates=root_certificates)
         self._channel = (
-            grpc.insecure_channel(target, CHANNEL_OPTIONS)
+            grpc.insecure_channel(target, channel_options(load_balancing))
             if secured is None
-            else grpc.secure_channel(target, secured, CHANNEL_OPTIONS)
+            else grpc.secure_channel(target, secured, channel_options(load_balancing))
         )
         self._speech = tts_pb2_grpc.TextToSpeechStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)

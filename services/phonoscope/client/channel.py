@@ -6,7 +6,7 @@ exponential backoff and jitter, throttled so that a sick server is not hammered.
 
 import json
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 import grpc
 
@@ -50,6 +50,14 @@ CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
     # that reach it.
     ("grpc.max_receive_message_length", 8 * 1024 * 1024),
 )
+
+LoadBalancing = Literal["pick_first", "round_robin"]
+"""Of a name's addresses: the first that answers, or all in turn."""
+
+
+def channel_options(load_balancing: LoadBalancing) -> tuple[tuple[str, str | int], ...]:
+    """Returns the options of a client's channel."""
+    return (*CHANNEL_OPTIONS, ("grpc.lb_policy_name", load_balancing))
 
 
 def channel_credentials(

@@ -23,9 +23,8 @@ from pydantic_settings import (
 from phonoscope.common.errors import SettingsError
 
 PREFIX = "PHONOSCOPE_"
-# Prefixes of other programs of this distribution, and the name of the settings file.
+# Prefixes of other programs of this distribution: their variables are no business of one without such a prefix.
 FOREIGN_PREFIXES = ("CLIENT_", "GATEWAY_", "LOADGEN_", "CI_")
-CONFIG_VARIABLE = f"{PREFIX}CONFIG"
 # What Kubernetes adds to a pod's environment for a Service named phonoscope or phonoscope-something, less the prefix.
 SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
@@ -65,9 +64,10 @@ class StrictSettings(BaseSettings):
         except ValidationError as error:
             raise SettingsError(cls._explain(error)) from None
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise SettingsError(f"{CONFIG_VARIABLE}={os.environ.get(CONFIG_VARIABLE)}: is not TOML: {error}") from None
+            variable = cls._config_variable()
+            raise SettingsError(f"{variable}={os.environ.get(variable)}: is not TOML: {error}") from None
         except OSError as error:
-            raise SettingsError(f"{CONFIG_VARIABLE}={error.filename}: {error.strerror}") from None
+            raise SettingsError(f"{cls._config_variable()}={error.filename}: {error.strerror}") from None
 
     @classmethod
     def settings_customise_sources(
@@ -80,23 +80,33 @@ class StrictSettings(BaseSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Orders the sources: flags (which pydantic puts first), environment, file, standard variables."""
         standard = InitSettingsSource(settings_cls, _standard(cls.STANDARD_VARIABLES))
-        if not (path := os.environ.get(CONFIG_VARIABLE)):
+        if not (path := os.environ.get(cls._config_variable())):
             return init_settings, env_settings, standard
         file = Path(path).expanduser()
         if not file.is_file():
-            raise SettingsError(f"{CONFIG_VARIABLE}={path}: no such file")
+            raise SettingsError(f"{cls._config_variable()}={path}: no such file")
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, file), standard
 
     @classmethod
+    def _prefix(cls) -> str:
+        return cls.model_config.get("env_prefix", PREFIX)
+
+    @classmethod
+    def _config_variable(cls) -> str:
+        return f"{cls._prefix()}CONFIG"
+
+    @classmethod
     def _refuse_unknown_variables(cls) -> None:
-        known = {name.upper() for name in cls.model_fields} | {CONFIG_VARIABLE.removeprefix(PREFIX)}
+        prefix = cls._prefix()
+        known = {name.upper() for name in cls.model_fields} | {"CONFIG"}
         for variable, value in os.environ.items():
-            name = variable.upper().removeprefix(PREFIX)  # pydantic reads variables of either case
-            if not variable.upper().startswith(PREFIX) or name.startswith(FOREIGN_PREFIXES):
+            name = variable.upper().removeprefix(prefix)  # pydantic reads variables of either case
+            is_foreign = prefix == PREFIX and name.startswith(FOREIGN_PREFIXES)
+            if not variable.upper().startswith(prefix) or is_foreign:
                 continue
             is_link = SERVICE_LINK.fullmatch(name) or (name.endswith("PORT") and value.startswith(LINK_SCHEMES))
             if name not in known and not is_link:
-                valid = ", ".join(PREFIX + name for name in sorted(known))
+                valid = ", ".join(prefix + name for name in sorted(known))
                 raise SettingsError(f"unknown environment variable {variable}; valid: {valid}")
 
     @classmethod
@@ -110,8 +120,8 @@ class StrictSettings(BaseSettings):
             told = f"{name}={problem['input']!r}: {problem['msg']}"
             if str(problem["input"]).startswith(LINK_SCHEMES):
                 told += (
-                    f". Kubernetes sets {PREFIX}{name.upper()} for a Service of that name: set enableServiceLinks: "
-                    "false in the pod, or the variable to a number"
+                    f". Kubernetes sets {cls._prefix()}{name.upper()} for a Service of that name: set "
+                    "enableServiceLinks: false in the pod, or the variable to a number"
                 )
             problems.append(told)
         return "; ".join(problems)

@@ -21,6 +21,11 @@ RPC_METHOD: Final = "rpc.method"
 RPC_STATUS_CODE: Final = "rpc.response.status_code"
 ERROR_TYPE: Final = "error.type"
 
+# Of an HTTP request, on the gateway's SERVER span.
+HTTP_METHOD: Final = "http.request.method"
+HTTP_ROUTE: Final = "http.route"
+HTTP_STATUS: Final = "http.response.status_code"
+
 # Of a request for speech, on its call's SERVER span.
 REQUEST_ID: Final = "tts.request_id"
 VOICE: Final = "tts.voice"

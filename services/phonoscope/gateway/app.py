@@ -1,0 +1,211 @@
+"""The gateway's story: what answers which path, and what surrounds it. Built by `__main__`.
+
+A request passes Watched, Bounded, KeyChecked (edge.py), CORS and the check of its type, then FastAPI finds its route
+and reads its body; the route asks the speech server through Backend and answers with responses.py. Whatever fails
+becomes a problem by one table (problems.py).
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from http import HTTPStatus
+from importlib.resources import files
+from typing import Any, Final
+
+from fastapi import FastAPI, Request, WebSocket
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import ASGIApp
+
+from phonoscope import __version__
+from phonoscope.client import PhonoscopeClientError
+from phonoscope.common.exposition import Exposition
+from phonoscope.gateway.backend import TIMEOUT_HEADER, Backend
+from phonoscope.gateway.bodies import LegacyBody, OpenAiBody, SpeechBody
+from phonoscope.gateway.disconnects import CallerLeft
+from phonoscope.gateway.documents import STATUSES
+from phonoscope.gateway.edge import CALLER_LEFT, SWITCHING, Bounded, KeyChecked, Watched, note_ending
+from phonoscope.gateway.events import OTHER
+from phonoscope.gateway.openai import openai_routes
+from phonoscope.gateway.problems import Problem, RequestRefused, answer, problem_of
+from phonoscope.gateway.settings import GatewaySettings
+from phonoscope.gateway.speech import speech_routes
+from phonoscope.gateway.speech_socket import SpeechSocket
+from phonoscope.gateway.telemetry import Telemetry
+from phonoscope.gateway.validation import Model, problem_of_fields
+
+SOCKET_PATH: Final = "/v1/speech/stream"
+BODIES: Final[Mapping[str, Model]] = {
+    "/v1/speech": SpeechBody,
+    "/v1/audio/speech": OpenAiBody,
+    "/api/tts": LegacyBody,
+}
+TOLD: Final = ("X-Request-Id", "X-Voice", "X-Sample-Rate", "X-Seed", "X-Trace-Id", "Retry-After")
+PAGE: Final = {
+    "/": ("index.html", "text/html; charset=utf-8"),
+    "/page.js": ("page.js", "text/javascript; charset=utf-8"),
+    "/page.css": ("page.css", "text/css; charset=utf-8"),
+}
+PAGE_HEADERS: Final = {
+    "Cache-Control": "no-cache",
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; media-src 'self' blob:; "
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+}
+
+
+def build_app(settings: GatewaySettings, backend: Backend, telemetry: Telemetry) -> ASGIApp:
+    """Returns the whole application, watched and bounded."""
+    api = FastAPI(
+        title="Phonoscope",
+        version=__version__,
+        summary="Text to speech over HTTP. Errors are problem+json (RFC 9457), with a stable `reason`.",
+        docs_url=None,
+        redoc_url=None,
+        separate_input_output_schemas=False,
+    )
+    api.include_router(speech_routes(backend, telemetry.emit))
+    api.include_router(openai_routes(backend, telemetry.emit, settings.models, settings.voice_aliases))
+    _add_socket(api, backend, telemetry, settings.idle_seconds)
+    _add_probes(api, backend, telemetry)
+    _add_page(api, settings)
+    _add_errors(api, telemetry)
+    api.openapi = _document(api)  # type: ignore[method-assign]  # FastAPI's own way to change the document
+    app: ASGIApp = api
+    if settings.origins:
+        app = CORSMiddleware(
+            app,
+            allow_origins=settings.origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["Authorization", "Content-Type", "Traceparent", TIMEOUT_HEADER],
+            expose_headers=TOLD,
+        )
+    if settings.keys:
+        app = KeyChecked(app, settings.keys)
+    app = Bounded(app, most_requests=settings.max_requests, most_body_bytes=settings.max_body_bytes)
+    return Watched(app, telemetry)
+
+
+def endings() -> list[tuple[str, str, int]]:
+    """Returns each (method, route, status) that can happen."""
+    speech = [("POST", path) for path in BODIES] + [("GET", "/v1/voices"), ("GET", "/v1/models")]
+    return [
+        *((method, route, status) for method, route in speech for status in (*STATUSES, CALLER_LEFT)),
+        *(("GET", SOCKET_PATH, status) for status in (SWITCHING, 400, 401, 408, 429, 500, 501, 503, 504)),
+        *(("GET", route, status) for route in ("/readyz",) for status in (200, 503)),
+        *(("GET", route, 200) for route in ("/healthz", "/metrics", "/openapi.json", *PAGE)),
+        *((method, OTHER, 404) for method in ("GET", "POST")),
+    ]
+
+
+def _add_socket(api: FastAPI, backend: Backend, telemetry: Telemetry, idle_seconds: float) -> None:
+    @api.websocket(SOCKET_PATH)
+    async def stream(socket: WebSocket) -> None:
+        await SpeechSocket(socket, backend, telemetry.emit, idle_seconds).serve()
+
+
+def _add_probes(api: FastAPI, backend: Backend, telemetry: Telemetry) -> None:
+    exposition = Exposition(telemetry.registry, telemetry.logger)
+
+    @api.get("/healthz", response_class=PlainTextResponse, include_in_schema=False)
+    async def alive() -> str:
+        return "ok\n"
+
+    @api.get("/readyz", include_in_schema=False)
+    async def ready() -> Response:
+        if await backend.is_ready():
+            return PlainTextResponse("ready\n")
+        words = "this gateway is about to stop\n" if backend.is_draining else "the speech server is not SERVING\n"
+        return PlainTextResponse(words, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
+
+    @api.get("/metrics", include_in_schema=False)
+    async def metrics(request: Request) -> Response:
+        accept, encoding = (request.headers.get(name, "") for name in ("accept", "accept-encoding"))
+        page = await asyncio.to_thread(exposition.page, accept, encoding)
+        headers = {"Content-Type": page.content_type} | ({"Content-Encoding": "gzip"} if page.is_gzip else {})
+        return Response(page.body, headers=headers)
+
+
+def _add_page(api: FastAPI, settings: GatewaySettings) -> None:
+    folder = files("phonoscope.gateway").joinpath("page")
+
+    def add(path: str, content: bytes, media_type: str) -> None:
+        @api.get(path, include_in_schema=False)
+        async def page() -> Response:
+            return Response(content, headers=PAGE_HEADERS, media_type=media_type)
+
+    for path, (name, media_type) in PAGE.items():
+        content = folder.joinpath(name).read_bytes()
+        if path == "/":
+            content = content.replace(b"{{trace_url}}", _escaped(settings.trace_url).encode())
+        add(path, content, media_type)
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+
+
+def _add_errors(api: FastAPI, telemetry: Telemetry) -> None:
+    def answering(make: Callable[[Any, str], Problem]) -> Callable[[Request, Any], Awaitable[Response]]:
+        async def handle(request: Request, error: Exception) -> Response:
+            problem = make(error, request.url.path)
+            note_ending(request.scope, int(problem.status), problem.reason)
+            return answer(problem, request.url.path)
+
+        return handle
+
+    async def left(request: Request, _error: Exception) -> Response:
+        note_ending(request.scope, CALLER_LEFT)
+        return Response(status_code=CALLER_LEFT)  # to nobody
+
+    async def failed(request: Request, error: Exception) -> Response:
+        telemetry.logger.error("gateway_failed", route=getattr(request.scope.get("route"), "path", ""), exc_info=error)
+        problem = Problem(
+            HTTPStatus.INTERNAL_SERVER_ERROR, "GATEWAY_FAILED", "the gateway failed; its log has the traceback"
+        )
+        return answer(problem, request.url.path)
+
+    api.add_exception_handler(RequestValidationError, answering(_bad_body))
+    api.add_exception_handler(RequestRefused, answering(lambda error, _path: error.problem))
+    api.add_exception_handler(PhonoscopeClientError, answering(lambda error, _path: problem_of(error)))
+    api.add_exception_handler(HTTPException, answering(_http_problem))
+    api.add_exception_handler(CallerLeft, left)
+    api.add_exception_handler(Exception, failed)
+
+
+def _bad_body(error: RequestValidationError, path: str) -> Problem:
+    return problem_of_fields(error.errors(), BODIES.get(path))
+
+
+def _http_problem(error: HTTPException, path: str) -> Problem:
+    status = HTTPStatus(error.status_code)
+    if status == HTTPStatus.NOT_FOUND:
+        return Problem(
+            status, "PATH_UNKNOWN", f"there is nothing at {path[:100]!r}; /openapi.json lists what there is"
+        )
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        return Problem(
+            status,
+            "METHOD_UNKNOWN",
+            "that path has other methods; /openapi.json lists them",
+            allow=(error.headers or {}).get("Allow", ""),
+        )
+    return Problem(status, "BODY_INVALID", str(error.detail))
+
+
+def _document(api: FastAPI) -> Callable[[], dict[str, Any]]:
+    """Returns FastAPI's document without the 422 that it promises for every body: here that is a 400."""
+    original = api.openapi
+
+    def document() -> dict[str, Any]:
+        made = original()
+        for path in made["paths"].values():
+            for operation in path.values():
+                operation["responses"].pop("422", None)
+        for name in ("HTTPValidationError", "ValidationError"):
+            made.get("components", {}).get("schemas", {}).pop(name, None)
+        return made
+
+    return document

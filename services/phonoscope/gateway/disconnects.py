@@ -1,0 +1,39 @@
+"""Work for a caller who may leave: it ends when they do. Used by responses.py and by routes that wait."""
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine
+from typing import Any, TypeVar
+
+from starlette.types import Receive
+
+ResultT = TypeVar("ResultT")
+
+
+class CallerLeft(Exception):
+    """The caller closed the connection; there is nobody to answer."""
+
+
+async def unless_gone(receive: Receive, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """Returns what `work` returns; cancels it when the caller leaves first. The request's body must have been read.
+
+    Raises:
+        CallerLeft: they did.
+    """
+    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
+    try:
+        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise CallerLeft
+        return working.result()
+    finally:
+        for task in (working, leaving):
+            task.cancel()
+        for task in (working, leaving):
+            with contextlib.suppress(asyncio.CancelledError, Exception):
+                await task
+
+
+async def _left(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

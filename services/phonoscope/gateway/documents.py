@@ -1,0 +1,83 @@
+"""What the OpenAPI document says of answers; app.py serves it at /openapi.json, and CI holds the routes to it."""
+
+from typing import Any, Final
+
+from phonoscope.gateway.problems import MEDIA_TYPE
+
+Responses = dict[int | str, dict[str, Any]]
+
+_PROBLEM: Final = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "reason"],
+    "properties": {
+        "type": {"type": "string"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "reason": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "detail"],
+                "properties": {"field": {"type": "string"}, "detail": {"type": "string"}},
+            },
+        },
+        "retry_after": {"type": "number"},
+    },
+}
+_OPENAI_ERROR: Final = {
+    "type": "object",
+    "required": ["error"],
+    "properties": {"error": {"type": "object", "required": ["message", "type"]}},
+}
+_MEANINGS: Final = {
+    400: "The request cannot be served as it is; `errors` name the fields and the way out.",
+    401: "A key is wanted.",
+    404: "There is no such thing.",
+    413: "The body is too large.",
+    415: "The body is no application/json.",
+    429: "More is asked than the speech server may hold; Retry-After says when to come back.",
+    500: "The speech server failed, or the gateway.",
+    501: "The contract has this, this build does not serve it yet.",
+    502: "The speech server refuses the gateway.",
+    503: "The speech server, or the gateway, is not ready or is full; Retry-After says when to come back.",
+    504: "Not done in time.",
+}
+
+
+def _errors(media_type: str, schema: dict[str, Any]) -> Responses:
+    return {
+        status: {"description": meaning, "content": {media_type: {"schema": schema}}}
+        for status, meaning in _MEANINGS.items()
+    }
+
+
+PROBLEMS: Final = _errors(MEDIA_TYPE, _PROBLEM)
+OPENAI_ERRORS: Final = _errors("application/json", _OPENAI_ERROR)
+STATUSES: Final = (200, *_MEANINGS)
+
+_BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
+AUDIO: Final[Responses] = {
+    200: {
+        "description": "The audio, in the asked form, sent while it is made.",
+        "content": dict.fromkeys(
+            ("audio/pcm", "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aac", "audio/basic"), _BYTES
+        )
+        | {"audio/x-alaw-basic": _BYTES, "text/event-stream": {"schema": {"type": "string"}}},
+    }
+}
+
+
+def _object(description: str, **properties: str) -> Responses:
+    schema = {
+        "type": "object",
+        "required": list(properties),
+        "properties": {name: {"type": kind} for name, kind in properties.items()},
+    }
+    return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
+
+
+VOICES: Final = _object("The voices.", voices="array")
+MODELS: Final = _object("The models.", object="string", data="array")
+LEGACY: Final = _object("The whole text, spoken.", audio_data="string", sample_rate="integer", status="string")

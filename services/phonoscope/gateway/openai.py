@@ -1,0 +1,72 @@
+"""OpenAI's speech API: POST /v1/audio/speech and GET /v1/models, so that its clients work unmodified.
+
+Source: platform.openai.com/docs/api-reference/audio/createSpeech. Errors have OpenAI's form (problems.py).
+"""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Final
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from phonoscope.client import Encoding
+from phonoscope.common.errors import FieldViolation
+from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.bodies import OpenAiBody, OpenAiVoice
+from phonoscope.gateway.documents import AUDIO, MODELS, OPENAI_ERRORS
+from phonoscope.gateway.events import Emit
+from phonoscope.gateway.problems import Problem, RequestRefused
+from phonoscope.gateway.responses import SpeechResponse
+
+PCM_RATE_HZ: Final = 24_000
+ENCODINGS: Final = {
+    "mp3": Encoding.MP3,
+    "opus": Encoding.OGG_OPUS,
+    "aac": Encoding.AAC,
+    "flac": Encoding.FLAC,
+    "wav": Encoding.WAV,
+    "pcm": Encoding.LINEAR16,
+}
+
+
+def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: Mapping[str, str]) -> APIRouter:
+    """Returns the routes.
+
+    Args:
+        backend: speaks.
+        emit: told of first audio.
+        models: names that are understood; all mean this service.
+        voices: voice by OpenAI's name for one, "" for the default voice; other names go to the server as they are.
+    """
+    router = APIRouter()
+
+    @router.post("/v1/audio/speech", response_class=Response, responses=AUDIO | OPENAI_ERRORS, tags=["openai"])
+    async def speak(body: OpenAiBody, request: Request) -> Response:
+        """Speaks a text as OpenAI's API does."""
+        if body.model not in models:
+            raise _no_such_model(body.model, models)
+        name = body.voice.id if isinstance(body.voice, OpenAiVoice) else body.voice
+        chunks = backend.stream(
+            body.input,
+            backend.timeout(request.headers),
+            voice=voices.get(name, name),
+            speed=body.speed,
+            encoding=ENCODINGS[body.response_format],
+            sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
+        )
+        return SpeechResponse(chunks, emit, is_sse=body.stream_format == "sse")
+
+    @router.get("/v1/models", response_class=JSONResponse, responses=MODELS | OPENAI_ERRORS, tags=["openai"])
+    async def list_models() -> Response:
+        """Lists the names of models that are understood."""
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "phonoscope"} for name in models]
+        return JSONResponse({"object": "list", "data": data})
+
+    return router
+
+
+def _no_such_model(model: str, models: Sequence[str]) -> RequestRefused:
+    description = f"{model[:64]!r} is unknown; models: {', '.join(models)}"
+    violation = FieldViolation("model", description)
+    return RequestRefused(Problem(HTTPStatus.NOT_FOUND, "MODEL_UNKNOWN", f"model: {description}", (violation,)))

@@ -1,0 +1,57 @@
+"""The gateway's own API: POST /v1/speech, GET /v1/voices, and the older POST /api/tts. Put together by app.py."""
+
+import base64
+from dataclasses import asdict
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.responses import JSONResponse, Response
+
+from phonoscope.client import Encoding
+from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.bodies import LegacyBody, SpeechBody
+from phonoscope.gateway.disconnects import unless_gone
+from phonoscope.gateway.documents import AUDIO, LEGACY, PROBLEMS, VOICES
+from phonoscope.gateway.events import Emit
+from phonoscope.gateway.responses import SpeechResponse
+
+
+def speech_routes(backend: Backend, emit: Emit) -> APIRouter:
+    """Returns the routes, which speak through `backend`."""
+    router = APIRouter()
+
+    @router.post("/v1/speech", response_class=Response, responses=AUDIO | PROBLEMS, tags=["speech"])
+    async def speak(body: SpeechBody, request: Request) -> Response:
+        """Speaks a text; the audio is sent while the rest is being made."""
+        timeout_seconds = backend.timeout(request.headers)
+        return SpeechResponse(backend.stream(body.text, timeout_seconds, **body.options()), emit)
+
+    @router.get("/v1/voices", response_class=JSONResponse, responses=VOICES | PROBLEMS, tags=["speech"])
+    async def voices(request: Request, language: str = "") -> Response:
+        """Lists the voices that are loaded, or those of a language, the default voice first."""
+        timeout_seconds = backend.timeout(request.headers)
+        listing = backend.client.voices(language, timeout_seconds=timeout_seconds)
+        found = await unless_gone(request.receive, listing)
+        return JSONResponse({"voices": [asdict(voice) for voice in found]})
+
+    @router.post("/api/tts", response_class=JSONResponse, responses=LEGACY | PROBLEMS, tags=["compatibility"])
+    async def legacy(body: LegacyBody, request: Request) -> Response:
+        """Speaks a text, all of it in one JSON object: 16-bit little-endian samples in base64. An older contract."""
+        work = backend.client.synthesize(
+            body.text,
+            timeout_seconds=backend.timeout(request.headers),
+            voice=body.speaker_id or "",
+            emotion=body.emotion or "",
+            speed=body.speed or 1.0,
+            pitch=body.pitch or 1.0,
+            encoding=Encoding.LINEAR16,
+        )
+        speech = await unless_gone(request.receive, work)
+        reply: dict[str, Any] = {
+            "audio_data": base64.b64encode(speech.audio).decode(),
+            "sample_rate": speech.sample_rate_hz,
+            "status": "success",
+        }
+        return JSONResponse(reply)
+
+    return router

@@ -1,0 +1,225 @@
+"""WS /v1/speech/stream: text in pieces by JSON, audio as binary messages. Put together by app.py.
+
+    client   {"type": "start", settings…}   then {"type": "text", "text": …} and {"type": "flush"}, any number,
+             {"type": "end"}; {"type": "cancel"} at any time
+    server   {"type": "started", …}         with the first audio; then, before every binary message of audio,
+             {"type": "audio", …} with its seconds and the characters that it speaks; {"type": "done"} or
+             {"type": "cancelled"}, after which the next start may come
+    errors   {"type": "error", …}           the members of problem+json; then the socket is closed: 1003 for binary,
+             1008 for what breaks these rules or cannot be served, 1013 where it can be later, 1011 for our faults
+
+A client that sends faster than is spoken is held up: at most PIECES wait here, then its socket is not read.
+"""
+
+import asyncio
+import contextlib
+import json
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from http import HTTPStatus
+from typing import Any, Final, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from phonoscope.client import FLUSH, AudioChunk, Flush, PhonoscopeClientError
+from phonoscope.common.tracing import current_trace_id
+from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.bodies import ClientMessage, Start, Step, Text
+from phonoscope.gateway.edge import note_ending
+from phonoscope.gateway.events import Emit, FirstAudio
+from phonoscope.gateway.problems import Problem, RequestRefused, problem_of
+from phonoscope.gateway.validation import Model, problem_of_fields
+
+PIECES: Final = 32
+PROTOCOL: Final = "phonoscope.v1"
+UNSUPPORTED, POLICY, INTERNAL, LATER, AWAY = 1003, 1008, 1011, 1013, 1001
+MESSAGE: Final[TypeAdapter[Start | Text | Step]] = TypeAdapter(ClientMessage)
+MODELS: Final[Mapping[str, Model]] = {
+    "start": Start,
+    "text": Text,
+    "flush": Step,
+    "end": Step,
+    "cancel": Step,
+}
+Pieces = asyncio.Queue[str | Flush | None]
+ResultT = TypeVar("ResultT")
+
+
+class Refused(RequestRefused):
+    """A message that breaks the rules, and the code that the socket is closed with."""
+
+    def __init__(self, problem: Problem, close_code: int) -> None:
+        super().__init__(problem)
+        self.close_code = close_code
+
+
+class SpeechSocket:
+    """One WebSocket: texts one after another, each with its own settings."""
+
+    def __init__(self, socket: WebSocket, backend: Backend, emit: Emit, idle_seconds: float) -> None:
+        self._socket = socket
+        self._backend = backend
+        self._emit = emit
+        self._idle_seconds = idle_seconds
+
+    async def serve(self) -> None:
+        """Speaks until the client leaves or breaks the rules."""
+        offered = self._socket.scope.get("subprotocols", [])
+        await self._socket.accept(PROTOCOL if PROTOCOL in offered else None)
+        try:
+            timeout_seconds = self._backend.timeout(self._socket.headers)
+            upcoming: Start | None = None
+            while True:
+                start = upcoming or await self._start()
+                upcoming = await self._serve_text(start, timeout_seconds)
+        except WebSocketDisconnect:
+            pass
+        except Refused as refusal:
+            await self._close(refusal.problem, refusal.close_code)
+        except RequestRefused as refusal:
+            await self._close(refusal.problem, POLICY)
+        except PhonoscopeClientError as error:
+            problem = problem_of(error)
+            await self._close(problem, _close_code(problem))
+
+    async def _start(self) -> Start:
+        message = await self._message()
+        if not isinstance(message, Start):
+            raise _out_of_turn(f'"{message.type}" came before "start"; begin a text with {{"type": "start"}}')
+        return message
+
+    async def _serve_text(self, start: Start, timeout_seconds: float) -> Start | None:
+        """Reads and speaks one text; returns the next one's start, where that has come already."""
+        pieces: Pieces = asyncio.Queue(PIECES)
+        speaking = asyncio.ensure_future(self._speak(start, pieces, timeout_seconds))
+        upcoming, is_over = None, False
+        try:
+            while upcoming is None and (message := await self._while(speaking, self._message(idle=not is_over))):
+                match message:
+                    case Step(type="cancel"):
+                        await _end(speaking)
+                        await self._tell({"type": "cancelled"})
+                        return None
+                    case Start() if is_over:
+                        upcoming = message
+                    case Start():
+                        raise _out_of_turn('"start" came within a text; send "end" or "cancel" first')
+                    case _ if is_over:
+                        raise _out_of_turn(f'"{message.type}" came after "end"; begin the next text with "start"')
+                    case Text():
+                        await self._while(speaking, pieces.put(message.text))
+                    case Step(type="flush"):
+                        await self._while(speaking, pieces.put(FLUSH))
+                    case Step():
+                        is_over = True
+                        await self._while(speaking, pieces.put(None))
+            await speaking
+            await self._tell({"type": "done"})
+            return upcoming
+        finally:
+            await _end(speaking)
+
+    async def _while(self, speaking: "asyncio.Task[None]", work: Coroutine[Any, Any, ResultT]) -> ResultT | None:
+        """Returns what `work` gives, or None where speaking ended before it; what failed in speaking is raised."""
+        task = asyncio.ensure_future(work)
+        try:
+            await asyncio.wait({speaking, task}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            speaking.result()
+            return None
+        finally:
+            await _end(task)
+
+    async def _speak(self, start: Start, pieces: Pieces, timeout_seconds: float) -> None:
+        began = time.perf_counter()
+        stream = self._backend.client.stream_pieces(
+            _until_none(pieces), timeout_seconds=timeout_seconds, **start.options()
+        )
+        async with contextlib.aclosing(stream) as chunks:
+            async for chunk in chunks:
+                if chunk.sequence == 0:
+                    await self._tell(_started(chunk))
+                    self._emit(FirstAudio(self._socket.scope["route"].path, time.perf_counter() - began))
+                await self._tell(_audio(chunk))
+                await self._socket.send_bytes(chunk.audio)
+
+    async def _message(self, *, idle: bool = True) -> Start | Text | Step:
+        """Returns the client's next message; with `idle` it may be silent for so long only.
+
+        Raises:
+            Refused: the message breaks the rules, or none came.
+            WebSocketDisconnect: the client left.
+        """
+        try:
+            async with asyncio.timeout(self._idle_seconds if idle else None):
+                received = await self._socket.receive()
+        except TimeoutError:
+            text = f"nothing came for {self._idle_seconds:g} s; connect again when there is something to say"
+            raise Refused(Problem(HTTPStatus.REQUEST_TIMEOUT, "SOCKET_IDLE", text), AWAY) from None
+        if received["type"] == "websocket.disconnect":
+            raise WebSocketDisconnect(received.get("code", AWAY))
+        if received.get("text") is None:
+            text = 'binary messages are not taken; send JSON such as {"type": "text", "text": "Hello."}'
+            raise Refused(Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", text), UNSUPPORTED)
+        try:
+            return MESSAGE.validate_json(received["text"])
+        except ValidationError as error:
+            raise Refused(problem_of_fields(error.errors(), MODELS), POLICY) from None
+
+    async def _tell(self, message: dict[str, Any]) -> None:
+        await self._socket.send_text(json.dumps(message))
+
+    async def _close(self, problem: Problem, close_code: int) -> None:
+        """Says what is wrong, and closes."""
+        note_ending(self._socket.scope, int(problem.status), problem.reason)
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the client left meanwhile
+            await self._tell({**problem.body(), "type": "error"})
+            await self._socket.close(close_code, problem.reason)
+
+
+async def _until_none(pieces: Pieces) -> AsyncIterator[str | Flush]:
+    while (piece := await pieces.get()) is not None:
+        yield piece
+
+
+async def _end(task: "asyncio.Task[Any]") -> None:
+    """Cancels a task that may have ended, and waits for its end."""
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError, Exception):
+        await task
+
+
+def _started(chunk: AudioChunk) -> dict[str, Any]:
+    return {
+        "type": "started",
+        "request_id": chunk.request_id,
+        "voice": chunk.voice,
+        "seed": chunk.seed,
+        "encoding": chunk.encoding.value,
+        "sample_rate_hz": chunk.sample_rate_hz,
+        "trace_id": current_trace_id(),
+    }
+
+
+def _audio(chunk: AudioChunk) -> dict[str, Any]:
+    start, stop = chunk.text_span or (0, 0)
+    return {
+        "type": "audio",
+        "sequence": chunk.sequence,
+        "audio_seconds": chunk.audio_seconds,
+        "bytes": len(chunk.audio),
+        "text_start": start,
+        "text_stop": stop,
+    }
+
+
+def _out_of_turn(detail: str) -> Refused:
+    return Refused(Problem(HTTPStatus.BAD_REQUEST, "MESSAGE_OUT_OF_TURN", detail), POLICY)
+
+
+def _close_code(problem: Problem) -> int:
+    if problem.retry_after_seconds is not None:
+        return LATER
+    return POLICY if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR else INTERNAL

@@ -1,0 +1,60 @@
+"""What pydantic found wrong with a body, in words, with the valid names. Called by app.py and the socket."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from phonoscope.common.errors import FieldViolation
+from phonoscope.gateway.problems import Problem
+
+Model = type[BaseModel]
+Models = Model | Mapping[str, Model] | None
+WRAPPERS: Final = ("body", "query", "path", "header")
+MOST_SHOWN: Final = 48
+MOST_ERRORS: Final = 16
+
+
+def problem_of_fields(errors: Sequence[Mapping[str, Any]], models: Models) -> Problem:
+    """Returns the problem of a body that is no JSON, or whose members are wrong.
+
+    Args:
+        errors: as pydantic lists them.
+        models: what was expected, for the names of its members; by the tag of each kind where there are several.
+    """
+    violations = [_violation(error, models) for error in errors[:MOST_ERRORS]]
+    detail = "; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations)
+    return Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", detail, [v for v in violations if v.field])
+
+
+def _violation(error: Mapping[str, Any], models: Models) -> FieldViolation:
+    place = [part for part in error["loc"] if part not in WRAPPERS]
+    if error["type"] == "json_invalid":
+        why = error.get("ctx", {}).get("error", "")
+        return FieldViolation("", f'the body is no JSON: {why}; send an object such as {{"text": "Hello."}}')
+    if not place:
+        return FieldViolation("", 'the body is no object; send one such as {"text": "Hello."}')
+    model = models
+    if isinstance(models, Mapping):
+        model = models.get(str(place[0])) if place else None
+        place = place[1:]
+    field = ".".join(str(part) for part in place)
+    if error["type"] == "extra_forbidden" and isinstance(model, type) and len(place) == 1:
+        return FieldViolation(field, f"is unknown; members are {', '.join(model.model_fields)}")
+    return FieldViolation(field, f"{_words(error)}{_shown(error)}")
+
+
+def _words(error: Mapping[str, Any]) -> str:
+    words = str(error["msg"]).removeprefix("Value error, ")
+    return words[:1].lower() + words[1:]
+
+
+def _shown(error: Mapping[str, Any]) -> str:
+    """Returns the value that came, shortened, where it is a plain one; texts that are spoken are not shown."""
+    value = error.get("input")
+    if isinstance(value, bool | int | float) or value is None:
+        return "" if error["type"] == "missing" else f", not {value!r}"
+    if isinstance(value, str) and len(value) <= MOST_SHOWN and error["loc"][-1] not in {"text", "input"}:
+        return f", not {value!r}"
+    return ""
