@@ -26,7 +26,7 @@ FROM python AS requirements
 COPY pyproject.toml constraints.txt /
 RUN python3 -c "import tomllib; project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; \
     extras = project['optional-dependencies']; \
-    print(*project['dependencies'], *extras['server'], *extras['tracing'], sep='\n')" > /requirements.txt \
+    print(*project['dependencies'], *extras['server'], *extras['gateway'], sep='\n')" > /requirements.txt \
  && grep '^torch==' /constraints.txt > /torch.txt
 
 # PyTorch's own index has builds without CUDA, which are a tenth of the size; the one on PyPI is for CUDA.
@@ -78,7 +78,7 @@ ENV PATH=/opt/phonoscope/bin:$PATH \
     PHONOSCOPE_VOICES_DIR=/var/lib/phonoscope/voices
 USER 10001:10001
 WORKDIR /var/lib/phonoscope
-EXPOSE 50051 9464
+EXPOSE 50051 9464 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["phonoscope", "health"]
 ENTRYPOINT ["phonoscope"]

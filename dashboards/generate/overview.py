@@ -4,6 +4,7 @@ from typing import Final
 
 from dashboards.generate.board import INSTANCE, METHOD, VOICE, Board, Row
 from dashboards.generate.calls import CALLS_ROW, TRAFFIC_ROW
+from dashboards.generate.gateway import GATEWAY_ROW
 from dashboards.generate.links import to_logs, to_traces
 from dashboards.generate.panels import (
     BLUE,
@@ -184,7 +185,7 @@ BOARD: Final = Board(
     "overview",
     "Overview",
     "Is it up, who calls, do they hear in time, is there room? Read from the top; each row leads to a dashboard.",
-    (STATUS, CALLS_ROW, SPEECH_ROW, SATURATION_ROW, TRAFFIC_ROW),
+    (STATUS, CALLS_ROW, SPEECH_ROW, SATURATION_ROW, TRAFFIC_ROW, GATEWAY_ROW),
     variables=(INSTANCE, VOICE, METHOD),
     links=(to_traces("Traces"), to_logs("Logs")),
 )

@@ -30,6 +30,8 @@ TRACED: Final = {
     "tts_queue_wait_seconds",
     "tts_inter_chunk_seconds",
     "tts_playback_slack_seconds",
+    "http_server_request_duration_seconds",
+    "gateway_time_to_first_audio_seconds",
 }
 """The histograms whose buckets keep the trace of a request as their exemplar."""
 NEUTRAL: Final[Steps] = ((None, BLUE),)

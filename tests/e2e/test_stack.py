@@ -299,7 +299,7 @@ class TestMetrics:
         assert [rule for rule in rules if rule.get("lastError")] == []
 
     def test_every_target_that_runs_is_scraped(self, stack, spoken):
-        running = {"alertmanager", "otel-collector", "phonoscope", "prometheus"}
+        running = {"alertmanager", "gateway", "otel-collector", "phonoscope", "prometheus"}
         assert wait_until(lambda: by(stack.query("up"), "job").keys() == running)
 
 

@@ -135,7 +135,6 @@ async def test_text_that_cannot_be_spoken_is_refused(client, text, reason):
     [
         ({"pitch": 1.5}, "PITCH_NOT_SERVED"),
         ({"emotion": "happy"}, "EMOTION_NOT_SERVED"),
-        ({"encoding": Encoding.FLAC}, "ENCODING_NOT_SERVED"),
     ],
 )
 async def test_what_is_not_served_yet_says_so(client, options, reason):

@@ -93,7 +93,8 @@ class SpanReceiver(trace_service_pb2_grpc.TraceServiceServicer):
 class Load:
     """Callers of all sorts, round after round until told to stop: content, in error, impatient and too many."""
 
-    def __init__(self, target: str) -> None:
+    def __init__(self, target: str, gateway: str) -> None:
+        self._browser = httpx.Client(base_url=gateway, timeout=GENEROUS_SECONDS, trust_env=False)
         self.died = threading.Event()
         self.errors: list[BaseException] = []
         self._stop = threading.Event()
@@ -126,6 +127,9 @@ class Load:
         assert client.voices()
         assert client.synthesize(SHORT).audio
         assert sum(len(chunk.audio) for chunk in client.stream(LONG))
+        # The crowd may have taken all places.
+        assert self._browser.post("/v1/speech", json={"text": SHORT}).status_code in {200, 429}
+        assert self._browser.post("/v1/speech", json={"text": ""}).status_code == 400
 
     def _rude(self, client: Client) -> None:
         with contextlib.suppress(InvalidArgument, NotFound):
@@ -198,20 +202,38 @@ def server(spans: tuple[SpanReceiver, int], tmp_path_factory: pytest.TempPathFac
 
 
 @pytest.fixture(scope="session")
-def load(server: dict[str, Any]) -> Iterator[Load]:
-    with contextlib.closing(Load(f"{LOCAL}:{server['port']}")) as load:
+def gateway(server: dict[str, Any], spans: tuple[SpanReceiver, int]) -> Iterator[int]:
+    """The port of a gateway before the server."""
+    settings = {
+        "port": 0,
+        "server": f"{LOCAL}:{server['port']}",
+        "log-format": "json",
+        "drain-seconds": 0,
+        "stop-seconds": 2,
+        "otlp-endpoint": f"http://{LOCAL}:{spans[1]}",
+    }
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    with contextlib.closing(Process([sys.executable, "-m", "phonoscope.gateway", *flags])) as process:
+        yield yaml.safe_load(process.line('"event": "listening"'))["port"]
+
+
+@pytest.fixture(scope="session")
+def load(server: dict[str, Any], gateway: int) -> Iterator[Load]:
+    with contextlib.closing(Load(f"{LOCAL}:{server['port']}", f"http://{LOCAL}:{gateway}")) as load:
         yield load
 
 
 @pytest.fixture(scope="session")
-def prometheus(load: Load, server: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes the server under load every second, and itself."""
+def prometheus(
+    load: Load, server: dict[str, Any], gateway: int, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Prometheus]:
+    """A Prometheus that scrapes server and gateway under load every second, and itself."""
     program = shutil.which("prometheus")
     if not program:
         pytest.skip("no prometheus on this machine: .ci/check-dashboards gets one")
     folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
     targets = {"phonoscope": [f"{LOCAL}:{server['metrics_port']}", f"{LOCAL}:{free_port()}"]}
-    configure(folder, targets | {"prometheus": [f"{LOCAL}:{port}"]})
+    configure(folder, targets | {"gateway": [f"{LOCAL}:{gateway}"], "prometheus": [f"{LOCAL}:{port}"]})
     flags = {
         "config.file": folder / "prometheus.yml",
         "storage.tsdb.path": folder / "data",

@@ -90,7 +90,6 @@ class NotServed(ServiceError):
     REASONS: ClassVar[tuple[str, ...]] = (
         "PITCH_NOT_SERVED",
         "EMOTION_NOT_SERVED",
-        "ENCODING_NOT_SERVED",
     )
 
 

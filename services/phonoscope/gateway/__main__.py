@@ -6,6 +6,7 @@ Run by `phonoscope gateway` and by `python -m phonoscope.gateway`.
 import asyncio
 import contextlib
 import logging
+import os
 import signal
 import socket
 import sys
@@ -115,7 +116,7 @@ def _listening(settings: GatewaySettings) -> Iterator[socket.socket]:
         family, *_, address = found[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or error
+        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno and error.errno > 0 else error
         raise PortTaken(
             f"cannot listen on {settings.host}:{settings.port}: {why}; stop the other process or choose another with "
             "--port"

@@ -109,7 +109,7 @@ class OpenAiVoice(Body):
 class OpenAiBody(Body):
     """OpenAI's createSpeech (platform.openai.com/docs/api-reference/audio/createSpeech)."""
 
-    model: str
+    model: Annotated[str, Field(examples=["tts-1"])]
     """One of GET /v1/models."""
     input: str
     """What to say."""

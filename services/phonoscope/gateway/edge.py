@@ -6,7 +6,7 @@ parts tell outer ones.
 
 import hmac
 import time
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -36,11 +36,15 @@ def note_ending(scope: Scope, status: int, reason: str = "") -> None:
 
 
 class Watched:
-    """Gives every request its span, whose context calls to the speech server join, its metrics and its log line."""
+    """Gives every request its span, whose context calls to the speech server join, its metrics and its log line.
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry) -> None:
+    `routes` are the paths that are served, none of which has parameters: any other is OTHER in metrics and spans.
+    """
+
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, routes: Container[str]) -> None:
         self._app = app
         self._telemetry = telemetry
+        self._routes = routes
         self._tracer = telemetry.tracing.tracer(__name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -62,7 +66,7 @@ class Watched:
                 self._end(scope, method, sent, time.perf_counter() - began, span)
 
     def _end(self, scope: Scope, method: str, sent: "_Sent", seconds: float, span: Span) -> None:
-        route = getattr(scope.get("route"), "path", OTHER)
+        route = scope["path"] if scope["path"] in self._routes else OTHER
         status, reason = scope["state"].get(ENDING, (sent.status, ""))
         span.update_name(f"{method} {route}")
         span.set_attributes(
@@ -93,10 +97,14 @@ class _Sent:
 
 
 class Bounded:
-    """Refuses what would be too much: requests beyond so many at once, bodies beyond so many bytes."""
+    """Refuses what would be too much: requests beyond so many at once, bodies beyond so many bytes.
 
-    def __init__(self, app: ASGIApp, *, most_requests: int, most_body_bytes: int) -> None:
+    Bodies are JSON, and are read here, on the paths that take one.
+    """
+
+    def __init__(self, app: ASGIApp, *, most_requests: int, most_body_bytes: int, body_paths: Container[str]) -> None:
         self._app = app
+        self._body_paths = body_paths
         self._most_requests = most_requests
         self._most_body_bytes = most_body_bytes
         self._open = 0
@@ -111,7 +119,7 @@ class Bounded:
             return
         self._open += 1
         try:
-            if scope["type"] == "http" and scope["method"] == "POST":
+            if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._body_paths:
                 receive = await self._read(scope, receive)
             await self._app(scope, receive, send)
         except RequestRefused as refusal:

@@ -87,7 +87,7 @@ class Problem:
         return {"error": {"message": self.detail, "type": kind, "param": field, "code": self.reason or None}}
 
     def headers(self) -> dict[str, str]:
-        """Returns Retry-After in whole seconds, as that header wants them, or the other header that the status asks for."""
+        """Returns the header that the status asks for; Retry-After in whole seconds, as it wants them."""
         if self.status == HTTPStatus.UNAUTHORIZED:
             return {"WWW-Authenticate": "Bearer"}
         if self.allow:
@@ -136,21 +136,21 @@ _FIELDS: Final = {
 }
 
 
+_WORDS: Final = {
+    HTTPStatus.SERVICE_UNAVAILABLE: "the speech server does not answer; try again shortly",
+    HTTPStatus.GATEWAY_TIMEOUT: "the speech was not made in time; send less text, or more time in X-Timeout-Seconds",
+    HTTPStatus.BAD_GATEWAY: "the speech server refuses the gateway's credentials; see the gateway's log",
+    HTTPStatus.NOT_IMPLEMENTED: "the speech server is older than this gateway and lacks that method",
+}
+
+
 def _words_of(error: PhonoscopeClientError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:
     """Returns the server's words; ours where gRPC itself speaks, of sockets and of inner addresses."""
     if violations:
         return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     if error.reason:
         return error.message
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        return "the speech server does not answer; try again shortly"
-    if status == HTTPStatus.GATEWAY_TIMEOUT:
-        return "the speech was not made in time; send less text, or allow more with X-Timeout-Seconds"
-    if status == HTTPStatus.BAD_GATEWAY:
-        return "the speech server refuses the gateway's credentials; see the gateway's log"
-    if status == HTTPStatus.NOT_IMPLEMENTED:
-        return "the speech server is older than this gateway and lacks that method"
-    return f"the speech server failed ({error.code.name}); its log says why"
+    return _WORDS.get(status) or f"the speech server failed ({error.code.name}); its log says why"
 
 
 def answer(problem: Problem, path: str) -> Response:

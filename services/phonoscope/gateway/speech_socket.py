@@ -222,4 +222,5 @@ def _out_of_turn(detail: str) -> Refused:
 def _close_code(problem: Problem) -> int:
     if problem.retry_after_seconds is not None:
         return LATER
-    return POLICY if problem.status < HTTPStatus.INTERNAL_SERVER_ERROR else INTERNAL
+    is_ours = problem.status >= HTTPStatus.INTERNAL_SERVER_ERROR and problem.status != HTTPStatus.NOT_IMPLEMENTED
+    return INTERNAL if is_ours else POLICY

@@ -12,6 +12,7 @@ from phonoscope.gateway.problems import Problem
 Model = type[BaseModel]
 Models = Model | Mapping[str, Model] | None
 WRAPPERS: Final = ("body", "query", "path", "header")
+NO_OBJECT: Final = ("model_attributes_type", "model_type", "missing", "dict_type")
 MOST_SHOWN: Final = 48
 MOST_ERRORS: Final = 16
 
@@ -33,7 +34,7 @@ def _violation(error: Mapping[str, Any], models: Models) -> FieldViolation:
     if error["type"] == "json_invalid":
         why = error.get("ctx", {}).get("error", "")
         return FieldViolation("", f'the body is no JSON: {why}; send an object such as {{"text": "Hello."}}')
-    if not place:
+    if not place and error["type"] in NO_OBJECT:
         return FieldViolation("", 'the body is no object; send one such as {"text": "Hello."}')
     model = models
     if isinstance(models, Mapping):
@@ -55,6 +56,6 @@ def _shown(error: Mapping[str, Any]) -> str:
     value = error.get("input")
     if isinstance(value, bool | int | float) or value is None:
         return "" if error["type"] == "missing" else f", not {value!r}"
-    if isinstance(value, str) and len(value) <= MOST_SHOWN and error["loc"][-1] not in {"text", "input"}:
+    if isinstance(value, str) and len(value) <= MOST_SHOWN and not {"text", "input"} & set(error["loc"]):
         return f", not {value!r}"
     return ""

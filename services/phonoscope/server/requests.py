@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Final, TypeVar
 
 from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, ServiceError
+from phonoscope.server.audio.codecs import CODECS
+from phonoscope.server.audio.encode import BYTES_PER_SAMPLE
 from phonoscope.server.types import Encoding, SpeechRequest, Voice
 
 SPEED_RANGE: Final = (0.25, 4.0)
@@ -21,8 +23,8 @@ LONGEST_SPEAKER_NUMBER: Final = 9
 MOST_NAMES_SHOWN: Final = 20
 NEUTRAL_EMOTIONS: Final = ("", "neutral")
 KNOWN_EMOTIONS: Final = ("happy", "angry", "sad", "afraid", "disgusted", "melancholic", "surprised", "calm")
-LATER_ENCODINGS: Final = ("flac", "ogg_opus", "mp3", "aac", "mulaw", "alaw")
 
+_ENCODING_NAMES: Final = frozenset(encoding.value for encoding in Encoding)
 T = TypeVar("T")
 
 
@@ -39,6 +41,14 @@ class ResolvedRequest:
     volume_gain_db: float
     seed: int
     request_id: str
+
+    @property
+    def bytes_per_second(self) -> int:
+        """How much a second of its audio takes."""
+        codec = CODECS.get(self.encoding)
+        if codec is None:
+            return self.sample_rate_hz * BYTES_PER_SAMPLE
+        return codec.bytes_per_second(self.sample_rate_hz)
 
     @property
     def speaker_id(self) -> str:
@@ -81,13 +91,14 @@ class RequestResolver:
 
         text = checked(_no_text if in_pieces else self._text, "")
         voice, speaker = checked(self._voice, (self._default, 0))
+        encoding = checked(_encoding, Encoding.LINEAR16)
         resolved = ResolvedRequest(
             text=text,
             voice=voice,
             speaker=speaker,
             speed=checked(_speed, 1.0),
-            encoding=checked(_encoding, Encoding.LINEAR16),
-            sample_rate_hz=checked(_sample_rate, 0) or voice.sample_rate_hz,
+            encoding=encoding,
+            sample_rate_hz=checked(_sample_rate, 0) or _own_rate(voice, encoding),
             volume_gain_db=checked(_volume_gain, 0.0),
             seed=secrets.randbits(64) if request.seed is None else request.seed,
             request_id=checked(_request_id, ""),
@@ -216,8 +227,6 @@ def _emotion(request: SpeechRequest) -> None:
 def _encoding(request: SpeechRequest) -> Encoding:
     if not request.encoding:
         return Encoding.LINEAR16
-    if request.encoding in LATER_ENCODINGS:
-        return Encoding.LINEAR16  # refused as not served once every field has been looked at
     try:
         return Encoding(request.encoding)
     except ValueError:
@@ -237,7 +246,21 @@ def _sample_rate(request: SpeechRequest) -> int:
             f"is {request.sample_rate_hz}; send {low} to {high}, or 0 for the voice's own rate",
             reason="SAMPLE_RATE_OUT_OF_RANGE",
         )
+    codec = CODECS.get(Encoding(request.encoding)) if request.encoding in _ENCODING_NAMES else None
+    if request.sample_rate_hz and codec and codec.rates_hz and request.sample_rate_hz not in codec.rates_hz:
+        raise InvalidRequest.of(
+            "audio_config.sample_rate_hertz",
+            f"is {request.sample_rate_hz}, which {request.encoding.upper()} has not; send one of "
+            f"{', '.join(str(rate) for rate in codec.rates_hz)}, or 0 for the one that suits the voice",
+            reason="SAMPLE_RATE_OUT_OF_RANGE",
+        )
     return request.sample_rate_hz
+
+
+def _own_rate(voice: Voice, encoding: Encoding) -> int:
+    """Returns the voice's own rate, or the one of the encoding's that suits it."""
+    codec = CODECS.get(encoding)
+    return voice.sample_rate_hz if codec is None else codec.rate_for(voice.sample_rate_hz)
 
 
 def _volume_gain(request: SpeechRequest) -> float:
@@ -283,11 +306,6 @@ def _refuse_later_features(request: SpeechRequest) -> None:
         raise NotServed(
             f"emotion is {_shown(request.emotion)}, and this server renders no emotions yet; leave it out",
             reason="EMOTION_NOT_SERVED",
-        )
-    if request.encoding in LATER_ENCODINGS:
-        raise NotServed(
-            f"the encoding {request.encoding.upper()} is not served yet; ask for LINEAR16 or WAV",
-            reason="ENCODING_NOT_SERVED",
         )
 
 

@@ -16,7 +16,7 @@ from typing import Final
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, ServiceError
 from phonoscope.server.account import Account
-from phonoscope.server.audio.encode import BYTES_PER_SAMPLE, AudioEncoder, whole_file
+from phonoscope.server.audio.encode import AudioEncoder, whole_file
 from phonoscope.server.events import (
     ChunkSent,
     Delivery,
@@ -110,7 +110,8 @@ class Synthesizer:
         """
         async with self._accounted(request, deadline_seconds) as account:
             resolved = self._resolve(request, account)
-            encoder = _encoder(resolved, Encoding.LINEAR16)
+            is_wav = resolved.encoding is Encoding.WAV  # whose header, written last, states the length
+            encoder = _encoder(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding)
             parts = []
             try:
                 feed = partial(self._feed, resolved=resolved, account=account)
@@ -224,7 +225,7 @@ class Synthesizer:
         """Opens the request's stream and feeds it until the context is left."""
         most_seconds = None
         if is_whole:
-            most_seconds = self._most_reply_bytes / (BYTES_PER_SAMPLE * resolved.sample_rate_hz)
+            most_seconds = self._most_reply_bytes / resolved.bytes_per_second
         stream = self._scheduler.open(
             request=account.request,
             audio_seconds=len(resolved.text) * SECONDS_PER_CHARACTER / resolved.speed,
@@ -305,12 +306,12 @@ class Synthesizer:
             )
 
     def _reply_too_large(self, resolved: ResolvedRequest, audio_seconds: float) -> InvalidRequest:
-        size = audio_seconds * resolved.sample_rate_hz * BYTES_PER_SAMPLE
+        size = audio_seconds * resolved.bytes_per_second
         return InvalidRequest.of(
             "text",
-            f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB at {resolved.sample_rate_hz} Hz; "
-            f"a whole reply holds {self._most_reply_bytes / 2**20:.1f} MiB. Call SynthesizeStream with the same "
-            "request, or send less text",
+            f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {resolved.encoding.name} "
+            f"at {resolved.sample_rate_hz} Hz; a whole reply holds {self._most_reply_bytes / 2**20:.1f} MiB. "
+            "Call SynthesizeStream with the same request, or send less text",
             reason="REPLY_TOO_LARGE",
         )
 

@@ -11,10 +11,16 @@ from typing import Literal
 
 
 class Encoding(enum.Enum):
-    """How samples become bytes. Only those that are served; the contract knows more."""
+    """How samples become bytes, one channel always."""
 
     LINEAR16 = "linear16"
     WAV = "wav"
+    FLAC = "flac"
+    OGG_OPUS = "ogg_opus"
+    MP3 = "mp3"
+    AAC = "aac"
+    MULAW = "mulaw"
+    ALAW = "alaw"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ TRACED = {
         for name in ("time_to_first_audio", "stage", "queue_wait", "inter_chunk", "playback_slack")
     ),
     "tts_real_time_factor",
+    "http_server_request_duration_seconds",
+    "gateway_time_to_first_audio_seconds",
 }
 KEYWORDS = {"by", "on", "group_left", "or", "and", "unless", "bool"}
 
@@ -78,12 +80,13 @@ def test_rates_are_over_the_interval_that_fits_the_screen(dashboard):
 
 
 def test_rates_of_what_is_scraped_seldom_say_so(dashboard):
-    """The data source's own interval, 5 s, is that of the server: `$__rate_interval` would be too short for others."""
+    """The data source's own interval, 5 s, is that of server and gateway: `$__rate_interval` would be too short for others."""
     seldom = re.search(r"^global:\n  scrape_interval: (\w+)$", (DEPLOYED / "prometheus.yml").read_text(), re.MULTILINE)
     assert seldom
     for panel in dashboard.graphs:
         for target in panel["targets"]:
-            is_seldom = "$__rate_interval" in target["expr"] and 'job="phonoscope"' not in target["expr"]
+            is_often = re.search(r'job="(?:phonoscope|gateway)"', target["expr"])
+            is_seldom = "$__rate_interval" in target["expr"] and not is_often
             assert target.get("interval") == (seldom[1] if is_seldom else None), panel["title"]
 
 

@@ -161,5 +161,5 @@ def test_only_the_server_and_prometheus_are_expected_to_be_there() -> None:
     static = [job["job_name"] for job in config["scrape_configs"] if "static_configs" in job]
     looked_up = [job["job_name"] for job in config["scrape_configs"] if "dns_sd_configs" in job]
     assert static == ["phonoscope", "prometheus"]
-    assert looked_up == ["otel-collector", "tempo", "grafana", "alertmanager", "loki", "dcgm"]
+    assert looked_up == ["gateway", "otel-collector", "tempo", "grafana", "alertmanager", "loki", "dcgm"]
     assert all("static_configs" not in manager for manager in config["alerting"]["alertmanagers"])

@@ -12,6 +12,9 @@ from phonoscope.common.call_metrics import CODE_NAMES, CallMetrics
 from phonoscope.common.errors import InvalidRequest, NotReady, NotServed, Overloaded
 from phonoscope.common.interceptors import CALL_KINDS, Method
 from phonoscope.common.trace_metrics import RESULTS, TraceMetrics
+from phonoscope.gateway.app import endings
+from phonoscope.gateway.events import FirstAudio
+from phonoscope.gateway.metrics import GatewayMetrics
 from phonoscope.server.events import Delivery, HealthChanged, Outcome, Stage, VoiceLoaded
 from phonoscope.server.gpu import _GAUGES
 from phonoscope.server.metrics import BEFORE_REQUESTS, MetricsSink
@@ -26,7 +29,7 @@ Metric = tuple[str, str, frozenset[str]]
 
 
 def of_page() -> list[Metric]:
-    rows = [line for line in TEXT.splitlines() if re.match(r"\| `(grpc_server|tts)_", line)]
+    rows = [line for line in TEXT.splitlines() if re.match(r"\| `(grpc_server|tts|http_server|gateway)_", line)]
     found = [ROW.fullmatch(line) for line in rows]
     assert all(found), "a row has no five cells"
     return [(row["name"], row["type"], frozenset(re.findall(r"`(\w+)`", row["labels"]))) for row in found if row]
@@ -37,6 +40,8 @@ def families() -> Iterator[Family]:
     registry = CollectorRegistry()
     CallMetrics(registry, [Method("a.B", "C", "unary")], str)
     TraceMetrics(registry)
+    gateway = GatewayMetrics(registry, endings(), str)
+    gateway(FirstAudio("/v1/speech", 0.1))
     sink = MetricsSink(registry, str)
     sink.make_voice_series(["joe"])
     sink.build(version="1", revision="8df7b4d", torch="2", cuda="", device="cpu", precision="float32")

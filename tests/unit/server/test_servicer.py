@@ -9,7 +9,7 @@ from phonoscope.common.errors import InvalidRequest, NotReady
 from phonoscope.protos.tts.v1 import tts_pb2
 from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.pieces import Flush
-from phonoscope.server.requests import LATER_ENCODINGS, RequestResolver, ResolvedRequest
+from phonoscope.server.requests import RequestResolver, ResolvedRequest
 from phonoscope.server.servicer import SERVICE_NAME, Speech, TextToSpeechServicer, speech_request
 from phonoscope.server.synthesizer import Spoken, SpokenChunk
 from phonoscope.server.types import Encoding, SpeechRequest
@@ -122,7 +122,7 @@ def encoding_of(number: int) -> str:
 
 def test_every_encoding_of_the_contract_is_known_to_the_domain() -> None:
     names = {encoding_of(number) for number in tts_pb2.AudioEncoding.values()}
-    assert names == {"", *LATER_ENCODINGS, *(encoding.value for encoding in Encoding)}
+    assert names == {"", *(encoding.value for encoding in Encoding)}
 
 
 @pytest.mark.parametrize("number", [99, -1, 2**31 - 1])

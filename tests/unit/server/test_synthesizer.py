@@ -600,7 +600,7 @@ async def test_a_reply_that_would_be_too_large_names_the_way_out_and_is_not_rend
     stage.engine.rendered.clear()
     stage.most_reply_bytes = size - 2
     stage.build()
-    with pytest.raises(InvalidRequest, match=f"MiB at {rate_hz} Hz.*Call SynthesizeStream") as caught:
+    with pytest.raises(InvalidRequest, match=f"MiB as LINEAR16 at {rate_hz} Hz.*Call SynthesizeStream") as caught:
         await stage.speak(sample_rate_hz=rate_hz)
     assert caught.value.reason == "REPLY_TOO_LARGE"
     assert stage.engine.rendered == []

@@ -1,4 +1,4 @@
-"""Turns samples into the bytes that a reply carries: sample rate, gain, 16-bit PCM, WAV.
+"""Turns samples into the bytes that a reply carries: sample rate, gain, 16-bit PCM, WAV; codecs.py has the rest.
 
 ③ synthesizer makes one AudioEncoder per request. LINEAR16 is a sample times 32 767, rounded to the nearest (ties to
 even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV is a 44-byte RIFF header (Microsoft and IBM,
@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phonoscope.common.errors import EngineFailed
+from phonoscope.server.audio.codecs import CODECS, CodecStream
 from phonoscope.server.audio.resample import Resampler
 from phonoscope.server.types import Encoding
 
@@ -28,10 +29,10 @@ _RIFF_TAIL_BYTES: Final = _HEADER.size - 8  # what the RIFF length counts beside
 
 
 class AudioEncoder:
-    """One request's stream of samples, as bytes; one channel, whole samples always.
+    """One request's stream of samples, as bytes; one channel, whole samples or whole frames always.
 
     A WAV header stands in front of the first bytes, its lengths left open (0xFFFFFFFF). A unary reply, which has all
-    bytes before it is sent, encodes LINEAR16 and puts `whole_file` around it instead.
+    bytes before it is sent, encodes LINEAR16 for a WAV and puts `whole_file` around it instead.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class AudioEncoder:
         self._samples_out = 0
         self._is_finished = False
         self._header = b""
+        self._codec = CodecStream(encoding, target_rate_hz) if encoding in CODECS else None
         if encoding is Encoding.WAV:
             self._header = wav_header(sample_rate_hz=target_rate_hz, pcm_bytes=None)
 
@@ -74,13 +76,15 @@ class AudioEncoder:
         self._is_finished = True
         rest = self._out(self._resampler.flush())
         header, self._header = self._header, b""
-        return header + rest
+        return header + rest + (self._codec.finish() if self._codec else b"")
 
     def _out(self, samples: NDArray[np.float32]) -> bytes:
         if not len(samples):
             return b""
         self._samples_out += len(samples)
         pcm = np.clip(np.rint(samples * self._scale), -FULL_SCALE, FULL_SCALE).astype("<i2")
+        if self._codec:
+            return self._codec.encode(pcm)
         header, self._header = self._header, b""
         return header + bytes(pcm.tobytes())
 
@@ -103,7 +107,7 @@ def wav_header(*, sample_rate_hz: int, pcm_bytes: int | None) -> bytes:
 
 
 def whole_file(pcm: bytes, *, encoding: Encoding, sample_rate_hz: int) -> bytes:
-    """Returns a reply's LINEAR16 bytes in `encoding`: as they are, or behind a WAV header with exact lengths."""
-    if encoding is Encoding.LINEAR16:
+    """Returns a whole reply's bytes: WAV's samples behind a header with exact lengths, any other as they are."""
+    if encoding is not Encoding.WAV:
         return pcm
     return wav_header(sample_rate_hz=sample_rate_hz, pcm_bytes=len(pcm)) + pcm

@@ -37,17 +37,17 @@ class _AudioEncodingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._
     AUDIO_ENCODING_WAV: _AudioEncoding.ValueType  # 2
     """LINEAR16 in a RIFF WAVE file. Streams carry the header once, with the lengths left open (0xFFFFFFFF)."""
     AUDIO_ENCODING_FLAC: _AudioEncoding.ValueType  # 3
-    """Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+    """FLAC, 16 bits. Streams leave the number of samples open."""
     AUDIO_ENCODING_OGG_OPUS: _AudioEncoding.ValueType  # 4
-    """Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+    """Opus in Ogg, 32 kbit/s, at 8, 12, 16, 24 or 48 kHz."""
     AUDIO_ENCODING_MP3: _AudioEncoding.ValueType  # 5
-    """Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+    """MP3, 64 kbit/s, at the rates of MPEG-1, 2 and 2.5 from 8 to 48 kHz."""
     AUDIO_ENCODING_AAC: _AudioEncoding.ValueType  # 6
-    """Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+    """AAC-LC in ADTS, 64 kbit/s, at the same rates as MP3."""
     AUDIO_ENCODING_MULAW: _AudioEncoding.ValueType  # 7
-    """Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+    """G.711 µ-law without header: 8 bits a sample."""
     AUDIO_ENCODING_ALAW: _AudioEncoding.ValueType  # 8
-    """Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+    """G.711 A-law without header: 8 bits a sample."""
 
 class AudioEncoding(_AudioEncoding, metaclass=_AudioEncodingEnumTypeWrapper):
     """How samples become bytes. One channel always."""
@@ -59,17 +59,17 @@ AUDIO_ENCODING_LINEAR16: AudioEncoding.ValueType  # 1
 AUDIO_ENCODING_WAV: AudioEncoding.ValueType  # 2
 """LINEAR16 in a RIFF WAVE file. Streams carry the header once, with the lengths left open (0xFFFFFFFF)."""
 AUDIO_ENCODING_FLAC: AudioEncoding.ValueType  # 3
-"""Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+"""FLAC, 16 bits. Streams leave the number of samples open."""
 AUDIO_ENCODING_OGG_OPUS: AudioEncoding.ValueType  # 4
-"""Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+"""Opus in Ogg, 32 kbit/s, at 8, 12, 16, 24 or 48 kHz."""
 AUDIO_ENCODING_MP3: AudioEncoding.ValueType  # 5
-"""Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+"""MP3, 64 kbit/s, at the rates of MPEG-1, 2 and 2.5 from 8 to 48 kHz."""
 AUDIO_ENCODING_AAC: AudioEncoding.ValueType  # 6
-"""Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+"""AAC-LC in ADTS, 64 kbit/s, at the same rates as MP3."""
 AUDIO_ENCODING_MULAW: AudioEncoding.ValueType  # 7
-"""Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+"""G.711 µ-law without header: 8 bits a sample."""
 AUDIO_ENCODING_ALAW: AudioEncoding.ValueType  # 8
-"""Not served yet: answers UNIMPLEMENTED with the reason ENCODING_NOT_SERVED."""
+"""G.711 A-law without header: 8 bits a sample."""
 global___AudioEncoding = AudioEncoding
 
 @typing.final
@@ -153,7 +153,9 @@ class AudioConfig(google.protobuf.message.Message):
     encoding: global___AudioEncoding.ValueType
     """Unspecified means LINEAR16."""
     sample_rate_hertz: builtins.int
-    """Samples per second, 8 000 to 48 000. 0 means the voice's own rate; other rates are resampled."""
+    """Samples per second, 8 000 to 48 000, of those that the encoding has. 0 means the voice's own rate, or the next that
+    the encoding has; other rates are resampled.
+    """
     volume_gain_db: builtins.float
     """Gain in decibels, -96 to +16; 0 changes nothing. Samples that would pass full scale are clipped to it."""
     def __init__(

@@ -1,0 +1,55 @@
+"""The one table of errors: gRPC's codes as HTTP statuses, in both dresses."""
+
+import json
+from http import HTTPStatus
+
+import grpc
+import pytest
+
+from phonoscope.client.errors import ERROR_OF_CODE, PhonoscopeClientError, ServerError
+from phonoscope.common.errors import FieldViolation
+from phonoscope.gateway.documents import STATUSES
+from phonoscope.gateway.problems import Problem, answer, problem_of
+
+
+def failure(code: grpc.StatusCode, **more: object) -> PhonoscopeClientError:
+    return ERROR_OF_CODE.get(code, ServerError)("it went wrong at 10.0.0.1", code=code, target="t", **more)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+def test_every_code_has_a_status_that_the_document_declares(code):
+    problem = problem_of(failure(code))
+    assert int(problem.status) in STATUSES
+    assert problem.status >= HTTPStatus.BAD_REQUEST
+    assert problem.reason == code.name
+    assert (problem.retry_after_seconds is not None) == (problem.status in {429, 503})
+
+
+def test_what_grpc_itself_says_is_not_passed_on():
+    for code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNKNOWN):
+        assert "10.0.0.1" not in problem_of(failure(code)).detail
+    assert "10.0.0.1" in problem_of(failure(grpc.StatusCode.UNAVAILABLE, reason="DRAINING")).detail
+
+
+def test_fields_have_the_names_of_the_body():
+    violations = (FieldViolation("speaker_id", "is nobody"), FieldViolation("text", "is empty"))
+    problem = problem_of(failure(grpc.StatusCode.INVALID_ARGUMENT, reason="SEVERAL_FIELDS", violations=violations))
+    assert [error.field for error in problem.errors] == ["voice", "text"]
+    assert problem.detail == "voice: is nobody; text: is empty"
+
+
+@pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1.0, "1"), (1.2, "2")])
+def test_retry_after_is_whole_seconds_in_the_header_and_exact_in_the_body(seconds, header):
+    problem = problem_of(failure(grpc.StatusCode.RESOURCE_EXHAUSTED, reason="QUEUE_FULL", retry_after_seconds=seconds))
+    reply = answer(problem, "/v1/speech")
+    assert reply.headers["retry-after"] == header
+    assert json.loads(reply.body)["retry_after"] == seconds
+
+
+def test_openais_routes_have_openais_form():
+    problem = Problem(HTTPStatus.BAD_REQUEST, "TEXT_EMPTY", "text: is empty", (FieldViolation("text", "is empty"),))
+    reply = answer(problem, "/v1/audio/speech")
+    assert reply.media_type == "application/json"
+    error = {"message": "text: is empty", "type": "invalid_request_error", "param": "text", "code": "TEXT_EMPTY"}
+    assert json.loads(reply.body) == {"error": error}
+    assert answer(problem, "/v1/speech").media_type == "application/problem+json"
