@@ -25,7 +25,7 @@ run: $(VENV)/.server  ## Set up, start the server, speak a sentence to out/hello
 	@.ci/run-server $(ARGS)
 
 test: $(VENV)/.dev  ## Set up and run every test that can run on this machine
-	$(BIN)/pytest -m "not stack and not e2e" $(ARGS)
+	$(BIN)/pytest -m "not stack and not e2e and not browser" $(ARGS)
 
 quick: $(VENV)/.dev  ## The tests to run while working: about a minute
 	$(BIN)/pytest -m "not slow" tests/unit tests/integration/test_contract.py $(ARGS)

@@ -405,6 +405,36 @@ class TestCancelledStream:
         return {"Canceled": 0.0, **figures, "sent": sent, "cancelled requests": cancelled}
 
 
+class TestGateway:
+    """The HTTP side, of the same image."""
+
+    URL: Final = "http://127.0.0.1:8080"
+
+    def test_it_is_ready_and_speaks(self, stack):
+        with httpx.Client(base_url=self.URL, trust_env=False, timeout=WAIT_SECONDS) as http:
+            assert wait_until(lambda: http.get("/readyz").status_code == 200)
+            reply = http.post("/v1/speech", json={"text": TEXT, "encoding": "mp3"})
+            assert reply.status_code == 200, reply.text
+            assert reply.headers["content-type"] == "audio/mpeg"
+            assert len(reply.content) > 1000
+            assert "Phonoscope" in http.get("/").text
+
+    def test_its_call_is_one_trace_from_http_to_the_engine(self, stack):
+        trace_id = "5bd66ef5095369c7b0d1f8f4bd33716a"
+        headers = {"traceparent": f"00-{trace_id}-c532cb4098ac3dd2-01"}
+        reply = httpx.post(f"{self.URL}/v1/speech", json={"text": TEXT}, headers=headers, trust_env=False)
+        assert reply.headers["x-trace-id"] == trace_id
+
+        def names() -> set[str]:
+            return {span["name"] for span in stack.spans() if span["traceId"] == trace_id}
+
+        wanted = {"POST /v1/speech", f"{SERVICE}/SynthesizeStream", "tts.utterance"}
+        assert wait_until(lambda: wanted <= names())
+
+    def test_its_process_is_user_10001(self, stack):
+        assert "10001" in stack.inside("gateway", "id", "-u")
+
+
 @pytest.fixture(scope="module")
 def stopped(stack, spoken) -> None:
     stack.compose("stop", SERVER)

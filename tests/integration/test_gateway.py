@@ -147,13 +147,12 @@ class TestSpeech:
         server.engine.gate.set()
 
     async def test_a_failure_in_the_middle_cuts_the_answer_short(self, gateway, http, server):
-        with pytest.raises(httpx.RemoteProtocolError):
-            async with http.stream("POST", "/v1/speech", json={"text": TEXT * 40}) as reply:
-                chunks = reply.aiter_raw()
-                assert await anext(chunks)
-                server.engine.is_broken = True
-                async for _ in chunks:
-                    pass
+        async with http.stream("POST", "/v1/speech", json={"text": TEXT * 40}) as reply:
+            chunks = reply.aiter_raw()
+            assert await anext(chunks)
+            server.engine.is_broken = True
+            with pytest.raises(httpx.RemoteProtocolError):
+                _ = [chunk async for chunk in chunks]
         [ended] = await gateway.ended()
         assert (ended.status, ended.reason) == (500, "ENGINE_FAILED")
         server.unexpected.clear()
@@ -548,7 +547,7 @@ class TestSocket:
 
 
 async def test_every_answer_is_one_that_the_openapi_document_declares(gateway):
-    """schemathesis, with calls of its own making; the document cannot say which voices are loaded, nor what a word is."""
+    """schemathesis, with calls of its own making; the document cannot say which voices there are, nor what a word is."""
     command = [str(Path(sys.executable).with_name("st")), "run", f"{gateway.url}/openapi.json"]
     options = "--exclude-checks positive_data_acceptance --max-examples 20 --seed 1 --no-color"
     process = await asyncio.create_subprocess_exec(

@@ -111,6 +111,7 @@ class Load:
             client.close()
         for thread in self._threads:
             thread.join(GENEROUS_SECONDS)
+        self._browser.close()
 
     def _repeat(self, round_: Callable[[Client], None], client: Client) -> None:
         try:

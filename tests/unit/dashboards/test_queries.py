@@ -80,7 +80,7 @@ def test_rates_are_over_the_interval_that_fits_the_screen(dashboard):
 
 
 def test_rates_of_what_is_scraped_seldom_say_so(dashboard):
-    """The data source's own interval, 5 s, is that of server and gateway: `$__rate_interval` would be too short for others."""
+    """The data source's interval, 5 s, is that of server and gateway: `$__rate_interval` is too short for others."""
     seldom = re.search(r"^global:\n  scrape_interval: (\w+)$", (DEPLOYED / "prometheus.yml").read_text(), re.MULTILINE)
     assert seldom
     for panel in dashboard.graphs:

@@ -1,0 +1,205 @@
+"""The page as people use it: hear, see, stop, read what is wrong; by mouse and by keyboard, wide and narrow."""
+
+import asyncio
+import wave
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+pytestmark = pytest.mark.browser
+
+SHOTS = Path(__file__).parents[2] / "out" / "browser"
+SENTENCE = "A sentence that is long enough to be several chunks of sound, one after another. "
+GENEROUS_SECONDS = 60.0
+# Counts what reaches the speakers: every buffer that is started, and the loudest sample in it.
+LISTEN = """
+window.heard = {seconds: 0, peak: 0, stopped: 0};
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (at) {
+  const samples = this.buffer.getChannelData(0);
+  window.heard.seconds += this.buffer.duration;
+  for (const sample of samples) window.heard.peak = Math.max(window.heard.peak, Math.abs(sample));
+  return start.call(this, at);
+};
+const stop = AudioBufferSourceNode.prototype.stop;
+AudioBufferSourceNode.prototype.stop = function () { window.heard.stopped += 1; return stop.call(this); };
+"""
+
+
+@pytest.fixture
+async def gateway(gateways: Any, server: Any) -> Any:
+    async with gateways.gateway_before(server.target) as gateway:
+        yield gateway
+
+
+async def opened(browser: Any, url: str, **options: Any) -> Page:
+    """Returns the page, loaded; what it writes to its console, or is refused, fails the test at `close`."""
+    context = await browser.new_context(**options)
+    page = await context.new_page()
+    page.complaints = []  # type: ignore[attr-defined]
+    page.on("pageerror", lambda error: page.complaints.append(str(error)))  # type: ignore[attr-defined]
+    page.on("console", lambda line: line.type in {"error", "warning"} and page.complaints.append(line.text))  # type: ignore[attr-defined]
+    await page.add_init_script(LISTEN)
+    await page.goto(url)
+    await expect(page.locator("#server")).to_have_text("Speech server ready")
+    return page
+
+
+@pytest.fixture
+async def page(browser: Any, gateway: Any) -> Any:
+    page = await opened(browser, gateway.url)
+    yield page
+    assert [line for line in page.complaints if "status of 4" not in line and "status of 5" not in line] == []
+
+
+async def how_it_ended(server: Any) -> str:
+    """Waits for the end of the one call for speech, and returns its code."""
+
+    def ends(of: Any) -> list[str]:
+        return [call.code.name for call in of.ended() if call.method.name == "SynthesizeStream"]
+
+    assert await asyncio.to_thread(server.wait_for, lambda it: bool(ends(it)))
+    [code] = ends(server)
+    return code
+
+
+async def shot(page: Page, name: str) -> None:
+    SHOTS.mkdir(parents=True, exist_ok=True)
+    await page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+async def test_text_is_heard_and_drawn_and_can_be_kept(page, gateway):
+    await page.fill("#text", SENTENCE * 2)
+    await page.fill("#seed", "18446744073709551615")
+    await page.click("#speak")
+    await expect(page.locator("#download")).to_be_visible()
+    heard = await page.evaluate("window.heard")
+    speech = await gateway.backend.client.synthesize(SENTENCE * 2, seed=2**64 - 1)
+    assert heard["seconds"] == pytest.approx(speech.audio_seconds, abs=0.01)
+    assert heard["peak"] > 0.05
+    assert (await page.text_content("#first-audio")).endswith(" ms")
+    assert float(await page.text_content("#rtf")) > 0
+    assert await page.text_content("#length") == f"{speech.audio_seconds:.2f} s"
+    drawn = await page.evaluate(
+        "(() => { const c = document.getElementById('wave');"
+        "return c.getContext('2d').getImageData(0, 0, c.width, c.height).data.some((value) => value > 0); })()"
+    )
+    assert drawn
+    await shot(page, "spoken")
+    async with page.expect_download() as download:
+        await page.click("#download")
+    kept = await (await download.value).path()
+    with wave.open(str(kept)) as file:
+        assert (file.getframerate(), file.getnchannels()) == (22_050, 1)
+        assert file.readframes(file.getnframes()) == speech.audio
+
+
+async def test_sound_begins_while_the_rest_is_being_made_and_stop_cancels_it(page, server):
+    await page.fill("#text", SENTENCE * 30)
+    await page.focus("#text")
+    await page.keyboard.press("Control+Enter")
+    await expect(page.locator("#first-audio")).to_contain_text("ms")
+    server.engine.gate.clear()
+    await expect(page.locator("#stop")).to_be_enabled()
+    assert "while the rest is made" in await page.text_content("#state")
+    await shot(page, "speaking")
+    await page.keyboard.press("Escape")
+    assert await how_it_ended(server) == "CANCELLED"
+    server.engine.gate.set()
+    await expect(page.locator("#state")).to_have_text("Stopped.")
+    await expect(page.locator("#stop")).to_be_disabled()
+    assert await page.evaluate("window.heard.stopped") > 0
+
+
+async def test_a_closed_tab_cancels_the_call(browser, gateway, server):
+    page = await opened(browser, gateway.url)
+    server.engine.gate.clear()
+    await page.fill("#text", SENTENCE * 30)
+    await page.click("#speak")
+    assert await asyncio.to_thread(server.engine.is_rendering.wait, GENEROUS_SECONDS)
+    await page.close()
+    assert await how_it_ended(server) == "CANCELLED"
+    server.engine.gate.set()
+
+
+async def test_errors_are_shown_where_screen_readers_hear_them(page):
+    await page.fill("#text", "  ")
+    await page.click("#speak")
+    error = page.locator("[role=alert]")
+    await expect(error).to_have_text("text: is empty; send at least one word")
+    await shot(page, "error")
+    await page.fill("#text", "Now it is right.")
+    await page.click("#speak")
+    await expect(page.locator("#download")).to_be_visible()
+    await expect(error).to_be_hidden()
+
+
+async def test_a_failure_in_the_middle_is_told_and_what_came_can_be_kept(page, server):
+    await page.fill("#text", SENTENCE * 60)
+    await page.click("#speak")
+    await expect(page.locator("#first-audio")).to_contain_text("ms")
+    server.engine.is_broken = True
+    await expect(page.locator("#error")).to_contain_text("The rest did not come")
+    page.complaints.clear()
+    server.unexpected.clear()
+
+
+async def test_voices_are_offered(page, gateway):
+    names = await page.locator("#voice option").all_text_contents()
+    assert names == ["Default", "tone (en-US)", "ton:eins (de-DE)", "ton:zwei (de-DE)"]
+    await page.select_option("#voice", "ton:zwei")
+    await page.fill("#text", SENTENCE)
+    async with page.expect_response("**/v1/speech") as reply:
+        await page.click("#speak")
+    assert (await (await reply.value).all_headers())["x-voice"] == "ton:zwei"
+
+
+async def test_a_server_that_goes_and_comes_back_is_noticed(browser, gateways, server):
+    async with gateways.gateway_before(server.target) as gateway:
+        page = await opened(browser, gateway.url)
+        await server.health.set("", is_serving=False)
+        await expect(page.locator("#server")).to_contain_text("not ready", timeout=15_000)
+        await shot(page, "down")
+        await server.health.set("", is_serving=True)
+        await expect(page.locator("#server")).to_have_text("Speech server ready", timeout=15_000)
+        await page.close()
+
+
+async def test_a_key_is_asked_for_where_one_is_wanted(browser, gateways, server):
+    async with gateways.gateway_before(server.target, api_keys="open-sesame") as gateway:
+        page = await opened(browser, gateway.url)
+        await expect(page.locator("#key")).to_be_visible()
+        await page.fill("#key", "open-sesame")
+        await page.fill("#text", SENTENCE)
+        await page.click("#speak")
+        await expect(page.locator("#download")).to_be_visible()
+        await page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_it_fits_a_phone_and_a_desk_by_day_and_by_night(browser, gateway, width, scheme):
+    size = {"width": width, "height": 800}
+    page = await opened(browser, gateway.url, viewport=size, color_scheme=scheme)
+    await page.fill("#text", SENTENCE)
+    await page.click("#speak")
+    await expect(page.locator("#download")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    await shot(page, f"{scheme}-{width}")
+    await page.close()
+
+
+async def test_everything_can_be_reached_by_keyboard_and_has_a_name(page):
+    names = await page.evaluate(
+        "[...document.querySelectorAll('textarea, select, input, button')].filter((e) => e.offsetParent)"
+        ".map((e) => e.labels?.[0]?.textContent.trim() || e.textContent.trim())"
+    )
+    assert all(names)
+    reached = []
+    await page.focus("#text")
+    for _ in range(4):
+        await page.keyboard.press("Tab")
+        reached.append(await page.evaluate("document.activeElement.id"))
+    assert reached == ["voice", "speed", "seed", "speak"]
