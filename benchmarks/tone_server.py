@@ -36,7 +36,7 @@ async def main(telemetry: str, endpoint: str = "", sample_ratio: str = "1") -> N
     sys.setswitchinterval(SWITCH_SECONDS)
     with contextlib.ExitStack() as stack:
         interceptors: list[ServerInterceptor] = []  # type: ignore[type-arg]  # generic in the stubs only
-        emit: Emit = _nobody
+        emit: Emit = nobody
         metrics_port = 0
         if telemetry == "all":
             settings = ServerSettings(otlp_endpoint=endpoint, trace_sample_ratio=float(sample_ratio))
@@ -52,16 +52,7 @@ async def main(telemetry: str, endpoint: str = "", sample_ratio: str = "1") -> N
 
 
 async def _serve(interceptors: list[ServerInterceptor], emit: Emit, metrics_port: int) -> None:  # type: ignore[type-arg]
-    engine = ToneEngine([tone_voice("tone")])
-    scheduler = Scheduler(engine, emit, most_requests=MOST_REQUESTS, most_audio_seconds=1e6)
-    synthesizer = Synthesizer(
-        scheduler,
-        TextFrontEnd(Letters()),
-        engine.voices,
-        emit,
-        most_characters=10_000,
-        most_reply_bytes=MOST_REPLY_BYTES,
-    )
+    scheduler, synthesizer = build_tones(emit)
     speech = Speech()
     server = build_server(interceptors)
     tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(speech), server)
@@ -76,7 +67,22 @@ async def _serve(interceptors: list[ServerInterceptor], emit: Emit, metrics_port
     synthesizer.close()
 
 
-def _nobody(_event: object) -> None:
+def build_tones(emit: Emit) -> tuple[Scheduler, Synthesizer]:
+    """Returns a scheduler with the tone engine, to be started, and the synthesizer before it."""
+    engine = ToneEngine([tone_voice("tone")])
+    scheduler = Scheduler(engine, emit, most_requests=MOST_REQUESTS, most_audio_seconds=1e6)
+    synthesizer = Synthesizer(
+        scheduler,
+        TextFrontEnd(Letters()),
+        engine.voices,
+        emit,
+        most_characters=10_000,
+        most_reply_bytes=MOST_REPLY_BYTES,
+    )
+    return scheduler, synthesizer
+
+
+def nobody(_event: object) -> None:
     """Hears nothing."""
 
 

@@ -413,7 +413,7 @@ class TestGateway:
     def test_it_is_ready_and_speaks(self, stack):
         with httpx.Client(base_url=self.URL, trust_env=False, timeout=WAIT_SECONDS) as http:
             assert wait_until(lambda: http.get("/readyz").status_code == 200)
-            reply = http.post("/v1/speech", json={"text": TEXT, "encoding": "mp3"})
+            reply = http.post("/v1/speech", json={"text": TEXTS[0], "encoding": "mp3"})
             assert reply.status_code == 200, reply.text
             assert reply.headers["content-type"] == "audio/mpeg"
             assert len(reply.content) > 1000
@@ -422,7 +422,7 @@ class TestGateway:
     def test_its_call_is_one_trace_from_http_to_the_engine(self, stack):
         trace_id = "5bd66ef5095369c7b0d1f8f4bd33716a"
         headers = {"traceparent": f"00-{trace_id}-c532cb4098ac3dd2-01"}
-        reply = httpx.post(f"{self.URL}/v1/speech", json={"text": TEXT}, headers=headers, trust_env=False)
+        reply = httpx.post(f"{self.URL}/v1/speech", json={"text": TEXTS[0]}, headers=headers, trust_env=False)
         assert reply.headers["x-trace-id"] == trace_id
 
         def names() -> set[str]:

@@ -20,7 +20,7 @@ import structlog
 import websockets
 
 from phonoscope.client import AsyncClient, Encoding
-from phonoscope.gateway.__main__ import Server, _configured
+from phonoscope.gateway.__main__ import READ_AHEAD_BYTES, Server, _configured
 from phonoscope.gateway.app import endings
 from phonoscope.gateway.backend import Backend
 from phonoscope.gateway.events import Event, RequestEnded
@@ -76,7 +76,9 @@ async def gateway_before(target: str, otlp_endpoint: str = "", **settings: Any) 
     telemetry = Telemetry(logger, built.tracing, built.registry, (*built.sinks, tell))
     provider = built.tracing.provider if built.tracing.is_on else None
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with AsyncClient(target, tracer_provider=provider, load_balancing="round_robin") as client:
+        async with AsyncClient(
+            target, tracer_provider=provider, load_balancing="round_robin", read_ahead_bytes=READ_AHEAD_BYTES
+        ) as client:
             backend = Backend(client, chosen.timeout_seconds)
             server = Server(_configured(chosen, backend, telemetry))
             serving = asyncio.create_task(server.serve([listener]))

@@ -48,15 +48,16 @@ class AsyncClient:
         credentials: grpc.ChannelCredentials | None = None,
         tracer_provider: "TracerProvider | None" = None,
         load_balancing: LoadBalancing = "pick_first",
+        read_ahead_bytes: int | None = None,
     ) -> None:
         """Prepares the channel to `target`; the arguments are those of `Client`."""
         self.target = target
         self.timeout_seconds = timeout_seconds
         secured = channel_credentials(credentials, tls=tls, root_certificates=root_certificates)
         self._channel = (
-            grpc.aio.insecure_channel(target, channel_options(load_balancing))
+            grpc.aio.insecure_channel(target, channel_options(load_balancing, read_ahead_bytes))
             if secured is None
-            else grpc.aio.secure_channel(target, secured, channel_options(load_balancing))
+            else grpc.aio.secure_channel(target, secured, channel_options(load_balancing, read_ahead_bytes))
         )
         # The asynchronous stub exists for type checkers only; one class serves both kinds of channel.
         self._speech = cast("TextToSpeechAsyncStub", tts_pb2_grpc.TextToSpeechStub(self._channel))
@@ -153,7 +154,9 @@ class AsyncClient:
             try:
                 async for response in call:
                     trace.audio_came()
-                    yield wire.audio_chunk(response)
+                    chunk = wire.audio_chunk(response)
+                    del response  # a reader may be slow: one copy of the audio is enough
+                    yield chunk
             except grpc.RpcError as error:
                 raise from_rpc_error(error, self.target) from None
             finally:
@@ -178,7 +181,9 @@ class AsyncClient:
             try:
                 async for response in call:
                     trace.audio_came()
-                    yield wire.piece_chunk(response)
+                    chunk = wire.piece_chunk(response)
+                    del response
+                    yield chunk
             except grpc.RpcError as error:
                 raise (failures[0] if failures else from_rpc_error(error, self.target)) from None
             except asyncio.CancelledError:

@@ -45,20 +45,22 @@ class Client:
         credentials: grpc.ChannelCredentials | None = None,
         tracer_provider: "TracerProvider | None" = None,
         load_balancing: LoadBalancing = "pick_first",
+        read_ahead_bytes: int | None = None,
     ) -> None:
         """Prepares the channel to `target` (host:port, or any gRPC name).
 
         Plain text unless `tls`, `root_certificates` (a PEM file) or `credentials` is given. With a `tracer_provider`
         of OpenTelemetry every call but health checks has a CLIENT span, whose context the server receives.
         "round_robin" spreads the calls over all addresses of a name such as dns:///speech:50051.
+        `read_ahead_bytes` bounds what gRPC takes of a stream before it is asked for.
         """
         self.target = target
         self.timeout_seconds = timeout_seconds
         secured = channel_credentials(credentials, tls=tls, root_certificates=root_certificates)
         self._channel = (
-            grpc.insecure_channel(target, channel_options(load_balancing))
+            grpc.insecure_channel(target, channel_options(load_balancing, read_ahead_bytes))
             if secured is None
-            else grpc.secure_channel(target, secured, channel_options(load_balancing))
+            else grpc.secure_channel(target, secured, channel_options(load_balancing, read_ahead_bytes))
         )
         self._speech = tts_pb2_grpc.TextToSpeechStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)

@@ -55,9 +55,20 @@ LoadBalancing = Literal["pick_first", "round_robin"]
 """Of a name's addresses: the first that answers, or all in turn."""
 
 
-def channel_options(load_balancing: LoadBalancing) -> tuple[tuple[str, str | int], ...]:
-    """Returns the options of a client's channel."""
-    return (*CHANNEL_OPTIONS, ("grpc.lb_policy_name", load_balancing))
+def channel_options(
+    load_balancing: LoadBalancing, read_ahead_bytes: int | None = None
+) -> tuple[tuple[str, str | int], ...]:
+    """Returns the options of a client's channel.
+
+    Args:
+        load_balancing: among the addresses of its target.
+        read_ahead_bytes: how much of a stream gRPC takes before its reader asks; None lets it take what the network
+            can carry, some megabytes.
+    """
+    options = (*CHANNEL_OPTIONS, ("grpc.lb_policy_name", load_balancing))
+    if read_ahead_bytes is None:
+        return options
+    return (*options, ("grpc.http2.bdp_probe", 0), ("grpc.http2.lookahead_bytes", read_ahead_bytes))
 
 
 def channel_credentials(

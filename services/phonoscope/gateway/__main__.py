@@ -25,6 +25,8 @@ from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.telemetry import Logger, Telemetry, build_telemetry
 
 BACKLOG: Final = 2048
+# What gRPC may hold of a stream whose reader is slow; left to itself it takes megabytes for each.
+READ_AHEAD_BYTES: Final = 64 * 1024
 FLUSH_SECONDS: Final = 3.0
 
 
@@ -51,7 +53,9 @@ async def serve(settings: GatewaySettings) -> None:
     telemetry = build_telemetry(settings, logger, endings())
     provider = telemetry.tracing.provider if telemetry.tracing.is_on else None
     with _listening(settings) as listener:
-        client = AsyncClient(settings.server, tracer_provider=provider, load_balancing="round_robin")
+        client = AsyncClient(
+            settings.server, tracer_provider=provider, load_balancing="round_robin", read_ahead_bytes=READ_AHEAD_BYTES
+        )
         async with client:
             backend = Backend(client, settings.timeout_seconds)
             server = Server(_configured(settings, backend, telemetry))

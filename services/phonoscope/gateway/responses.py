@@ -1,14 +1,14 @@
 """Audio as an HTTP answer, sent while it is made. Called by the routes.
 
-Nothing is kept: a chunk goes from gRPC to the connection as the bytes that came, and the next is asked for once the
-connection took it. A caller who reads slowly holds up the speech server, not this process's memory.
+Nothing is kept: a chunk goes from gRPC to the connection in parts, each of which the connection has to have taken, and
+the next chunk is asked for after that. A caller who reads slowly holds up the speech server, not this process's memory.
 """
 
 import base64
 import contextlib
 import json
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from typing import Final
 
 from starlette.responses import Response
@@ -32,7 +32,7 @@ MEDIA_TYPES: Final = {
     Encoding.ALAW: "audio/x-alaw-basic",
 }
 
-Frame = Callable[[AudioChunk], bytes]
+PART_BYTES: Final = 32 * 1024
 
 
 def media_type(chunk: AudioChunk) -> str:
@@ -116,7 +116,8 @@ class SpeechResponse(Response):
         audio = chunk.audio
         if self._is_sse:
             audio = _event({"type": "speech.audio.delta", "audio": base64.b64encode(audio).decode()})
-        await send(_body(audio, more=True))
+        for start in range(0, len(audio), PART_BYTES):  # no more than this waits in the connection
+            await send(_body(audio[start : start + PART_BYTES], more=True))
 
 
 class CutShort(Exception):
