@@ -549,7 +549,7 @@ class TestSocket:
 
 
 async def test_every_answer_is_one_that_the_openapi_document_declares(gateway):
-    """schemathesis, with calls of its own making; the document cannot say which voices there are, nor what a word is."""
+    """By schemathesis, which makes its own calls; no document can say which voices there are, nor what a word is."""
     command = [str(Path(sys.executable).with_name("st")), "run", f"{gateway.url}/openapi.json"]
     options = "--exclude-checks positive_data_acceptance --max-examples 20 --seed 1 --no-color"
     process = await asyncio.create_subprocess_exec(
