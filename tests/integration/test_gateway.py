@@ -237,6 +237,16 @@ class TestProblems:
         reply = await http.post("/v1/speech", content=text if is_stated else parts(), headers=headers)
         assert (reply.status_code, reply.json()["reason"]) == (413, "BODY_TOO_LARGE")
 
+    async def test_a_body_that_does_not_come(self, server):
+        async with gateway_before(server.target, idle_seconds=0.05) as gateway:
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+            head = (
+                "POST /v1/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 99\r\n\r\n"
+            )
+            writer.write(head.encode() + b'{"text": ')
+            assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+            writer.close()
+
     async def test_paths_and_methods(self, http, gateway):
         reply = await http.get("/nothing")
         assert (reply.status_code, reply.json()["reason"]) == (404, "PATH_UNKNOWN")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.halves import AnyShape
 from phonoscope.server.engines.vits.precision import LARGEST_DISTANCE_DB, log_mel_distance_db
 
 PEAK = 1e-3  # against onnxruntime
@@ -157,9 +158,10 @@ class TestWindows:
 
 def tiled(pair: Any, plan: Any, tile_kibivalues: int) -> NDArray[np.float32]:
     """Renders a whole plan with another size of the generator's tiles; 0 for none."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pair.engine, "_tile_bytes", tile_kibivalues * 1024 * FLOAT_BYTES)
-        return pair.render(plan)
+    halves = AnyShape(pair.loaded.model, tile_kibivalues * 1024 * FLOAT_BYTES)
+    with torch.inference_mode():
+        [samples] = halves.render([Window(plan, 0, plan.frames)])
+    return samples
 
 
 class TestBfloat16:

@@ -84,7 +84,13 @@ def build_app(settings: GatewaySettings, backend: Backend, telemetry: Telemetry)
         )
     if settings.keys:
         app = KeyChecked(app, settings.keys)
-    app = Bounded(app, most_requests=settings.max_requests, most_body_bytes=settings.max_body_bytes, body_paths=BODIES)
+    app = Bounded(
+        app,
+        most_requests=settings.max_requests,
+        most_body_bytes=settings.max_body_bytes,
+        body_seconds=settings.idle_seconds,
+        body_paths=BODIES,
+    )
     return Watched(app, telemetry, {route for _, route, _ in endings()} - {OTHER})
 
 

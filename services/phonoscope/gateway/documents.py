@@ -35,6 +35,7 @@ _MEANINGS: Final = {
     400: "The request cannot be served as it is; `errors` name the fields and the way out.",
     401: "A key is wanted.",
     404: "There is no such thing.",
+    408: "The body did not come in time.",
     413: "The body is too large.",
     415: "The body is no application/json.",
     429: "More is asked than the speech server may hold; Retry-After says when to come back.",

@@ -4,6 +4,7 @@ Plain ASGI, outermost first: Watched, Bounded, KeyChecked, then the application.
 parts tell outer ones.
 """
 
+import asyncio
 import hmac
 import time
 from collections.abc import Container, Sequence
@@ -97,13 +98,22 @@ class _Sent:
 
 
 class Bounded:
-    """Refuses what would be too much: requests beyond so many at once, bodies beyond so many bytes.
+    """Refuses what would be too much: requests beyond so many at once, bodies beyond so many bytes or seconds.
 
     Bodies are JSON, and are read here, on the paths that take one.
     """
 
-    def __init__(self, app: ASGIApp, *, most_requests: int, most_body_bytes: int, body_paths: Container[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        most_requests: int,
+        most_body_bytes: int,
+        body_seconds: float,
+        body_paths: Container[str],
+    ) -> None:
         self._app = app
+        self._body_seconds = body_seconds
         self._body_paths = body_paths
         self._most_requests = most_requests
         self._most_body_bytes = most_body_bytes
@@ -140,16 +150,22 @@ class Bounded:
         if headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
             raise _NOT_JSON
         more = True
-        while more:
-            message = await receive()
-            if message["type"] == "http.disconnect":
-                break
-            parts.append(message.get("body", b""))
-            taken += len(parts[-1])
-            if taken > self._most_body_bytes:
-                raise self._too_large()
-            more = message.get("more_body", False)
+        try:
+            async with asyncio.timeout(self._body_seconds):
+                while more:
+                    message = await receive()
+                    parts.append(message.get("body", b""))
+                    taken += len(parts[-1])
+                    if taken > self._most_body_bytes:
+                        raise self._too_large()
+                    more = message.get("more_body", False)
+        except TimeoutError:
+            raise self._late() from None
         return _given(_checked(b"".join(parts)), receive)
+
+    def _late(self) -> RequestRefused:
+        detail = f"the body was not all there after {self._body_seconds:g} s; send it at once"
+        return RequestRefused(Problem(HTTPStatus.REQUEST_TIMEOUT, "BODY_LATE", detail))
 
     def _too_large(self) -> RequestRefused:
         return RequestRefused(

@@ -1,7 +1,7 @@
 """Audio as an HTTP answer, sent while it is made. Called by the routes.
 
 Nothing is kept: a chunk goes from gRPC to the connection in parts, each of which the connection has to have taken, and
-the next chunk is asked for after that. A caller who reads slowly holds up the speech server, not this process's memory.
+the next chunk is asked for after that. A caller who reads slowly holds up the speech server, and fills no memory here.
 """
 
 import base64

@@ -48,7 +48,7 @@ class GatewaySettings(StrictSettings):
     """Requests and WebSockets open at once; more are answered 503 at once."""
 
     idle_seconds: Seconds = 60.0
-    """How long a WebSocket may say nothing while it is its turn."""
+    """How long a WebSocket may say nothing while it is its turn, and how long a body may take to come."""
 
     api_keys: str = Field(default="", repr=False)
     """Keys that callers must send one of, as "Authorization: Bearer KEY", separated by commas; empty asks for none."""
