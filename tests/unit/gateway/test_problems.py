@@ -1,7 +1,9 @@
 """The one table of errors: gRPC's codes as HTTP statuses, in both dresses."""
 
 import json
+import re
 from http import HTTPStatus
+from pathlib import Path
 
 import grpc
 import pytest
@@ -9,7 +11,9 @@ import pytest
 from phonoscope.client.errors import ERROR_OF_CODE, PhonoscopeClientError, ServerError
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.documents import STATUSES
-from phonoscope.gateway.problems import Problem, answer, problem_of
+from phonoscope.gateway.problems import REASONS, Problem, answer, problem_of
+
+ROOT = Path(__file__).parents[3]
 
 
 def failure(code: grpc.StatusCode, **more: object) -> PhonoscopeClientError:
@@ -53,3 +57,13 @@ def test_openais_routes_have_openais_form():
     error = {"message": "text: is empty", "type": "invalid_request_error", "param": "text", "code": "TEXT_EMPTY"}
     assert json.loads(reply.body) == {"error": error}
     assert answer(problem, "/v1/speech").media_type == "application/problem+json"
+
+
+def test_the_reasons_are_those_of_the_code_and_of_the_docs():
+    code = "".join(file.read_text() for file in (ROOT / "services/phonoscope/gateway").glob("*.py"))
+    listed = re.search(r"^REASONS.*?^\)", code, re.MULTILINE | re.DOTALL)
+    assert listed
+    used = set(re.findall(r'"([A-Z]+(?:_[A-Z]+)+)"', code.replace(listed[0], "")))
+    assert {name for name in used if not name.startswith("OTEL_")} == set(REASONS)
+    table = (ROOT / "docs/gateway.md").read_text().split("| reason | meaning |")[1].split("\n\n")[0]
+    assert set(re.findall(r"`([A-Z]+(?:_[A-Z]+)+)`", table)) == set(REASONS)
