@@ -148,6 +148,14 @@ class TestSpeech:
         assert server.ended()[0].code.name == "CANCELLED"
         server.engine.gate.set()
 
+    async def test_who_leaves_in_the_middle_is_told_from_who_heard_it_all(self, gateway, http, server):
+        async with http.stream("POST", "/v1/speech", json={"text": TEXT * 40}) as reply:
+            assert await anext(reply.aiter_raw())
+            server.engine.gate.clear()
+        [ended] = await gateway.ended()
+        assert ended.status == 499
+        server.engine.gate.set()
+
     async def test_a_failure_in_the_middle_cuts_the_answer_short(self, gateway, http, server):
         async with http.stream("POST", "/v1/speech", json={"text": TEXT * 40}) as reply:
             chunks = reply.aiter_raw()
@@ -542,6 +550,16 @@ class TestSocket:
         with pytest.raises(websockets.ConnectionClosed) as closed:
             await ws.recv()
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (code, reason)
+
+    async def test_text_after_the_end_is_out_of_turn(self, ws, server):
+        server.engine.gate.clear()
+        await self.send(ws, {"type": "start"}, {"type": "text", "text": TEXT}, {"type": "end"})
+        assert await asyncio.to_thread(server.engine.is_rendering.wait, GENEROUS_SECONDS)
+        await self.send(ws, {"type": "text", "text": "More."})
+        told, _ = await self.heard(ws)
+        server.engine.gate.set()
+        assert told[-1]["reason"] == "MESSAGE_OUT_OF_TURN"
+        assert 'came after "end"' in told[-1]["detail"]
 
     async def test_a_huge_message(self, ws):
         await ws.send("a" * 300_000)

@@ -1,0 +1,32 @@
+"""What is wrong with a body, in words that name the way out."""
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from phonoscope.gateway.bodies import ClientMessage, SpeechBody
+from phonoscope.gateway.speech_socket import MODELS
+from phonoscope.gateway.validation import MOST_ERRORS, problem_of_fields
+
+
+def told(json: str) -> str:
+    with pytest.raises(ValidationError) as refused:
+        SpeechBody.model_validate_json(json)
+    return problem_of_fields(refused.value.errors(), SpeechBody).detail
+
+
+def test_values_are_shown_but_for_texts_and_long_ones():
+    assert told('{"text": "a", "speed": "fast"}').endswith("not 'fast'")
+    assert "secret" not in told('{"text": ["secret"]}')
+    assert len(told('{"text": "a", "speed": "%s"}' % ("x" * 500))) < 200
+
+
+def test_many_errors_are_not_all_told():
+    json = '{"text": "a", ' + ", ".join(f'"x{number}": 1' for number in range(100)) + "}"
+    assert told(json).count("is unknown") == MOST_ERRORS
+
+
+def test_members_of_a_message_are_those_of_its_kind():
+    with pytest.raises(ValidationError) as refused:
+        TypeAdapter(ClientMessage).validate_json('{"type": "text", "text": "a", "voice": "b"}')
+    detail = problem_of_fields(refused.value.errors(), MODELS).detail
+    assert detail == "voice: is unknown; members are type, text"
