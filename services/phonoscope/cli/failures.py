@@ -31,6 +31,11 @@ def reported() -> Iterator[None]:
         fail(f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except KeyboardInterrupt:
         raise typer.Exit(EXIT_INTERRUPTED) from None
+    except RuntimeError as error:
+        if not isinstance(error.__context__, KeyboardInterrupt):
+            raise
+        # Ctrl-C came while a lock of gRPC's was being waited for: leaving it then, Python says that it is not held.
+        raise typer.Exit(EXIT_INTERRUPTED) from None
 
 
 def fail(message: str, *, status: int = EXIT_FAILED) -> NoReturn:
