@@ -10,10 +10,15 @@ from phonoscope.cli.failures import reported
 
 def test_ctrl_c_within_a_lock_is_still_ctrl_c():
     """As threading.Condition does when an interrupt comes between its release and its return."""
-    condition = threading.Condition()
-    with pytest.raises(typer.Exit) as ended, reported(), condition:
-        condition.release()
-        raise KeyboardInterrupt
+
+    def wait() -> None:
+        condition = threading.Condition()
+        with reported(), condition:
+            condition.release()
+            raise KeyboardInterrupt
+
+    with pytest.raises(typer.Exit) as ended:
+        wait()
     assert ended.value.exit_code == 130
 
 
