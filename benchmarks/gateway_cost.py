@@ -8,13 +8,12 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import IO, Final
 
 import httpx
 
 from benchmarks.rows import Row
-from benchmarks.served import MEBIBYTE
+from benchmarks.served import memory_bytes
 from benchmarks.texts import TEXTS
 from benchmarks.transport import tone_server
 from benchmarks.turns import median
@@ -23,6 +22,7 @@ from phonoscope.client import AsyncClient
 CALLS: Final = 60
 MOST_ADDED_MS: Final = 3.0
 SLOW_BROWSERS: Final = 64
+KIBIBYTE: Final = 1024
 MOST_KIB: Final = 256.0
 SETTLE_SECONDS: Final = 5.0
 TEXT: Final = TEXTS[235]
@@ -44,12 +44,12 @@ def measure_gateway(rounds: int) -> Iterator[Row]:
             is_met=added <= MOST_ADDED_MS,
             samples={"http": through, "grpc": direct},
         )
-        before = _resident_kib(pid)
+        before = memory_bytes(pid, "VmRSS")
         with contextlib.ExitStack() as stack:
             for _ in range(SLOW_BROWSERS):
                 stack.enter_context(_slow_browser(port))
             time.sleep(SETTLE_SECONDS)
-            grown = (_resident_kib(pid) - before) / SLOW_BROWSERS
+            grown = (memory_bytes(pid, "VmRSS") - before) / KIBIBYTE / SLOW_BROWSERS
         yield Row(
             "gateway",
             f"memory for each of {SLOW_BROWSERS} browsers that read nothing",
@@ -129,9 +129,3 @@ def _drained(lines: IO[str]) -> Iterator[None]:
     with subprocess.Popen(["cat"], stdin=lines, stdout=subprocess.DEVNULL) as reader:  # noqa: S607
         yield
         reader.wait()
-
-
-def _resident_kib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    [line] = [line for line in status.splitlines() if line.startswith("VmRSS")]
-    return float(line.split()[1]) * 1024 / MEBIBYTE * 1024

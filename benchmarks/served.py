@@ -47,10 +47,15 @@ class Served:
             return next(stream).audio_seconds
 
     def resident_bytes(self) -> int:
-        """Returns the memory of the process that is in RAM (VmRSS)."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        fields = dict(line.split(":", 1) for line in status.splitlines())
-        return int(fields["VmRSS"].split()[0]) * 1024
+        """Returns the memory of the process that is in RAM."""
+        return memory_bytes(self.pid, "VmRSS")
+
+
+def memory_bytes(pid: int, field: str) -> int:
+    """Returns a process's memory: VmRSS, what is in RAM now, or VmHWM, the most that was."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    fields = dict(line.split(":", 1) for line in status.splitlines())
+    return int(fields[field].split()[0]) * 1024
 
 
 @dataclass(frozen=True, slots=True)

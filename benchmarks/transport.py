@@ -19,7 +19,7 @@ from typing import Final
 import httpx
 
 from benchmarks.rows import Row
-from benchmarks.served import MEBIBYTE, serving
+from benchmarks.served import MEBIBYTE, memory_bytes, serving
 from benchmarks.texts import TEXTS
 from benchmarks.tone_server import build_tones, nobody
 from benchmarks.turns import median
@@ -59,10 +59,8 @@ class Way:
         return (int(fields[11]) + int(fields[12])) / TICKS
 
     def peak_mebibytes(self) -> float:
-        """Returns the most memory that the server had in RAM (VmHWM)."""
-        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
-        [line] = [line for line in status.splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) * 1024 / MEBIBYTE
+        """Returns the most memory that the server had in RAM."""
+        return memory_bytes(self.pid, "VmHWM") / MEBIBYTE
 
 
 @dataclass(slots=True)

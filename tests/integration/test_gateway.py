@@ -410,6 +410,22 @@ class TestKeys:
         reply = await http.options("/v1/speech", headers={**asked, "Origin": "https://other.example"})
         assert "access-control-allow-origin" not in reply.headers
 
+    async def test_pages_from_elsewhere_can_read_what_is_refused(self, http):
+        headers = {"Origin": "https://page.example"}
+        for key, status in (("three", 401), ("one", 415)):
+            reply = await http.post("/v1/speech", headers=headers | {"Authorization": f"Bearer {key}"})
+            assert reply.status_code == status
+            assert reply.headers["access-control-allow-origin"] == "https://page.example"
+
+    async def test_who_has_no_key_is_refused_before_a_body_is_waited_for(self, gateway):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
+        writer.write(
+            b"POST /v1/speech HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n"
+        )
+        async with asyncio.timeout(GENEROUS_SECONDS / 2):  # a body may take 60 s
+            assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+        writer.close()
+
 
 class TestWatching:
     async def test_metrics_have_routes_not_paths(self, gateway, http):
@@ -452,6 +468,7 @@ class TestWatching:
 
     async def test_lines_of_the_log_never_hold_the_text(self, gateway, http):
         await http.post("/v1/speech", json={"text": "Unmistakable words."})
+        await gateway.ended()
         [line] = [call for call in gateway.logger.calls if call.args == ("http_request",)]
         assert line.kwargs["status"] == 200
         assert "Unmistakable" not in str(gateway.logger.calls)

@@ -9,10 +9,9 @@ import typer
 
 import phonoscope
 from phonoscope.cli.bench import bench
-from phonoscope.cli.gateway import gateway
 from phonoscope.cli.health import health
 from phonoscope.cli.say import say
-from phonoscope.cli.serve import serve
+from phonoscope.cli.serve import gateway, serve
 from phonoscope.cli.voices import voices_app
 
 

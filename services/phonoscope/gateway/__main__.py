@@ -6,6 +6,7 @@ Run by `phonoscope gateway` and by `python -m phonoscope.gateway`.
 import asyncio
 import contextlib
 import logging
+import math
 import os
 import signal
 import socket
@@ -79,7 +80,7 @@ def _configured(settings: GatewaySettings, backend: Backend, telemetry: Telemetr
         log_config=None,
         access_log=False,
         server_header=False,
-        timeout_graceful_shutdown=round(settings.stop_seconds),
+        timeout_graceful_shutdown=math.ceil(settings.stop_seconds),
     )
 
 

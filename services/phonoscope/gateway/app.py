@@ -1,8 +1,8 @@
 """The gateway's story: what answers which path, and what surrounds it. Built by `__main__`.
 
-A request passes Watched, Bounded, KeyChecked (edge.py), CORS and the check of its type, then FastAPI finds its route
-and reads its body; the route asks the speech server through Backend and answers with responses.py. Whatever fails
-becomes a problem by one table (problems.py).
+A request passes Watched (edge.py), CORS, KeyChecked and Bounded, which reads its body, then FastAPI finds its route;
+the route asks the speech server through Backend and answers with responses.py. Whatever fails becomes a problem by one
+table (problems.py).
 """
 
 import asyncio
@@ -73,8 +73,16 @@ def build_app(settings: GatewaySettings, backend: Backend, telemetry: Telemetry)
     _add_page(api, settings)
     _add_errors(api, telemetry)
     api.openapi = _document(api)  # type: ignore[method-assign]  # FastAPI's own way to change the document
-    app: ASGIApp = api
-    if settings.origins:
+    app: ASGIApp = Bounded(
+        api,
+        most_requests=settings.max_requests,
+        most_body_bytes=settings.max_body_bytes,
+        body_seconds=settings.idle_seconds,
+        body_paths=BODIES,
+    )
+    if settings.keys:  # before a body is read
+        app = KeyChecked(app, settings.keys)
+    if settings.origins:  # around every refusal, or a page from elsewhere could not read it
         app = CORSMiddleware(
             app,
             allow_origins=settings.origins,
@@ -82,15 +90,6 @@ def build_app(settings: GatewaySettings, backend: Backend, telemetry: Telemetry)
             allow_headers=["Authorization", "Content-Type", "Traceparent", TIMEOUT_HEADER],
             expose_headers=TOLD,
         )
-    if settings.keys:
-        app = KeyChecked(app, settings.keys)
-    app = Bounded(
-        app,
-        most_requests=settings.max_requests,
-        most_body_bytes=settings.max_body_bytes,
-        body_seconds=settings.idle_seconds,
-        body_paths=BODIES,
-    )
     return Watched(app, telemetry, {route for _, route, _ in endings()} - {OTHER})
 
 

@@ -1,7 +1,6 @@
-"""Work for a caller who may leave: it ends when they do. Used by responses.py and by routes that wait."""
+"""Work for a caller who may leave: it ends when they do. Used by responses.py, routes that wait, and the socket."""
 
 import asyncio
-import contextlib
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
@@ -27,11 +26,17 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, ResultT]) -> R
             raise CallerLeft
         return working.result()
     finally:
-        for task in (working, leaving):
-            task.cancel()
-        for task in (working, leaving):
-            with contextlib.suppress(asyncio.CancelledError, Exception):
-                await task
+        await end(working, leaving)
+
+
+async def end(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancels tasks that may have ended, and waits for their ends; what they fail with then concerns nobody."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)
+    for task in tasks:
+        if not task.cancelled():
+            task.exception()  # looked at: asyncio would log it
 
 
 async def _left(receive: Receive) -> None:

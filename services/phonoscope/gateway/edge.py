@@ -1,6 +1,6 @@
 """What surrounds every request: a span, metrics and a line of the log; bounds on bodies and on how much is open; keys.
 
-Plain ASGI, outermost first: Watched, Bounded, KeyChecked, then the application. `scope["state"]` carries what inner
+Plain ASGI, outermost first: Watched, KeyChecked, Bounded, then the application. `scope["state"]` carries what inner
 parts tell outer ones.
 """
 
@@ -228,8 +228,8 @@ class KeyChecked:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request (ASGI)."""
-        is_open = not self._keys or scope["type"] == "lifespan" or not scope["path"].startswith(PROTECTED)
-        if is_open or scope.get("method") == "OPTIONS" or self._is_known(_key_of(scope)):
+        is_open = scope["type"] == "lifespan" or not scope["path"].startswith(PROTECTED)
+        if is_open or self._is_known(_key_of(scope)):
             await self._app(scope, receive, send)
         else:
             await refuse(NO_KEY, scope, receive, send)

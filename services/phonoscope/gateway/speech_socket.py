@@ -26,6 +26,7 @@ from phonoscope.client import FLUSH, AudioChunk, Flush, PhonoscopeClientError
 from phonoscope.common.tracing import current_trace_id
 from phonoscope.gateway.backend import Backend
 from phonoscope.gateway.bodies import ClientMessage, Start, Step, Text
+from phonoscope.gateway.disconnects import end
 from phonoscope.gateway.edge import note_ending
 from phonoscope.gateway.events import Emit, FirstAudio
 from phonoscope.gateway.problems import Problem, RequestRefused, problem_of
@@ -98,7 +99,7 @@ class SpeechSocket:
             while upcoming is None and (message := await self._while(speaking, self._message(idle=not is_over))):
                 match message:
                     case Step(type="cancel"):
-                        await _end(speaking)
+                        await end(speaking)
                         await self._tell({"type": "cancelled"})
                         return None
                     case Start() if is_over:
@@ -118,7 +119,7 @@ class SpeechSocket:
             await self._tell({"type": "done"})
             return upcoming
         finally:
-            await _end(speaking)
+            await end(speaking)
 
     async def _while(self, speaking: "asyncio.Task[None]", work: Coroutine[Any, Any, ResultT]) -> ResultT | None:
         """Returns what `work` gives, or None where speaking ended before it; what failed in speaking is raised."""
@@ -130,7 +131,7 @@ class SpeechSocket:
             speaking.result()
             return None
         finally:
-            await _end(task)
+            await end(task)
 
     async def _speak(self, start: Start, pieces: Pieces, timeout_seconds: float) -> None:
         began = time.perf_counter()
@@ -182,13 +183,6 @@ class SpeechSocket:
 async def _until_none(pieces: Pieces) -> AsyncIterator[str | Flush]:
     while (piece := await pieces.get()) is not None:
         yield piece
-
-
-async def _end(task: "asyncio.Task[Any]") -> None:
-    """Cancels a task that may have ended, and waits for its end."""
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError, Exception):
-        await task
 
 
 def _started(chunk: AudioChunk) -> dict[str, Any]:

@@ -5,16 +5,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import structlog
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry
 
 from phonoscope import __version__
 from phonoscope.common import span_attributes as names
+from phonoscope.common.registry import service_registry
 from phonoscope.common.trace_metrics import TraceMetrics
 from phonoscope.common.tracing import Tracing, build_tracing, current_trace_id
 from phonoscope.gateway.events import Event, RequestEnded
@@ -73,10 +68,7 @@ def build_telemetry(settings: GatewaySettings, logger: Logger, endings: Iterable
     Raises:
         SettingsError: traces cannot go where the settings say.
     """
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
+    registry = service_registry()
     tracing = build_tracing(
         SERVICE_NAME,
         endpoint=settings.otlp_endpoint,

@@ -7,19 +7,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import structlog
-from prometheus_client import (
-    CollectorRegistry,
-    GCCollector,
-    PlatformCollector,
-    ProcessCollector,
-    disable_created_metrics,
-)
+from prometheus_client import CollectorRegistry
 
 from phonoscope import __version__
 from phonoscope.common import span_attributes as names
 from phonoscope.common.call_metrics import CallMetrics
 from phonoscope.common.call_spans import CallSpans
 from phonoscope.common.interceptors import CallEvent, Method
+from phonoscope.common.registry import service_registry
 from phonoscope.common.trace_metrics import TraceMetrics
 from phonoscope.common.tracing import Tracing, build_tracing, current_trace_id
 from phonoscope.server.events import Event
@@ -68,7 +63,7 @@ def build_telemetry(settings: ServerSettings, logger: Logger, methods: Iterable[
     Raises:
         SettingsError: traces cannot go where the settings say.
     """
-    registry = _registry()
+    registry = service_registry()
     log, metrics = LogSink(logger), MetricsSink(registry, current_trace_id)
     call_metrics = CallMetrics(registry, methods, current_trace_id)
     tracing = build_tracing(
@@ -89,12 +84,3 @@ def build_telemetry(settings: ServerSettings, logger: Logger, methods: Iterable[
 
 def _nothing(_result: str, _count: int) -> None:
     """No spans are made, so none are exported."""
-
-
-def _registry() -> CollectorRegistry:
-    """Returns this server's metrics registry, the process's own figures included."""
-    disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
-    registry = CollectorRegistry()
-    for collector in (ProcessCollector, PlatformCollector, GCCollector):
-        collector(registry=registry)
-    return registry

@@ -6,9 +6,10 @@ up from pinned memory without waiting, what it gives comes down to pinned memory
 `lay_out` in its middle, since how many frames there are is known only then.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from phonoscope.server.types import Utterance
 ROWS: Final = (1, 2, 4, 8, 16, 32)
 PHONEMES: Final = (32, 64, 128, 256)
 FRAMES: Final = (48, 128, 256, 512)
+SlotT = TypeVar("SlotT", bound="_Slot")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,27 +68,22 @@ class FixedShapes:
 
     def record_all(self, rows: Sequence[int] = ROWS) -> None:
         """Records every shape of so many rows, the largest first, since the others then fit into its memory."""
-        for most in sorted(rows, reverse=True):
-            for length in sorted(FRAMES, reverse=True):
-                slot = _WindowSlot(self._model, self._recorder, Shape(most, length))
-                if self._is_recorded(slot):
-                    self._windows[slot.shape] = slot
-            for length in sorted(PHONEMES, reverse=True):
-                text_slot = _TextSlot(self._model, self._recorder, Shape(most, length))
-                if self._is_recorded(text_slot):
-                    self._texts[text_slot.shape] = text_slot
-
-    def _is_recorded(self, slot: "_Slot") -> bool:
-        """Records a shape; after the first that the device refuses, none."""
-        if self.refusal or not self._recorder.is_recording_graphs:
-            return False
+        if not self._recorder.is_recording_graphs:
+            return
         try:
-            slot.record()
-        except RuntimeError as error:  # among them torch's OutOfMemoryError
+            for most in sorted(rows, reverse=True):
+                for length in sorted(FRAMES, reverse=True):
+                    self._record(_WindowSlot, Shape(most, length), self._windows)
+                for length in sorted(PHONEMES, reverse=True):
+                    self._record(_TextSlot, Shape(most, length), self._texts)
+        except RuntimeError as error:  # among them torch's OutOfMemoryError, of a slot's own tensors too
             self.refusal = str(error).strip().split("\n", 1)[0] or type(error).__name__
-            return False
+
+    def _record(self, kind: type[SlotT], shape: Shape, recorded: dict[Shape, SlotT]) -> None:
+        slot = kind(self._model, self._recorder, shape)
+        slot.record()
+        recorded[shape] = slot
         self.recorded += 1
-        return True
 
     def lay_out(
         self, batch: Sequence[Utterance], sources: Sequence[torch.Generator], most_frames: int
@@ -103,7 +100,7 @@ class FixedShapes:
         return slot.render(windows)
 
 
-class _Slot:
+class _Slot(ABC):
     """One shape: the tensors that it is computed from, and its recording once there is one."""
 
     def __init__(self, model: Vits, recorder: Recorder, shape: Shape) -> None:
@@ -117,8 +114,9 @@ class _Slot:
         """Records the computation. RuntimeError where the device refuses."""
         self._recording = self._recorder.record(self._compute)
 
+    @abstractmethod
     def _compute(self) -> Outputs:
-        raise NotImplementedError
+        """Computes from the input tensors, looking at none of their values."""
 
     def _computed(self) -> Outputs:
         """Computes from what the input tensors hold now, without waiting for it."""

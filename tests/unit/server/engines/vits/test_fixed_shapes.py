@@ -147,6 +147,16 @@ def test_where_the_device_refuses_it_says_why_and_speaks_all_the_same(small, loa
     ]
 
 
+def test_memory_that_is_short_before_anything_is_recorded_is_a_refusal_too(small, loaded, monkeypatch):
+    def out_of_memory(*_args, **_options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    shapes = FixedShapes(loaded.model, HostRecorder())
+    monkeypatch.setattr(fixed_shapes, "with_height", out_of_memory)
+    shapes.record_all(fixed_shapes.ROWS)
+    assert (shapes.recorded, shapes.refusal) == (0, "CUDA out of memory")
+
+
 def test_without_graphs_nothing_is_recorded_and_nothing_refused(small, loaded):
     _, shapes = fixed(loaded, HostRecorder(uses_graphs=False), records=True)
     assert (shapes.recorded, shapes.refusal) == (0, "")
