@@ -26,10 +26,9 @@ from benchmarks.speed import measure_speed
 from benchmarks.startup import measure_startup
 from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
-from benchmarks.transport import measure_transport
 from phonoscope.server.cores import usable_cores
 
-PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load", "transport", "gateway")
+PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load", "gateway")
 STARTS = 3
 QUICK_ROUNDS = 3
 TABLE_WIDTH = 120  # where there is no terminal to ask
@@ -76,8 +75,6 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     if "load" in parts:
         with serving(threads) as served:
             yield from measure_load(served, voice, rounds)
-    if "transport" in parts:
-        yield from measure_transport(threads, rounds)
     if "gateway" in parts:
         yield from measure_gateway(rounds)
 

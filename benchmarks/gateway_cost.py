@@ -13,11 +13,10 @@ from typing import IO, Final
 import httpx
 
 from benchmarks.rows import Row
-from benchmarks.served import memory_bytes
 from benchmarks.texts import TEXTS
-from benchmarks.transport import tone_server
 from benchmarks.turns import median
 from phonoscope.client import AsyncClient
+from phonoscope.comparison.server import memory_bytes, serving
 
 CALLS: Final = 60
 MOST_ADDED_MS: Final = 3.0
@@ -31,8 +30,8 @@ LONG_TEXT: Final = TEXTS[2000] * 4
 
 def measure_gateway(rounds: int) -> Iterator[Row]:
     """Yields the rows, on the tone engine."""
-    with tone_server() as (grpc_port, _), _gateway(grpc_port) as (port, pid):
-        direct, through = asyncio.run(_first_audio(grpc_port, port, rounds))
+    with serving("grpc", "tone") as server, _gateway(server.port) as (port, pid):
+        direct, through = asyncio.run(_first_audio(server.port, port, rounds))
         added = median(through) - median(direct)
         yield Row(
             "gateway",

@@ -10,10 +10,10 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import IO, Final
 
 from phonoscope.client import Client
+from phonoscope.comparison.server import memory_bytes
 
 STOP_SECONDS: Final = 30.0
 READY_SECONDS: Final = 120.0
@@ -49,13 +49,6 @@ class Served:
     def resident_bytes(self) -> int:
         """Returns the memory of the process that is in RAM."""
         return memory_bytes(self.pid, "VmRSS")
-
-
-def memory_bytes(pid: int, field: str) -> int:
-    """Returns a process's memory: VmRSS, what is in RAM now, or VmHWM, the most that was."""
-    status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    fields = dict(line.split(":", 1) for line in status.splitlines())
-    return int(fields[field].split()[0]) * 1024
 
 
 @dataclass(frozen=True, slots=True)

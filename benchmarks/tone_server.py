@@ -16,19 +16,13 @@ from phonoscope.common.interceptors import CallObserver, ErrorMapper
 from phonoscope.common.logs import configure_logs
 from phonoscope.common.loop_lag import LoopLag
 from phonoscope.common.metrics_endpoint import serving_metrics
+from phonoscope.comparison.bare import build_tones, nobody
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
-from phonoscope.server.__main__ import MOST_REPLY_BYTES, SWITCH_SECONDS, served_methods
-from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.__main__ import SWITCH_SECONDS, served_methods
 from phonoscope.server.events import Emit, LoopLagged
-from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.servicer import Speech, TextToSpeechServicer
 from phonoscope.server.settings import ServerSettings
-from phonoscope.server.synthesizer import Synthesizer
 from phonoscope.server.telemetry import build_telemetry
-from phonoscope.server.text.front_end import TextFrontEnd
-from phonoscope.server.text.phonemizer import Letters
-
-MOST_REQUESTS = 1000
 
 
 async def main(telemetry: str, endpoint: str = "", sample_ratio: str = "1") -> None:
@@ -65,25 +59,6 @@ async def _serve(interceptors: list[ServerInterceptor], emit: Emit, metrics_port
     await server.stop(0)
     await scheduler.drain(0)
     synthesizer.close()
-
-
-def build_tones(emit: Emit) -> tuple[Scheduler, Synthesizer]:
-    """Returns a scheduler with the tone engine, to be started, and the synthesizer before it."""
-    engine = ToneEngine([tone_voice("tone")])
-    scheduler = Scheduler(engine, emit, most_requests=MOST_REQUESTS, most_audio_seconds=1e6)
-    synthesizer = Synthesizer(
-        scheduler,
-        TextFrontEnd(Letters()),
-        engine.voices,
-        emit,
-        most_characters=10_000,
-        most_reply_bytes=MOST_REPLY_BYTES,
-    )
-    return scheduler, synthesizer
-
-
-def nobody(_event: object) -> None:
-    """Hears nothing."""
 
 
 if __name__ == "__main__":

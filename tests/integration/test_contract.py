@@ -70,6 +70,13 @@ async def test_the_async_client_hears_the_same_from_the_unary_call_and_the_strea
     assert (chunks[1].seed, chunks[1].request_id, chunks[1].voice) == (None, "", "")
 
 
+async def test_messages_are_bounded_and_each_has_its_share_of_the_duration(client):
+    chunks = [chunk async for chunk in client.stream(TEXT, seed=3, speed=0.25, sample_rate_hz=48_000)]
+    assert max(len(chunk.audio) for chunk in chunks) == 64 * 1024
+    assert all(chunk.audio_seconds == pytest.approx(len(chunk.audio) / 2 / 48_000) for chunk in chunks)
+    assert [chunk.sequence for chunk in chunks] == list(range(len(chunks)))
+
+
 async def test_the_blocking_client_does_the_same(server):
     def talk() -> None:
         with Client(server.target) as client:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 import phonoscope
-from phonoscope.cli.bench import bench
+from phonoscope.cli.bench import bench_app
 from phonoscope.cli.health import health
 from phonoscope.cli.say import say
 from phonoscope.cli.serve import gateway, serve
@@ -34,7 +34,7 @@ def command_line() -> typer.Typer:
     app.command("say")(say)
     app.add_typer(voices_app(), name="voices")
     app.command("health")(health)
-    app.command("bench")(bench)
+    app.add_typer(bench_app(), name="bench")
     for name, service in (("serve", serve), ("gateway", gateway)):
         app.command(
             name,

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 import phonoscope
+from phonoscope.cli.compare import compare
 from phonoscope.cli.failures import fail, reported
 from phonoscope.cli.load_options import ramp_of, texts_to_say
 from phonoscope.cli.load_progress import is_live, progress
@@ -37,7 +38,21 @@ LINE_SECONDS: Final = 5.0
 LIVE_SECONDS: Final = 1.0
 
 
+def bench_app() -> typer.Typer:
+    """Returns the command group; alone it puts a server under load."""
+    app = typer.Typer(
+        invoke_without_command=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(bench)
+    app.command("compare")(compare)
+    return app
+
+
 def bench(
+    context: typer.Context,
     *,
     server: ServerOption = DEFAULT_TARGET,
     target: Annotated[
@@ -141,6 +156,8 @@ def bench(
     that changes), answered or not, and counts all times from when a call was due. Ctrl-C or SIGTERM end it with the
     table and exit status 0.
     """
+    if context.invoked_subcommand is not None:
+        return
     if sum((rate is not None, concurrency is not None, bool(ramp))) > 1:
         raise typer.BadParameter(
             "a run is a closed loop or an open one: give one of --concurrency, --rate and --ramp.",

@@ -100,9 +100,9 @@ async def serve(settings: ServerSettings) -> None:
             await server.start()
             await health.set(LIVENESS, is_serving=True)
             logger.info("listening", host=settings.host, port=port, metrics_port=metrics_port, version=__version__)
-            with ThreadPoolExecutor(1, "loading") as loading:  # a thread that ends: see _build_engine
+            with ThreadPoolExecutor(1, "loading") as loading:  # a thread that ends: see build_engine
                 engine = await asyncio.get_running_loop().run_in_executor(
-                    loading, _build_engine, settings, logger, emit
+                    loading, build_engine, settings, logger, emit
                 )
             voices = order_voices(engine.voices, settings.default_voice)
             metrics.make_voice_series([voice.id for voice in voices])
@@ -214,7 +214,7 @@ def served_methods() -> list[Method]:
     ]
 
 
-def _build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsEngine:
+def build_engine(settings: ServerSettings, logger: Logger, emit: Emit) -> VitsEngine:
     """Finds and loads the voices, and returns the engine that speaks with them.
 
     OpenMP gives every thread that calls torch a pool of its own, and makes all pools wait in the slow way once their

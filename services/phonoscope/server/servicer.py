@@ -4,8 +4,9 @@ Errors are raised as they are; `common/interceptors.py` turns them into statuses
 generator: interceptors can wrap those, and cancellation reaches them.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from google.protobuf.message import Message
 from grpc.aio import ServicerContext
@@ -20,6 +21,8 @@ from phonoscope.server.types import Encoding, SpeechRequest, Voice
 SERVICE_NAME = tts_pb2.DESCRIPTOR.services_by_name["TextToSpeech"].full_name
 RETRY_SECONDS = 1.0
 STATUS = "success"
+# Of audio in a message of a stream: a reader, or a proxy, holds whole messages. Even, so that samples stay whole.
+MOST_MESSAGE_BYTES = 64 * 2**10
 
 Context = ServicerContext[Message, Message]
 
@@ -78,8 +81,9 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
         sequence = 0
         async with aclosing(chunks):
             async for resolved, chunk in chunks:
-                yield _stream_response(resolved, chunk, sequence)
-                sequence += 1
+                for part in _parts(chunk):
+                    yield _stream_response(resolved, part, sequence)
+                    sequence += 1
 
     async def StreamingSynthesize(
         self, request_iterator: AsyncIterator[tts_pb2.StreamingSynthesizeRequest], context: Context
@@ -93,11 +97,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
         async with aclosing(chunks):
             async for resolved, chunk in chunks:
                 start, stop = chunk.text_span or (0, 0)
-                yield tts_pb2.StreamingSynthesizeResponse(
-                    audio=_stream_response(resolved, chunk, sequence),
-                    text_span=tts_pb2.TextSpan(start=start, stop=stop),
-                )
-                sequence += 1
+                for part in _parts(chunk):
+                    yield tts_pb2.StreamingSynthesizeResponse(
+                        audio=_stream_response(resolved, part, sequence),
+                        text_span=tts_pb2.TextSpan(start=start, stop=stop),
+                    )
+                    sequence += 1
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
         """Lists the loaded voices, the default first."""
@@ -171,6 +176,13 @@ def _encoding_name(number: int) -> str:
 
 def _wire_encoding(encoding: Encoding) -> tts_pb2.AudioEncoding.ValueType:
     return tts_pb2.AudioEncoding.Value(f"AUDIO_ENCODING_{encoding.name}")
+
+
+def _parts(chunk: SpokenChunk) -> Iterator[SpokenChunk]:
+    """Yields a chunk as messages of a bounded size, each with its share of the chunk's duration."""
+    for start in range(0, len(chunk.audio), MOST_MESSAGE_BYTES):
+        audio = chunk.audio[start : start + MOST_MESSAGE_BYTES]
+        yield replace(chunk, audio=audio, audio_seconds=chunk.audio_seconds * len(audio) / len(chunk.audio))
 
 
 def _stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int) -> tts_pb2.SynthesizeStreamResponse:

@@ -231,7 +231,7 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
     SPEAKER_ID_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
     audio_data: builtins.bytes
-    """The next bytes of the stream, in the asked encoding; whole samples always."""
+    """The next bytes of the stream, in the asked encoding; whole samples always, and at most 64 KiB."""
     sample_rate: builtins.int
     """Of audio_data, in hertz; the same in every message of a stream."""
     status: builtins.str
