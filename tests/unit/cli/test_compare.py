@@ -45,7 +45,7 @@ def test_one_engine_and_a_file_for_programs(run, measured, tmp_path):
     [
         (("--engine", "lyre"), "tone, voice"),
         (("--json", "/nowhere/out.json"), "not a directory"),
-        (("--rounds", 0), "0"),
+        (("--rounds", 0), "--rounds"),
     ],
 )
 def test_bad_arguments_measure_nothing(run, measured, arguments, words):
