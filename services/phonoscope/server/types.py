@@ -99,10 +99,11 @@ class Utterance:
         voice_id: the voice to speak with.
         phoneme_ids: ids with pads and marks, as the voice's PhonemeScheme has them.
         speaker: speaker number within the voice.
-        length_scale: duration as a ratio; 2.0 is twice as slow.
+        length_scale: the voice's own duration as a ratio, before it is rounded to frames; 2.0 is twice as slow.
         noise_scale: standard deviation of the prior's noise, as a ratio.
         noise_w_scale: standard deviation of the durations' noise, as a ratio.
-        seed: of this utterance's noise; the samples depend on it and the fields above alone.
+        seed: of this utterance's noise; the samples depend on it and the other fields alone.
+        speed: rate as a ratio of what the voice would do without it; 2.0 is twice as fast.
     """
 
     voice_id: str
@@ -112,3 +113,4 @@ class Utterance:
     noise_scale: float
     noise_w_scale: float
     seed: int
+    speed: float = 1.0

@@ -14,10 +14,11 @@ def utterance_of(resolved: ResolvedRequest, sentence: Sentence, number: int) -> 
         voice_id=voice.id,
         phoneme_ids=sentence.phoneme_ids,
         speaker=resolved.speaker,
-        length_scale=voice.length_scale / resolved.speed,
+        length_scale=voice.length_scale,
         noise_scale=voice.noise_scale,
         noise_w_scale=voice.noise_w_scale,
         seed=sentence_seed(resolved.seed, number),
+        speed=resolved.speed,
     )
 
 

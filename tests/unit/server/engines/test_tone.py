@@ -91,6 +91,14 @@ def test_each_noise_varies_its_own_half(engine: ToneEngine) -> None:
     assert pitch.pitches_hz != still.pitches_hz
 
 
+def test_speed_shortens_the_utterance(engine: ToneEngine) -> None:
+    half, plain, double = (
+        plan_of(engine, utterance(speed=speed, noise_w_scale=0.0)).frames for speed in (0.5, 1.0, 2.0)
+    )
+    assert half == 2 * plain
+    assert plain / 2 <= double < 0.7 * plain
+
+
 def test_length_scale_stretches_the_utterance(engine: ToneEngine) -> None:
     frames = {
         scale: plan_of(engine, utterance(length_scale=scale, noise_w_scale=0.0)).frames for scale in (0.5, 1.0, 2.0)

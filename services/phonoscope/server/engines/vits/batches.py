@@ -37,6 +37,7 @@ class TextBatch:
     duration_noise: Tensor  # (batch, 2, 1, phonemes)
     speakers: Tensor  # (batch,)
     length_scales: Tensor  # (batch, 1)
+    speeds: Tensor  # (batch, 1)
 
     @classmethod
     def of(cls, utterances: Sequence[Utterance], sources: Sequence[torch.Generator]) -> "TextBatch":
@@ -54,6 +55,7 @@ class TextBatch:
             duration_noise=noise,
             speakers=torch.tensor([utterance.speaker for utterance in utterances]),
             length_scales=torch.tensor([[utterance.length_scale] for utterance in utterances]),
+            speeds=torch.tensor([[utterance.speed] for utterance in utterances]),
         )
 
 

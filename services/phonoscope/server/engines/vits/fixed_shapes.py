@@ -161,7 +161,8 @@ class _TextSlot(_Slot):
         self._log_duration.copy_(log_duration, non_blocking=True)
         self._recorder.synchronise()
         scales = torch.tensor([[utterance.length_scale] for utterance in batch])
-        frames = frames_of(self._log_duration[: len(batch)], scales, most_frames)
+        speeds = torch.tensor([[utterance.speed] for utterance in batch])
+        frames = frames_of(self._log_duration[: len(batch)], scales, speeds, most_frames)
         durations = [row[: len(utterance.phoneme_ids)] for row, utterance in zip(frames, batch, strict=True)]
         latents = self._latents(durations, batch, sources, mean, log_deviation)
         speakers = [speaker[0][row : row + 1].clone() if speaker else None for row in range(len(batch))]

@@ -73,6 +73,13 @@ class TestVitsEngine:
         assert samples.flags.owndata
         assert samples.flags.writeable
 
+    @pytest.mark.parametrize("speed", [0.5, 0.75, 1.5, 2.0, 4.0])
+    def test_the_rate_follows_speed_although_frames_are_whole(self, engine, utterance, speed):
+        [plan], [changed] = engine.prepare([utterance]), engine.prepare([replace(utterance, speed=speed)])
+        assert changed.frames == pytest.approx(plan.frames / speed, abs=0.5)
+        ends, wanted = np.cumsum(changed.phoneme_frames), np.cumsum(plan.phoneme_frames) / speed
+        assert np.all(np.abs(ends - wanted) <= 1), "each phoneme stands where the rate puts it"
+
     def test_length_scale_stretches_the_durations(self, engine, utterance):
         frames = [engine.prepare([replace(utterance, length_scale=scale)])[0].frames for scale in (0.5, 1.0, 4.0)]
         assert frames[0] < frames[1] < frames[2] / 2
