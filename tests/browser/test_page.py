@@ -1,6 +1,7 @@
 """The page as people use it: hear, see, stop, read what is wrong; by mouse and by keyboard, wide and narrow."""
 
 import asyncio
+import math
 import wave
 from pathlib import Path
 from typing import Any
@@ -99,14 +100,15 @@ async def test_text_is_heard_and_drawn_and_can_be_kept(page, gateway):
 async def test_sound_begins_while_the_rest_is_being_made_and_stop_cancels_it(page, server):
     await page.fill("#text", SENTENCE * 30)
     await page.focus("#text")
+    server.engine.closes_after = server.engine.windows_rendered + 8
     await page.keyboard.press("Control+Enter")
     await expect(page.locator("#first-audio")).to_contain_text("ms")
-    server.engine.gate.clear()
     await expect(page.locator("#stop")).to_be_enabled()
     assert "while the rest is made" in await page.text_content("#state")
     await shot(page, "speaking")
     await page.keyboard.press("Escape")
     assert await how_it_ended(server) == "CANCELLED"
+    server.engine.closes_after = math.inf
     server.engine.gate.set()
     await expect(page.locator("#state")).to_have_text("Stopped.")
     await expect(page.locator("#stop")).to_be_disabled()
@@ -138,9 +140,11 @@ async def test_errors_are_shown_where_screen_readers_hear_them(page):
 
 async def test_a_failure_in_the_middle_is_told_and_what_came_can_be_kept(page, server):
     await page.fill("#text", SENTENCE * 60)
+    server.engine.closes_after = server.engine.windows_rendered + 8
     await page.click("#speak")
     await expect(page.locator("#first-audio")).to_contain_text("ms")
     server.engine.is_broken = True
+    server.engine.gate.set()
     await expect(page.locator("#error")).to_contain_text("The rest did not come")
     page.complaints.clear()
     server.unexpected.clear()
@@ -199,7 +203,7 @@ async def test_everything_can_be_reached_by_keyboard_and_has_a_name(page):
     assert all(names)
     reached = []
     await page.focus("#text")
-    for _ in range(4):
+    for _ in range(5):
         await page.keyboard.press("Tab")
         reached.append(await page.evaluate("document.activeElement.id"))
-    assert reached == ["voice", "speed", "seed", "speak"]
+    assert reached == ["voice", "speed", "pitch", "seed", "speak"]

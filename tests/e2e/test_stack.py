@@ -131,7 +131,7 @@ class Spoken:
             list(client.stream(SECRET, voice="nobody"))
         self.calls["SynthesizeStream", "InvalidArgument"] += 1
         with pytest.raises(Unimplemented):
-            client.synthesize(SECRET, pitch=2.0)
+            client.synthesize(SECRET, emotion="sad")
         self.calls["Synthesize", "Unimplemented"] += 1
 
     def _traced_stream(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import io
 import json
 import logging
+import math
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -45,7 +46,7 @@ VOICES = (tone_voice("tone"), tone_voice("ton", language="de-DE", sample_rate_hz
 
 
 class GatedEngine:
-    """A ToneEngine that renders while its gate is open."""
+    """A ToneEngine that renders while its gate is open; it closes by itself after so many windows."""
 
     name, device = "tone", "cpu"
 
@@ -56,6 +57,7 @@ class GatedEngine:
         self.gate.set()
         self.is_rendering = threading.Event()
         self.windows_rendered = 0
+        self.closes_after = math.inf
         self.is_broken = False
 
     def warm_up(self) -> None:
@@ -70,6 +72,8 @@ class GatedEngine:
         if self.is_broken:
             raise RuntimeError("out of tune")
         self.windows_rendered += len(windows)
+        if self.windows_rendered >= self.closes_after:
+            self.gate.clear()
         return self._tone.render(windows)
 
 

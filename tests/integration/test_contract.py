@@ -102,6 +102,10 @@ async def test_every_setting_of_a_request_takes_effect(client):
     speech = await client.synthesize(TEXT, seed=1, voice="ton:zwei")
     assert (speech.voice, speech.sample_rate_hz) == ("ton:zwei", 16_000)
     assert speech.audio != (await client.synthesize(TEXT, seed=1, voice="ton:0")).audio
+    higher = await client.synthesize(TEXT, seed=1, pitch=1.3)
+    assert higher.audio != plain.audio
+    assert len(higher.audio) == len(plain.audio)
+    assert b"".join([chunk.audio async for chunk in client.stream(TEXT, seed=1, pitch=1.3)]) == higher.audio
     assert (await client.synthesize(TEXT, language="de")).voice == "ton:eins"
     speech = await client.synthesize(TEXT, encoding=Encoding.WAV, sample_rate_hz=8000, volume_gain_db=-6)
     assert (speech.encoding, speech.sample_rate_hz, speech.audio[:4]) == (Encoding.WAV, 8000, b"RIFF")
@@ -140,7 +144,6 @@ async def test_text_that_cannot_be_spoken_is_refused(client, text, reason):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"pitch": 1.5}, "PITCH_NOT_SERVED"),
         ({"emotion": "happy"}, "EMOTION_NOT_SERVED"),
     ],
 )
@@ -360,7 +363,7 @@ async def test_the_older_contract_refuses_what_the_newer_one_refuses(channel):
     request_class, synthesize = old_call(channel)
     for request, code, reason in (
         (request_class(text=""), grpc.StatusCode.INVALID_ARGUMENT, "TEXT_EMPTY"),
-        (request_class(text=TEXT, pitch=1.5), grpc.StatusCode.UNIMPLEMENTED, "PITCH_NOT_SERVED"),
+        (request_class(text=TEXT, emotion="sad"), grpc.StatusCode.UNIMPLEMENTED, "EMOTION_NOT_SERVED"),
         (request_class(text=TEXT, emotion="happy"), grpc.StatusCode.UNIMPLEMENTED, "EMOTION_NOT_SERVED"),
         (request_class(text=TEXT, speaker_id="nobody"), grpc.StatusCode.INVALID_ARGUMENT, "VOICE_UNKNOWN"),
     ):

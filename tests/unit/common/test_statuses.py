@@ -57,7 +57,7 @@ def test_every_error_of_the_tree_has_a_status() -> None:
 @pytest.mark.parametrize(
     "error",
     [
-        NotServed("not yet", reason="PITCH_NOT_SERVED"),
+        NotServed("not yet", reason="EMOTION_NOT_SERVED"),
         DeadlineUnreachable("zu spät: 3 s übrig"),
         EngineFailed("it broke"),
     ],

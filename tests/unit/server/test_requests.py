@@ -51,6 +51,7 @@ def test_a_request_of_text_alone_gets_every_default() -> None:
         voice=JOE,
         speaker=0,
         speed=1.0,
+        pitch=1.0,
         encoding=Encoding.LINEAR16,
         sample_rate_hz=22_050,
         volume_gain_db=0.0,
@@ -78,7 +79,7 @@ def test_what_is_asked_for_is_kept() -> None:
         request_id="mine",
     )
     assert resolved == ResolvedRequest(
-        " Two  words ", CHOIR, 0, 2.0, Encoding.WAV, 48_000, -6.0, seed=0, request_id="mine"
+        " Two  words ", CHOIR, 0, 2.0, 1.0, Encoding.WAV, 48_000, -6.0, seed=0, request_id="mine"
     )
 
 
@@ -185,7 +186,13 @@ def test_speeds_of_the_contract_are_taken(speed: float) -> None:
 
 @pytest.mark.parametrize("absent", [0.0, -0.0])
 def test_a_speed_of_nought_is_an_absent_one(absent: float) -> None:
-    assert resolve(speed=absent, pitch=absent).speed == 1.0
+    resolved = resolve(speed=absent, pitch=absent)
+    assert (resolved.speed, resolved.pitch) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("value", [0.5, 0.999, 1.25, 2.0])
+def test_a_pitch_within_the_range_is_kept(value: float) -> None:
+    assert resolve(pitch=value).pitch == value
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, 0.2499, 4.001, 1e-30])
@@ -271,7 +278,6 @@ def test_a_seed_is_kept_nought_included(seed: int) -> None:
 @pytest.mark.parametrize(
     ("fields", "reason", "told"),
     [
-        ({"pitch": 1.5}, "PITCH_NOT_SERVED", "pitch is 1.5"),
         ({"emotion": "Happy"}, "EMOTION_NOT_SERVED", "emotion is 'Happy'"),
     ],
 )
@@ -282,7 +288,7 @@ def test_features_to_come_are_refused_as_such(fields: dict[str, Any], reason: st
     assert reason in NotServed.REASONS
 
 
-@pytest.mark.parametrize("later", [{"pitch": 1.5}, {"emotion": "sad"}, {"encoding": "mp3"}])
+@pytest.mark.parametrize("later", [{"emotion": "sad"}, {"encoding": "mp3"}])
 def test_features_to_come_are_spoken_of_only_when_nothing_is_wrong(later: dict[str, Any]) -> None:
     assert fault(speed=9.0, **later)[0] == "SPEED_OUT_OF_RANGE"
 

@@ -91,7 +91,7 @@ function headers() {
 
 function body() {
   const seed = find("seed").value.trim();
-  const asked = { text: find("text").value, voice: find("voice").value, speed: Number(find("speed").value) };
+  const asked = { text: find("text").value, voice: find("voice").value, speed: Number(find("speed").value), pitch: Number(find("pitch").value) };
   let json = JSON.stringify(asked);
   if (seed) json = `${json.slice(0, -1)},"seed":${BigInt(seed)}}`; // seeds have 64 bits, numbers here 53
   return json;
@@ -255,7 +255,9 @@ async function listVoices() {
 
 find("form").addEventListener("submit", (event) => { event.preventDefault(); speak(); });
 find("stop").addEventListener("click", stop);
-find("speed").addEventListener("input", () => show("speed-shown", Number(find("speed").value).toFixed(1)));
+for (const name of ["speed", "pitch"]) {
+  find(name).addEventListener("input", () => show(`${name}-shown`, Number(find(name).value).toFixed(1)));
+}
 find("key").addEventListener("change", listVoices);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); find("form").requestSubmit(); }

@@ -1,4 +1,4 @@
-"""Turns samples into the bytes that a reply carries: sample rate, gain, 16-bit PCM, WAV; codecs.py has the rest.
+"""Turns samples into the bytes of a reply: pitch, sample rate, gain, 16-bit PCM, WAV; codecs.py has the rest.
 
 ③ synthesizer makes one AudioEncoder per request. LINEAR16 is a sample times 32 767, rounded to the nearest (ties to
 even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV is a 44-byte RIFF header (Microsoft and IBM,
@@ -6,7 +6,7 @@ Multimedia Programming Interface, 1991) in front of that.
 
 Loudness is left as the voice makes it. Piper scales each sentence to full scale by its own peak; that needs the whole
 sentence before its first sample, so a stream could not sound early, and quiet sentences would come out as loud as
-others. `volume_gain_db` is there for callers who want more.
+others. `volume_gain_db` is there for callers who want more; limiter.py then holds peaks below full scale.
 """
 
 import struct
@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 
 from phonoscope.common.errors import EngineFailed
 from phonoscope.server.audio.codecs import CODECS, CodecStream
+from phonoscope.server.audio.limiter import Limiter
+from phonoscope.server.audio.psola import PitchShifter
 from phonoscope.server.audio.resample import Resampler
 from phonoscope.server.types import Encoding
 
@@ -42,9 +44,13 @@ class AudioEncoder:
         source_rate_hz: int,
         target_rate_hz: int,
         volume_gain_db: float = 0.0,
+        pitch: float = 1.0,
     ) -> None:
+        self._shifter = None if pitch == 1.0 else PitchShifter(source_rate_hz, pitch)
         self._resampler = Resampler(source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz)
-        self._scale = np.float32(FULL_SCALE * 10 ** (volume_gain_db / 20))
+        self._gain = np.float32(10 ** (volume_gain_db / 20))
+        # Whatever may make samples louder than the voice did: gain, and grains that meet.
+        self._limiter = Limiter(target_rate_hz) if volume_gain_db > 0 or self._shifter else None
         self._samples_out = 0
         self._is_finished = False
         self._header = b""
@@ -58,7 +64,7 @@ class AudioEncoder:
         return self._samples_out
 
     def encode(self, samples: NDArray[np.float32]) -> bytes:
-        """Takes the next samples, shape (n,), and returns the bytes that are ready; none while the resampler fills.
+        """Takes the next samples, shape (n,), and returns the bytes that are ready; none while filters fill.
 
         Raises:
             EngineFailed: a sample is not a finite number.
@@ -67,22 +73,28 @@ class AudioEncoder:
             raise RuntimeError("encode after finish: an AudioEncoder is for one stream")
         if not np.isfinite(samples).all():
             raise EngineFailed("the engine made samples that are not numbers; the voice file may be damaged")
-        return self._out(self._resampler.feed(samples))
+        return self._out(self._resampler.feed(self._shifter.feed(samples) if self._shifter else samples))
 
     def finish(self) -> bytes:
         """Ends the stream and returns its last bytes; the header too when nothing came before."""
         if self._is_finished:
             raise RuntimeError("finish after finish: an AudioEncoder is for one stream")
         self._is_finished = True
-        rest = self._out(self._resampler.flush())
+        rest = self._out(self._resampler.feed(self._shifter.flush())) if self._shifter else b""
+        rest += self._out(self._resampler.flush())
+        rest += self._bytes(self._limiter.flush()) if self._limiter else b""
         header, self._header = self._header, b""
         return header + rest + (self._codec.finish() if self._codec else b"")
 
     def _out(self, samples: NDArray[np.float32]) -> bytes:
+        samples = samples * self._gain
+        return self._bytes(self._limiter.feed(samples) if self._limiter else samples)
+
+    def _bytes(self, samples: NDArray[np.float32]) -> bytes:
         if not len(samples):
             return b""
         self._samples_out += len(samples)
-        pcm = np.clip(np.rint(samples * self._scale), -FULL_SCALE, FULL_SCALE).astype("<i2")
+        pcm = np.clip(np.rint(samples * np.float32(FULL_SCALE)), -FULL_SCALE, FULL_SCALE).astype("<i2")
         if self._codec:
             return self._codec.encode(pcm)
         header, self._header = self._header, b""

@@ -47,11 +47,18 @@ def test_samples_are_little_endian() -> None:
 
 
 def test_gain_is_in_decibels_of_amplitude() -> None:
-    assert pcm_of([0.1], gain=20.0) == [32767]
-    assert pcm_of([0.1], gain=6.0206) == pcm_of([0.2])
+    assert pcm_of([0.1], gain=-6.0206) == pcm_of([0.05])
     assert pcm_of([1.0], gain=-20.0) == [3277]
-    assert pcm_of([1.0, -1.0], gain=16.0) == [32767, -32767]
     assert pcm_of([1.0], gain=-96.0) == [1]
+
+
+def test_gain_above_zero_is_limited_and_nothing_is_clipped() -> None:
+    quiet = np.sin(np.arange(4000) * 0.05).astype(np.float32) * 0.1
+    for gain, peak in ((6.0206, 0.2), (16.0, 0.631), (20.0, 0.891)):
+        stream = encoder(gain=gain)
+        samples = np.frombuffer(stream.encode(quiet) + stream.finish(), "<i2") / 32767
+        assert len(samples) == len(quiet)
+        assert np.abs(samples).max() == pytest.approx(peak, rel=0.005)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -131,3 +138,12 @@ def test_a_whole_file_is_the_pcm_itself_or_behind_an_exact_header() -> None:
     assert whole_file(b"\1\2", encoding=Encoding.LINEAR16, sample_rate_hz=8000) == b"\1\2"
     wrapped = whole_file(b"\1\2", encoding=Encoding.WAV, sample_rate_hz=8000)
     assert wrapped == wav_header(sample_rate_hz=8000, pcm_bytes=2) + b"\1\2"
+
+
+@pytest.mark.parametrize("target", [22_050, 8_000])
+def test_pitch_is_changed_before_the_rate_and_nothing_is_lost(target: int) -> None:
+    def out(pitch: float) -> bytes:
+        stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22_050, target_rate_hz=target, pitch=pitch)
+        return b"".join(encode_in_pieces(stream, sound(9_000), 1_000))
+
+    assert len(out(1.3)) == len(out(1.0)) == 2 * (9_000 * target // 22_050)

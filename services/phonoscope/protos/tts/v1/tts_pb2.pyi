@@ -99,9 +99,7 @@ class SynthesizeRequest(google.protobuf.message.Message):
     speed: builtins.float
     """Speaking rate as a ratio: 2.0 is twice as fast. 0.25 to 4.0; 0 or absent means 1.0."""
     pitch: builtins.float
-    """Pitch as a ratio: 2.0 is an octave up. 0 or absent means 1.0.
-    Not served yet: any other value answers UNIMPLEMENTED with the reason PITCH_NOT_SERVED.
-    """
+    """Pitch as a ratio: 2.0 is an octave up. 0.5 to 2.0; 0 or absent means 1.0. Duration and timbre stay."""
     emotion: builtins.str
     """Emotion by name. Empty or "neutral" means none.
     Not served yet: any other value answers UNIMPLEMENTED with the reason EMOTION_NOT_SERVED.
@@ -157,7 +155,7 @@ class AudioConfig(google.protobuf.message.Message):
     the encoding has; other rates are resampled.
     """
     volume_gain_db: builtins.float
-    """Gain in decibels, -96 to +16; 0 changes nothing. Samples that would pass full scale are clipped to it."""
+    """Gain in decibels, -96 to +16; 0 changes nothing. Above 0 a limiter keeps true peaks at -1 dB of full scale."""
     def __init__(
         self,
         *,

@@ -1,0 +1,87 @@
+"""What the controls of a voice cost beside plain speech: time for the same audio, and time to first audio."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.ours import Ours
+from benchmarks.rows import Row
+from benchmarks.served import Served
+from benchmarks.texts import TEXTS
+from benchmarks.turns import in_turns, median
+from phonoscope.server.audio.encode import AudioEncoder
+from phonoscope.server.engines.base import Window
+from phonoscope.server.types import Encoding
+
+PITCH: Final = 1.3
+TEXT: Final = TEXTS[235]
+MOST_TIME: Final = 1.15
+MOST_LATER_MS: Final = 10.0
+FIRST_AUDIO_ROUNDS: Final = 5  # for each round of the rest: it is short, and varies more
+
+
+def measure_controls(ours: Ours, served: Served, rounds: int) -> Iterator[Row]:
+    """Yields the rows: engine and encoding together, then the first message of a stream."""
+    sentences = ours.sentences(TEXT)
+    times = in_turns(
+        rounds, {"plain": lambda: _speak(ours, sentences, 1.0), "pitch": lambda: _speak(ours, sentences, PITCH)}
+    )
+    own, plain = median(times["pitch"]), median(times["plain"])
+    yield Row(
+        "controls",
+        f"engine and encoding, pitch {PITCH}, beside plain",
+        "RTF",
+        own,
+        plain,
+        required=f"at most {MOST_TIME} ×",
+        is_met=own <= MOST_TIME * plain,
+        samples=times,
+    )
+    firsts = in_turns(
+        FIRST_AUDIO_ROUNDS * rounds,
+        {"plain": lambda: _first_audio_ms(served, 1.0), "pitch": lambda: _first_audio_ms(served, PITCH)},
+    )
+    own, plain = median(firsts["pitch"]), median(firsts["plain"])
+    yield Row(
+        "controls",
+        f"first audio, pitch {PITCH}, beside plain",
+        "ms",
+        own,
+        plain,
+        required=f"at most {MOST_LATER_MS:.0f} ms more",
+        is_met=own <= plain + MOST_LATER_MS,
+        samples=firsts,
+    )
+
+
+def _speak(ours: Ours, sentences: list[tuple[int, ...]], pitch: float) -> float:
+    """Renders windows as a stream has them, and encodes each; returns the real-time factor."""
+    encoder = AudioEncoder(
+        encoding=Encoding.LINEAR16,
+        source_rate_hz=ours.voice.sample_rate_hz,
+        target_rate_hz=ours.voice.sample_rate_hz,
+        pitch=pitch,
+    )
+    began = time.perf_counter()
+    for ids in sentences:
+        for samples in _windows(ours, ids):
+            encoder.encode(samples)
+    encoder.finish()
+    return (time.perf_counter() - began) * ours.voice.sample_rate_hz / encoder.samples_out
+
+
+def _windows(ours: Ours, ids: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
+    plan, largest = ours.plan(ids), ours.engine.tuning.largest_window_frames
+    for start in range(0, plan.frames, largest):
+        yield ours.engine.render([Window(plan, start, min(start + largest, plan.frames))])[0]
+
+
+def _first_audio_ms(served: Served, pitch: float) -> float:
+    began = time.perf_counter()
+    with contextlib.closing(served.client.stream(TEXT, pitch=pitch)) as stream:
+        next(stream)
+        return (time.perf_counter() - began) * 1000

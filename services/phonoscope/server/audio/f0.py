@@ -1,0 +1,134 @@
+"""Finds the fundamental frequency of speech as it comes, a value every 10 ms. psola.py asks it.
+
+The method is that of Boersma (1993), "Accurate short-term analysis of the fundamental frequency": the autocorrelation
+of a windowed frame by that of the window, whose highest peak is the period. Frames look at a band below 1 kHz, at a
+lower rate, where all that matters of a voice's period is; a peak near the last one is preferred to one an octave off.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+LOWEST_HZ: Final = 60.0
+HIGHEST_HZ: Final = 500.0
+HOP_SECONDS: Final = 0.01
+# Three periods of the lowest pitch: fewer, and its peak drowns.
+WINDOW_SECONDS: Final = 3 / LOWEST_HZ
+ANALYSIS_HZ: Final = 5_500
+CUTOFF_HZ: Final = 900.0
+FILTER_SECONDS: Final = 0.002
+LEAST_STRENGTH: Final = 0.5
+LEAST_LEVEL: Final = 0.004
+OCTAVE_COST: Final = 0.02
+JUMP_COST: Final = 0.12
+
+
+@dataclass(frozen=True, slots=True)
+class F0Shape:
+    """Everything of a tracker that follows from the sample rate.
+
+    Attributes:
+        hop, reach: samples between frames, and looked at on each side of a frame's centre.
+        step: samples of the input for one of the analysis.
+        taps: of the low-pass filter.
+    """
+
+    rate_hz: int
+    hop: int
+    step: int
+    taps: NDArray[np.float32]
+    window: NDArray[np.float32]
+    weights: NDArray[np.float32]  # of each lag, one over the window's own autocorrelation; zero where no voice is
+    shortest: int
+    fft: int
+
+    @classmethod
+    def of(cls, rate_hz: int) -> "F0Shape":
+        """Returns the shape for a sample rate."""
+        step = max(1, rate_hz // ANALYSIS_HZ)
+        half = round(rate_hz * FILTER_SECONDS)
+        taps = np.sinc(2 * CUTOFF_HZ / rate_hz * np.arange(-half, half + 1)) * np.hanning(2 * half + 3)[1:-1]
+        length = round(WINDOW_SECONDS * rate_hz / step)
+        window = np.hanning(length + 2)[1:-1]
+        longest = int(rate_hz / step / LOWEST_HZ) + 2
+        fft = 1 << (length + longest - 1).bit_length()
+        own = np.fft.irfft(np.abs(np.fft.rfft(window, fft)) ** 2, fft)[: longest + 1]
+        return cls(
+            rate_hz,
+            hop=round(rate_hz * HOP_SECONDS),
+            step=step,
+            taps=(taps / taps.sum()).astype(np.float32),
+            window=window.astype(np.float32),
+            weights=(own[0] / own).astype(np.float32),
+            shortest=int(rate_hz / step / HIGHEST_HZ),
+            fft=fft,
+        )
+
+    @property
+    def reach(self) -> int:
+        """Samples on each side of a frame's centre that decide it."""
+        return (len(self.window) * self.step) // 2 + len(self.taps) // 2 + self.step
+
+
+class F0Tracker:
+    """One stream's pitch; frame k is centred at sample k * hop.
+
+    Attributes:
+        periods: of each frame so far, in samples; 0 where there is no voice.
+    """
+
+    def __init__(self, shape: F0Shape) -> None:
+        self._shape = shape
+        self._last = 0.0
+        self.periods: list[float] = []
+
+    def track(self, samples: NDArray[np.float32], start: int) -> None:
+        """Takes samples from `start` on, and decides every frame that they reach around."""
+        shape = self._shape
+        first = len(self.periods)
+        last = (start + len(samples) - shape.reach) // shape.hop
+        if last < first:
+            return
+        centres = np.arange(first, last + 1) * shape.hop - start
+        offsets = (np.arange(len(shape.window)) - len(shape.window) // 2) * shape.step
+        self._decide(self._low(samples, centres[:, None] + offsets))
+
+    def _low(self, samples: NDArray[np.float32], positions: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Returns the low-passed signal at some positions."""
+        half = len(self._shape.taps) // 2
+        first, last = int(positions.min()), int(positions.max())
+        left, right = max(0, half - first), max(0, last + half + 1 - len(samples))
+        padded = np.pad(samples, (left, right)) if left or right else samples
+        around = padded[first - half + left : last + half + 1 + left]
+        low = np.convolve(around, self._shape.taps, "valid")
+        taken: NDArray[np.float32] = low[positions - first].astype(np.float32)
+        return taken
+
+    def _decide(self, frames: NDArray[np.float32]) -> None:
+        shape = self._shape
+        levels = np.sqrt(np.mean(frames**2, axis=1))
+        windowed = (frames - frames.mean(axis=1, keepdims=True)) * shape.window
+        spectra = np.fft.rfft(windowed, shape.fft)
+        correlation = np.fft.irfft(np.abs(spectra) ** 2, shape.fft)[:, : len(shape.weights)].astype(np.float32)
+        strength = correlation / np.maximum(correlation[:, :1], 1e-9) * shape.weights
+        worth, octaves = self._candidates(strength.astype(np.float32))
+        for level, frame, at in zip(levels.tolist(), worth, octaves, strict=True):
+            near = frame - JUMP_COST * np.abs(at - math.log2(self._last)) if self._last else frame
+            best = int(near.argmax())
+            is_voice = level >= LEAST_LEVEL and near[best] > -np.inf
+            self._last = float(2.0 ** at[best]) if is_voice else 0.0
+            self.periods.append(self._last)
+
+    def _candidates(self, strength: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Returns how good a period each lag of each frame is, -inf where it is none, and the log2 of the period."""
+        shape = self._shape
+        before, at, after = (strength[:, shape.shortest - 1 + i : strength.shape[1] - 2 + i] for i in range(3))
+        is_peak = (at > before) & (at >= after) & (at > LEAST_STRENGTH)
+        bend = np.where(is_peak, before - 2 * at + after, -1.0)
+        lags = np.arange(shape.shortest, shape.shortest + at.shape[1]) + 0.5 * (before - after) / bend
+        octaves = np.log2(np.where(is_peak, lags, 1.0) * shape.step)
+        height = at - 0.125 * (before - after) ** 2 / bend
+        return np.where(is_peak, height - OCTAVE_COST * octaves, -np.inf), octaves

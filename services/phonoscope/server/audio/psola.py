@@ -1,0 +1,178 @@
+"""Changes the pitch of speech and keeps its duration and its timbre: TD-PSOLA, on a stream. encode.py calls it.
+
+Moulines and Charpentier (1990), "Pitch-synchronous waveform processing techniques for text-to-speech synthesis using
+diphones". Voiced speech is cut into grains of two periods around one mark a period; put down at other distances, they
+have another pitch, and each still has the spectrum of the mouth that it came from. Where there is no voice, grains are
+put down as they were taken.
+
+Every decision is made from a fixed stretch of samples around it, once they are all there: chunks of any size give the
+same result.
+"""
+
+import functools
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phonoscope.server.audio.f0 import LOWEST_HZ, F0Shape, F0Tracker
+
+UNVOICED_SECONDS: Final = 0.005
+# How far a mark may lie from where the period says, as a share of the period.
+SLACK: Final = 0.12
+
+
+class PitchShifter:
+    """One stream's pitch, changed.
+
+    Args:
+        rate_hz: of the samples.
+        ratio: of the pitch; 2.0 is an octave up.
+    """
+
+    def __init__(self, rate_hz: int, ratio: float) -> None:
+        shape = F0Shape.of(rate_hz)
+        self._shape = shape
+        self._tracker = F0Tracker(shape)
+        self._ratio = ratio
+        self._gain = ratio**-0.5  # grains twice as close carry twice the power
+        self._unvoiced = round(rate_hz * UNVOICED_SECONDS)
+        self._most = int(rate_hz / LOWEST_HZ) + 1
+        self._input: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._base = 0  # position of the first sample of `_input`
+        self._marks: list[int] = [0]  # of the analysis; the first of them may be forgotten
+        self._voiced: list[bool] = [False]
+        self._at = 0  # index of the mark that the next grain is near
+        self._next = 0.0  # position of the next grain
+        self._sum: NDArray[np.float32] = np.zeros(0, np.float32)
+        self._out = 0  # position of the first sample of `_sum`: all before it is given out
+        self._length = 0
+        self._is_over = False
+
+    def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Takes the next samples, shape (n,), and returns those that are ready, shape (m,)."""
+        self._length += len(samples)
+        return self._pass(samples)
+
+    def flush(self) -> NDArray[np.float32]:
+        """Ends the stream and returns the rest, so that as many samples come out as went in."""
+        self._is_over = True
+        return self._pass(np.zeros(self._shape.reach + 4 * self._most + self._shape.hop, np.float32))
+
+    def _pass(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._input = np.concatenate([self._input, samples])
+        self._tracker.track(self._input, self._base)
+        while self._add_mark():
+            pass
+        while self._add_grain():
+            pass
+        ready = self._take()
+        self._forget()
+        return ready
+
+    # --- marks ---------------------------------------------------------------------------------------------------
+
+    def _add_mark(self) -> bool:
+        """Puts down the next mark of the analysis, if all that decides it is there."""
+        mark = self._marks[-1]
+        frame = (mark + self._shape.hop // 2) // self._shape.hop
+        if frame + 1 >= len(self._tracker.periods) or mark + 3 * self._most >= self._base + len(self._input):
+            return False
+        period = self._tracker.periods[frame] or (self._tracker.periods[frame + 1] if not self._voiced[-1] else 0.0)
+        if not period:
+            self._append(mark + self._unvoiced, voiced=False)
+        elif not self._voiced[-1]:
+            self._append(self._onset(mark, round(period)), voiced=True)
+        else:
+            self._append(self._alike(mark, period), voiced=True)
+        return True
+
+    def _append(self, mark: int, *, voiced: bool) -> None:
+        self._marks.append(mark)
+        self._voiced.append(voiced)
+
+    def _onset(self, mark: int, period: int) -> int:
+        """Returns where the first period of a voiced stretch is loudest."""
+        start = mark + self._unvoiced // 2 - self._base
+        return self._base + start + int(np.argmax(np.abs(self._input[start : start + period])))
+
+    def _alike(self, mark: int, period: float) -> int:
+        """Returns the position a period on that looks most like that of the mark."""
+        half = round(period / 2)
+        slack = max(2, round(SLACK * period))
+        here = mark - self._base
+        there = here + round(period)
+        template = self._input[max(0, here - half) : here + half]
+        region = self._input[there - half - slack : there + half + slack]
+        if len(template) < 2 * half:
+            return mark + round(period)
+        likeness = np.correlate(region, template, "valid")
+        return self._base + there - slack + int(np.argmax(likeness))
+
+    # --- grains --------------------------------------------------------------------------------------------------
+
+    def _add_grain(self) -> bool:
+        """Puts down the next grain, if the mark that it is nearest to is known, and the one after that."""
+        marks = self._marks
+        while self._at + 2 < len(marks) and abs(marks[self._at + 1] - self._next) <= abs(marks[self._at] - self._next):
+            self._at += 1
+        at = self._at
+        if at + 2 >= len(marks):
+            return False
+        mark, after = marks[at], marks[at + 1]
+        before = marks[at - 1] if at else mark
+        is_voiced = self._voiced[at] and self._voiced[at + 1]
+        self._lay(mark, mark - before, after - mark, self._gain if is_voiced else 1.0)
+        self._next += (after - mark) / (self._ratio if is_voiced else 1.0)
+        return True
+
+    def _lay(self, mark: int, left: int, right: int, gain: float) -> None:
+        start = round(self._next) - left
+        first = mark - left - self._base
+        grain = self._input[first : first + left + right] * _window(left, right)
+        if gain != 1.0:
+            grain *= np.float32(gain)
+        if start < self._out:  # before the beginning
+            grain, start = grain[self._out - start :], self._out
+        offset = start - self._out
+        if (missing := offset + len(grain) - len(self._sum)) > 0:
+            self._sum = np.concatenate([self._sum, np.zeros(missing + 4 * self._most, np.float32)])
+        self._sum[offset : offset + len(grain)] += grain
+
+    def _take(self) -> NDArray[np.float32]:
+        """Returns what no later grain can touch."""
+        stop = min(int(self._next) - self._most, self._length)
+        if self._is_over:
+            stop = self._length
+        count = stop - self._out
+        if count <= 0:
+            return np.zeros(0, np.float32)
+        if len(self._sum) < count:
+            self._sum = np.concatenate([self._sum, np.zeros(count - len(self._sum), np.float32)])
+        ready, self._sum = self._sum[:count], self._sum[count:]
+        self._out = stop
+        return ready
+
+    def _forget(self) -> None:
+        """Drops samples and marks that nothing looks at any more."""
+        if self._at > 1:
+            gone = self._at - 1
+            del self._marks[:gone], self._voiced[:gone]
+            self._at = 1
+        keep = min(
+            self._marks[0] - self._most,
+            len(self._tracker.periods) * self._shape.hop - self._shape.reach,
+            self._marks[-1] - self._most,
+        )
+        if (cut := keep - self._base) > 0:
+            self._input = self._input[cut:]
+            self._base += cut
+
+
+@functools.lru_cache(maxsize=2048)
+def _window(left: int, right: int) -> NDArray[np.float32]:
+    """Returns a Hann window with halves of two lengths; its falling half and the next one's rising sum to one."""
+    rise, rest = (0.5 - 0.5 * np.cos(np.pi * np.arange(length) / max(length, 1)) for length in (left, right))
+    window = np.concatenate([rise, 1.0 - rest]).astype(np.float32)
+    window.flags.writeable = False  # shared
+    return window

@@ -1,0 +1,84 @@
+"""PitchShifter: the pitch moves as asked, duration and formants stay, chunks of any size give the same."""
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from phonoscope.server.audio.psola import PitchShifter
+
+RATE_HZ = 22_050
+PITCH_HZ = 120.0
+FORMANT_HZ = 700.0
+
+
+def vowel(seconds: float = 1.0, pitch_hz: float = PITCH_HZ) -> NDArray[np.float32]:
+    """A pulse a period through one resonance: a voice with one formant, and its harmonics."""
+    length = round(RATE_HZ * seconds)
+    ringing = np.arange(round(RATE_HZ * 0.02)) / RATE_HZ
+    formant = np.exp(-2 * np.pi * 60 * ringing) * np.sin(2 * np.pi * FORMANT_HZ * ringing)
+    pulses = np.zeros(length)
+    pulses[(np.arange(0, seconds, 1 / pitch_hz) * RATE_HZ).astype(int)] = 1.0
+    return (0.3 * np.convolve(pulses, formant)[:length]).astype(np.float32)
+
+
+def shifted(samples: NDArray[np.float32], ratio: float, chunk: int = 5000) -> NDArray[np.float32]:
+    shifter = PitchShifter(RATE_HZ, ratio)
+    parts = [shifter.feed(samples[start : start + chunk]) for start in range(0, len(samples), chunk)]
+    return np.concatenate([*parts, shifter.flush()])
+
+
+def pitch_of(samples: NDArray[np.float32]) -> float:
+    """The distance of the harmonics: the strongest peak of the power spectrum's own spectrum."""
+    middle = samples[len(samples) // 4 : -len(samples) // 4] * np.hanning(len(samples) // 2)
+    correlation = np.fft.irfft(np.abs(np.fft.rfft(middle, 1 << 16)) ** 2)
+    shortest, longest = RATE_HZ // 400, RATE_HZ // 50
+    return RATE_HZ / (shortest + int(np.argmax(correlation[shortest:longest])))
+
+
+def formant_of(samples: NDArray[np.float32]) -> float:
+    """The centre of the power between 300 and 1400 Hz."""
+    power = np.abs(np.fft.rfft(samples)) ** 2
+    hertz = np.fft.rfftfreq(len(samples), 1 / RATE_HZ)
+    near = (hertz > 300) & (hertz < 1400)
+    return float(np.sum(hertz[near] * power[near]) / np.sum(power[near]))
+
+
+@pytest.mark.parametrize("ratio", [0.5, 0.7, 0.9, 1.1, 1.4, 2.0])
+def test_the_pitch_moves_and_duration_and_formant_stay(ratio: float) -> None:
+    samples = vowel()
+    out = shifted(samples, ratio)
+    assert len(out) == len(samples)
+    assert pitch_of(out) == pytest.approx(ratio * pitch_of(samples), rel=0.02)
+    assert formant_of(out) == pytest.approx(formant_of(samples), rel=0.06)
+    assert np.sqrt(np.mean(out**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.2)
+
+
+@pytest.mark.parametrize("chunk", [1, 333, 4410, 100_000])
+def test_chunks_of_any_size_give_the_same(chunk: int) -> None:
+    silence = np.zeros(3000, np.float32)
+    hiss = (0.05 * np.random.default_rng(2).standard_normal(4000)).astype(np.float32)
+    samples = np.concatenate([vowel(0.3), hiss, silence, vowel(0.2, 200.0)])
+    assert np.array_equal(shifted(samples, 1.3, chunk), shifted(samples, 1.3, 2048))
+
+
+def test_where_there_is_no_voice_nothing_changes() -> None:
+    hiss = np.diff(0.05 * np.random.default_rng(2).standard_normal(20_000), 3).astype(np.float32)  # as of an s
+    out = shifted(hiss, 1.4)
+    assert np.allclose(out[200:-200], hiss[200:-200], atol=1e-6)
+
+
+@pytest.mark.parametrize("length", [0, 1, 50, 300, 2000])
+def test_streams_shorter_than_what_a_decision_needs_come_out_whole(length: int) -> None:
+    out = shifted(vowel()[:length], 0.8)
+    assert len(out) == length
+    assert np.isfinite(out).all()
+
+
+def test_little_is_held_back_and_little_is_kept() -> None:
+    shifter = PitchShifter(RATE_HZ, 1.2)
+    given = 0
+    for _ in range(40):
+        given += len(shifter.feed(vowel(0.5)))
+    assert 40 * 0.5 * RATE_HZ - given < 0.12 * RATE_HZ
+    assert len(shifter._input) < 0.8 * RATE_HZ
+    assert len(shifter._marks) < 200
