@@ -150,6 +150,22 @@ async def test_a_failure_in_the_middle_is_told_and_what_came_can_be_kept(page, s
     server.unexpected.clear()
 
 
+async def test_every_control_changes_what_is_heard(page, gateway):
+    await page.fill("#text", SENTENCE)
+    await page.fill("#seed", "1")
+    for name, value in (("speed", "1.5"), ("pitch", "1.2")):
+        await page.fill(f"#{name}", value)
+        assert await page.text_content(f"#{name}-shown") == value
+    await page.select_option("#emotion", "sad")
+    await page.click("#speak")
+    await expect(page.locator("#download")).to_be_visible()
+    speech = await gateway.backend.client.synthesize(SENTENCE, seed=1, speed=1.5, pitch=1.2, emotion="sad")
+    async with page.expect_download() as download:
+        await page.click("#download")
+    with wave.open(str(await (await download.value).path())) as file:
+        assert file.readframes(file.getnframes()) == speech.audio
+
+
 async def test_voices_are_offered(page, gateway):
     names = await page.locator("#voice option").all_text_contents()
     assert names == ["Default", "tone (en-US)", "ton:eins (de-DE)", "ton:zwei (de-DE)"]
@@ -203,7 +219,7 @@ async def test_everything_can_be_reached_by_keyboard_and_has_a_name(page):
     assert all(names)
     reached = []
     await page.focus("#text")
-    for _ in range(5):
+    for _ in range(6):
         await page.keyboard.press("Tab")
         reached.append(await page.evaluate("document.activeElement.id"))
-    assert reached == ["voice", "speed", "pitch", "seed", "speak"]
+    assert reached == ["voice", "speed", "pitch", "emotion", "seed", "speak"]

@@ -21,7 +21,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 from prometheus_client.parser import text_string_to_metric_families
 
-from phonoscope.client import AudioChunk, Cancelled, Client, InvalidArgument, Speech, Unimplemented
+from phonoscope.client import AudioChunk, Cancelled, Client, InvalidArgument, Speech
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
 
 pytestmark = pytest.mark.e2e
@@ -130,9 +130,9 @@ class Spoken:
         with pytest.raises(InvalidArgument):
             list(client.stream(SECRET, voice="nobody"))
         self.calls["SynthesizeStream", "InvalidArgument"] += 1
-        with pytest.raises(Unimplemented):
-            client.synthesize(SECRET, emotion="sad")
-        self.calls["Synthesize", "Unimplemented"] += 1
+        with pytest.raises(InvalidArgument):
+            client.synthesize(SECRET, emotion="hungry")
+        self.calls["Synthesize", "InvalidArgument"] += 1
 
     def _traced_stream(self) -> None:
         """A stream of two sentences, whose trace this client has chosen."""

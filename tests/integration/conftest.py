@@ -10,7 +10,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import grpc
@@ -42,7 +42,8 @@ from phonoscope.server.text.phonemizer import Letters
 from phonoscope.server.types import PhonemeScheme, Utterance
 
 GENEROUS_SECONDS = 60.0
-VOICES = (tone_voice("tone"), tone_voice("ton", language="de-DE", sample_rate_hz=16_000, speakers=("eins", "zwei")))
+TON = tone_voice("ton", language="de-DE", sample_rate_hz=16_000, speakers=("eins", "zwei"))
+VOICES = (tone_voice("tone"), replace(TON, emotion_rendering="none"))
 
 
 class GatedEngine:

@@ -92,6 +92,7 @@ async def test_voices_are_listed_the_default_first_and_by_language(client):
     first, second = await client.voices()
     assert (first.id, first.is_default, first.speakers, first.sample_rate_hz) == ("tone", True, (), 22_050)
     assert (second.id, second.is_default, second.speakers) == ("ton", False, ("eins", "zwei"))
+    assert (first.emotion_rendering, second.emotion_rendering) == ("prosody", "none")
     assert await client.voices("de") == (second,)
     assert await client.voices("fr") == ()
 
@@ -102,6 +103,11 @@ async def test_every_setting_of_a_request_takes_effect(client):
     speech = await client.synthesize(TEXT, seed=1, voice="ton:zwei")
     assert (speech.voice, speech.sample_rate_hz) == ("ton:zwei", 16_000)
     assert speech.audio != (await client.synthesize(TEXT, seed=1, voice="ton:0")).audio
+    sad = await client.synthesize(TEXT, seed=1, emotion="Sad")
+    half = await client.synthesize(TEXT, seed=1, emotion_weights={"sad": 0.5})
+    assert plain.audio_seconds < half.audio_seconds < sad.audio_seconds
+    assert (await client.synthesize(TEXT, seed=1, emotion="sad", emotion_intensity=0.5)).audio == half.audio
+    assert (await client.synthesize(TEXT, seed=1, emotion="sad", emotion_intensity=0.0)).audio == plain.audio
     higher = await client.synthesize(TEXT, seed=1, pitch=1.3)
     assert higher.audio != plain.audio
     assert len(higher.audio) == len(plain.audio)
@@ -144,7 +150,7 @@ async def test_text_that_cannot_be_spoken_is_refused(client, text, reason):
 @pytest.mark.parametrize(
     ("options", "reason"),
     [
-        ({"emotion": "happy"}, "EMOTION_NOT_SERVED"),
+        ({"emotion": "happy", "voice": "ton"}, "EMOTION_NOT_SERVED"),
     ],
 )
 async def test_what_is_not_served_yet_says_so(client, options, reason):
@@ -363,8 +369,16 @@ async def test_the_older_contract_refuses_what_the_newer_one_refuses(channel):
     request_class, synthesize = old_call(channel)
     for request, code, reason in (
         (request_class(text=""), grpc.StatusCode.INVALID_ARGUMENT, "TEXT_EMPTY"),
-        (request_class(text=TEXT, emotion="sad"), grpc.StatusCode.UNIMPLEMENTED, "EMOTION_NOT_SERVED"),
-        (request_class(text=TEXT, emotion="happy"), grpc.StatusCode.UNIMPLEMENTED, "EMOTION_NOT_SERVED"),
+        (
+            request_class(text=TEXT, speaker_id="ton", emotion="sad"),
+            grpc.StatusCode.UNIMPLEMENTED,
+            "EMOTION_NOT_SERVED",
+        ),
+        (
+            request_class(text=TEXT, speaker_id="ton", emotion="happy"),
+            grpc.StatusCode.UNIMPLEMENTED,
+            "EMOTION_NOT_SERVED",
+        ),
         (request_class(text=TEXT, speaker_id="nobody"), grpc.StatusCode.INVALID_ARGUMENT, "VOICE_UNKNOWN"),
     ):
         with pytest.raises(grpc.aio.AioRpcError) as caught:

@@ -263,7 +263,7 @@ class TestProblems:
         assert {event.route for event in await gateway.ended(2)} == {"_OTHER", "/v1/speech"}
 
     async def test_what_is_not_served_yet(self, http):
-        reply = await http.post("/v1/speech", json={"text": "a", "emotion": "happy"})
+        reply = await http.post("/v1/speech", json={"text": "a", "voice": "ton", "emotion": "happy"})
         assert (reply.status_code, reply.json()["reason"]) == (501, "EMOTION_NOT_SERVED")
 
     async def test_a_deadline(self, http, server, gateway):
@@ -555,7 +555,12 @@ class TestSocket:
             (['{"type": "start"}', '{"type": "start"}'], "MESSAGE_OUT_OF_TURN", 1008, "within a text"),
             (['{"type": "start", "voice": "nobody"}', '{"type": "end"}'], "VOICE_UNKNOWN", 1008, "voices: tone"),
             (['{"type": "start"}', '{"type": "end"}'], "TEXT_UNPRONOUNCEABLE", 1008, "text"),
-            (['{"type": "start", "emotion": "happy"}', '{"type": "end"}'], "EMOTION_NOT_SERVED", 1008, "emotion"),
+            (
+                ['{"type": "start", "voice": "ton", "emotion": "happy"}', '{"type": "end"}'],
+                "EMOTION_NOT_SERVED",
+                1008,
+                "emotion",
+            ),
         ],
     )
     async def test_what_breaks_the_rules_is_told_and_ends_the_socket(self, ws, messages, reason, code, words):

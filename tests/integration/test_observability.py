@@ -95,7 +95,7 @@ async def agree(watched: Watched, name: str, code: grpc.StatusCode) -> None:
     [
         (request(), grpc.StatusCode.OK),
         (request(""), grpc.StatusCode.INVALID_ARGUMENT),  # the interceptors' order: not OK, not UNKNOWN
-        (request(emotion="sad"), grpc.StatusCode.UNIMPLEMENTED),
+        (request(speaker_id="ton", emotion="sad"), grpc.StatusCode.UNIMPLEMENTED),
         (b"\xff\xff\xff", grpc.StatusCode.INVALID_ARGUMENT),
         (request("unreadable"), grpc.StatusCode.INTERNAL),
     ],

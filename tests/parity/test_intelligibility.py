@@ -1,4 +1,6 @@
-"""Whether the words come back: Whisper writes down what our server says, and what piper-tts says with the same voice.
+"""Whether the words come back, and what the controls of a voice do to them, by Whisper and by Praat.
+
+Whisper writes down what our server says, and what piper-tts says with the same voice.
 
 The server is a process of its own and is spoken to over gRPC. Whisper base comes in two PyPI packages, each with one
 half of the model file. Word error rate: wrong, missing and added words by words said.
@@ -25,6 +27,7 @@ import soxr
 from numpy.typing import NDArray
 
 from phonoscope.client import Client
+from phonoscope.server.emotions import EMOTIONS
 
 WHISPER_RATE_HZ = 16_000
 MOST_MORE_ERRORS = 0.02
@@ -96,7 +99,7 @@ def speak_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speak]:
             with Client(f"127.0.0.1:{port}") as client:
                 assert "SERVING" in client.watch_health(timeout_seconds=60, wait_for_ready=True)
 
-                def speak(text: str, **settings: float) -> tuple[NDArray[np.float32], int]:
+                def speak(text: str, **settings: Any) -> tuple[NDArray[np.float32], int]:
                     speech = client.synthesize(text, voice="en_US-joe-medium", seed=len(text), **settings)
                     return np.frombuffer(speech.audio, "<i2").astype(np.float32) / 32768, speech.sample_rate_hz
 
@@ -147,6 +150,50 @@ def test_another_pitch_is_the_one_asked_for_lasts_as_long_and_is_understood_as_w
     assert errors[1] <= errors[0] + MOST_MORE_ERRORS
 
 
+@pytest.mark.parametrize("emotion", EMOTIONS)
+def test_an_emotion_moves_prosody_the_way_that_it_states_and_every_word_is_understood(
+    whisper: Any, speak_ours: Speak, plainly: tuple[float, ...], plain_errors: float, emotion: str
+):
+    """The least that counts is a third of what the table states, on a logarithmic scale."""
+    stated = EMOTIONS[emotion]
+    wanted = (stated.rate, stated.pitch, stated.pitch_range, 10 ** (stated.gain_db / 20))
+    spoken = [speak_ours(sentence, emotion=emotion) for sentence in SENTENCES]
+    moved = [own / neutral for own, neutral in zip(prosody_of(spoken), plainly, strict=True)]
+    errors = jiwer.wer(
+        [plain(sentence) for sentence in SENTENCES],
+        [heard(whisper, speak_ours, sentence, emotion=emotion) for sentence in SENTENCES],
+    )
+    shown = ", ".join(
+        f"{name} {ratio:.2f} ({asked:.2f})"
+        for name, ratio, asked in zip(("rate", "pitch", "range", "level"), moved, wanted, strict=True)
+    )
+    print(f"{emotion}: {shown}; word error rate {errors:.3f}, plainly {plain_errors:.3f}")
+    for ratio, asked in zip(moved, wanted, strict=True):
+        if asked != 1.0:
+            assert np.log(ratio) / np.log(asked) > 1 / 3
+    assert errors <= plain_errors + MOST_MORE_ERRORS
+
+
+@pytest.fixture(scope="module")
+def plainly(speak_ours: Speak) -> tuple[float, ...]:
+    """Rate, pitch, range and level of the sentences without an emotion."""
+    return prosody_of([speak_ours(sentence) for sentence in SENTENCES])
+
+
+@pytest.fixture(scope="module")
+def plain_errors(whisper: Any, speak_ours: Speak) -> float:
+    said = [plain(sentence) for sentence in SENTENCES]
+    return float(jiwer.wer(said, [heard(whisper, speak_ours, sentence) for sentence in SENTENCES]))
+
+
+def prosody_of(spoken: list[tuple[NDArray[np.float32], int]]) -> tuple[float, ...]:
+    """Returns speech a second, median pitch, the quartiles' distance in octaves, and the root mean square."""
+    hertz = np.concatenate([voiced_hz(*one) for one in spoken])
+    low, high = np.percentile(np.log2(hertz), [25, 75])
+    samples = np.concatenate([samples for samples, _ in spoken])
+    return 1 / len(samples), float(np.median(hertz)), float(high - low), float(np.sqrt(np.mean(samples**2)))
+
+
 @pytest.mark.parametrize("speed", [0.5, 0.75, 1.5, 2.0])
 def test_duration_follows_speed(speak_ours: Speak, speed: float):
     plainly, changed = (
@@ -163,7 +210,7 @@ def voiced_hz(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]
     return hertz[hertz > 0]
 
 
-def heard(whisper: Any, speak: Speak, sentence: str, **settings: float) -> str:
+def heard(whisper: Any, speak: Speak, sentence: str, **settings: Any) -> str:
     """Speaks a sentence and returns what Whisper makes of it, in plain words."""
     samples, rate_hz = speak(sentence, **settings)
     audio = soxr.resample(samples, rate_hz, WHISPER_RATE_HZ)

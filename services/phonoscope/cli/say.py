@@ -51,8 +51,13 @@ def say(
     ] = "",
     language: Annotated[str, typer.Option(help="BCP 47 tag, such as en-US; picks a voice without --voice.")] = "",
     speed: Annotated[float, typer.Option(help="0.25 to 4; 2 is twice as fast.")] = 1.0,
-    pitch: Annotated[float, typer.Option(help="2 is an octave up.")] = 1.0,
-    emotion: Annotated[str, typer.Option(help="Emotion by name.")] = "",
+    pitch: Annotated[float, typer.Option(help="0.5 to 2; 2 is an octave up.")] = 1.0,
+    emotion: Annotated[
+        str, typer.Option(help="happy, angry, sad, afraid, disgusted, melancholic, surprised or calm.")
+    ] = "",
+    emotion_intensity: Annotated[
+        float | None, typer.Option(metavar="RATIO", help="How far to go towards the emotion, 0 to 1. Default: 1.")
+    ] = None,
     seed: Annotated[
         int | None, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="The same seed gives the same audio.")
     ] = None,
@@ -77,6 +82,7 @@ def say(
             speed=speed,
             pitch=pitch,
             emotion=emotion,
+            emotion_intensity=emotion_intensity,
             language=language,
             sample_rate_hz=sample_rate,
             volume_gain_db=volume_gain_db,

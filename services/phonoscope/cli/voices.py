@@ -28,6 +28,7 @@ COLUMN_TITLES: Final = {
     "engine": "ENGINE",
     "quality": "QUALITY",
     "precision": "PRECISION",
+    "emotion_rendering": "EMOTIONS",
     "total_bytes": "MEGABYTES",
 }
 SPEAKERS_SHOWN: Final = 4

@@ -1,6 +1,7 @@
 """The nouns of the client: what a caller passes in and gets back. Frozen records; no gRPC, no protobuf."""
 
 import enum
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypedDict
 
@@ -25,7 +26,9 @@ class SpeechOptions(TypedDict, total=False):
         voice: voice id, or voice:speaker; "" is the server's default voice, or the first one of `language`.
         speed: speaking rate as a ratio, 0.25 to 4.0; 2.0 is twice as fast. Default 1.0.
         pitch: pitch as a ratio; 2.0 is an octave up. Default 1.0.
-        emotion: emotion by name; "" is none.
+        emotion: happy, angry, sad, afraid, disgusted, melancholic, surprised or calm; "" is none.
+        emotion_weights: emotions mixed, in place of `emotion`: name to a weight of 0 to 1, at most 1 in all.
+        emotion_intensity: how far to go towards them, 0 to 1. Default None: 1.
         language: BCP 47 tag such as "en-US"; "" is the voice's own.
         encoding: form of the audio. Default LINEAR16: 16-bit signed little-endian samples without header.
         sample_rate_hz: 8000 to 48000; 0, the default, is the voice's own rate.
@@ -38,6 +41,8 @@ class SpeechOptions(TypedDict, total=False):
     speed: float
     pitch: float
     emotion: str
+    emotion_weights: Mapping[str, float]
+    emotion_intensity: float | None
     language: str
     encoding: Encoding
     sample_rate_hz: int
@@ -111,6 +116,7 @@ class Voice:
         engine: what speaks it, such as "vits".
         quality: as its maker states it; "" when unknown.
         precision: in which its vocoder computes: "float32", "bfloat16" or "float16"; "" from an older server.
+        emotion_rendering: what it makes of emotions: "none", "prosody" or "native"; "" from an older server.
     """
 
     id: str
@@ -121,3 +127,4 @@ class Voice:
     engine: str
     quality: str
     precision: str = ""
+    emotion_rendering: str = ""

@@ -1,5 +1,6 @@
 """Protobuf ↔ the client's records: the only place of the client that knows field names of the wire."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from phonoscope.client.types import AudioChunk, Encoding, Flush, Speech, Voice
@@ -13,6 +14,8 @@ def speech_request(
     speed: float = 1.0,
     pitch: float = 1.0,
     emotion: str = "",
+    emotion_weights: Mapping[str, float] | None = None,
+    emotion_intensity: float | None = None,
     language: str = "",
     encoding: Encoding = Encoding.LINEAR16,
     sample_rate_hz: int = 0,
@@ -31,6 +34,8 @@ def speech_request(
         speed=speed,
         pitch=pitch,
         emotion=emotion,
+        emotion_weights=emotion_weights,
+        emotion_intensity=emotion_intensity,
         language=language,
         audio_config=tts_pb2.AudioConfig(
             encoding=tts_pb2.AudioEncoding.Value(f"AUDIO_ENCODING_{encoding.name}"),
@@ -105,4 +110,12 @@ def voice(message: tts_pb2.Voice) -> Voice:
         engine=message.engine,
         quality=message.quality,
         precision=message.precision,
+        emotion_rendering=_rendering(message.emotion_rendering),
     )
+
+
+def _rendering(value: tts_pb2.EmotionRendering.ValueType) -> str:
+    """Returns the name in small letters; "" where the server did not say."""
+    if value == tts_pb2.EMOTION_RENDERING_UNSPECIFIED:
+        return ""
+    return tts_pb2.EmotionRendering.Name(value).removeprefix("EMOTION_RENDERING_").lower()

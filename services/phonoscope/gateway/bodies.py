@@ -38,10 +38,16 @@ class Settings(Body):
     """Speaking rate as a ratio, 0.25 to 4.0."""
 
     pitch: Ratio = 1.0
-    """Pitch as a ratio."""
+    """Pitch as a ratio, 0.5 to 2.0."""
 
     emotion: str = ""
-    """Emotion by name; empty for none."""
+    """happy, angry, sad, afraid, disgusted, melancholic, surprised or calm; empty for none."""
+
+    emotion_weights: dict[str, Ratio] = {}
+    """Emotions mixed, in place of emotion: weights of 0 to 1 by name, at most 1 in all."""
+
+    emotion_intensity: Ratio | None = None
+    """How far to go towards the emotions, 0 to 1; absent means 1."""
 
     language: str = ""
     """BCP 47 tag such as en-US; empty for the voice's own."""
@@ -68,6 +74,8 @@ class Settings(Body):
             speed=self.speed,
             pitch=self.pitch,
             emotion=self.emotion,
+            emotion_weights=self.emotion_weights,
+            emotion_intensity=self.emotion_intensity,
             language=self.language,
             encoding=self.encoding,
             sample_rate_hz=self.sample_rate_hz,
@@ -122,7 +130,7 @@ class OpenAiBody(Body):
     stream_format: Literal["sse", "audio"] = "audio"
     """audio streams the bytes; sse sends events with base64."""
     instructions: str | None = None
-    """Taken as an emotion where it is the name of one; anything else changes nothing."""
+    """The first word that names an emotion, such as "cheerful" or "calmly", chooses it; the rest changes nothing."""
 
 
 class Start(Settings):

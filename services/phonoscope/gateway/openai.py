@@ -3,6 +3,7 @@
 Source: platform.openai.com/docs/api-reference/audio/createSpeech. Errors have OpenAI's form (problems.py).
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
@@ -20,6 +21,18 @@ from phonoscope.gateway.problems import Problem, RequestRefused
 from phonoscope.gateway.responses import SpeechResponse
 
 PCM_RATE_HZ: Final = 24_000
+WORD: Final = re.compile(r"[A-Za-z]+")
+_WORDS: Final = {
+    "happy": "happy happily cheerful cheerfully joyful joyfully delighted upbeat",
+    "angry": "angry angrily furious furiously annoyed",
+    "sad": "sad sadly sorrowful tearful mournful",
+    "afraid": "afraid fearful scared frightened anxious",
+    "disgusted": "disgusted disgustedly revolted",
+    "melancholic": "melancholic melancholy gloomy wistful",
+    "surprised": "surprised astonished amazed",
+    "calm": "calm calmly gentle gently soothing relaxed",
+}
+EMOTION_WORDS: Final = {word: emotion for emotion, words in _WORDS.items() for word in words.split()}
 ENCODINGS: Final = {
     "mp3": Encoding.MP3,
     "opus": Encoding.OGG_OPUS,
@@ -52,6 +65,7 @@ def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: M
             backend.timeout(request.headers),
             voice=voices.get(name, name),
             speed=body.speed,
+            emotion=emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
         )
@@ -64,6 +78,12 @@ def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: M
         return JSONResponse({"object": "list", "data": data})
 
     return router
+
+
+def emotion_of(instructions: str) -> str:
+    """Returns the emotion that the first telling word of some instructions names, "" where none does."""
+    words = (word.lower() for word in WORD.findall(instructions))
+    return next((EMOTION_WORDS[word] for word in words if word in EMOTION_WORDS), "")
 
 
 def _no_such_model(model: str, models: Sequence[str]) -> RequestRefused:

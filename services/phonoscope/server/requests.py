@@ -11,6 +11,7 @@ from typing import Final, TypeVar
 from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, ServiceError
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.audio.encode import BYTES_PER_SAMPLE
+from phonoscope.server.emotions import EMOTIONS, NEUTRAL, Prosody, mixed
 from phonoscope.server.types import Encoding, SpeechRequest, Voice
 
 SPEED_RANGE: Final = (0.25, 4.0)
@@ -20,8 +21,10 @@ VOLUME_GAIN_RANGE_DB: Final = (-96.0, 16.0)
 LONGEST_REQUEST_ID: Final = 128
 LONGEST_SPEAKER_NUMBER: Final = 9
 MOST_NAMES_SHOWN: Final = 20
-NEUTRAL_EMOTIONS: Final = ("", "neutral")
-KNOWN_EMOTIONS: Final = ("happy", "angry", "sad", "afraid", "disgusted", "melancholic", "surprised", "calm")
+INTENSITY_RANGE: Final = (0.0, 1.0)
+NEUTRAL_NAME: Final = "neutral"
+# A sum of 32-bit floats may pass one by its rounding.
+MOST_WEIGHT: Final = 1.0 + 1e-5
 
 _ENCODING_NAMES: Final = frozenset(encoding.value for encoding in Encoding)
 T = TypeVar("T")
@@ -29,7 +32,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
-    """A request with nothing left open: every default applied, every name looked up."""
+    """A request with nothing left open: every default applied, every name looked up.
+
+    Attributes:
+        speed, pitch, volume_gain_db: asked for, those of the emotions included.
+        prosody: of the emotions alone.
+    """
 
     text: str
     voice: Voice
@@ -41,6 +49,7 @@ class ResolvedRequest:
     volume_gain_db: float
     seed: int
     request_id: str
+    prosody: Prosody = NEUTRAL
 
     @property
     def bytes_per_second(self) -> int:
@@ -92,22 +101,27 @@ class RequestResolver:
         text = checked(_no_text if in_pieces else self._text, "")
         voice, speaker = checked(self._voice, (self._default, 0))
         encoding = checked(_encoding, Encoding.LINEAR16)
+        prosody = checked(_prosody, NEUTRAL)
         resolved = ResolvedRequest(
             text=text,
             voice=voice,
             speaker=speaker,
-            speed=checked(_speed, 1.0),
-            pitch=checked(_pitch, 1.0),
+            speed=checked(_speed, 1.0) * prosody.rate,
+            pitch=checked(_pitch, 1.0) * prosody.pitch,
             encoding=encoding,
             sample_rate_hz=checked(_sample_rate, 0) or _own_rate(voice, encoding),
-            volume_gain_db=checked(_volume_gain, 0.0),
+            volume_gain_db=checked(_volume_gain, 0.0) + prosody.gain_db,
             seed=secrets.randbits(64) if request.seed is None else request.seed,
             request_id=checked(_request_id, ""),
+            prosody=prosody,
         )
-        checked(_emotion, None)
         if faults:
             raise _joined(faults)
-        _refuse_later_features(request)
+        if prosody is not NEUTRAL and voice.emotion_rendering == "none":
+            raise NotServed(
+                f"{voice.id} renders no emotions; leave them out, or send a voice that renders them: see ListVoices",
+                reason="EMOTION_NOT_SERVED",
+            )
         return resolved
 
     def check_length(self, characters: int) -> None:
@@ -215,13 +229,60 @@ def _ratio(field: str, value: float, limits: tuple[float, float], *, reason: str
     return value
 
 
-def _emotion(request: SpeechRequest) -> None:
-    if request.emotion.lower() not in (*NEUTRAL_EMOTIONS, *KNOWN_EMOTIONS):
+def _prosody(request: SpeechRequest) -> Prosody:
+    """Returns what the asked emotions make of the voice."""
+    weights = _weights(request)
+    intensity = _intensity(request)
+    scaled = {name: weight * intensity for name, weight in weights.items() if name != NEUTRAL_NAME}
+    return mixed(scaled) if any(scaled.values()) else NEUTRAL
+
+
+def _weights(request: SpeechRequest) -> dict[str, float]:
+    """Returns the asked emotions by name, in small letters."""
+    if not request.emotion_weights:
+        return {_emotion_name("emotion", request.emotion): 1.0} if request.emotion else {}
+    if request.emotion:
         raise InvalidRequest.of(
-            "emotion",
-            f"{_shown(request.emotion)} is unknown; emotions: neutral, {', '.join(KNOWN_EMOTIONS)}",
-            reason="EMOTION_UNKNOWN",
+            "emotion", "is there beside emotion_weights; send one of the two", reason="EMOTION_TWICE"
         )
+    weights: dict[str, float] = {}
+    for given, weight in request.emotion_weights.items():
+        name = _emotion_name("emotion_weights", given)
+        if name in weights or not 0 <= weight <= 1:  # NaN fails too
+            raise InvalidRequest.of(
+                "emotion_weights",
+                f"has {_shown(given)} twice"
+                if name in weights
+                else f"has {weight:g} for {_shown(given)}; send 0 to 1",
+                reason="EMOTION_WEIGHTS_INVALID",
+            )
+        weights[name] = weight
+    if (total := sum(weights.values())) > MOST_WEIGHT:
+        raise InvalidRequest.of(
+            "emotion_weights", f"sum to {total:g}; send at most 1 in all", reason="EMOTION_WEIGHTS_INVALID"
+        )
+    return weights
+
+
+def _emotion_name(field: str, given: str) -> str:
+    name = given.lower()
+    if name not in EMOTIONS and name != NEUTRAL_NAME:
+        known = ", ".join((NEUTRAL_NAME, *EMOTIONS))
+        raise InvalidRequest.of(field, f"{_shown(given)} is unknown; emotions: {known}", reason="EMOTION_UNKNOWN")
+    return name
+
+
+def _intensity(request: SpeechRequest) -> float:
+    low, high = INTENSITY_RANGE
+    if request.emotion_intensity is None:
+        return high
+    if not low <= request.emotion_intensity <= high:  # NaN fails too
+        raise InvalidRequest.of(
+            "emotion_intensity",
+            f"is {request.emotion_intensity:g}; send {low:g} to {high:g}",
+            reason="EMOTION_INTENSITY_OUT_OF_RANGE",
+        )
+    return request.emotion_intensity
 
 
 def _encoding(request: SpeechRequest) -> Encoding:
@@ -294,14 +355,6 @@ def _request_id(request: SpeechRequest) -> str:
             reason="REQUEST_ID_INVALID",
         )
     return given
-
-
-def _refuse_later_features(request: SpeechRequest) -> None:
-    if request.emotion.lower() not in NEUTRAL_EMOTIONS:
-        raise NotServed(
-            f"emotion is {_shown(request.emotion)}, and this server renders no emotions yet; leave it out",
-            reason="EMOTION_NOT_SERVED",
-        )
 
 
 def _joined(faults: Sequence[InvalidRequest]) -> ServiceError:

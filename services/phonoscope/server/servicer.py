@@ -156,6 +156,8 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         speed=request.speed,
         pitch=request.pitch,
         emotion=request.emotion,
+        emotion_weights=dict(request.emotion_weights),
+        emotion_intensity=request.emotion_intensity if request.HasField("emotion_intensity") else None,
         language=request.language,
         encoding=_encoding_name(config.encoding),
         sample_rate_hz=config.sample_rate_hertz,
@@ -211,4 +213,5 @@ def _wire_voice(voice: Voice, precision: str, *, is_default: bool) -> tts_pb2.Vo
         engine=voice.engine,
         quality=voice.quality,
         precision=precision,
+        emotion_rendering=tts_pb2.EmotionRendering.Value(f"EMOTION_RENDERING_{voice.emotion_rendering.upper()}"),
     )

@@ -14,9 +14,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
+import numpy as np
+
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, ServiceError
 from phonoscope.server.account import Account
-from phonoscope.server.audio.encode import AudioEncoder, whole_file
+from phonoscope.server.audio.encode import FULL_SCALE, AudioEncoder, whole_file
+from phonoscope.server.audio.f0 import median_hz
 from phonoscope.server.events import (
     ChunkSent,
     Delivery,
@@ -38,6 +41,9 @@ from phonoscope.server.utterances import utterance_of
 
 # Rough duration of a character of English at speed 1, for admission before anything is known exactly.
 SECONDS_PER_CHARACTER: Final = 0.065
+# Numbers, since every language reads them its own way, and a text without end or doubt has the voice's middle pitch.
+PITCH_TEXT: Final = "1, 2, 3, 4, 5. 6, 7, 8, 9, 10."
+PITCH_REQUEST_ID: Final = "own-pitch"
 # Reasons that are ours, not the caller's.
 FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
 
@@ -100,6 +106,7 @@ class Synthesizer:
         self._resolver = RequestResolver(voices, most_characters=most_characters)
         self._most_reply_bytes = most_reply_bytes
         self._numbers = itertools.count(1)
+        self._pitches_hz: dict[str, float] = {}  # of speakers, once they were asked for with another range
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
 
     async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
@@ -111,7 +118,7 @@ class Synthesizer:
         async with self._accounted(request, deadline_seconds) as account:
             resolved = self._resolve(request, account)
             is_wav = resolved.encoding is Encoding.WAV  # whose header, written last, states the length
-            encoder = _encoder(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding)
+            encoder = await self._encoder(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding, account)
             parts = []
             try:
                 feed = partial(self._feed, resolved=resolved, account=account)
@@ -168,7 +175,7 @@ class Synthesizer:
         spans: Spans,
         player: PlaybackClock,
     ) -> AsyncGenerator[SpokenChunk, None]:
-        encoder = _encoder(resolved, resolved.encoding)
+        encoder = await self._encoder(resolved, resolved.encoding, account)
         async with self._admitted(resolved, account, feed, is_whole=False) as stream:
             async for rendered in stream:
                 spans.sounds(rendered.utterance)
@@ -203,6 +210,29 @@ class Synthesizer:
         elif played is not None:
             self._emit(ChunkSent(account.request, account.voice, *played))
         return chunk
+
+    async def _encoder(self, resolved: ResolvedRequest, encoding: Encoding, account: Account) -> AudioEncoder:
+        centre_hz = 0.0
+        if resolved.prosody.pitch_range != 1.0:
+            centre_hz = await self._own_pitch(resolved.speaker_id, account.deadline_seconds)
+        return AudioEncoder(
+            encoding=encoding,
+            source_rate_hz=resolved.voice.sample_rate_hz,
+            target_rate_hz=resolved.sample_rate_hz,
+            volume_gain_db=resolved.volume_gain_db,
+            pitch=resolved.pitch,
+            pitch_range=resolved.prosody.pitch_range,
+            centre_hz=centre_hz,
+        )
+
+    async def _own_pitch(self, speaker_id: str, deadline_seconds: float | None) -> float:
+        """Returns the pitch around which a speaker's voice moves, by a request of our own the first time."""
+        if speaker_id not in self._pitches_hz:
+            asked = SpeechRequest(PITCH_TEXT, speaker_id, seed=0, request_id=PITCH_REQUEST_ID)
+            spoken = await self.speak(asked, deadline_seconds)
+            samples = np.frombuffer(spoken.audio, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+            self._pitches_hz[speaker_id] = median_hz(samples, spoken.request.sample_rate_hz)
+        return self._pitches_hz[speaker_id]
 
     def _note_first_audio(self, account: Account, delivery: Delivery) -> None:
         account.first_audio_seconds = time.monotonic() - account.had_text
@@ -348,16 +378,6 @@ def _pass_on_failure(task: asyncio.Task[None], stream: SpeechStream) -> None:
 
 def _next(sentences: Iterator[Sentence]) -> Sentence | None:
     return next(sentences, None)
-
-
-def _encoder(resolved: ResolvedRequest, encoding: Encoding) -> AudioEncoder:
-    return AudioEncoder(
-        encoding=encoding,
-        source_rate_hz=resolved.voice.sample_rate_hz,
-        target_rate_hz=resolved.sample_rate_hz,
-        volume_gain_db=resolved.volume_gain_db,
-        pitch=resolved.pitch,
-    )
 
 
 def _encoded(encoder: AudioEncoder, rendered: Rendered, account: Account) -> bytes:

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+EmotionRendering = Literal["none", "prosody", "native"]
+
 
 class Encoding(enum.Enum):
     """How samples become bytes, one channel always."""
@@ -58,6 +60,8 @@ class Voice:
         default_speaker: number used when a request names none.
         engine: name of the engine, such as "vits".
         quality: what the maker states, such as "medium"; empty when unknown.
+        emotion_rendering: "prosody" where emotions move rate, pitch and loudness, "native" where the engine renders
+            them itself, "none" where it cannot.
         length_scale, noise_scale, noise_w_scale: the voice's own inference settings (Kim et al. 2021, section 2.2).
     """
 
@@ -69,6 +73,7 @@ class Voice:
     default_speaker: int = 0
     engine: str = ""
     quality: str = ""
+    emotion_rendering: EmotionRendering = "prosody"
     length_scale: float = 1.0
     noise_scale: float = 0.667
     noise_w_scale: float = 0.8
@@ -83,6 +88,8 @@ class SpeechRequest:
     speed: float = 0.0
     pitch: float = 0.0
     emotion: str = ""
+    emotion_weights: Mapping[str, float] = field(default_factory=dict)
+    emotion_intensity: float | None = None
     language: str = ""
     encoding: str = ""
     sample_rate_hz: int = 0

@@ -15,8 +15,8 @@ def utterance_of(resolved: ResolvedRequest, sentence: Sentence, number: int) -> 
         phoneme_ids=sentence.phoneme_ids,
         speaker=resolved.speaker,
         length_scale=voice.length_scale,
-        noise_scale=voice.noise_scale,
-        noise_w_scale=voice.noise_w_scale,
+        noise_scale=voice.noise_scale * resolved.prosody.noise,
+        noise_w_scale=voice.noise_w_scale * resolved.prosody.rhythm,
         seed=sentence_seed(resolved.seed, number),
         speed=resolved.speed,
     )

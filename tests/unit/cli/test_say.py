@@ -55,10 +55,11 @@ def test_the_closing_line_tells_seconds_first_audio_factor_and_file(say, out):
 
 def test_options_reach_the_server(say, server, out):
     options = "--voice v:3 --speed 1.5 --pitch 2 --emotion sad --language de --sample-rate 8000 --seed 9"
-    assert say("Hi.", "-o", out, *options.split(), "--volume-gain-db", "-3", "--timeout", "7").exit_code == 0
+    more = ("--emotion-intensity", "0.5", "--volume-gain-db", "-3", "--timeout", "7")
+    assert say("Hi.", "-o", out, *options.split(), *more).exit_code == 0
     (request,) = server.requests("Synthesize")
     assert (request.speaker_id, request.speed, request.language, request.seed) == ("v:3", 1.5, "de", 9)
-    assert (request.pitch, request.emotion) == (2.0, "sad")
+    assert (request.pitch, request.emotion, request.emotion_intensity) == (2.0, "sad", 0.5)
     assert (request.audio_config.sample_rate_hertz, request.audio_config.volume_gain_db) == (8000, -3.0)
     assert server.calls[0].seconds_left < 8
 

@@ -10,8 +10,18 @@ def test_the_voices_of_the_server_are_listed_a_line_each(run, server, command):
     result = run(*command, env={"PHONOSCOPE_CLIENT_SERVER": server.target})
     heading, first, second = result.stdout.splitlines()
     assert result.exit_code == 0
-    assert heading.split() == ["VOICE", "LANGUAGE", "HZ", "SPEAKERS", "DEFAULT", "ENGINE", "QUALITY", "PRECISION"]
-    assert first.split() == ["en_US-joe-medium", "en-US", "22050", "*", "vits", "medium", "bfloat16"]
+    assert heading.split() == [
+        "VOICE",
+        "LANGUAGE",
+        "HZ",
+        "SPEAKERS",
+        "DEFAULT",
+        "ENGINE",
+        "QUALITY",
+        "PRECISION",
+        "EMOTIONS",
+    ]
+    assert first.split() == ["en_US-joe-medium", "en-US", "22050", "*", "vits", "medium", "bfloat16", "prosody"]
     assert second.split() == ["de_DE-mls-medium", "de-DE", "22050", "anna,", "bert"]
 
 

@@ -30,6 +30,7 @@ VOICES = (
         engine="vits",
         quality="medium",
         precision="bfloat16",
+        emotion_rendering=tts_pb2.EMOTION_RENDERING_PROSODY,
     ),
     tts_pb2.Voice(id="de_DE-mls-medium", language="de-DE", sample_rate_hertz=22050, speakers=["anna", "bert"]),
 )

@@ -45,6 +45,7 @@ def test_every_option_reaches_the_server(client, server):
         speed=1.5,
         pitch=2.0,
         emotion="happy",
+        emotion_intensity=0.5,
         language="de",
         encoding=Encoding.MP3,
         sample_rate_hz=8000,
@@ -55,6 +56,7 @@ def test_every_option_reaches_the_server(client, server):
     (request,) = server.requests("Synthesize")
     assert (request.text, request.speaker_id, request.speed, request.pitch) == ("Hello.", "v:3", 1.5, 2.0)
     assert (request.emotion, request.language, request.request_id) == ("happy", "de", "r")
+    assert request.emotion_intensity == 0.5
     assert (request.audio_config.encoding, request.audio_config.sample_rate_hertz) == (5, 8000)
     assert request.audio_config.volume_gain_db == -6.0
     assert request.HasField("seed")

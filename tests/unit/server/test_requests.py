@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from phonoscope.common.errors import InvalidRequest, NotServed
+from phonoscope.server.emotions import EMOTIONS, NEUTRAL
 from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.requests import (
-    KNOWN_EMOTIONS,
     RequestResolver,
     ResolvedRequest,
     accepted_request_id,
@@ -244,7 +244,7 @@ def test_an_unknown_encoding_is_refused_with_those_served() -> None:
 def test_an_unknown_emotion_is_refused_with_the_known_ones() -> None:
     reason, field, description = fault(emotion="hungry")
     assert (reason, field) == ("EMOTION_UNKNOWN", "emotion")
-    assert description == f"'hungry' is unknown; emotions: neutral, {', '.join(KNOWN_EMOTIONS)}"
+    assert description == f"'hungry' is unknown; emotions: neutral, {', '.join(EMOTIONS)}"
 
 
 @pytest.mark.parametrize("given", ["x" * 129, "naïve", "a\nb", "tab\t", "\x7f"])
@@ -275,22 +275,51 @@ def test_a_seed_is_kept_nought_included(seed: int) -> None:
     assert resolve(seed=seed).seed == seed
 
 
+def test_a_voice_that_renders_no_emotions_says_so_unless_something_is_wrong() -> None:
+    flat = RequestResolver([replace(JOE, emotion_rendering="none")], most_characters=100)
+    with pytest.raises(NotServed, match="en_US-joe-medium renders no emotions") as caught:
+        flat.resolve(SpeechRequest("Hello.", emotion="sad"))
+    assert caught.value.reason in NotServed.REASONS
+    with pytest.raises(InvalidRequest):
+        flat.resolve(SpeechRequest("Hello.", emotion="sad", speed=9.0))
+    assert flat.resolve(SpeechRequest("Hello.", emotion="neutral")).prosody == NEUTRAL
+
+
+@pytest.mark.parametrize("name", EMOTIONS)
+def test_an_emotion_moves_speed_pitch_and_volume_beside_what_is_asked_for(name: str) -> None:
+    stated = EMOTIONS[name]
+    resolved = resolve(emotion=name.upper(), speed=2.0, pitch=0.5, volume_gain_db=-6.0)
+    assert resolved.prosody == stated
+    assert resolved.speed == pytest.approx(2.0 * stated.rate)
+    assert resolved.pitch == pytest.approx(0.5 * stated.pitch)
+    assert resolved.volume_gain_db == pytest.approx(-6.0 + stated.gain_db)
+
+
+def test_weights_and_intensity_go_part_of_the_way() -> None:
+    half = resolve(emotion="sad", emotion_intensity=0.5)
+    assert half.prosody == resolve(emotion_weights={"SAD": 0.5, "neutral": 0.5}).prosody
+    assert half.speed == pytest.approx(EMOTIONS["sad"].rate ** 0.5)
+    both = resolve(emotion_weights={"sad": 0.5, "calm": 0.5}).prosody
+    assert both.gain_db == pytest.approx((EMOTIONS["sad"].gain_db + EMOTIONS["calm"].gain_db) / 2)
+    assert resolve(emotion="sad", emotion_intensity=0.0).prosody is NEUTRAL
+
+
 @pytest.mark.parametrize(
-    ("fields", "reason", "told"),
+    ("fields", "reason", "field", "told"),
     [
-        ({"emotion": "Happy"}, "EMOTION_NOT_SERVED", "emotion is 'Happy'"),
+        ({"emotion": "sad", "emotion_weights": {"sad": 1.0}}, "EMOTION_TWICE", "emotion", "one of the two"),
+        ({"emotion_weights": {"hungry": 1.0}}, "EMOTION_UNKNOWN", "emotion_weights", "emotions: neutral, happy"),
+        ({"emotion_weights": {"sad": 0.6, "calm": 0.6}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "sum to 1.2"),
+        ({"emotion_weights": {"sad": -0.1}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "-0.1 for 'sad'"),
+        ({"emotion_weights": {"sad": math.nan}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "nan for 'sad'"),
+        ({"emotion_weights": {"sad": 0.1, "Sad": 0.1}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "twice"),
+        ({"emotion": "sad", "emotion_intensity": 1.5}, "EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity", "1.5"),
+        ({"emotion_intensity": math.nan}, "EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity", "nan"),
     ],
 )
-def test_features_to_come_are_refused_as_such(fields: dict[str, Any], reason: str, told: str) -> None:
-    with pytest.raises(NotServed, match=told) as caught:
-        resolve(**fields)
-    assert caught.value.reason == reason
-    assert reason in NotServed.REASONS
-
-
-@pytest.mark.parametrize("later", [{"emotion": "sad"}, {"encoding": "mp3"}])
-def test_features_to_come_are_spoken_of_only_when_nothing_is_wrong(later: dict[str, Any]) -> None:
-    assert fault(speed=9.0, **later)[0] == "SPEED_OUT_OF_RANGE"
+def test_emotions_that_make_no_sense_are_refused(fields: dict[str, Any], reason: str, field: str, told: str) -> None:
+    assert fault(**fields)[:2] == (reason, field)
+    assert told in fault(**fields)[2]
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -101,10 +101,12 @@ def test_every_field_of_the_contract_reaches_the_domain() -> None:
         ),
         seed=2**64 - 1,
         request_id="id",
+        emotion_weights={"sad": 0.5},
+        emotion_intensity=0.25,
     )
     assert {field.name for field, _ in message.ListFields()} == {field.name for field in message.DESCRIPTOR.fields}
     assert speech_request(message) == SpeechRequest(
-        "Hello.", "joe:1", 0.5, 1.5, "sad", "en", "wav", 8000, -6.0, 2**64 - 1, "id"
+        "Hello.", "joe:1", 0.5, 1.5, "sad", {"sad": 0.5}, 0.25, "en", "wav", 8000, -6.0, 2**64 - 1, "id"
     )
 
 
@@ -178,7 +180,8 @@ async def test_a_stream_that_is_closed_early_closes_the_synthesizers(
 
 async def test_voices_are_listed_with_the_default_first(servicer: TextToSpeechServicer) -> None:
     reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(), Context())  # type: ignore[arg-type]
-    common: Any = {"engine": "tone", "precision": "bfloat16"}
+    rendering = tts_pb2.EMOTION_RENDERING_PROSODY
+    common: Any = {"engine": "tone", "precision": "bfloat16", "emotion_rendering": rendering}
     assert list(reply.voices) == [
         tts_pb2.Voice(id="joe", language="en-US", sample_rate_hertz=16_000, is_default=True, **common),
         tts_pb2.Voice(id="choir", language="de-DE", sample_rate_hertz=8000, speakers=["anna", "bea"], **common),

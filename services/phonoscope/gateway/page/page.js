@@ -91,7 +91,8 @@ function headers() {
 
 function body() {
   const seed = find("seed").value.trim();
-  const asked = { text: find("text").value, voice: find("voice").value, speed: Number(find("speed").value), pitch: Number(find("pitch").value) };
+  const asked = { text: find("text").value, voice: find("voice").value, emotion: find("emotion").value };
+  for (const name of ["speed", "pitch"]) asked[name] = Number(find(name).value);
   let json = JSON.stringify(asked);
   if (seed) json = `${json.slice(0, -1)},"seed":${BigInt(seed)}}`; // seeds have 64 bits, numbers here 53
   return json;

@@ -45,8 +45,11 @@ class AudioEncoder:
         target_rate_hz: int,
         volume_gain_db: float = 0.0,
         pitch: float = 1.0,
+        pitch_range: float = 1.0,
+        centre_hz: float = 0.0,
     ) -> None:
-        self._shifter = None if pitch == 1.0 else PitchShifter(source_rate_hz, pitch)
+        is_plain = pitch == 1.0 and pitch_range == 1.0
+        self._shifter = None if is_plain else PitchShifter(source_rate_hz, pitch, pitch_range, centre_hz)
         self._resampler = Resampler(source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz)
         self._gain = np.float32(10 ** (volume_gain_db / 20))
         # Whatever may make samples louder than the voice did: gain, and grains that meet.

@@ -6,6 +6,7 @@ lower rate, where all that matters of a voice's period is; a peak near the last 
 """
 
 import math
+import statistics
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,6 +25,14 @@ LEAST_STRENGTH: Final = 0.5
 LEAST_LEVEL: Final = 0.004
 OCTAVE_COST: Final = 0.02
 JUMP_COST: Final = 0.12
+
+
+def median_hz(samples: NDArray[np.float32], rate_hz: int) -> float:
+    """Returns the median pitch of what is voiced of some speech, shape (n,); 0 where nothing is."""
+    tracker = F0Tracker(F0Shape.of(rate_hz))
+    tracker.track(samples, 0)
+    periods = [period for period in tracker.periods if period]
+    return rate_hz / statistics.median(periods) if periods else 0.0
 
 
 @dataclass(frozen=True, slots=True)

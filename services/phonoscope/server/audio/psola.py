@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from phonoscope.server.audio.f0 import LOWEST_HZ, F0Shape, F0Tracker
 
 UNVOICED_SECONDS: Final = 0.005
+SHIFT_LIMITS: Final = (0.4, 2.5)
 # How far a mark may lie from where the period says, as a share of the period.
 SLACK: Final = 0.12
 
@@ -28,20 +29,24 @@ class PitchShifter:
     Args:
         rate_hz: of the samples.
         ratio: of the pitch; 2.0 is an octave up.
+        spread: of the pitch's movement around `centre_hz`, on a logarithmic scale; 1.0 leaves it.
+        centre_hz: the speaker's own pitch; of use with a spread only.
     """
 
-    def __init__(self, rate_hz: int, ratio: float) -> None:
+    def __init__(self, rate_hz: int, ratio: float, spread: float = 1.0, centre_hz: float = 0.0) -> None:
         shape = F0Shape.of(rate_hz)
         self._shape = shape
         self._tracker = F0Tracker(shape)
         self._ratio = ratio
-        self._gain = ratio**-0.5  # grains twice as close carry twice the power
+        self._spread = spread
+        self._centre = rate_hz / centre_hz if centre_hz else 0.0  # as a period
         self._unvoiced = round(rate_hz * UNVOICED_SECONDS)
         self._most = int(rate_hz / LOWEST_HZ) + 1
         self._input: NDArray[np.float32] = np.zeros(0, np.float32)
         self._base = 0  # position of the first sample of `_input`
         self._marks: list[int] = [0]  # of the analysis; the first of them may be forgotten
         self._voiced: list[bool] = [False]
+        self._shifts: list[float] = [1.0]  # ratio of the pitch at each mark
         self._at = 0  # index of the mark that the next grain is near
         self._next = 0.0  # position of the next grain
         self._sum: NDArray[np.float32] = np.zeros(0, np.float32)
@@ -80,16 +85,18 @@ class PitchShifter:
             return False
         period = self._tracker.periods[frame] or (self._tracker.periods[frame + 1] if not self._voiced[-1] else 0.0)
         if not period:
-            self._append(mark + self._unvoiced, voiced=False)
+            self._append(mark + self._unvoiced, shift=0.0)
         elif not self._voiced[-1]:
-            self._append(self._onset(mark, round(period)), voiced=True)
+            self._append(self._onset(mark, round(period)), shift=self._shift(period))
         else:
-            self._append(self._alike(mark, period), voiced=True)
+            self._append(self._alike(mark, period), shift=self._shift(period))
         return True
 
-    def _append(self, mark: int, *, voiced: bool) -> None:
+    def _append(self, mark: int, *, shift: float) -> None:
+        """Adds a mark; no shift is no voice."""
         self._marks.append(mark)
-        self._voiced.append(voiced)
+        self._voiced.append(shift > 0)
+        self._shifts.append(shift or 1.0)
 
     def _onset(self, mark: int, period: int) -> int:
         """Returns where the first period of a voiced stretch is loudest."""
@@ -109,6 +116,13 @@ class PitchShifter:
         likeness = np.correlate(region, template, "valid")
         return self._base + there - slack + int(np.argmax(likeness))
 
+    def _shift(self, period: float) -> float:
+        """Returns the ratio at a period: the asked one, and what the range makes of its distance to the centre."""
+        if self._spread == 1.0 or not self._centre:
+            return self._ratio
+        low, high = SHIFT_LIMITS
+        return float(min(max(self._ratio * (self._centre / period) ** (self._spread - 1), low), high))
+
     # --- grains --------------------------------------------------------------------------------------------------
 
     def _add_grain(self) -> bool:
@@ -122,8 +136,9 @@ class PitchShifter:
         mark, after = marks[at], marks[at + 1]
         before = marks[at - 1] if at else mark
         is_voiced = self._voiced[at] and self._voiced[at + 1]
-        self._lay(mark, mark - before, after - mark, self._gain if is_voiced else 1.0)
-        self._next += (after - mark) / (self._ratio if is_voiced else 1.0)
+        shift = self._shifts[at + 1] if is_voiced else 1.0
+        self._lay(mark, mark - before, after - mark, shift**-0.5)  # grains twice as close carry twice the power
+        self._next += (after - mark) / shift
         return True
 
     def _lay(self, mark: int, left: int, right: int, gain: float) -> None:
@@ -157,7 +172,7 @@ class PitchShifter:
         """Drops samples and marks that nothing looks at any more."""
         if self._at > 1:
             gone = self._at - 1
-            del self._marks[:gone], self._voiced[:gone]
+            del self._marks[:gone], self._voiced[:gone], self._shifts[:gone]
             self._at = 1
         keep = min(
             self._marks[0] - self._most,

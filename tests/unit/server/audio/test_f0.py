@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from phonoscope.server.audio.f0 import F0Shape, F0Tracker
+from phonoscope.server.audio.f0 import F0Shape, F0Tracker, median_hz
 
 RATES = (16_000, 22_050, 48_000)
 
@@ -60,3 +60,9 @@ def test_frames_are_the_same_whatever_pieces_the_samples_come_in() -> None:
         pieces.track(samples[:stop], 0)
     assert len(pieces.periods) > 40
     assert pieces.periods == whole.periods[: len(pieces.periods)]
+
+
+def test_the_median_is_of_what_is_voiced() -> None:
+    silence = np.zeros(22_050, np.float32)
+    assert median_hz(np.concatenate([silence, buzz(22_050, 123.4), silence]), 22_050) == pytest.approx(123.4, rel=0.01)
+    assert median_hz(silence, 22_050) == 0.0

@@ -53,6 +53,16 @@ def test_the_pitch_moves_and_duration_and_formant_stay(ratio: float) -> None:
     assert np.sqrt(np.mean(out**2)) == pytest.approx(np.sqrt(np.mean(samples**2)), rel=0.2)
 
 
+@pytest.mark.parametrize(("spread", "asked"), [(0.5, 0.5), (1.0, 1.0), (1.5, 1.5)])
+def test_a_range_moves_the_pitch_from_its_centre_or_to_it(spread: float, asked: float) -> None:
+    """Two vowels, half an octave apart around the centre."""
+    for octaves in (-0.25, 0.25):
+        samples = vowel(0.6, PITCH_HZ * 2**octaves)
+        shifter = PitchShifter(RATE_HZ, 1.0, spread, PITCH_HZ)
+        out = np.concatenate([shifter.feed(samples), shifter.flush()])
+        assert np.log2(pitch_of(out) / PITCH_HZ) == pytest.approx(asked * octaves, abs=0.03)
+
+
 @pytest.mark.parametrize("chunk", [1, 333, 4410, 100_000])
 def test_chunks_of_any_size_give_the_same(chunk: int) -> None:
     silence = np.zeros(3000, np.float32)

@@ -24,35 +24,41 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"phonoscope/protos/tts/v1/tts.proto\x12\x11phonoscope.tts.v1\"\xe8\x01\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nspeaker_id\x18\x02 \x01(\t\x12\r\n\x05speed\x18\x03 \x01(\x02\x12\r\n\x05pitch\x18\x04 \x01(\x02\x12\x0f\n\x07\x65motion\x18\x05 \x01(\t\x12\x10\n\x08language\x18\n \x01(\t\x12\x34\n\x0c\x61udio_config\x18\x0b \x01(\x0b\x32\x1e.phonoscope.tts.v1.AudioConfig\x12\x11\n\x04seed\x18\x0c \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\r \x01(\tB\x07\n\x05_seedJ\x04\x08\x06\x10\nJ\x04\x08\x1e\x10\x32\"t\n\x0b\x41udioConfig\x12\x32\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32 .phonoscope.tts.v1.AudioEncoding\x12\x19\n\x11sample_rate_hertz\x18\x02 \x01(\x05\x12\x16\n\x0evolume_gain_db\x18\x03 \x01(\x02\"\xd4\x01\n\x12SynthesizeResponse\x12\x12\n\naudio_data\x18\x01 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x32\n\x08\x65ncoding\x18\n \x01(\x0e\x32 .phonoscope.tts.v1.AudioEncoding\x12\x15\n\raudio_seconds\x18\x0b \x01(\x01\x12\x0c\n\x04seed\x18\x0c \x01(\x04\x12\x12\n\nrequest_id\x18\r \x01(\t\x12\x12\n\nspeaker_id\x18\x0e \x01(\tJ\x04\x08\x04\x10\n\"\xec\x01\n\x18SynthesizeStreamResponse\x12\x12\n\naudio_data\x18\x01 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x32\n\x08\x65ncoding\x18\n \x01(\x0e\x32 .phonoscope.tts.v1.AudioEncoding\x12\x15\n\raudio_seconds\x18\x0b \x01(\x01\x12\x0c\n\x04seed\x18\x0c \x01(\x04\x12\x12\n\nrequest_id\x18\r \x01(\t\x12\x12\n\nspeaker_id\x18\x0e \x01(\t\x12\x10\n\x08sequence\x18\x0f \x01(\x05J\x04\x08\x04\x10\n\"\x7f\n\x1aStreamingSynthesizeRequest\x12\x38\n\x08settings\x18\x01 \x01(\x0b\x32$.phonoscope.tts.v1.SynthesizeRequestH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x0f\n\x05\x66lush\x18\x03 \x01(\x08H\x00\x42\x06\n\x04step\"\x89\x01\n\x1bStreamingSynthesizeResponse\x12:\n\x05\x61udio\x18\x01 \x01(\x0b\x32+.phonoscope.tts.v1.SynthesizeStreamResponse\x12.\n\ttext_span\x18\x02 \x01(\x0b\x32\x1b.phonoscope.tts.v1.TextSpan\"\'\n\x08TextSpan\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0c\n\x04stop\x18\x02 \x01(\x05\"%\n\x11ListVoicesRequest\x12\x10\n\x08language\x18\x01 \x01(\t\">\n\x12ListVoicesResponse\x12(\n\x06voices\x18\x01 \x03(\x0b\x32\x18.phonoscope.tts.v1.Voice\"\x9a\x01\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x19\n\x11sample_rate_hertz\x18\x03 \x01(\x05\x12\x10\n\x08speakers\x18\x04 \x03(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x06 \x01(\t\x12\x0f\n\x07quality\x18\x07 \x01(\t\x12\x11\n\tprecision\x18\x08 \x01(\t*\xfd\x01\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41UDIO_ENCODING_LINEAR16\x10\x01\x12\x16\n\x12\x41UDIO_ENCODING_WAV\x10\x02\x12\x17\n\x13\x41UDIO_ENCODING_FLAC\x10\x03\x12\x1b\n\x17\x41UDIO_ENCODING_OGG_OPUS\x10\x04\x12\x16\n\x12\x41UDIO_ENCODING_MP3\x10\x05\x12\x16\n\x12\x41UDIO_ENCODING_AAC\x10\x06\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x07\x12\x17\n\x13\x41UDIO_ENCODING_ALAW\x10\x08\x32\xa7\x03\n\x0cTextToSpeech\x12Y\n\nSynthesize\x12$.phonoscope.tts.v1.SynthesizeRequest\x1a%.phonoscope.tts.v1.SynthesizeResponse\x12g\n\x10SynthesizeStream\x12$.phonoscope.tts.v1.SynthesizeRequest\x1a+.phonoscope.tts.v1.SynthesizeStreamResponse0\x01\x12x\n\x13StreamingSynthesize\x12-.phonoscope.tts.v1.StreamingSynthesizeRequest\x1a..phonoscope.tts.v1.StreamingSynthesizeResponse(\x01\x30\x01\x12Y\n\nListVoices\x12$.phonoscope.tts.v1.ListVoicesRequest\x1a%.phonoscope.tts.v1.ListVoicesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"phonoscope/protos/tts/v1/tts.proto\x12\x11phonoscope.tts.v1\"\xa8\x03\n\x11SynthesizeRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x12\n\nspeaker_id\x18\x02 \x01(\t\x12\r\n\x05speed\x18\x03 \x01(\x02\x12\r\n\x05pitch\x18\x04 \x01(\x02\x12\x0f\n\x07\x65motion\x18\x05 \x01(\t\x12\x10\n\x08language\x18\n \x01(\t\x12\x34\n\x0c\x61udio_config\x18\x0b \x01(\x0b\x32\x1e.phonoscope.tts.v1.AudioConfig\x12\x11\n\x04seed\x18\x0c \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\r \x01(\t\x12Q\n\x0f\x65motion_weights\x18\x0e \x03(\x0b\x32\x38.phonoscope.tts.v1.SynthesizeRequest.EmotionWeightsEntry\x12\x1e\n\x11\x65motion_intensity\x18\x0f \x01(\x02H\x01\x88\x01\x01\x1a\x35\n\x13\x45motionWeightsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x02:\x02\x38\x01\x42\x07\n\x05_seedB\x14\n\x12_emotion_intensityJ\x04\x08\x06\x10\nJ\x04\x08\x1e\x10\x32\"t\n\x0b\x41udioConfig\x12\x32\n\x08\x65ncoding\x18\x01 \x01(\x0e\x32 .phonoscope.tts.v1.AudioEncoding\x12\x19\n\x11sample_rate_hertz\x18\x02 \x01(\x05\x12\x16\n\x0evolume_gain_db\x18\x03 \x01(\x02\"\xd4\x01\n\x12SynthesizeResponse\x12\x12\n\naudio_data\x18\x01 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x32\n\x08\x65ncoding\x18\n \x01(\x0e\x32 .phonoscope.tts.v1.AudioEncoding\x12\x15\n\raudio_seconds\x18\x0b \x01(\x01\x12\x0c\n\x04seed\x18\x0c \x01(\x04\x12\x12\n\nrequest_id\x18\r \x01(\t\x12\x12\n\nspeaker_id\x18\x0e \x01(\tJ\x04\x08\x04\x10\n\"\xec\x01\n\x18SynthesizeStreamResponse\x12\x12\n\naudio_data\x18\x01 \x01(\x0c\x12\x13\n\x0bsample_rate\x18\x02 \x01(\x05\x12\x0e\n\x06status\x18\x03 \x01(\t\x12\x32\n\x08\x65ncoding\x18\n \x01(\x0e\x32 .phonoscope.tts.v1.AudioEncoding\x12\x15\n\raudio_seconds\x18\x0b \x01(\x01\x12\x0c\n\x04seed\x18\x0c \x01(\x04\x12\x12\n\nrequest_id\x18\r \x01(\t\x12\x12\n\nspeaker_id\x18\x0e \x01(\t\x12\x10\n\x08sequence\x18\x0f \x01(\x05J\x04\x08\x04\x10\n\"\x7f\n\x1aStreamingSynthesizeRequest\x12\x38\n\x08settings\x18\x01 \x01(\x0b\x32$.phonoscope.tts.v1.SynthesizeRequestH\x00\x12\x0e\n\x04text\x18\x02 \x01(\tH\x00\x12\x0f\n\x05\x66lush\x18\x03 \x01(\x08H\x00\x42\x06\n\x04step\"\x89\x01\n\x1bStreamingSynthesizeResponse\x12:\n\x05\x61udio\x18\x01 \x01(\x0b\x32+.phonoscope.tts.v1.SynthesizeStreamResponse\x12.\n\ttext_span\x18\x02 \x01(\x0b\x32\x1b.phonoscope.tts.v1.TextSpan\"\'\n\x08TextSpan\x12\r\n\x05start\x18\x01 \x01(\x05\x12\x0c\n\x04stop\x18\x02 \x01(\x05\"%\n\x11ListVoicesRequest\x12\x10\n\x08language\x18\x01 \x01(\t\">\n\x12ListVoicesResponse\x12(\n\x06voices\x18\x01 \x03(\x0b\x32\x18.phonoscope.tts.v1.Voice\"\xda\x01\n\x05Voice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08language\x18\x02 \x01(\t\x12\x19\n\x11sample_rate_hertz\x18\x03 \x01(\x05\x12\x10\n\x08speakers\x18\x04 \x03(\t\x12\x12\n\nis_default\x18\x05 \x01(\x08\x12\x0e\n\x06\x65ngine\x18\x06 \x01(\t\x12\x0f\n\x07quality\x18\x07 \x01(\t\x12\x11\n\tprecision\x18\x08 \x01(\t\x12>\n\x11\x65motion_rendering\x18\t \x01(\x0e\x32#.phonoscope.tts.v1.EmotionRendering*\xfd\x01\n\rAudioEncoding\x12\x1e\n\x1a\x41UDIO_ENCODING_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x41UDIO_ENCODING_LINEAR16\x10\x01\x12\x16\n\x12\x41UDIO_ENCODING_WAV\x10\x02\x12\x17\n\x13\x41UDIO_ENCODING_FLAC\x10\x03\x12\x1b\n\x17\x41UDIO_ENCODING_OGG_OPUS\x10\x04\x12\x16\n\x12\x41UDIO_ENCODING_MP3\x10\x05\x12\x16\n\x12\x41UDIO_ENCODING_AAC\x10\x06\x12\x18\n\x14\x41UDIO_ENCODING_MULAW\x10\x07\x12\x17\n\x13\x41UDIO_ENCODING_ALAW\x10\x08*\x8e\x01\n\x10\x45motionRendering\x12!\n\x1d\x45MOTION_RENDERING_UNSPECIFIED\x10\x00\x12\x1a\n\x16\x45MOTION_RENDERING_NONE\x10\x01\x12\x1d\n\x19\x45MOTION_RENDERING_PROSODY\x10\x02\x12\x1c\n\x18\x45MOTION_RENDERING_NATIVE\x10\x03\x32\xa7\x03\n\x0cTextToSpeech\x12Y\n\nSynthesize\x12$.phonoscope.tts.v1.SynthesizeRequest\x1a%.phonoscope.tts.v1.SynthesizeResponse\x12g\n\x10SynthesizeStream\x12$.phonoscope.tts.v1.SynthesizeRequest\x1a+.phonoscope.tts.v1.SynthesizeStreamResponse0\x01\x12x\n\x13StreamingSynthesize\x12-.phonoscope.tts.v1.StreamingSynthesizeRequest\x1a..phonoscope.tts.v1.StreamingSynthesizeResponse(\x01\x30\x01\x12Y\n\nListVoices\x12$.phonoscope.tts.v1.ListVoicesRequest\x1a%.phonoscope.tts.v1.ListVoicesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'phonoscope.protos.tts.v1.tts_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_AUDIOENCODING']._serialized_start=1435
-  _globals['_AUDIOENCODING']._serialized_end=1688
+  _globals['_SYNTHESIZEREQUEST_EMOTIONWEIGHTSENTRY']._loaded_options = None
+  _globals['_SYNTHESIZEREQUEST_EMOTIONWEIGHTSENTRY']._serialized_options = b'8\001'
+  _globals['_AUDIOENCODING']._serialized_start=1691
+  _globals['_AUDIOENCODING']._serialized_end=1944
+  _globals['_EMOTIONRENDERING']._serialized_start=1947
+  _globals['_EMOTIONRENDERING']._serialized_end=2089
   _globals['_SYNTHESIZEREQUEST']._serialized_start=58
-  _globals['_SYNTHESIZEREQUEST']._serialized_end=290
-  _globals['_AUDIOCONFIG']._serialized_start=292
-  _globals['_AUDIOCONFIG']._serialized_end=408
-  _globals['_SYNTHESIZERESPONSE']._serialized_start=411
-  _globals['_SYNTHESIZERESPONSE']._serialized_end=623
-  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_start=626
-  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_end=862
-  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_start=864
-  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_end=991
-  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_start=994
-  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_end=1131
-  _globals['_TEXTSPAN']._serialized_start=1133
-  _globals['_TEXTSPAN']._serialized_end=1172
-  _globals['_LISTVOICESREQUEST']._serialized_start=1174
-  _globals['_LISTVOICESREQUEST']._serialized_end=1211
-  _globals['_LISTVOICESRESPONSE']._serialized_start=1213
-  _globals['_LISTVOICESRESPONSE']._serialized_end=1275
-  _globals['_VOICE']._serialized_start=1278
-  _globals['_VOICE']._serialized_end=1432
-  _globals['_TEXTTOSPEECH']._serialized_start=1691
-  _globals['_TEXTTOSPEECH']._serialized_end=2114
+  _globals['_SYNTHESIZEREQUEST']._serialized_end=482
+  _globals['_SYNTHESIZEREQUEST_EMOTIONWEIGHTSENTRY']._serialized_start=386
+  _globals['_SYNTHESIZEREQUEST_EMOTIONWEIGHTSENTRY']._serialized_end=439
+  _globals['_AUDIOCONFIG']._serialized_start=484
+  _globals['_AUDIOCONFIG']._serialized_end=600
+  _globals['_SYNTHESIZERESPONSE']._serialized_start=603
+  _globals['_SYNTHESIZERESPONSE']._serialized_end=815
+  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_start=818
+  _globals['_SYNTHESIZESTREAMRESPONSE']._serialized_end=1054
+  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_start=1056
+  _globals['_STREAMINGSYNTHESIZEREQUEST']._serialized_end=1183
+  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_start=1186
+  _globals['_STREAMINGSYNTHESIZERESPONSE']._serialized_end=1323
+  _globals['_TEXTSPAN']._serialized_start=1325
+  _globals['_TEXTSPAN']._serialized_end=1364
+  _globals['_LISTVOICESREQUEST']._serialized_start=1366
+  _globals['_LISTVOICESREQUEST']._serialized_end=1403
+  _globals['_LISTVOICESRESPONSE']._serialized_start=1405
+  _globals['_LISTVOICESRESPONSE']._serialized_end=1467
+  _globals['_VOICE']._serialized_start=1470
+  _globals['_VOICE']._serialized_end=1688
+  _globals['_TEXTTOSPEECH']._serialized_start=2092
+  _globals['_TEXTTOSPEECH']._serialized_end=2515
 # @@protoc_insertion_point(module_scope)

@@ -72,11 +72,55 @@ AUDIO_ENCODING_ALAW: AudioEncoding.ValueType  # 8
 """G.711 A-law without header: 8 bits a sample."""
 global___AudioEncoding = AudioEncoding
 
+class _EmotionRendering:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _EmotionRenderingEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_EmotionRendering.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    EMOTION_RENDERING_UNSPECIFIED: _EmotionRendering.ValueType  # 0
+    """Not known: the server is older than this field."""
+    EMOTION_RENDERING_NONE: _EmotionRendering.ValueType  # 1
+    """Nothing: a request with one answers UNIMPLEMENTED."""
+    EMOTION_RENDERING_PROSODY: _EmotionRendering.ValueType  # 2
+    """Rate, pitch and its range, loudness and liveliness move as studies of emotional speech say; timbre stays."""
+    EMOTION_RENDERING_NATIVE: _EmotionRendering.ValueType  # 3
+    """The engine was trained to speak with emotions."""
+
+class EmotionRendering(_EmotionRendering, metaclass=_EmotionRenderingEnumTypeWrapper):
+    """What a voice makes of emotions."""
+
+EMOTION_RENDERING_UNSPECIFIED: EmotionRendering.ValueType  # 0
+"""Not known: the server is older than this field."""
+EMOTION_RENDERING_NONE: EmotionRendering.ValueType  # 1
+"""Nothing: a request with one answers UNIMPLEMENTED."""
+EMOTION_RENDERING_PROSODY: EmotionRendering.ValueType  # 2
+"""Rate, pitch and its range, loudness and liveliness move as studies of emotional speech say; timbre stays."""
+EMOTION_RENDERING_NATIVE: EmotionRendering.ValueType  # 3
+"""The engine was trained to speak with emotions."""
+global___EmotionRendering = EmotionRendering
+
 @typing.final
 class SynthesizeRequest(google.protobuf.message.Message):
     """What to say, and how."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    @typing.final
+    class EmotionWeightsEntry(google.protobuf.message.Message):
+        DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: builtins.int
+        VALUE_FIELD_NUMBER: builtins.int
+        key: builtins.str
+        value: builtins.float
+        def __init__(
+            self,
+            *,
+            key: builtins.str = ...,
+            value: builtins.float = ...,
+        ) -> None: ...
+        def ClearField(self, field_name: typing.Literal["key", b"key", "value", b"value"]) -> None: ...
 
     TEXT_FIELD_NUMBER: builtins.int
     SPEAKER_ID_FIELD_NUMBER: builtins.int
@@ -87,6 +131,8 @@ class SynthesizeRequest(google.protobuf.message.Message):
     AUDIO_CONFIG_FIELD_NUMBER: builtins.int
     SEED_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
+    EMOTION_WEIGHTS_FIELD_NUMBER: builtins.int
+    EMOTION_INTENSITY_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What to say, as plain Unicode text. At least one pronounceable character; at most 10 000 characters unless the
     server is set otherwise. Required.
@@ -101,8 +147,8 @@ class SynthesizeRequest(google.protobuf.message.Message):
     pitch: builtins.float
     """Pitch as a ratio: 2.0 is an octave up. 0.5 to 2.0; 0 or absent means 1.0. Duration and timbre stay."""
     emotion: builtins.str
-    """Emotion by name. Empty or "neutral" means none.
-    Not served yet: any other value answers UNIMPLEMENTED with the reason EMOTION_NOT_SERVED.
+    """Emotion by name: happy, angry, sad, afraid, disgusted, melancholic, surprised or calm, in letters of any case.
+    Empty or "neutral" means none. A voice whose emotion_rendering is NONE answers UNIMPLEMENTED.
     """
     language: builtins.str
     """Language of the text as a BCP 47 tag ("en-US", "de"; "en_US" is understood too). Picks a voice when speaker_id
@@ -116,9 +162,15 @@ class SynthesizeRequest(google.protobuf.message.Message):
     """Names this request in logs and replies: at most 128 printable ASCII characters. Empty means that the server
     makes one.
     """
+    emotion_intensity: builtins.float
+    """How far to go towards the emotions, 0 to 1. Absent means 1."""
     @property
     def audio_config(self) -> global___AudioConfig:
         """How the audio comes back. Absent means LINEAR16 at the voice's own sample rate."""
+
+    @property
+    def emotion_weights(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
+        """Emotions mixed, in place of `emotion`: a weight of 0 to 1 by name, at most 1 in all; what is left is neutral."""
 
     def __init__(
         self,
@@ -132,9 +184,14 @@ class SynthesizeRequest(google.protobuf.message.Message):
         audio_config: global___AudioConfig | None = ...,
         seed: builtins.int | None = ...,
         request_id: builtins.str = ...,
+        emotion_weights: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
+        emotion_intensity: builtins.float | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_seed", b"_seed", "audio_config", b"audio_config", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "language", b"language", "pitch", b"pitch", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "text", b"text"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion_intensity", b"emotion_intensity", "seed", b"seed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "text", b"text"]) -> None: ...
+    @typing.overload
+    def WhichOneof(self, oneof_group: typing.Literal["_emotion_intensity", b"_emotion_intensity"]) -> typing.Literal["emotion_intensity"] | None: ...
+    @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
@@ -394,6 +451,7 @@ class Voice(google.protobuf.message.Message):
     ENGINE_FIELD_NUMBER: builtins.int
     QUALITY_FIELD_NUMBER: builtins.int
     PRECISION_FIELD_NUMBER: builtins.int
+    EMOTION_RENDERING_FIELD_NUMBER: builtins.int
     id: builtins.str
     """What to send as speaker_id."""
     language: builtins.str
@@ -408,6 +466,8 @@ class Voice(google.protobuf.message.Message):
     """The quality that its maker states, such as "medium"; empty when unknown."""
     precision: builtins.str
     """In which its vocoder computes here: "float32", "bfloat16" or "float16"."""
+    emotion_rendering: global___EmotionRendering.ValueType
+    """What it makes of emotions."""
     @property
     def speakers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of its speakers in order of their numbers; empty when there is one."""
@@ -423,7 +483,8 @@ class Voice(google.protobuf.message.Message):
         engine: builtins.str = ...,
         quality: builtins.str = ...,
         precision: builtins.str = ...,
+        emotion_rendering: global___EmotionRendering.ValueType = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["engine", b"engine", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["emotion_rendering", b"emotion_rendering", "engine", b"engine", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
 
 global___Voice = Voice

@@ -1,0 +1,26 @@
+"""What the OpenAI routes make of instructions."""
+
+import pytest
+
+from phonoscope.gateway.openai import EMOTION_WORDS, emotion_of
+from phonoscope.server.emotions import EMOTIONS
+
+
+@pytest.mark.parametrize(
+    ("instructions", "emotion"),
+    [
+        ("", ""),
+        ("Speak like a pirate.", ""),
+        ("Speak in a cheerful and positive tone.", "happy"),
+        ("SAD, then happy", "sad"),
+        ("As if soothing a child: gently.", "calm"),
+        ("Unhappy is another word.", ""),
+    ],
+)
+def test_the_first_word_that_names_an_emotion_counts(instructions: str, emotion: str) -> None:
+    assert emotion_of(instructions) == emotion
+
+
+def test_every_emotion_can_be_asked_for_and_no_other() -> None:
+    assert set(EMOTION_WORDS.values()) == set(EMOTIONS)
+    assert all(EMOTION_WORDS[name] == name for name in EMOTIONS)
