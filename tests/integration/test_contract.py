@@ -25,6 +25,7 @@ from phonoscope.client import (
 )
 from phonoscope.common.interceptors import CallEnded, CallStarted
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+from phonoscope.server.events import RequestStarted
 
 TEXT = "A sentence to speak. And another one, for the stream!"
 LONG_TEXT = "abcdefghijklmnopqrstuvwxyz, " * 60
@@ -68,6 +69,15 @@ async def test_the_async_client_hears_the_same_from_the_unary_call_and_the_strea
     assert len(chunks) > 3
     assert (chunks[0].seed, chunks[0].request_id, chunks[0].voice) == (3, "two", "tone")
     assert (chunks[1].seed, chunks[1].request_id, chunks[1].voice) == (None, "", "")
+
+
+async def test_a_range_of_pitch_turns_around_the_speakers_own_which_is_measured_once(client, server):
+    """By a request of the server's own, so that whoever reads metrics and logs can tell."""
+    whole = [await client.synthesize(TEXT, seed=3, emotion="happy") for _ in range(2)]
+    chunks = [chunk async for chunk in client.stream(TEXT, seed=3, emotion="happy")]
+    assert whole[0].audio == whole[1].audio == b"".join(chunk.audio for chunk in chunks)
+    ids = [event.request_id for event in server.events if isinstance(event, RequestStarted)]
+    assert (len(ids), ids.count("own-pitch")) == (4, 1)
 
 
 async def test_messages_are_bounded_and_each_has_its_share_of_the_duration(client):
