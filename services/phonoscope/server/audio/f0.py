@@ -40,9 +40,13 @@ class F0Shape:
     """Everything of a tracker that follows from the sample rate.
 
     Attributes:
-        hop, reach: samples between frames, and looked at on each side of a frame's centre.
+        hop: samples between frames.
         step: samples of the input for one of the analysis.
         taps: of the low-pass filter.
+        window: of a frame, at the rate of the analysis.
+        weights: of each lag: one by the window's own autocorrelation.
+        shortest: lag that is looked at.
+        fft: length of the transform.
     """
 
     rate_hz: int
@@ -50,7 +54,7 @@ class F0Shape:
     step: int
     taps: NDArray[np.float32]
     window: NDArray[np.float32]
-    weights: NDArray[np.float32]  # of each lag, one over the window's own autocorrelation; zero where no voice is
+    weights: NDArray[np.float32]
     shortest: int
     fft: int
 

@@ -21,6 +21,8 @@ UNVOICED_SECONDS: Final = 0.005
 SHIFT_LIMITS: Final = (0.4, 2.5)
 # How far a mark may lie from where the period says, as a share of the period.
 SLACK: Final = 0.12
+# Most periods of the lowest pitch between two marks: one, the slack, and what the tracker's rounding adds.
+LONGEST_STEP: Final = 1.3
 
 
 class PitchShifter:
@@ -41,7 +43,7 @@ class PitchShifter:
         self._spread = spread
         self._centre = rate_hz / centre_hz if centre_hz else 0.0  # as a period
         self._unvoiced = round(rate_hz * UNVOICED_SECONDS)
-        self._most = int(rate_hz / LOWEST_HZ) + 1
+        self._most = int(LONGEST_STEP * rate_hz / LOWEST_HZ)  # samples between two marks
         self._input: NDArray[np.float32] = np.zeros(0, np.float32)
         self._base = 0  # position of the first sample of `_input`
         self._marks: list[int] = [0]  # of the analysis; the first of them may be forgotten
@@ -81,7 +83,7 @@ class PitchShifter:
         """Puts down the next mark of the analysis, if all that decides it is there."""
         mark = self._marks[-1]
         frame = (mark + self._shape.hop // 2) // self._shape.hop
-        if frame + 1 >= len(self._tracker.periods) or mark + 3 * self._most >= self._base + len(self._input):
+        if frame + 1 >= len(self._tracker.periods) or mark + 2 * self._most >= self._base + len(self._input):
             return False
         period = self._tracker.periods[frame] or (self._tracker.periods[frame + 1] if not self._voiced[-1] else 0.0)
         if not period:

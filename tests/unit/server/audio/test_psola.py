@@ -71,6 +71,13 @@ def test_chunks_of_any_size_give_the_same(chunk: int) -> None:
     assert np.array_equal(shifted(samples, 1.3, chunk), shifted(samples, 1.3, 2048))
 
 
+@pytest.mark.parametrize("ratio", [0.5, 2.0])
+def test_chunks_of_any_size_give_the_same_at_the_lowest_pitch_too(ratio: float) -> None:
+    samples = np.concatenate([vowel(0.4, 61.0), np.zeros(500, np.float32), vowel(0.4, 63.0)])
+    whole = shifted(samples, ratio, 10**6)
+    assert all(np.array_equal(shifted(samples, ratio, chunk), whole) for chunk in (1, 37, 400, 2048))
+
+
 def test_where_there_is_no_voice_nothing_changes() -> None:
     hiss = np.diff(0.05 * np.random.default_rng(2).standard_normal(20_000), 3).astype(np.float32)  # as of an s
     out = shifted(hiss, 1.4)
