@@ -15,11 +15,11 @@ from functools import partial
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, ServiceError
 from phonoscope.server.account import Account
 from phonoscope.server.audio.encode import FULL_SCALE, AudioEncoder, whole_file
-from phonoscope.server.audio.f0 import median_hz
 from phonoscope.server.events import (
     ChunkSent,
     Delivery,
@@ -29,6 +29,7 @@ from phonoscope.server.events import (
     RequestStarted,
     TextRead,
 )
+from phonoscope.server.own_pitch import OwnPitches
 from phonoscope.server.pieces import Dictation, Flush, Spans, speak_as_it_comes
 from phonoscope.server.playback import PlaybackClock
 from phonoscope.server.requests import RequestResolver, ResolvedRequest, accepted_request_id
@@ -41,8 +42,7 @@ from phonoscope.server.utterances import utterance_of
 
 # Rough duration of a character of English at speed 1, for admission before anything is known exactly.
 SECONDS_PER_CHARACTER: Final = 0.065
-# Numbers, since every language reads them its own way, and a text without end or doubt has the voice's middle pitch.
-PITCH_TEXT: Final = "1, 2, 3, 4, 5. 6, 7, 8, 9, 10."
+# The name of requests by which the server measures a speaker's own pitch.
 PITCH_REQUEST_ID: Final = "own-pitch"
 # Reasons that are ours, not the caller's.
 FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
@@ -106,7 +106,7 @@ class Synthesizer:
         self._resolver = RequestResolver(voices, most_characters=most_characters)
         self._most_reply_bytes = most_reply_bytes
         self._numbers = itertools.count(1)
-        self._pitches_hz: dict[str, float] = {}  # of speakers, once they were asked for with another range
+        self._own_pitches = OwnPitches()
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
 
     async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
@@ -214,7 +214,8 @@ class Synthesizer:
     async def _encoder(self, resolved: ResolvedRequest, encoding: Encoding, account: Account) -> AudioEncoder:
         centre_hz = 0.0
         if resolved.prosody.pitch_range != 1.0:
-            centre_hz = await self._own_pitch(resolved.speaker_id, account.deadline_seconds)
+            listen = partial(self._listen, resolved.speaker_id, account)
+            centre_hz = await self._own_pitches.of(resolved.speaker_id, listen)
         return AudioEncoder(
             encoding=encoding,
             source_rate_hz=resolved.voice.sample_rate_hz,
@@ -225,14 +226,12 @@ class Synthesizer:
             centre_hz=centre_hz,
         )
 
-    async def _own_pitch(self, speaker_id: str, deadline_seconds: float | None) -> float:
-        """Returns the pitch around which a speaker's voice moves, by a request of our own the first time."""
-        if speaker_id not in self._pitches_hz:
-            asked = SpeechRequest(PITCH_TEXT, speaker_id, seed=0, request_id=PITCH_REQUEST_ID)
-            spoken = await self.speak(asked, deadline_seconds)
-            samples = np.frombuffer(spoken.audio, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
-            self._pitches_hz[speaker_id] = median_hz(samples, spoken.request.sample_rate_hz)
-        return self._pitches_hz[speaker_id]
+    async def _listen(self, speaker_id: str, account: Account, text: str) -> tuple[NDArray[np.float32], int]:
+        """Returns how a speaker says a text plainly, by a request of our own, and its rate in hertz."""
+        asked = SpeechRequest(text, speaker_id, seed=0, request_id=PITCH_REQUEST_ID)
+        spoken = await self.speak(asked, account.deadline_seconds)
+        samples = np.frombuffer(spoken.audio, "<i2").astype(np.float32) / np.float32(FULL_SCALE)
+        return samples.astype(np.float32), spoken.request.sample_rate_hz
 
     def _note_first_audio(self, account: Account, delivery: Delivery) -> None:
         account.first_audio_seconds = time.monotonic() - account.had_text
