@@ -10,6 +10,7 @@ import typer
 import phonoscope
 from phonoscope.cli.bench import bench_app
 from phonoscope.cli.health import health
+from phonoscope.cli.options import plain_app
 from phonoscope.cli.say import say
 from phonoscope.cli.serve import gateway, serve
 from phonoscope.cli.voices import voices_app
@@ -22,13 +23,10 @@ def main() -> None:
 
 def command_line() -> typer.Typer:
     """Returns the application with all its commands."""
-    app = typer.Typer(
+    app = plain_app(
         help="Text to speech over gRPC: speak, list voices, probe a server, load it, run one or its gateway.",
         epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted. `health` has its own, see its --help.",
         no_args_is_help=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback()(global_options)
     app.command("say")(say)

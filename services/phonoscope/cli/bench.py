@@ -19,7 +19,7 @@ from phonoscope.cli.failures import fail, reported
 from phonoscope.cli.load_options import ramp_of, texts_to_say
 from phonoscope.cli.load_progress import is_live, progress
 from phonoscope.cli.load_target import TargetChoice, TargetKind
-from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
 from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.loadgen.corpus import planned_calls
 from phonoscope.loadgen.events import Summary
@@ -40,12 +40,7 @@ LIVE_SECONDS: Final = 1.0
 
 def bench_app() -> typer.Typer:
     """Returns the command group; alone it puts a server under load."""
-    app = typer.Typer(
-        invoke_without_command=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
-    )
+    app = plain_app(invoke_without_command=True)
     app.callback()(bench)
     app.command("compare")(compare)
     return app

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from phonoscope.cli.failures import reported
-from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
 from phonoscope.client import Client, Voice
 from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.common.paths import DEFAULT_VOICES_DIR
@@ -43,12 +43,8 @@ TimeoutOption = Annotated[
 
 def voices_app() -> typer.Typer:
     """Returns the command group; alone it lists."""
-    app = typer.Typer(
-        help="List the voices of a server, or pull new ones. Without a command: list.",
-        invoke_without_command=True,
-        rich_markup_mode=None,
-        pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+    app = plain_app(
+        help="List the voices of a server, or pull new ones. Without a command: list.", invoke_without_command=True
     )
     app.callback()(list_by_default)
     app.command("list")(list_voices)

@@ -22,6 +22,7 @@ LONGEST_REQUEST_ID: Final = 128
 LONGEST_SPEAKER_NUMBER: Final = 9
 MOST_NAMES_SHOWN: Final = 20
 INTENSITY_RANGE: Final = (0.0, 1.0)
+WEIGHT_RANGE: Final = (0.0, 1.0)
 NEUTRAL_NAME: Final = "neutral"
 # A sum of 32-bit floats may pass one by its rounding.
 MOST_WEIGHT: Final = 1.0 + 1e-5
@@ -87,7 +88,7 @@ class RequestResolver:
 
         Raises:
             InvalidRequest: with a violation for every field at fault.
-            NotServed: the fields are good, but one asks for what this build does not serve yet.
+            NotServed: the fields are good, but the voice renders no emotions, and one is asked for.
         """
         faults: list[InvalidRequest] = []
 
@@ -221,11 +222,14 @@ def _ratio(field: str, value: float, limits: tuple[float, float], *, reason: str
     """Returns the ratio, 1.0 for the 0 of an absent field."""
     if value == 0:
         return 1.0
+    return _within(field, value, limits, "send a ratio from {:g} to {:g}, 1 is neutral", reason=reason)
+
+
+def _within(field: str, value: float, limits: tuple[float, float], advice: str, *, reason: str) -> float:
+    """Returns a value within its limits; `advice` takes these."""
     low, high = limits
     if not low <= value <= high:  # NaN fails too
-        raise InvalidRequest.of(
-            field, f"is {value:g}; send a ratio from {low:g} to {high:g}, 1 is neutral", reason=reason
-        )
+        raise InvalidRequest.of(field, f"is {value:g}; {advice.format(low, high)}", reason=reason)
     return value
 
 
@@ -248,15 +252,10 @@ def _weights(request: SpeechRequest) -> dict[str, float]:
     weights: dict[str, float] = {}
     for given, weight in request.emotion_weights.items():
         name = _emotion_name("emotion_weights", given)
-        if name in weights or not 0 <= weight <= 1:  # NaN fails too
-            raise InvalidRequest.of(
-                "emotion_weights",
-                f"has {_shown(given)} twice"
-                if name in weights
-                else f"has {weight:g} for {_shown(given)}; send 0 to 1",
-                reason="EMOTION_WEIGHTS_INVALID",
-            )
-        weights[name] = weight
+        if name in weights:
+            raise InvalidRequest.of("emotion_weights", f"has {_shown(given)} twice", reason="EMOTION_WEIGHTS_INVALID")
+        advice = f"for {_shown(name)}: send {{:g}} to {{:g}}"
+        weights[name] = _within("emotion_weights", weight, WEIGHT_RANGE, advice, reason="EMOTION_WEIGHTS_INVALID")
     if (total := sum(weights.values())) > MOST_WEIGHT:
         raise InvalidRequest.of(
             "emotion_weights", f"sum to {total:g}; send at most 1 in all", reason="EMOTION_WEIGHTS_INVALID"
@@ -273,16 +272,9 @@ def _emotion_name(field: str, given: str) -> str:
 
 
 def _intensity(request: SpeechRequest) -> float:
-    low, high = INTENSITY_RANGE
-    if request.emotion_intensity is None:
-        return high
-    if not low <= request.emotion_intensity <= high:  # NaN fails too
-        raise InvalidRequest.of(
-            "emotion_intensity",
-            f"is {request.emotion_intensity:g}; send {low:g} to {high:g}",
-            reason="EMOTION_INTENSITY_OUT_OF_RANGE",
-        )
-    return request.emotion_intensity
+    intensity = 1.0 if request.emotion_intensity is None else request.emotion_intensity
+    reason = "EMOTION_INTENSITY_OUT_OF_RANGE"
+    return _within("emotion_intensity", intensity, INTENSITY_RANGE, "send {:g} to {:g}", reason=reason)
 
 
 def _encoding(request: SpeechRequest) -> Encoding:
@@ -325,14 +317,8 @@ def _own_rate(voice: Voice, encoding: Encoding) -> int:
 
 
 def _volume_gain(request: SpeechRequest) -> float:
-    low, high = VOLUME_GAIN_RANGE_DB
-    if not low <= request.volume_gain_db <= high:  # NaN fails too
-        raise InvalidRequest.of(
-            "audio_config.volume_gain_db",
-            f"is {request.volume_gain_db:g}; send {low:g} to {high:g} decibels",
-            reason="VOLUME_GAIN_OUT_OF_RANGE",
-        )
-    return request.volume_gain_db
+    field, reason = "audio_config.volume_gain_db", "VOLUME_GAIN_OUT_OF_RANGE"
+    return _within(field, request.volume_gain_db, VOLUME_GAIN_RANGE_DB, "send {:g} to {:g} decibels", reason=reason)
 
 
 def accepted_request_id(given: str) -> str:
