@@ -3,7 +3,7 @@
     PhonoscopeError
     ├── ServiceError                 a request failed; an edge turns it into a status by one table
     │   ├── InvalidRequest           the caller must change something; `violations` says what
-    │   ├── NotServed                a known feature that this build does not serve yet
+    │   ├── NotServed                in the contract, but not of this voice
     │   ├── Overloaded               too much is asked at once; `retry_after_seconds` says when to return
     │   ├── NotReady                 warming up or draining; `retry_after_seconds` likewise
     │   ├── DeadlineUnreachable      could not finish, or did not, before the caller's deadline
