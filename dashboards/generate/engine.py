@@ -57,6 +57,29 @@ STAGES: Final = Row(
             colours=STAGE_COLOURS,
             links=(to_traces("Traces of slow batches", 'name = "tts.batch" && duration > 100ms'),),
         ),
+        graph(
+            "Time to encode a request, p99",
+            "s",
+            quantile_by("tts_encode_seconds", SPEECH, 99, "encoding"),
+            About(
+                "How long 99 of 100 requests spend on becoming bytes, by encoding. Each dot is a request.",
+                "hundredths of a second; MP3, AAC and Opus take the most.",
+                "it grows with a request's audio: if that did not grow, look at the event loop's lag below.",
+            ),
+            width=12,
+        ),
+        graph(
+            "Time spent on encoding",
+            "percentunit",
+            [Query(f"sum by (encoding) (rate(tts_encode_seconds_sum{{{SPEECH}}}[$__rate_interval]))", "{{encoding}}")],
+            About(
+                "Share of time that event loops encode, by encoding. One server has one loop: 100 %.",
+                "a few hundredths; it grows with the audio that is made.",
+                "above 20 % of a server: streams wait for each other's encoding; add replicas, or ask for WAV.",
+            ),
+            width=12,
+            stacked=True,
+        ),
     ),
 )
 

@@ -27,6 +27,7 @@ TRACED: Final = {
     "tts_time_to_first_audio_seconds",
     "tts_real_time_factor",
     "tts_stage_seconds",
+    "tts_encode_seconds",
     "tts_queue_wait_seconds",
     "tts_inter_chunk_seconds",
     "tts_playback_slack_seconds",

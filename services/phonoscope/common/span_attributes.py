@@ -46,6 +46,7 @@ UTTERANCE_INDEX: Final = "tts.utterance.index"
 PHONEMES: Final = "tts.utterance.phonemes"
 FIRST_AUDIO_EVENT: Final = "tts.first_audio"
 ENCODE_SPAN: Final = "tts.encode"
+ENCODING: Final = "tts.encoding"
 WORK_SECONDS: Final = "tts.work_seconds"
 
 # A root of its own.

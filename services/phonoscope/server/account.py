@@ -19,6 +19,7 @@ class Account:
     had_text: float = field(default_factory=time.monotonic)
     voice: str = ""
     language: str = ""
+    encoding: str = ""
     audio_seconds: float = 0.0
     engine_seconds: float = 0.0
     encode_began: float | None = None
@@ -43,7 +44,7 @@ class Account:
         """Tells of the encoding, if there was any, and of the end."""
         if self.encode_began is not None:
             began, ended = self.encode_began, self.encode_ended
-            emit(AudioEncoded(self.request, self.voice, began, ended, self.encode_seconds))
+            emit(AudioEncoded(self.request, self.voice, self.encoding, began, ended, self.encode_seconds))
         emit(
             RequestFinished(
                 self.request,

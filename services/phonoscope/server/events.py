@@ -171,10 +171,11 @@ class ChunkSent:
 
 @dataclass(frozen=True, slots=True)
 class AudioEncoded:
-    """A request's audio has become bytes, in `seconds` of work between `began` and `ended`."""
+    """A request's audio has become bytes of an encoding, in `seconds` of work between `began` and `ended`."""
 
     request: int
     voice: str
+    encoding: str
     began: float
     ended: float
     seconds: float

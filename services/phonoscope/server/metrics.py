@@ -1,8 +1,9 @@
 """The metrics' sink: what Prometheus sees. Built by `__main__`; docs/metrics.md lists every series.
 
 Names follow go-grpc-middleware for calls (common/call_metrics.py), and the catalogue of docs/metrics.md for speech.
-Labels are bounded: voices that are loaded, stages, outcomes and reasons of fixed lists. Series exist from the start at
-0, so that the first error is visible to rate(). Latencies of sampled calls carry their trace as an exemplar.
+Labels are bounded: voices that are loaded; stages, encodings, outcomes and reasons of fixed lists. Series exist from
+the start at 0, so that the first error is visible to rate(). Latencies of sampled calls carry their trace as an
+exemplar.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,10 +32,12 @@ from phonoscope.server.events import (
     TextRead,
     VoiceLoaded,
 )
+from phonoscope.server.types import Encoding
 
 FIRST_AUDIO_BUCKETS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1, 2.5, 5, 10)
 FACTOR_BUCKETS: Final = (0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.35, 0.5, 0.75, 1, 2)
 STAGE_BUCKETS: Final = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+ENCODE_BUCKETS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 WAIT_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 CHUNK_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10)
 SLACK_BUCKETS: Final = (-5, -1, -0.5, -0.1, 0, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
@@ -85,6 +88,9 @@ class MetricsSink:
         self._slack = histogram("tts_playback_slack_seconds", "How early a chunk came.", SLACK_BUCKETS, voice)
         self._underruns = counter("tts_playback_underruns", "Chunks that came after a player had run dry.", voice)
         self._stages = histogram("tts_stage_seconds", "Time of a request's stages.", STAGE_BUCKETS, staged)
+        self._encoding = histogram(
+            "tts_encode_seconds", "Time to encode a request.", ENCODE_BUCKETS, (*voice, "encoding")
+        )
         self._audio = counter("tts_audio_seconds", "Audio sent.", voice)
         self._characters = counter("tts_characters", "Characters of completed requests.", voice)
         self._request_audio = histogram("tts_request_audio_seconds", "Audio of a request.", AUDIO_BUCKETS, voice)
@@ -136,22 +142,27 @@ class MetricsSink:
     def make_voice_series(self, voices: Sequence[str]) -> None:
         """Makes the series of the loaded voices, at 0."""
         for voice in voices:
-            for delivery in get_args(Delivery):
-                self._first_audio.labels(voice, delivery)
-            for metric in (
-                *(self._factor, self._gaps, self._slack, self._underruns, self._audio, self._characters),
-                *(self._request_audio, self._request_characters, self._unknown, self._waits),
-            ):
-                metric.labels(voice)
-            for stage in get_args(Stage):
-                self._stages.labels(voice, stage)
-            for engine_stage in get_args(EngineStage):
-                for by_stage in (self._batches, self._padding, self._busy):
-                    by_stage.labels(voice, engine_stage)
+            self._make_series_of(voice)
         for voice in ("", *voices):  # a request refused for its voice has none
             for outcome, reasons in REASONS.items():
                 for reason in reasons:
                     self._requests.labels(voice, outcome, reason)
+
+    def _make_series_of(self, voice: str) -> None:
+        for metric in (
+            *(self._factor, self._gaps, self._slack, self._underruns, self._audio, self._characters),
+            *(self._request_audio, self._request_characters, self._unknown, self._waits),
+        ):
+            metric.labels(voice)
+        for delivery in get_args(Delivery):
+            self._first_audio.labels(voice, delivery)
+        for stage in get_args(Stage):
+            self._stages.labels(voice, stage)
+        for encoding in Encoding:
+            self._encoding.labels(voice, encoding.value)
+        for engine_stage in get_args(EngineStage):
+            for by_stage in (self._batches, self._padding, self._busy):
+                by_stage.labels(voice, engine_stage)
 
     def __call__(self, event: Event) -> None:
         """Takes an event of the core."""
@@ -180,6 +191,8 @@ class MetricsSink:
 
     def _count_encoding(self, event: AudioEncoded) -> None:
         self._stage(event.request, event.voice, "encode", event.seconds)
+        exemplar = self._traces.get(event.request)
+        self._encoding.labels(event.voice, event.encoding).observe(event.seconds, exemplar)
 
     def _stage(self, request: int, voice: str, stage: Stage, seconds: float) -> None:
         self._stages.labels(voice, stage).observe(seconds, self._traces.get(request))

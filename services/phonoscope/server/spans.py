@@ -13,7 +13,7 @@ attributes.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -101,11 +101,11 @@ class SpanSink:
         self._past(traced, names.QUEUE_SPAN, now - round(event.seconds * 1e9), now, {})
 
     def _encoding(self, event: AudioEncoded, traced: _Traced) -> None:
-        facts = {names.WORK_SECONDS: event.seconds}
+        facts: Mapping[str, str | float] = {names.ENCODING: event.encoding, names.WORK_SECONDS: event.seconds}
         self._past(traced, names.ENCODE_SPAN, _epoch_ns(event.began), _epoch_ns(event.ended), facts)
 
     def _past(
-        self, traced: _Traced, name: str, began_ns: int, ended_ns: int, facts: dict[str, int] | dict[str, float]
+        self, traced: _Traced, name: str, began_ns: int, ended_ns: int, facts: Mapping[str, str | int | float]
     ) -> None:
         context = self._recorder.child(traced.parent)
         self._recorder.record(name, context, traced.parent, began_ns, ended_ns, facts)

@@ -113,7 +113,7 @@ def test_what_a_person_on_call_wants_to_read_is_one_line(
         BatchRan("joe", "render", (Member(1, 0, 0.1),), 9.0, 0.1, 0.0),
         FirstAudio(1, "joe", "stream", 0.1),
         ChunkSent(1, "joe", 0.1, 0.1),
-        AudioEncoded(1, "joe", 9.0, 9.1, 0.1),
+        AudioEncoded(1, "joe", "wav", 9.0, 9.1, 0.1),
     ],
     ids=lambda event: type(event).__name__,
 )

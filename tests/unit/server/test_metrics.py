@@ -33,6 +33,7 @@ from phonoscope.server.events import (
     VoiceLoaded,
 )
 from phonoscope.server.metrics import BEFORE_REQUESTS, REASONS, MetricsSink
+from phonoscope.server.types import Encoding
 
 JOE = {"voice_model": "joe"}
 TRACE, OTHER_TRACE = "0af7651916cd43dd8448eb211c80319c", "f" * 32
@@ -119,6 +120,7 @@ def test_every_series_of_a_voice_is_there_at_0_from_the_start(
     expected = {named(name, **own) for name in BY_VOICE}
     expected |= {named(name, **own, stage=stage) for name in BY_ENGINE_STAGE for stage in get_args(EngineStage)}
     expected |= {named("tts_stage_seconds_count", **own, stage=stage) for stage in get_args(Stage)}
+    expected |= {named("tts_encode_seconds_count", **own, encoding=encoding.value) for encoding in Encoding}
     expected |= {named("tts_time_to_first_audio_seconds_count", **own, delivery=d) for d in get_args(Delivery)}
     assert {name: value for name, value in series(registry).items() if name in expected} == dict.fromkeys(expected, 0)
 
@@ -284,8 +286,10 @@ def test_a_request_refused_for_its_voice_makes_no_series_but_those_of_no_voice(
             },
         ),
         (
-            AudioEncoded(1, "joe", 9.0, 10.0, 0.5),
+            AudioEncoded(1, "joe", "mp3", 9.0, 10.0, 0.5),
             {
+                named("tts_encode_seconds_count", **JOE, encoding="mp3"): 1,
+                named("tts_encode_seconds_sum", **JOE, encoding="mp3"): 0.5,
                 named("tts_stage_seconds_count", **JOE, stage="encode"): 1,
                 named("tts_stage_seconds_sum", **JOE, stage="encode"): 0.5,
             },
@@ -345,7 +349,7 @@ def events_of(request: int, seconds: float) -> list[Event]:
         BatchRan("joe", "render", (Member(request, 0, seconds),), 0.0, seconds, 0.0),
         FirstAudio(request, "joe", "stream", seconds),
         ChunkSent(request, "joe", seconds, seconds),
-        AudioEncoded(request, "joe", 0.0, seconds, seconds),
+        AudioEncoded(request, "joe", "flac", 0.0, seconds, seconds),
         finished(request=request, audio_seconds=1.0, engine_seconds=seconds),
     ]
 
@@ -362,7 +366,7 @@ def exemplars(registry: CollectorRegistry) -> dict[Series, str]:
 
 LATENCIES = {
     *("tts_time_to_first_audio_seconds", "tts_real_time_factor", "tts_inter_chunk_seconds"),
-    *("tts_playback_slack_seconds", "tts_queue_wait_seconds", "tts_stage_seconds"),
+    *("tts_playback_slack_seconds", "tts_queue_wait_seconds", "tts_stage_seconds", "tts_encode_seconds"),
 }
 
 

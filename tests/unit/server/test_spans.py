@@ -99,7 +99,7 @@ def spoken(traced: Traced, request: int = 1) -> None:
     sink(batch((request, 1), stage="prepare"))
     sink(batch((request, 1)))
     sink(UtteranceSpoken(request, 1))
-    sink(AudioEncoded(request, "joe", began, time.monotonic(), 0.3))
+    sink(AudioEncoded(request, "joe", "mp3", began, time.monotonic(), 0.3))
     sink(finished(request=request))
 
 
@@ -178,7 +178,7 @@ def test_what_is_known_of_its_parts_stands_on_them(traced: Traced) -> None:
     traced.started()
     spoken(traced)
     assert traced.one("tts.text").attributes == {"tts.characters": 40, "tts.sentences": 2}
-    assert traced.one("tts.encode").attributes == {"tts.work_seconds": 0.3}
+    assert traced.one("tts.encode").attributes == {"tts.encoding": "mp3", "tts.work_seconds": 0.3}
     assert [span.attributes for span in traced.named("tts.utterance")] == [
         {"tts.utterance.index": 0, "tts.utterance.phonemes": 12},
         {"tts.utterance.index": 1, "tts.utterance.phonemes": 34},

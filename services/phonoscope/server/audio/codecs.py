@@ -13,10 +13,14 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from phonoscope.server.audio.mp3_info import info_frame
 from phonoscope.server.types import Encoding
 
 if TYPE_CHECKING:
     from av.audio.stream import AudioStream
+    from av.packet import Packet
+
+Options = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +32,9 @@ class Codec:
         rates_hz: the sample rates that there are, ascending; empty for all.
         bits_per_second: of compressed audio; 0 where it follows from the samples.
         bytes_per_sample: at most, where it follows from the samples.
-        options: of the muxer.
+        page_bytes_per_second: of a container, at most, on top.
+        block_milliseconds: of audio that are encoded at a time, at most, where an encoder can be told.
+        muxer_options, encoder_options: FFmpeg's names and values.
     """
 
     muxer: str
@@ -36,7 +42,10 @@ class Codec:
     rates_hz: tuple[int, ...] = ()
     bits_per_second: int = 0
     bytes_per_sample: int = 0
-    options: tuple[tuple[str, str], ...] = ()
+    page_bytes_per_second: int = 0
+    block_milliseconds: int = 0
+    muxer_options: Options = ()
+    encoder_options: Options = ()
 
     def rate_for(self, voice_rate_hz: int) -> int:
         """Returns the rate for a voice's own: that one, or the next that this encoding has, or its highest."""
@@ -46,27 +55,48 @@ class Codec:
 
     def bytes_per_second(self, sample_rate_hz: int) -> int:
         """Returns how much a second of audio takes, about, and not less."""
-        return (self.bits_per_second * 9 // 64) or sample_rate_hz * self.bytes_per_sample  # an eighth for framing
+        if not self.bits_per_second:
+            return sample_rate_hz * self.bytes_per_sample
+        return self.bits_per_second * 9 // 64 + self.page_bytes_per_second  # an eighth for framing
+
+    def options_at(self, sample_rate_hz: int) -> dict[str, str]:
+        """Returns the encoder's options at a sample rate."""
+        options = dict(self.encoder_options)
+        if self.block_milliseconds:  # in 32nds: FLAC's residual is coded in as many parts as a block can be halved to
+            options["frame_size"] = str(sample_rate_hz * self.block_milliseconds // 32_000 * 32)
+        return options
 
 
 CODECS: Final[Mapping[Encoding, Codec]] = MappingProxyType(
     {
-        Encoding.FLAC: Codec("flac", "flac", bytes_per_sample=2),
+        Encoding.FLAC: Codec(
+            "flac",
+            "flac",
+            bytes_per_sample=2,
+            # FFmpeg's own blocks are up to 105 ms; these take as many bytes, and 6 % more at 8 kHz.
+            block_milliseconds=30,
+            # No room for tags that nobody can add to a stream; it would be 8 KiB.
+            muxer_options=(("metadata_header_padding", "0"),),
+        ),
         Encoding.OGG_OPUS: Codec(
             "ogg",
             "libopus",
             (8000, 12_000, 16_000, 24_000, 48_000),
             32_000,
-            # Microseconds of audio in a page: a page is what a player gets at a time. FFmpeg's own is a second.
-            options=(("page_duration", "60000"),),
+            page_bytes_per_second=2000,
+            # Microseconds of audio in a page: a page is what a player gets at a time, once the next one begins.
+            # FFmpeg's own is a second. One packet a page costs 7 kbit/s.
+            muxer_options=(("page_duration", "20000"),),
         ),
         Encoding.MP3: Codec(
             "mp3",
             "libmp3lame",
             (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
             64_000,
-            # No tags, and no frame that would have to be completed at the end.
-            options=(("write_xing", "0"), ("id3v2_version", "0")),
+            # No tags, and no frame that would have to be completed at the end: mp3_info.py has one that need not.
+            muxer_options=(("write_xing", "0"), ("id3v2_version", "0")),
+            # A frame's bits stand in that frame, not up to two earlier: the first comes a frame sooner.
+            encoder_options=(("reservoir", "0"),),
         ),
         Encoding.AAC: Codec(
             "adts",
@@ -102,16 +132,19 @@ class CodecStream:
     """One stream of 16-bit samples, one channel, in an encoding of CODECS."""
 
     def __init__(self, encoding: Encoding, sample_rate_hz: int) -> None:
-        codec = CODECS[encoding]
-        self._written = _Written()
+        self._codec = CODECS[encoding]
         self._rate_hz = sample_rate_hz
-        options = {"flush_packets": "1", "fflags": "+bitexact", **dict(codec.options)}
-        self._container = av.open(self._written, "w", format=codec.muxer, options=options)
-        stream = self._container.add_stream(codec.encoder, rate=sample_rate_hz, layout="mono")
-        self._stream = cast("AudioStream", stream)
-        if codec.bits_per_second:
-            self._stream.bit_rate = codec.bits_per_second
         self._samples = 0
+        self._needs_info_frame = encoding is Encoding.MP3
+        self._written = _Written()
+        options = {"flush_packets": "1", "fflags": "+bitexact", **dict(self._codec.muxer_options)}
+        self._container = av.open(self._written, "w", format=self._codec.muxer, options=options)
+        stream = self._container.add_stream(
+            self._codec.encoder, rate=sample_rate_hz, layout="mono", options=self._codec.options_at(sample_rate_hz)
+        )
+        self._stream = cast("AudioStream", stream)
+        if self._codec.bits_per_second:
+            self._stream.bit_rate = self._codec.bits_per_second
 
     def encode(self, samples: NDArray[np.int16]) -> bytes:
         """Takes the next samples, shape (n,), and returns the bytes that are ready; none while a frame fills."""
@@ -120,10 +153,22 @@ class CodecStream:
         frame.pts = self._samples
         self._samples += len(samples)
         self._container.mux(self._stream.encode(frame))
-        return self._written.take()
+        return self._taken()
 
     def finish(self) -> bytes:
         """Ends the stream and returns its last bytes."""
-        self._container.mux(self._stream.encode(None))
+        self._container.mux([packet for packet in self._stream.encode(None) if self._is_heard(packet)])
         self._container.close()
-        return self._written.take()
+        return self._taken()
+
+    def _is_heard(self, packet: "Packet[AudioStream]") -> bool:
+        """Whether a packet holds anything of the samples; LAME's last may hold what follows them alone."""
+        return packet.pts is None or packet.pts < self._samples
+
+    def _taken(self) -> bytes:
+        taken = self._written.take()
+        if not (taken and self._needs_info_frame):
+            return taken
+        self._needs_info_frame = False
+        bits_per_second = self._codec.bits_per_second
+        return info_frame(taken, sample_rate_hz=self._rate_hz, bits_per_second=bits_per_second) + taken

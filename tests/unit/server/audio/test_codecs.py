@@ -12,8 +12,8 @@ from phonoscope.server.types import Encoding
 
 RATE = 22_050
 SECONDS = 2.0
-# Frames that an encoder adds at its ends: MP3's and AAC's streams cannot say how much of that is theirs.
-SLACK_FRAMES = {Encoding.MP3: 3, Encoding.AAC: 2}
+# Frames that may be heard besides ours: the rest of a last one, and AAC's first, which its streams cannot leave out.
+SLACK_FRAMES = {Encoding.MP3: 1, Encoding.AAC: 2}
 FRAME_SAMPLES = {Encoding.MP3: 576, Encoding.AAC: 1024}
 
 

@@ -1,0 +1,50 @@
+"""The frame in front of an MP3 stream that tells a decoder how much silence at the start is the encoder's.
+
+codecs.py puts it there. It is a frame of silence with a tag in its unused bytes, as LAME has it (libmp3lame/VbrTag.c;
+Gabriel Bouvigne, "Mp3 Info Tag", revision 0). FFmpeg's muxer writes one only where it can come back at the end to
+fill in what it counted. This one counts nothing, so it never changes. FFmpeg and browsers drop 1105 samples for it and
+are on time to the sample; mpg123 and libmad drop the frame itself, and are those 1105 samples late, as without it.
+"""
+
+import struct
+from typing import Final
+
+# Of the encoder, which the tag states, and of any decoder, which adds its own by itself.
+LAME_DELAY_SAMPLES: Final = 576
+DECODER_DELAY_SAMPLES: Final = 529
+
+_HEADER_BYTES: Final = 4
+_IS_MPEG_1: Final = 0x08  # of the second byte of a header
+_IS_PADDED: Final = 0x02  # of the third
+# After the header of a frame of one channel: side information, all 0 for silence.
+_SIDE_BYTES_MPEG_1, _SIDE_BYTES_MPEG_2 = 17, 9
+# Name; flags, which say that a length in bytes follows and no count of frames, table or quality; the length, left open
+# as that of a WAV is. FFmpeg plays a frame that has neither length nor count.
+_NAME: Final = struct.pack(">4sII", b"Info", 2, 0xFFFFFFFF)
+# Version; constant bit rate; no low-pass frequency, peak or gains told; flags; kilobits a second.
+_ENCODER: Final = struct.Struct(">9sBBIHHBB")
+# Delay and padding, 12 bits each; then what is not told: source, gain, preset, length, checksum of the sound.
+_ENDS: Final = struct.Struct(">3sBBHIH")
+
+
+def info_frame(first_frame: bytes, *, sample_rate_hz: int, bits_per_second: int) -> bytes:
+    """Returns the frame that goes in front of `first_frame`, whose header it takes over."""
+    header = bytearray(first_frame[:_HEADER_BYTES])
+    is_mpeg_1 = bool(header[1] & _IS_MPEG_1)
+    header[2] &= ~_IS_PADDED & 0xFF
+    frame_bytes = (144 if is_mpeg_1 else 72) * bits_per_second // sample_rate_hz
+    frame = header + bytes(_SIDE_BYTES_MPEG_1 if is_mpeg_1 else _SIDE_BYTES_MPEG_2) + _NAME
+    frame += _ENCODER.pack(b"LAME3.100", 1, 0, 0, 0, 0, 0, bits_per_second // 1000)
+    frame += _ENDS.pack((LAME_DELAY_SAMPLES << 12).to_bytes(3), 0, 0, 0, 0, 0)
+    frame += _crc_16(bytes(frame)).to_bytes(2)
+    return bytes(frame.ljust(frame_bytes, b"\0"))
+
+
+def _crc_16(message: bytes) -> int:
+    """Returns the checksum of a tag: CRC-16/ARC."""
+    crc = 0
+    for byte in message:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0xA001 if crc & 1 else 0)
+    return crc
