@@ -15,12 +15,15 @@ from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median
 from phonoscope.client import SpeechOptions
 from phonoscope.server.audio.encode import AudioEncoder
+from phonoscope.server.emotions import NEUTRAL, Prosody
 from phonoscope.server.engines.base import Window
 from phonoscope.server.types import Encoding
 
 PITCH: Final = 1.3
 # What an encoder is asked for when every control is on: another pitch, another range of it, and a limiter that works.
-ALL_ON: Final = {"pitch": PITCH, "pitch_range": 1.4, "centre_hz": 90.0, "volume_gain_db": 6.0}
+ALL_ON: Final = Prosody(pitch=PITCH, pitch_range=1.4, gain_db=-3.0)
+CENTRE_HZ: Final = 90.0
+GAIN_DB: Final = 6.0
 HAPPY: Final[SpeechOptions] = {"pitch": PITCH, "emotion": "happy", "volume_gain_db": 3.0}
 TEXT: Final = TEXTS[235]
 MOST_TIME: Final = 1.15
@@ -32,7 +35,8 @@ def measure_controls(ours: Ours, served: Served, rounds: int) -> Iterator[Row]:
     """Yields the rows: engine and encoding together, then the first message of a stream."""
     sentences = ours.sentences(TEXT)
     times = in_turns(
-        rounds, {"plain": lambda: _speak(ours, sentences, {}), "controls": lambda: _speak(ours, sentences, ALL_ON)}
+        rounds,
+        {"plain": lambda: _speak(ours, sentences, NEUTRAL), "controls": lambda: _speak(ours, sentences, ALL_ON)},
     )
     own, plain = median(times["controls"]), median(times["plain"])
     yield Row(
@@ -62,14 +66,16 @@ def measure_controls(ours: Ours, served: Served, rounds: int) -> Iterator[Row]:
     )
 
 
-def _speak(ours: Ours, sentences: list[tuple[int, ...]], controls: dict[str, float]) -> float:
+def _speak(ours: Ours, sentences: list[tuple[int, ...]], manner: Prosody) -> float:
     """Renders windows as a stream has them, and encodes each; returns the real-time factor."""
     encoder = AudioEncoder(
         encoding=Encoding.LINEAR16,
         source_rate_hz=ours.voice.sample_rate_hz,
         target_rate_hz=ours.voice.sample_rate_hz,
-        **controls,
+        volume_gain_db=0.0 if manner is NEUTRAL else GAIN_DB,
+        changes_pitch=manner.pitch != 1.0,
     )
+    encoder.turn(ours.voice.sample_rate_hz, manner, CENTRE_HZ)
     began = time.perf_counter()
     for ids in sentences:
         for samples in _windows(ours, ids):

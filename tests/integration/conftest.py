@@ -38,6 +38,8 @@ from phonoscope.server.settings import ServerSettings
 from phonoscope.server.synthesizer import Synthesizer
 from phonoscope.server.telemetry import Telemetry, build_telemetry
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
+from phonoscope.server.text.lexicon import Lexicon
+from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phonemizer import Letters
 from phonoscope.server.types import PhonemeScheme, Utterance
 
@@ -81,10 +83,12 @@ class GatedEngine:
 class StumblingFrontEnd(TextFrontEnd):
     """Fails, as a defect would, on texts with the word "unreadable"."""
 
-    def read(self, text: str, scheme: PhonemeScheme, reading: Reading) -> Iterator[Sentence]:
-        if "unreadable" in text:
+    def read(
+        self, passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, reading: Reading, *, is_worded: bool
+    ) -> Iterator[Sentence]:
+        if "unreadable" in passage.text:
             raise OSError("the dictionary is gone")
-        return super().read(text, scheme, reading)
+        return super().read(passage, scheme, lexicon, reading, is_worded=is_worded)
 
 
 @dataclass

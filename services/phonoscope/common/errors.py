@@ -52,6 +52,7 @@ class InvalidRequest(ServiceError):
 
     REASONS: ClassVar[tuple[str, ...]] = (
         "TEXT_EMPTY",
+        "TEXT_TWICE",
         "TEXT_UNPRONOUNCEABLE",
         "TEXT_TOO_LONG",
         "VOICE_UNKNOWN",
@@ -64,6 +65,12 @@ class InvalidRequest(ServiceError):
         "EMOTION_INTENSITY_OUT_OF_RANGE",
         "LANGUAGE_UNKNOWN",
         "LANGUAGE_MISMATCH",
+        "SCRIPT_NOT_SPOKEN",
+        "SSML_INVALID",
+        "SSML_UNSUPPORTED",
+        "PRONUNCIATION_INVALID",
+        "TIMING_TYPE_UNKNOWN",
+        "TIMINGS_NOT_CARRIED",
         "ENCODING_UNKNOWN",
         "SAMPLE_RATE_OUT_OF_RANGE",
         "VOLUME_GAIN_OUT_OF_RANGE",

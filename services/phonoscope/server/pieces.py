@@ -74,35 +74,9 @@ def _soon(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
     return asyncio.create_task(coroutine)
 
 
-class Spans:
-    """Which characters the audio of a stream speaks.
-
-    Attributes:
-        known: the span of each utterance, in the order of `say`; empty where nobody asks.
-    """
-
-    def __init__(self) -> None:
-        self.known: list[tuple[int, int]] = []
-        self._first: int | None = None  # utterance that began to sound since a chunk was told
-        self._last = 0
-
-    def sounds(self, utterance: int) -> None:
-        """Notes that audio of an utterance went into the encoder."""
-        self._last = utterance
-        if self._first is None:
-            self._first = utterance
-
-    def told(self) -> tuple[int, int] | None:
-        """Returns the characters of all that sounded since the last call; the last one's where nothing did."""
-        first = self._last if self._first is None else self._first
-        self._first = None
-        return (self.known[first][0], self.known[self._last][1]) if self.known else None
-
-
 @dataclass(frozen=True, slots=True)
 class Dictation:
     """What text in pieces has besides a request."""
 
-    spans: Spans
     player: PlaybackClock
     text: IncrementalText

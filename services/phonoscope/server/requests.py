@@ -12,21 +12,29 @@ from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, 
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.audio.encode import BYTES_PER_SAMPLE
 from phonoscope.server.emotions import EMOTIONS, NEUTRAL, Prosody, mixed
-from phonoscope.server.types import Encoding, SpeechRequest, Voice
+from phonoscope.server.messages import shown
+from phonoscope.server.text.ipa_symbols import UnknownSymbol
+from phonoscope.server.text.lexicon import EMPTY, BadPronunciation, Lexicon
+from phonoscope.server.text.passage import Passage, Script
+from phonoscope.server.text.ssml.document import known_ipa, read_document
+from phonoscope.server.types import TIMING_TYPES, Encoding, SpeechRequest, TimingType, Voice
+from phonoscope.server.voice_choice import VoiceChoice
 
+LONGEST_SSML_RATIO: Final = 8
+MOST_PRONUNCIATIONS: Final = 1_000
 SPEED_RANGE: Final = (0.25, 4.0)
 PITCH_RANGE: Final = (0.5, 2.0)
 SAMPLE_RATE_RANGE_HZ: Final = (8_000, 48_000)
 VOLUME_GAIN_RANGE_DB: Final = (-96.0, 16.0)
 LONGEST_REQUEST_ID: Final = 128
-LONGEST_SPEAKER_NUMBER: Final = 9
-MOST_NAMES_SHOWN: Final = 20
 INTENSITY_RANGE: Final = (0.0, 1.0)
 WEIGHT_RANGE: Final = (0.0, 1.0)
 NEUTRAL_NAME: Final = "neutral"
 # A sum of 32-bit floats may pass one by its rounding.
 MOST_WEIGHT: Final = 1.0 + 1e-5
 
+# Whose decoders add a delay of their own that no stream can state.
+WITHOUT_TIMINGS: Final = frozenset({Encoding.MP3, Encoding.AAC})
 _ENCODING_NAMES: Final = frozenset(encoding.value for encoding in Encoding)
 T = TypeVar("T")
 
@@ -36,11 +44,16 @@ class ResolvedRequest:
     """A request with nothing left open: every default applied, every name looked up.
 
     Attributes:
+        source: the text or document, as it came; offsets count its characters.
+        script: what of it is said.
         speed, pitch, volume_gain_db: asked for, those of the emotions included.
         prosody: of the emotions alone.
+        lexicon: how words are said.
+        timing_types: what to tell of, besides the audio.
     """
 
-    text: str
+    source: str
+    script: Script
     voice: Voice
     speaker: int
     speed: float
@@ -51,6 +64,8 @@ class ResolvedRequest:
     seed: int
     request_id: str
     prosody: Prosody = NEUTRAL
+    lexicon: Lexicon = EMPTY
+    timing_types: frozenset[TimingType] = frozenset()
 
     @property
     def bytes_per_second(self) -> int:
@@ -63,7 +78,23 @@ class ResolvedRequest:
     @property
     def speaker_id(self) -> str:
         """The voice, or voice:speaker, as a caller would ask for it again."""
-        return f"{self.voice.id}:{self.voice.speakers[self.speaker]}" if self.voice.speakers else self.voice.id
+        return speaker_name(self.voice, self.speaker)
+
+    @property
+    def changes_pitch(self) -> bool:
+        """Whether any of it is said at another pitch than the voice's own."""
+        return self.pitch != 1.0 or self.prosody.pitch_range != 1.0 or self.script.has_pitch
+
+    @property
+    def speakers(self) -> list[tuple[Voice, int]]:
+        """Everybody who speaks in it."""
+        others = ((one.voice, one.speaker) for one in self.script.passages if one.voice is not None)
+        return list(dict.fromkeys([(self.voice, self.speaker), *others]))
+
+
+def speaker_name(voice: Voice, speaker: int) -> str:
+    """Returns a voice, or voice:speaker, as a caller would ask for it."""
+    return f"{voice.id}:{voice.speakers[speaker]}" if voice.speakers else voice.id
 
 
 class RequestResolver:
@@ -72,18 +103,20 @@ class RequestResolver:
     Args:
         voices: the loaded voices, the default first.
         most_characters: longest text served.
+        skips_unsupported_ssml: whether to pass over what a document has that is not served.
     """
 
-    def __init__(self, voices: Sequence[Voice], *, most_characters: int) -> None:
-        self._voices = {voice.id: voice for voice in voices}
-        self._default = voices[0]
+    def __init__(self, voices: Sequence[Voice], *, most_characters: int, skips_unsupported_ssml: bool = False) -> None:
+        self._choice = VoiceChoice(voices)
         self._most_characters = most_characters
+        self._skips_unsupported_ssml = skips_unsupported_ssml
 
-    def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:
+    def resolve(self, request: SpeechRequest, lexicon: Lexicon = EMPTY, *, in_pieces: bool = False) -> ResolvedRequest:
         """Returns the request with nothing left open.
 
         Args:
             request: as it came.
+            lexicon: of the server.
             in_pieces: its text comes later, and must not be here.
 
         Raises:
@@ -99,12 +132,13 @@ class RequestResolver:
                 faults.append(fault)
                 return otherwise
 
-        text = checked(_no_text if in_pieces else self._text, "")
-        voice, speaker = checked(self._voice, (self._default, 0))
+        source = checked(_no_text if in_pieces else self._source, "")
+        voice, speaker = checked(self._voice, (self._choice.default, 0))
         encoding = checked(_encoding, Encoding.LINEAR16)
         prosody = checked(_prosody, NEUTRAL)
         resolved = ResolvedRequest(
-            text=text,
+            source=source,
+            script=checked(lambda asked: self._script(asked, source, voice), Script(())),
             voice=voice,
             speaker=speaker,
             speed=checked(_speed, 1.0) * prosody.rate,
@@ -115,99 +149,101 @@ class RequestResolver:
             seed=secrets.randbits(64) if request.seed is None else request.seed,
             request_id=checked(_request_id, ""),
             prosody=prosody,
+            lexicon=checked(lambda asked: _lexicon(asked, voice, lexicon), EMPTY),
+            timing_types=checked(lambda asked: _timing_types(asked, encoding), frozenset()),
         )
         if faults:
             raise _joined(faults)
-        if prosody is not NEUTRAL and voice.emotion_rendering == "none":
+        if prosody is not NEUTRAL and any(one.emotion_rendering == "none" for one, _ in resolved.speakers):
             raise NotServed(
                 f"{voice.id} renders no emotions; leave them out, or send a voice that renders them: see ListVoices",
                 reason="EMOTION_NOT_SERVED",
             )
         return resolved
 
-    def check_length(self, characters: int) -> None:
+    def check_length(self, characters: int, field: str = "text") -> None:
         """Raises InvalidRequest for a text of more characters than are served."""
         if characters > self._most_characters:
             raise InvalidRequest.of(
-                "text",
+                field,
                 f"has {characters} characters, the limit is {self._most_characters}; send it in parts",
                 reason="TEXT_TOO_LONG",
             )
 
-    def _text(self, request: SpeechRequest) -> str:
+    def _source(self, request: SpeechRequest) -> str:
+        """Returns the text or the document."""
+        if request.ssml:
+            if request.text:
+                raise InvalidRequest.of("ssml", "is there beside text; send one of the two", reason="TEXT_TWICE")
+            most = LONGEST_SSML_RATIO * self._most_characters
+            if len(request.ssml) > most:
+                description = f"has {len(request.ssml)} characters, the limit is {most}; send it in parts"
+                raise InvalidRequest.of("ssml", description, reason="TEXT_TOO_LONG")
+            return request.ssml
         if not request.text.strip():
-            raise InvalidRequest.of("text", "is empty; send at least one word", reason="TEXT_EMPTY")
+            raise InvalidRequest.of("text", "is empty; send at least one word, or ssml", reason="TEXT_EMPTY")
         self.check_length(len(request.text))
         return request.text
 
     def _voice(self, request: SpeechRequest) -> tuple[Voice, int]:
-        if request.speaker_id in ("", "default"):
-            voice = self._voice_of_language(request.language) if request.language else self._default
-            return voice, voice.default_speaker
-        name, _, speaker = request.speaker_id.partition(":")
-        if (named := self._voices.get(name)) is None:
-            raise InvalidRequest.of(
-                "speaker_id",
-                f"{_shown(name)} is not loaded; voices: {_listed(list(self._voices))}",
-                reason="VOICE_UNKNOWN",
-            )
-        if request.language and not speaks(named, request.language):
-            raise InvalidRequest.of(
-                "language",
-                f"{_shown(request.language)} is not the language of {named.id}, which speaks {named.language}; "
-                "leave one of the two empty",
-                reason="LANGUAGE_MISMATCH",
-            )
-        return named, _speaker_number(named, speaker)
+        return self._choice.asked(request.speaker_id, request.language, request.text)
 
-    def _voice_of_language(self, language: str) -> Voice:
-        for voice in self._voices.values():  # the default first
-            if speaks(voice, language):
-                return voice
-        languages = sorted({voice.language for voice in self._voices.values()})
-        raise InvalidRequest.of(
-            "language",
-            f"no loaded voice speaks {_shown(language)}; languages: {_listed(languages)}",
-            reason="LANGUAGE_UNKNOWN",
-        )
-
-
-def speaks(voice: Voice, language: str) -> bool:
-    """Whether a voice's language is the asked BCP 47 tag or a variety of it: "en" covers "en-US"."""
-    asked = language.replace("_", "-").lower()
-    own = voice.language.lower()
-    return own == asked or own.startswith(asked + "-")
+    def _script(self, request: SpeechRequest, source: str, voice: Voice) -> Script:
+        if not source:
+            return Script(())
+        if not request.ssml:
+            return Script((Passage(source),))
+        skips = self._skips_unsupported_ssml
+        script = read_document(source, voice, self._choice, skips_unsupported=skips)
+        self.check_length(script.characters, "ssml")
+        return script
 
 
 def _no_text(request: SpeechRequest) -> str:
-    if request.text:
+    if request.text or request.ssml:
+        field = "settings.text" if request.text else "settings.ssml"
         raise InvalidRequest.of(
-            "settings.text", "must be empty; send the text in messages of its own, after it", reason="TEXT_IN_SETTINGS"
+            field, "must be empty; send plain text in messages of its own, after it", reason="TEXT_IN_SETTINGS"
         )
     return ""
 
 
-def _speaker_number(voice: Voice, speaker: str) -> int:
-    if not speaker:
-        return voice.default_speaker
-    if speaker in voice.speakers:
-        return voice.speakers.index(speaker)
-    if speaker.isascii() and speaker.isdecimal() and len(speaker) <= LONGEST_SPEAKER_NUMBER:
-        number = int(speaker)
-        if number < max(1, len(voice.speakers)):
-            return number
-    if not voice.speakers:
-        raise InvalidRequest.of(
-            "speaker_id",
-            f"{voice.id} has one speaker and {_shown(speaker)} is not it; send {voice.id!r}",
-            reason="SPEAKER_UNKNOWN",
+def _lexicon(request: SpeechRequest, voice: Voice, server: Lexicon) -> Lexicon:
+    """Returns the request's own pronunciations, in front of the server's."""
+    if (count := len(request.pronunciations)) > MOST_PRONUNCIATIONS:
+        raise _no_pronunciation("", f"has {count} entries; send at most {MOST_PRONUNCIATIONS}")
+    try:
+        for index, given in enumerate(request.pronunciations):
+            if given.ipa:
+                _check_ipa(index, given.ipa, voice)
+        return Lexicon.of(request.pronunciations, below=server)
+    except BadPronunciation as bad:
+        raise _no_pronunciation(f"[{bad.index}].{bad.part}", bad.fault) from None
+
+
+def _check_ipa(index: int, ipa: str, voice: Voice) -> None:
+    try:
+        known_ipa(ipa, voice)
+    except UnknownSymbol as fault:
+        raise BadPronunciation(index, "ipa", str(fault)) from None
+
+
+def _no_pronunciation(where: str, fault: str) -> InvalidRequest:
+    return InvalidRequest.of(f"pronunciations{where}", fault, reason="PRONUNCIATION_INVALID")
+
+
+def _timing_types(request: SpeechRequest, encoding: Encoding) -> frozenset[TimingType]:
+    known = frozenset(kind for kind in TIMING_TYPES if kind in request.timing_types)
+    if unknown := [kind for kind in request.timing_types if kind not in TIMING_TYPES]:
+        description = f"{shown(unknown[0])} is unknown; send {', '.join(kind.upper() for kind in TIMING_TYPES)}"
+        raise InvalidRequest.of("timing_types", description, reason="TIMING_TYPE_UNKNOWN")
+    if known and encoding in WITHOUT_TIMINGS:
+        description = (
+            f"cannot go with {encoding.name}, whose stream begins with a delay that it cannot state; send another "
+            "audio_config.encoding, such as OGG_OPUS, or no timing_types"
         )
-    raise InvalidRequest.of(
-        "speaker_id",
-        f"{voice.id} has no speaker {_shown(speaker)}; send a number from 0 to {len(voice.speakers) - 1}, or a name "
-        "that ListVoices gives",
-        reason="SPEAKER_UNKNOWN",
-    )
+        raise InvalidRequest.of("timing_types", description, reason="TIMINGS_NOT_CARRIED")
+    return known
 
 
 def _speed(request: SpeechRequest) -> float:
@@ -253,8 +289,8 @@ def _weights(request: SpeechRequest) -> dict[str, float]:
     for given, weight in request.emotion_weights.items():
         name = _emotion_name("emotion_weights", given)
         if name in weights:
-            raise InvalidRequest.of("emotion_weights", f"has {_shown(given)} twice", reason="EMOTION_WEIGHTS_INVALID")
-        advice = f"for {_shown(name)}: send {{:g}} to {{:g}}"
+            raise InvalidRequest.of("emotion_weights", f"has {shown(given)} twice", reason="EMOTION_WEIGHTS_INVALID")
+        advice = f"for {shown(name)}: send {{:g}} to {{:g}}"
         weights[name] = _within("emotion_weights", weight, WEIGHT_RANGE, advice, reason="EMOTION_WEIGHTS_INVALID")
     if (total := sum(weights.values())) > MOST_WEIGHT:
         raise InvalidRequest.of(
@@ -267,7 +303,7 @@ def _emotion_name(field: str, given: str) -> str:
     name = given.lower()
     if name not in EMOTIONS and name != NEUTRAL_NAME:
         known = ", ".join((NEUTRAL_NAME, *EMOTIONS))
-        raise InvalidRequest.of(field, f"{_shown(given)} is unknown; emotions: {known}", reason="EMOTION_UNKNOWN")
+        raise InvalidRequest.of(field, f"{shown(given)} is unknown; emotions: {known}", reason="EMOTION_UNKNOWN")
     return name
 
 
@@ -286,7 +322,7 @@ def _encoding(request: SpeechRequest) -> Encoding:
         served = ", ".join(encoding.name for encoding in Encoding)
         raise InvalidRequest.of(
             "audio_config.encoding",
-            f"{_shown(request.encoding)} is unknown; encodings served: {served}",
+            f"{shown(request.encoding)} is unknown; encodings served: {served}",
             reason="ENCODING_UNKNOWN",
         ) from None
 
@@ -349,14 +385,3 @@ def _joined(faults: Sequence[InvalidRequest]) -> ServiceError:
         return faults[0]
     violations: list[FieldViolation] = [violation for fault in faults for violation in fault.violations]
     return InvalidRequest(violations, reason="SEVERAL_FIELDS")
-
-
-def _shown(value: str) -> str:
-    """Returns a caller's string as a message may hold it: quoted, escaped, not long."""
-    return repr(value if len(value) <= 64 else value[:61] + "...")  # noqa: PLR2004  a screen's width
-
-
-def _listed(names: Sequence[str]) -> str:
-    """Returns the names as a message may hold them: the first few, and how many more there are."""
-    more = len(names) - MOST_NAMES_SHOWN
-    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more, see ListVoices" if more > 0 else "")

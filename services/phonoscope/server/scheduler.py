@@ -10,6 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, ServiceError
 from phonoscope.server.admission import RETRY_SECONDS, Admission, Owed
 from phonoscope.server.cores import give_way
@@ -249,8 +252,7 @@ class Scheduler:
         with self._changed:
             for work, window, samples, member in zip(turn.works, turn.batch, waveforms, members, strict=True):
                 if stream := self._streams.get(id(work)):
-                    rendered = Rendered(samples, member.seconds, window.audio_seconds, work.spoken)
-                    self._rendered(stream, window, rendered)
+                    self._rendered(stream, window, _rendered(window, samples, member.seconds, work.spoken))
 
     def _learn(self, turn: RenderTurn, seconds: float) -> None:
         self._policy.cost.learn(sum(window.frames for window in turn.batch), seconds)
@@ -316,6 +318,19 @@ class Scheduler:
 
     def _tell_queue(self) -> None:
         self._emit(QueueMoved(len(self._streams), self._owed_seconds()))
+
+
+def _rendered(window: Window, samples: NDArray[np.float32], seconds: float, utterance: int) -> Rendered:
+    plan = window.plan
+    return Rendered(
+        samples,
+        seconds,
+        window.audio_seconds,
+        utterance,
+        phoneme_frames=plan.phoneme_frames,
+        start=window.start,
+        samples_per_frame=plan.samples_per_frame,
+    )
 
 
 def _settle(warm: asyncio.Future[None], error: Exception | None) -> None:

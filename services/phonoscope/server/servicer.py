@@ -8,15 +8,19 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 
+from google.protobuf.descriptor import EnumDescriptor
 from google.protobuf.message import Message
 from grpc.aio import ServicerContext
 
 from phonoscope.common.errors import InvalidRequest, NotReady
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 from phonoscope.server.pieces import Flush
-from phonoscope.server.requests import ResolvedRequest, speaks
+from phonoscope.server.requests import ResolvedRequest
 from phonoscope.server.synthesizer import SpokenChunk, Synthesizer
-from phonoscope.server.types import Encoding, SpeechRequest, Voice
+from phonoscope.server.text.visemes import VISEMES
+from phonoscope.server.timings import Timings
+from phonoscope.server.types import Encoding, Pronunciation, SpeechRequest, Voice
+from phonoscope.server.voice_choice import speaks
 
 SERVICE_NAME = tts_pb2.DESCRIPTOR.services_by_name["TextToSpeech"].full_name
 RETRY_SECONDS = 1.0
@@ -71,6 +75,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
             seed=resolved.seed,
             request_id=resolved.request_id,
             speaker_id=resolved.speaker_id,
+            timings=_wire_timings(spoken.timings),
         )
 
     async def SynthesizeStream(
@@ -164,6 +169,9 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         volume_gain_db=config.volume_gain_db,
         seed=request.seed if request.HasField("seed") else None,
         request_id=request.request_id,
+        ssml=request.ssml,
+        pronunciations=tuple(Pronunciation(one.phrase, one.ipa, one.respelling) for one in request.pronunciations),
+        timing_types=tuple(_timing_type(number) for number in request.timing_types),
     )
 
 
@@ -171,9 +179,46 @@ def _encoding_name(number: int) -> str:
     """Returns the domain's name of an encoding; numbers that this contract does not know come as they are."""
     if number == tts_pb2.AUDIO_ENCODING_UNSPECIFIED:
         return ""
-    if number not in tts_pb2.AudioEncoding.values():
-        return str(number)
-    return tts_pb2.AudioEncoding.Name(tts_pb2.AudioEncoding.ValueType(number)).removeprefix("AUDIO_ENCODING_").lower()
+    return _name(number, tts_pb2.AudioEncoding.DESCRIPTOR, "AUDIO_ENCODING_")
+
+
+def _timing_type(number: int) -> str:
+    return _name(number, tts_pb2.TimingType.DESCRIPTOR, "TIMING_TYPE_")
+
+
+def _name(number: int, enum: EnumDescriptor, prefix: str) -> str:
+    """Returns the domain's name of an enum's value; numbers that this contract does not know come as they are."""
+    value = enum.values_by_number.get(number)
+    return str(number) if value is None else value.name.removeprefix(prefix).lower()
+
+
+def _wire_timings(timings: Timings | None) -> tts_pb2.Timings | None:
+    if timings is None:
+        return None
+    return tts_pb2.Timings(
+        words=[
+            tts_pb2.WordTiming(
+                word=one.word,
+                start_seconds=one.start_seconds,
+                end_seconds=one.end_seconds,
+                text_span=tts_pb2.TextSpan(start=one.start, stop=one.stop),
+            )
+            for one in timings.words
+        ],
+        phonemes=[
+            tts_pb2.PhonemeTiming(phoneme=one.phoneme, start_seconds=one.start_seconds, end_seconds=one.end_seconds)
+            for one in timings.phonemes
+        ],
+        visemes=[
+            tts_pb2.VisemeTiming(
+                viseme=tts_pb2.Viseme.ValueType(VISEMES.index(one.viseme)),
+                start_seconds=one.start_seconds,
+                end_seconds=one.end_seconds,
+            )
+            for one in timings.visemes
+        ],
+        marks=[tts_pb2.MarkTiming(name=one.name, seconds=one.start_seconds) for one in timings.marks],
+    )
 
 
 def _wire_encoding(encoding: Encoding) -> tts_pb2.AudioEncoding.ValueType:
@@ -184,7 +229,9 @@ def _parts(chunk: SpokenChunk) -> Iterator[SpokenChunk]:
     """Yields a chunk as messages of a bounded size, each with its share of the chunk's duration."""
     for start in range(0, len(chunk.audio), MOST_MESSAGE_BYTES):
         audio = chunk.audio[start : start + MOST_MESSAGE_BYTES]
-        yield replace(chunk, audio=audio, audio_seconds=chunk.audio_seconds * len(audio) / len(chunk.audio))
+        seconds = chunk.audio_seconds * len(audio) / len(chunk.audio)
+        timings = chunk.timings if start == 0 else None  # the first has those of all
+        yield replace(chunk, audio=audio, audio_seconds=seconds, timings=timings)
 
 
 def _stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int) -> tts_pb2.SynthesizeStreamResponse:
@@ -195,6 +242,7 @@ def _stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: in
         encoding=_wire_encoding(resolved.encoding),
         audio_seconds=chunk.audio_seconds,
         sequence=sequence,
+        timings=_wire_timings(chunk.timings),
     )
     if sequence == 0:
         response.seed = resolved.seed

@@ -28,12 +28,17 @@ class Rendered:
         engine_seconds: their share of the batch.
         audio_seconds: their duration.
         utterance: index within the request, in the order of `say`.
+        phoneme_frames: frames that each phoneme id of the utterance lasts.
+        start: first frame of the window within the utterance.
     """
 
     samples: NDArray[np.float32]
     engine_seconds: float
     audio_seconds: float
     utterance: int = 0
+    phoneme_frames: tuple[int, ...] = ()
+    start: int = 0
+    samples_per_frame: int = 1
 
 
 class StreamOwner(Protocol):

@@ -1,13 +1,13 @@
 """③ The story of a request: text → sentences → utterances → scheduler → samples → bytes.
 
 Called by ② servicer on the event loop. The text front end runs on a thread of its own, one sentence at a time, so that
-the first sentence is spoken while the last is still letters.
+the first sentence is spoken while the last is still letters; so does whatever shapes and compresses audio.
 """
 
 import asyncio
 import itertools
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -30,15 +30,17 @@ from phonoscope.server.events import (
     TextRead,
 )
 from phonoscope.server.own_pitch import OwnPitches
-from phonoscope.server.pieces import Dictation, Flush, Spans, speak_as_it_comes
+from phonoscope.server.pieces import Dictation, Flush, speak_as_it_comes
 from phonoscope.server.playback import PlaybackClock
-from phonoscope.server.requests import RequestResolver, ResolvedRequest, accepted_request_id
+from phonoscope.server.recital import Recital
+from phonoscope.server.requests import RequestResolver, ResolvedRequest, accepted_request_id, speaker_name
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
 from phonoscope.server.text.incremental import IncrementalText, Stretch
+from phonoscope.server.text.passage import Passage
+from phonoscope.server.timings import Timings
 from phonoscope.server.types import Encoding, SpeechRequest, Voice
-from phonoscope.server.utterances import utterance_of
 
 # Rough duration of a character of English at speed 1, for admission before anything is known exactly.
 SECONDS_PER_CHARACTER: Final = 0.065
@@ -46,6 +48,7 @@ SECONDS_PER_CHARACTER: Final = 0.065
 PITCH_REQUEST_ID: Final = "own-pitch"
 # Reasons that are ours, not the caller's.
 FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
+Feed = Callable[[SpeechStream], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +56,14 @@ class SpokenChunk:
     """Encoded audio, ready to send, and its duration at the target rate in seconds.
 
     Attributes:
-        text_span: the characters that it speaks, of all pieces joined, where the text came in pieces.
+        text_span: the characters that it speaks; of all pieces joined, where the text came in pieces.
+        timings: of what begins in it, where that is asked for.
     """
 
     audio: bytes
     audio_seconds: float
     text_span: tuple[int, int] | None = None
+    timings: Timings | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,7 @@ class Spoken:
     request: ResolvedRequest
     audio: bytes
     audio_seconds: float
+    timings: Timings | None = None
 
 
 class Synthesizer:
@@ -108,6 +114,7 @@ class Synthesizer:
         self._numbers = itertools.count(1)
         self._own_pitches = OwnPitches()
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
+        self._audio_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audio")
 
     async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
         """Speaks a whole text at once.
@@ -116,24 +123,24 @@ class Synthesizer:
             ServiceError: any of its tree; REPLY_TOO_LARGE before anything is rendered.
         """
         async with self._accounted(request, deadline_seconds) as account:
-            resolved = self._resolve(request, account)
+            resolved = await self._resolve(request, account)
             is_wav = resolved.encoding is Encoding.WAV  # whose header, written last, states the length
-            encoder = await self._encoder(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding, account)
+            recital = await self._recital(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding, account)
             parts = []
             try:
-                feed = partial(self._feed, resolved=resolved, account=account)
+                feed = partial(self._feed, recital=recital, resolved=resolved, account=account)
                 async with self._admitted(resolved, account, feed, is_whole=True) as stream:
                     async for rendered in stream:
-                        parts.append(_encoded(encoder, rendered, account))  # noqa: PERF401  encoded as it comes
+                        parts.append(await self._heard(recital, rendered, account))  # noqa: PERF401  as it comes
             except AudioTooLong as too_long:
                 raise self._reply_too_large(resolved, too_long.audio_seconds) from None
             began = time.monotonic()
-            pcm = b"".join([*parts, encoder.finish()])
+            pcm = b"".join([*parts, await self._shaped(recital, recital.end)])
             audio = whole_file(pcm, encoding=resolved.encoding, sample_rate_hz=resolved.sample_rate_hz)
             account.encoded(began)
             self._note_first_audio(account, "whole")
-            account.audio_seconds = encoder.samples_out / resolved.sample_rate_hz
-            return Spoken(resolved, audio, account.audio_seconds)
+            account.audio_seconds = recital.seconds_out
+            return Spoken(resolved, audio, account.audio_seconds, recital.timings(is_end=True))
 
     async def speak_in_chunks(
         self, request: SpeechRequest, deadline_seconds: float | None
@@ -144,9 +151,10 @@ class Synthesizer:
             ServiceError: any of its tree.
         """
         async with self._accounted(request, deadline_seconds) as account:
-            resolved = self._resolve(request, account)
-            feed = partial(self._feed, resolved=resolved, account=account)
-            async with aclosing(self._chunks(resolved, account, feed, Spans(), PlaybackClock())) as chunks:
+            resolved = await self._resolve(request, account)
+            recital = await self._recital(resolved, resolved.encoding, account)
+            feed = partial(self._feed, recital=recital, resolved=resolved, account=account)
+            async with aclosing(self._chunks(recital, resolved, account, feed, PlaybackClock())) as chunks:
                 async for chunk in chunks:
                     yield resolved, chunk
 
@@ -159,51 +167,63 @@ class Synthesizer:
             ServiceError: any of its tree, and whatever `pieces` raises.
         """
         async with self._accounted(settings, deadline_seconds) as account:
-            resolved = self._resolve(settings, account, in_pieces=True)
-            dictation = Dictation(Spans(), PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
-            feed = partial(self._feed_pieces, pieces=pieces, dictation=dictation, resolved=resolved, account=account)
-            parts = self._chunks(resolved, account, feed, dictation.spans, dictation.player)
-            async with aclosing(parts) as chunks:
+            resolved = await self._resolve(settings, account, in_pieces=True)
+            recital = await self._recital(resolved, resolved.encoding, account)
+            dictation = Dictation(PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
+            feed = partial(
+                self._feed_pieces,
+                pieces=pieces,
+                dictation=dictation,
+                recital=recital,
+                resolved=resolved,
+                account=account,
+            )
+            async with aclosing(self._chunks(recital, resolved, account, feed, dictation.player)) as chunks:
                 async for chunk in chunks:
                     yield resolved, chunk
 
     async def _chunks(
         self,
+        recital: Recital,
         resolved: ResolvedRequest,
         account: Account,
-        feed: Callable[[SpeechStream], Coroutine[None, None, None]],
-        spans: Spans,
+        feed: Feed,
         player: PlaybackClock,
     ) -> AsyncGenerator[SpokenChunk, None]:
-        encoder = await self._encoder(resolved, resolved.encoding, account)
         async with self._admitted(resolved, account, feed, is_whole=False) as stream:
             async for rendered in stream:
-                spans.sounds(rendered.utterance)
-                if audio := _encoded(encoder, rendered, account):
-                    yield self._chunk(audio, encoder, resolved, account, player, spans)
+                if audio := await self._heard(recital, rendered, account):
+                    yield self._chunk(audio, recital, account, player)
                     player.resumed(time.monotonic())
         began = time.monotonic()
-        audio = encoder.finish()
+        audio = await self._shaped(recital, recital.end)
         account.encoded(began)
         if audio:
-            yield self._chunk(audio, encoder, resolved, account, player, spans)
+            yield self._chunk(audio, recital, account, player, is_end=True)
 
     def close(self) -> None:
-        """Ends the text thread."""
-        self._text_thread.shutdown(wait=False, cancel_futures=True)
+        """Ends the threads."""
+        for thread in (self._text_thread, self._audio_thread):
+            thread.shutdown(wait=False, cancel_futures=True)
+
+    async def _heard(self, recital: Recital, rendered: Rendered, account: Account) -> bytes:
+        began = time.monotonic()
+        audio = await self._shaped(recital, partial(recital.hear, rendered))
+        account.encoded(began)
+        return audio
+
+    async def _shaped(self, recital: Recital, work: Callable[[], bytes]) -> bytes:
+        """Does a recital's work: here where it takes no time to speak of, on a thread where others would wait."""
+        if not recital.is_heavy:
+            return work()
+        return await asyncio.get_running_loop().run_in_executor(self._audio_thread, work)
 
     def _chunk(
-        self,
-        audio: bytes,
-        encoder: AudioEncoder,
-        resolved: ResolvedRequest,
-        account: Account,
-        player: PlaybackClock,
-        spans: Spans,
+        self, audio: bytes, recital: Recital, account: Account, player: PlaybackClock, *, is_end: bool = False
     ) -> SpokenChunk:
-        total_seconds = encoder.samples_out / resolved.sample_rate_hz
-        chunk = SpokenChunk(audio, total_seconds - account.audio_seconds, spans.told())
-        account.audio_seconds = total_seconds
+        seconds = recital.seconds_out - account.audio_seconds
+        chunk = SpokenChunk(audio, seconds, recital.span(), recital.timings(is_end=is_end))
+        account.audio_seconds = recital.seconds_out
         played = player.chunk(time.monotonic(), chunk.audio_seconds)
         if account.first_audio_seconds is None:
             self._note_first_audio(account, "stream")
@@ -211,20 +231,21 @@ class Synthesizer:
             self._emit(ChunkSent(account.request, account.voice, *played))
         return chunk
 
-    async def _encoder(self, resolved: ResolvedRequest, encoding: Encoding, account: Account) -> AudioEncoder:
-        centre_hz = 0.0
+    async def _recital(self, resolved: ResolvedRequest, encoding: Encoding, account: Account) -> Recital:
+        centres_hz = {}
         if resolved.prosody.pitch_range != 1.0:
-            listen = partial(self._listen, resolved.speaker_id, account)
-            centre_hz = await self._own_pitches.of(resolved.speaker_id, listen)
-        return AudioEncoder(
+            for speaker_id in (speaker_name(*speaker) for speaker in resolved.speakers):
+                listen = partial(self._listen, speaker_id, account)
+                centres_hz[speaker_id] = await self._own_pitches.of(speaker_id, listen)
+        encoder = AudioEncoder(
             encoding=encoding,
             source_rate_hz=resolved.voice.sample_rate_hz,
             target_rate_hz=resolved.sample_rate_hz,
             volume_gain_db=resolved.volume_gain_db,
-            pitch=resolved.pitch,
-            pitch_range=resolved.prosody.pitch_range,
-            centre_hz=centre_hz,
+            changes_pitch=resolved.changes_pitch,
+            may_be_loud=resolved.script.is_louder,
         )
+        return Recital(resolved, encoder, centres_hz)
 
     async def _listen(self, speaker_id: str, account: Account, text: str) -> tuple[NDArray[np.float32], int]:
         """Returns how a speaker says a text plainly, by a request of our own, and its rate in hertz."""
@@ -237,27 +258,33 @@ class Synthesizer:
         account.first_audio_seconds = time.monotonic() - account.had_text
         self._emit(FirstAudio(account.request, account.voice, delivery, account.first_audio_seconds))
 
-    def _resolve(self, request: SpeechRequest, account: Account, *, in_pieces: bool = False) -> ResolvedRequest:
-        resolved = replace(self._resolver.resolve(request, in_pieces=in_pieces), request_id=account.request_id)
+    async def _resolve(self, request: SpeechRequest, account: Account, *, in_pieces: bool = False) -> ResolvedRequest:
+        """Checks a request; on the text thread where that means to read a document."""
+        resolve = partial(self._resolver.resolve, request, in_pieces=in_pieces)
+        loop = asyncio.get_running_loop()
+        resolved = await loop.run_in_executor(self._text_thread, resolve) if request.ssml else resolve()
         account.voice, account.language = resolved.voice.id, resolved.voice.language
-        return resolved
+        account.encoding = resolved.encoding.value
+        if request.ssml:
+            account.characters = resolved.script.characters
+        return replace(resolved, request_id=account.request_id)
 
     @asynccontextmanager
     async def _admitted(
         self,
         resolved: ResolvedRequest,
         account: Account,
-        feed: Callable[[SpeechStream], Coroutine[None, None, None]],
+        feed: Feed,
         *,
         is_whole: bool,
     ) -> AsyncIterator[SpeechStream]:
         """Opens the request's stream and feeds it until the context is left."""
         most_seconds = None
         if is_whole:
-            most_seconds = self._most_reply_bytes / resolved.bytes_per_second
+            most_seconds = self._most_reply_bytes / resolved.bytes_per_second - resolved.script.silence_seconds
         stream = self._scheduler.open(
             request=account.request,
-            audio_seconds=len(resolved.text) * SECONDS_PER_CHARACTER / resolved.speed,
+            audio_seconds=resolved.script.slowed_characters * SECONDS_PER_CHARACTER / resolved.speed,
             deadline_seconds=account.deadline_seconds,
             is_whole=is_whole,
             most_seconds=most_seconds,
@@ -271,15 +298,21 @@ class Synthesizer:
                 feeding.cancel()
                 account.engine_seconds = stream.engine_seconds
 
-    async def _feed(self, stream: SpeechStream, resolved: ResolvedRequest, account: Account) -> None:
+    async def _feed(
+        self, stream: SpeechStream, *, recital: Recital, resolved: ResolvedRequest, account: Account
+    ) -> None:
         """Reads the text sentence by sentence and hands each to the scheduler as an utterance."""
-        loop, began = asyncio.get_running_loop(), time.monotonic()
-        sentences = self._front_end.sentences(resolved.text, resolved.voice.phonemes)
-        number = 0
-        while sentence := await loop.run_in_executor(self._text_thread, _next, sentences):
-            stream.say(utterance_of(resolved, sentence, number))
-            number += 1
-        self._text_is_read(account, began, [sentences], number)
+        began = time.monotonic()
+        readings = []
+        for passage in resolved.script.passages:
+            recital.wait(passage.pause_seconds)
+            reading = self._reading(passage, resolved)
+            readings.append(reading)
+            async for sentence in self._read(reading):
+                stream.say(recital.say(sentence, passage, resolved.source))
+            recital.leave_marks(reading.marks_left)
+        recital.wait(resolved.script.pause_seconds)
+        self._text_is_read(account, began, readings, recital.sentences)
         stream.finish_text()
 
     async def _feed_pieces(
@@ -288,32 +321,43 @@ class Synthesizer:
         *,
         pieces: AsyncIterator[str | Flush],
         dictation: Dictation,
+        recital: Recital,
         resolved: ResolvedRequest,
         account: Account,
     ) -> None:
         """Reads a text as it comes and hands each sentence to the scheduler once it is over."""
-        loop, began = asyncio.get_running_loop(), time.monotonic()
+        began = time.monotonic()
         readings: list[Reading] = []
-        spans = dictation.spans.known
 
         async def say(stretches: Sequence[Stretch]) -> None:
             account.characters = dictation.text.characters
             self._resolver.check_length(account.characters)
             stream.expect(account.characters * SECONDS_PER_CHARACTER / resolved.speed)
             for stretch in stretches:
-                if not spans:
+                if not recital.sentences:
                     account.had_text = time.monotonic()
-                reading = self._front_end.sentences(stretch.text, resolved.voice.phonemes)
+                passage = Passage.at(stretch.start, stretch.text)
+                reading = self._reading(passage, resolved)
                 readings.append(reading)
-                while sentence := await loop.run_in_executor(self._text_thread, _next, reading):
+                async for sentence in self._read(reading):
                     if stream.unspoken_utterances == 0:
                         dictation.player.restart()
-                    spans.append((stretch.start + sentence.start, stretch.start + sentence.stop))
-                    stream.say(utterance_of(resolved, sentence, len(spans) - 1))
+                    stream.say(recital.say(sentence, passage, stretch.text, stretch.start))
 
         await speak_as_it_comes(pieces, dictation.text, stream, say, self._clause_wait_seconds)
-        self._text_is_read(account, began, readings, len(spans))
+        self._text_is_read(account, began, readings, recital.sentences)
         stream.finish_text()
+
+    def _reading(self, passage: Passage, resolved: ResolvedRequest) -> Reading:
+        voice = passage.voice or resolved.voice
+        is_worded = bool(resolved.timing_types)
+        return self._front_end.sentences(passage, voice.phonemes, resolved.lexicon, is_worded=is_worded)
+
+    async def _read(self, reading: Reading) -> AsyncIterator[Sentence]:
+        """Yields the sentences of a reading, each read on the text thread."""
+        loop = asyncio.get_running_loop()
+        while sentence := await loop.run_in_executor(self._text_thread, _next, reading):
+            yield sentence
 
     def _text_is_read(self, account: Account, began: float, readings: Sequence[Reading], sentences: int) -> None:
         """Tells how the whole text was read; refuses one that holds nothing to say."""
@@ -375,12 +419,5 @@ def _pass_on_failure(task: asyncio.Task[None], stream: SpeechStream) -> None:
         stream.fail(error)
 
 
-def _next(sentences: Iterator[Sentence]) -> Sentence | None:
-    return next(sentences, None)
-
-
-def _encoded(encoder: AudioEncoder, rendered: Rendered, account: Account) -> bytes:
-    began = time.monotonic()
-    audio = encoder.encode(rendered.samples)
-    account.encoded(began)
-    return audio
+def _next(reading: Reading) -> Sentence | None:
+    return next(reading, None)

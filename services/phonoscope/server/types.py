@@ -5,9 +5,9 @@ phoneme ids, ⑤ scheduler and ⑥ engines turn Utterances into samples, ⑧ aud
 """
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final, Literal, get_args
 
 EmotionRendering = Literal["none", "prosody", "native"]
 
@@ -79,6 +79,19 @@ class Voice:
     noise_w_scale: float = 0.8
 
 
+TimingType = Literal["word", "phoneme", "viseme", "mark"]
+TIMING_TYPES: Final[tuple[TimingType, ...]] = get_args(TimingType)
+
+
+@dataclass(frozen=True, slots=True)
+class Pronunciation:
+    """How a word or phrase is said: by phonemes (IPA), or by other words."""
+
+    phrase: str
+    ipa: str = ""
+    respelling: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
     """What a caller asked for, as it came: nothing checked, zero and empty still mean "unset"."""
@@ -96,6 +109,9 @@ class SpeechRequest:
     volume_gain_db: float = 0.0
     seed: int | None = None
     request_id: str = ""
+    ssml: str = ""
+    pronunciations: Sequence[Pronunciation] = ()
+    timing_types: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +127,7 @@ class Utterance:
         noise_w_scale: standard deviation of the durations' noise, as a ratio.
         seed: of this utterance's noise; the samples depend on it and the other fields alone.
         speed: rate as a ratio of what the voice would do without it; 2.0 is twice as fast.
+        rates: of each phoneme id, as a ratio to `speed`; empty where all are 1.
     """
 
     voice_id: str
@@ -121,3 +138,9 @@ class Utterance:
     noise_w_scale: float
     seed: int
     speed: float = 1.0
+    rates: tuple[float, ...] = ()
+
+    @property
+    def speeds(self) -> tuple[float, ...]:
+        """The speed of each phoneme id."""
+        return tuple(self.speed * rate for rate in self.rates) or (self.speed,) * len(self.phoneme_ids)

@@ -4,21 +4,28 @@ import hashlib
 
 from phonoscope.server.requests import ResolvedRequest
 from phonoscope.server.text.front_end import Sentence
-from phonoscope.server.types import Utterance
+from phonoscope.server.types import Utterance, Voice
 
 
-def utterance_of(resolved: ResolvedRequest, sentence: Sentence, number: int) -> Utterance:
-    """Returns the sentence of that number, as the request wants it spoken."""
-    voice = resolved.voice
+def utterance_of(
+    resolved: ResolvedRequest,
+    voice: Voice,
+    speaker: int,
+    sentence: Sentence,
+    number: int,
+    rates: tuple[float, ...] = (),
+) -> Utterance:
+    """Returns the sentence of that number, as the request wants it spoken, by that speaker."""
     return Utterance(
         voice_id=voice.id,
         phoneme_ids=sentence.phoneme_ids,
-        speaker=resolved.speaker,
+        speaker=speaker,
         length_scale=voice.length_scale,
         noise_scale=voice.noise_scale * resolved.prosody.noise,
         noise_w_scale=voice.noise_w_scale * resolved.prosody.rhythm,
         seed=sentence_seed(resolved.seed, number),
         speed=resolved.speed,
+        rates=rates,
     )
 
 

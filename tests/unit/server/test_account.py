@@ -29,12 +29,13 @@ def test_the_end_names_what_is_known() -> None:
 
 
 def test_encoding_is_told_from_its_first_piece_to_its_last() -> None:
-    account = Account(7, "id", 40, None)
+    account = Account(7, "id", 40, None, encoding="mp3")
     began = account.entered
     account.encoded(began)
     account.encoded(began)
     (encoded, _) = ended(account)
     assert isinstance(encoded, AudioEncoded)
+    assert encoded.encoding == "mp3"
     assert encoded.began == began
     assert encoded.seconds >= encoded.ended - began, "two pieces, both from the beginning"
 

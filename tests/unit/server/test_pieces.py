@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from phonoscope.server.pieces import MOST_UNSPOKEN_UTTERANCES, Flush, Spans, speak_as_it_comes
+from phonoscope.server.pieces import MOST_UNSPOKEN_UTTERANCES, Flush, speak_as_it_comes
 from phonoscope.server.text.incremental import IncrementalText, Stretch
 
 GENEROUS_SECONDS = 30.0
@@ -173,22 +173,3 @@ async def test_a_talk_that_is_given_up_leaves_no_task_behind(talk: Talk) -> None
 
 
 # --- which characters are spoken -------------------------------------------------------------------------------
-
-
-def test_audio_names_the_characters_of_all_that_sounded_since_the_last() -> None:
-    spans = Spans()
-    spans.known += [(0, 5), (6, 9), (10, 20)]
-    spans.sounds(0)
-    assert spans.told() == (0, 5)
-    spans.sounds(0)
-    spans.sounds(1)
-    assert spans.told() == (0, 9)
-    spans.sounds(2)
-    assert spans.told() == (10, 20)
-    assert spans.told() == (10, 20), "the encoder's last samples"
-
-
-def test_where_nobody_asks_there_are_no_spans() -> None:
-    spans = Spans()
-    spans.sounds(0)
-    assert spans.told() is None

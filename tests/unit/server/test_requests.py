@@ -13,9 +13,10 @@ from phonoscope.server.requests import (
     RequestResolver,
     ResolvedRequest,
     accepted_request_id,
-    speaks,
 )
+from phonoscope.server.text.passage import Passage, Script
 from phonoscope.server.types import Encoding, SpeechRequest
+from phonoscope.server.voice_choice import speaks
 
 JOE = tone_voice("en_US-joe-medium", language="en-US")
 CHOIR = replace(
@@ -47,7 +48,8 @@ def fault(**fields: Any) -> tuple[str, str, str]:
 def test_a_request_of_text_alone_gets_every_default() -> None:
     first, second = resolve(), resolve()
     assert first == ResolvedRequest(
-        text="Hello.",
+        source="Hello.",
+        script=Script((Passage("Hello."),)),
         voice=JOE,
         speaker=0,
         speed=1.0,
@@ -78,18 +80,19 @@ def test_what_is_asked_for_is_kept() -> None:
         seed=0,
         request_id="mine",
     )
+    script = Script((Passage(" Two  words "),))
     assert resolved == ResolvedRequest(
-        " Two  words ", CHOIR, 0, 2.0, 1.0, Encoding.WAV, 48_000, -6.0, seed=0, request_id="mine"
+        " Two  words ", script, CHOIR, 0, 2.0, 1.0, Encoding.WAV, 48_000, -6.0, seed=0, request_id="mine"
     )
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t\u3000"])
 def test_text_must_hold_something(text: str) -> None:
-    assert fault(text=text) == ("TEXT_EMPTY", "text", "is empty; send at least one word")
+    assert fault(text=text) == ("TEXT_EMPTY", "text", "is empty; send at least one word, or ssml")
 
 
 def test_text_has_a_limit_which_the_refusal_names() -> None:
-    assert resolve(text="x" * 100).text == "x" * 100
+    assert resolve(text="x" * 100).source == "x" * 100
     reason, field, description = fault(text="x" * 101)
     assert (reason, field) == ("TEXT_TOO_LONG", "text")
     assert description == "has 101 characters, the limit is 100; send it in parts"

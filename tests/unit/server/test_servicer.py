@@ -12,7 +12,7 @@ from phonoscope.server.pieces import Flush
 from phonoscope.server.requests import RequestResolver, ResolvedRequest
 from phonoscope.server.servicer import SERVICE_NAME, Speech, TextToSpeechServicer, speech_request
 from phonoscope.server.synthesizer import Spoken, SpokenChunk
-from phonoscope.server.types import Encoding, SpeechRequest
+from phonoscope.server.types import Encoding, Pronunciation, SpeechRequest
 
 JOE = tone_voice("joe", language="en-US", sample_rate_hz=16_000)
 CHOIR = tone_voice("choir", language="de-DE", sample_rate_hz=8_000, speakers=("anna", "bea"))
@@ -103,11 +103,15 @@ def test_every_field_of_the_contract_reaches_the_domain() -> None:
         request_id="id",
         emotion_weights={"sad": 0.5},
         emotion_intensity=0.25,
+        ssml="<speak/>",
+        pronunciations=[tts_pb2.Pronunciation(phrase="a", ipa="b"), tts_pb2.Pronunciation(phrase="c", respelling="d")],
+        timing_types=[tts_pb2.TIMING_TYPE_VISEME, 99],
     )
     assert {field.name for field, _ in message.ListFields()} == {field.name for field in message.DESCRIPTOR.fields}
     assert speech_request(message) == SpeechRequest(
-        "Hello.", "joe:1", 0.5, 1.5, "sad", {"sad": 0.5}, 0.25, "en", "wav", 8000, -6.0, 2**64 - 1, "id"
-    )
+        "Hello.", "joe:1", 0.5, 1.5, "sad", {"sad": 0.5}, 0.25, "en", "wav", 8000, -6.0, 2**64 - 1, "id",
+        "<speak/>", (Pronunciation("a", ipa="b"), Pronunciation("c", respelling="d")), ("viseme", "99"),
+    )  # fmt: skip
 
 
 def test_a_seed_of_nought_is_not_an_absent_one() -> None:

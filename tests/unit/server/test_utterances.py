@@ -14,7 +14,7 @@ def test_an_utterance_has_what_the_request_asks_for() -> None:
     resolved = RequestResolver([JOE], most_characters=100).resolve(
         SpeechRequest("Hello.", speaker_id="joe:bea", speed=2.0, seed=7)
     )
-    said = utterance_of(resolved, SENTENCE, 3)
+    said = utterance_of(resolved, resolved.voice, resolved.speaker, SENTENCE, 3)
     assert (said.voice_id, said.phoneme_ids, said.speaker) == ("joe", (1, 2, 3), 1)
     assert (said.length_scale, said.speed) == (JOE.length_scale, 2.0)
     assert said.seed == sentence_seed(7, 3)

@@ -1,8 +1,8 @@
 """Turns samples into the bytes of a reply: pitch, sample rate, gain, 16-bit PCM, WAV; codecs.py has the rest.
 
-③ synthesizer makes one AudioEncoder per request. LINEAR16 is a sample times 32 767, rounded to the nearest (ties to
-even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV is a 44-byte RIFF header (Microsoft and IBM,
-Multimedia Programming Interface, 1991) in front of that.
+③ synthesizer makes one AudioEncoder per request, and `recital.py` feeds it. LINEAR16 is a sample times 32 767,
+rounded to the nearest (ties to even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV is a 44-byte
+RIFF header (Microsoft and IBM, Multimedia Programming Interface, 1991) in front of that.
 
 Loudness is left as the voice makes it. Piper scales each sentence to full scale by its own peak; that needs the whole
 sentence before its first sample, so a stream could not sound early, and quiet sentences would come out as loud as
@@ -20,6 +20,8 @@ from phonoscope.server.audio.codecs import CODECS, CodecStream
 from phonoscope.server.audio.limiter import Limiter
 from phonoscope.server.audio.psola import PitchShifter
 from phonoscope.server.audio.resample import Resampler
+from phonoscope.server.audio.shaping import Fader
+from phonoscope.server.emotions import Prosody
 from phonoscope.server.types import Encoding
 
 FULL_SCALE: Final = 32_767
@@ -35,6 +37,14 @@ class AudioEncoder:
 
     A WAV header stands in front of the first bytes, its lengths left open (0xFFFFFFFF). A unary reply, which has all
     bytes before it is sent, encodes LINEAR16 for a WAV and puts `whole_file` around it instead.
+
+    Args:
+        encoding: of the bytes.
+        source_rate_hz: of the samples, until `turn` names another.
+        target_rate_hz: of the bytes.
+        volume_gain_db: of all.
+        changes_pitch: whether any of it is said at another pitch; samples do not pass through PSOLA otherwise.
+        may_be_loud: whether any of it is made louder, besides by `volume_gain_db`.
     """
 
     def __init__(
@@ -44,16 +54,20 @@ class AudioEncoder:
         source_rate_hz: int,
         target_rate_hz: int,
         volume_gain_db: float = 0.0,
-        pitch: float = 1.0,
-        pitch_range: float = 1.0,
-        centre_hz: float = 0.0,
+        changes_pitch: bool = False,
+        may_be_loud: bool = False,
     ) -> None:
-        is_plain = pitch == 1.0 and pitch_range == 1.0
-        self._shifter = None if is_plain else PitchShifter(source_rate_hz, pitch, pitch_range, centre_hz)
+        self._source_rate_hz = source_rate_hz
+        self._target_rate_hz = target_rate_hz
+        self._changes_pitch = changes_pitch
+        self._fader = Fader(source_rate_hz)
+        self._shifter = PitchShifter(source_rate_hz, 1.0) if changes_pitch else None
         self._resampler = Resampler(source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz)
         self._gain = np.float32(10 ** (volume_gain_db / 20))
         # Whatever may make samples louder than the voice did: gain, and grains that meet.
-        self._limiter = Limiter(target_rate_hz) if volume_gain_db > 0 or self._shifter else None
+        self._limiter = Limiter(target_rate_hz) if volume_gain_db > 0 or changes_pitch or may_be_loud else None
+        self._seconds_in = 0.0  # of rates before this one
+        self._samples_in = 0  # at this rate
         self._samples_out = 0
         self._is_finished = False
         self._header = b""
@@ -66,6 +80,29 @@ class AudioEncoder:
         """Samples given out so far, at the target rate."""
         return self._samples_out
 
+    @property
+    def seconds_in(self) -> float:
+        """Duration of the samples taken so far: where in the bytes the next one will be heard."""
+        return self._seconds_in + self._samples_in / self._source_rate_hz
+
+    def turn(self, source_rate_hz: int, manner: Prosody, centre_hz: float = 0.0) -> bytes:
+        """Says what the next samples are, and how they are to sound; returns bytes that this makes ready.
+
+        Args:
+            source_rate_hz: of them.
+            manner: pitch, its range, and gain.
+            centre_hz: the speaker's own pitch; of use with a range only.
+        """
+        ready = b"" if source_rate_hz == self._source_rate_hz else self._change_rate(source_rate_hz)
+        self._fader.turn(manner.gain_db)
+        if self._shifter:
+            self._shifter.turn(manner.pitch, manner.pitch_range, centre_hz)
+        return ready
+
+    def pause(self, seconds: float) -> bytes:
+        """Adds silence; returns the bytes that are ready."""
+        return self.encode(np.zeros(round(seconds * self._source_rate_hz), np.float32)) if seconds else b""
+
     def encode(self, samples: NDArray[np.float32]) -> bytes:
         """Takes the next samples, shape (n,), and returns the bytes that are ready; none while filters fill.
 
@@ -76,18 +113,34 @@ class AudioEncoder:
             raise RuntimeError("encode after finish: an AudioEncoder is for one stream")
         if not np.isfinite(samples).all():
             raise EngineFailed("the engine made samples that are not numbers; the voice file may be damaged")
-        return self._out(self._resampler.feed(self._shifter.feed(samples) if self._shifter else samples))
+        self._samples_in += len(samples)
+        shaped = self._fader.feed(samples)
+        return self._out(self._resampler.feed(self._shifter.feed(shaped) if self._shifter else shaped))
 
     def finish(self) -> bytes:
         """Ends the stream and returns its last bytes; the header too when nothing came before."""
         if self._is_finished:
             raise RuntimeError("finish after finish: an AudioEncoder is for one stream")
         self._is_finished = True
-        rest = self._out(self._resampler.feed(self._shifter.flush())) if self._shifter else b""
-        rest += self._out(self._resampler.flush())
+        rest = self._rest()
         rest += self._bytes(self._limiter.flush()) if self._limiter else b""
         header, self._header = self._header, b""
         return header + rest + (self._codec.finish() if self._codec else b"")
+
+    def _change_rate(self, source_rate_hz: int) -> bytes:
+        """Ends the filters at one rate and begins them at another."""
+        rest = self._rest()
+        self._seconds_in, self._samples_in = self.seconds_in, 0
+        self._source_rate_hz = source_rate_hz
+        self._fader = Fader(source_rate_hz)
+        self._shifter = PitchShifter(source_rate_hz, 1.0) if self._changes_pitch else None
+        self._resampler = Resampler(source_rate_hz=source_rate_hz, target_rate_hz=self._target_rate_hz)
+        return rest
+
+    def _rest(self) -> bytes:
+        """Returns what the filters before the gain hold back."""
+        rest = self._out(self._resampler.feed(self._shifter.flush())) if self._shifter else b""
+        return rest + self._out(self._resampler.flush())
 
     def _out(self, samples: NDArray[np.float32]) -> bytes:
         samples = samples * self._gain

@@ -10,7 +10,8 @@ same result.
 """
 
 import functools
-from typing import Final
+from bisect import bisect_right
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,15 @@ SHIFT_LIMITS: Final = (0.4, 2.5)
 SLACK: Final = 0.12
 # Most periods of the lowest pitch between two marks: one, the slack, and what the tracker's rounding adds.
 LONGEST_STEP: Final = 1.3
+
+
+class _Turn(NamedTuple):
+    """What the pitch becomes from a sample on; `centre` is a period in samples, 0 for none."""
+
+    at: int
+    ratio: float
+    spread: float
+    centre: float
 
 
 class PitchShifter:
@@ -39,9 +49,7 @@ class PitchShifter:
         shape = F0Shape.of(rate_hz)
         self._shape = shape
         self._tracker = F0Tracker(shape)
-        self._ratio = ratio
-        self._spread = spread
-        self._centre = rate_hz / centre_hz if centre_hz else 0.0  # as a period
+        self._turns = [_Turn(0, ratio, spread, rate_hz / centre_hz if centre_hz else 0.0)]
         self._unvoiced = round(rate_hz * UNVOICED_SECONDS)
         self._most = int(LONGEST_STEP * rate_hz / LOWEST_HZ)  # samples between two marks
         self._input: NDArray[np.float32] = np.zeros(0, np.float32)
@@ -55,6 +63,12 @@ class PitchShifter:
         self._out = 0  # position of the first sample of `_sum`: all before it is given out
         self._length = 0
         self._is_over = False
+
+    def turn(self, ratio: float, spread: float = 1.0, centre_hz: float = 0.0) -> None:
+        """Changes what the pitch becomes, from the next sample on."""
+        turn = _Turn(self._length, ratio, spread, self._shape.rate_hz / centre_hz if centre_hz else 0.0)
+        if turn[1:] != self._turns[-1][1:]:
+            self._turns.append(turn)
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Takes the next samples, shape (n,), and returns those that are ready, shape (m,)."""
@@ -89,9 +103,9 @@ class PitchShifter:
         if not period:
             self._append(mark + self._unvoiced, shift=0.0)
         elif not self._voiced[-1]:
-            self._append(self._onset(mark, round(period)), shift=self._shift(period))
+            self._append(self._onset(mark, round(period)), shift=self._shift(mark, period))
         else:
-            self._append(self._alike(mark, period), shift=self._shift(period))
+            self._append(self._alike(mark, period), shift=self._shift(mark, period))
         return True
 
     def _append(self, mark: int, *, shift: float) -> None:
@@ -118,12 +132,13 @@ class PitchShifter:
         likeness = np.correlate(region, template, "valid")
         return self._base + there - slack + int(np.argmax(likeness))
 
-    def _shift(self, period: float) -> float:
+    def _shift(self, mark: int, period: float) -> float:
         """Returns the ratio at a period: the asked one, and what the range makes of its distance to the centre."""
-        if self._spread == 1.0 or not self._centre:
-            return self._ratio
+        turn = self._turns[bisect_right(self._turns, mark, key=lambda turn: turn.at) - 1]
+        if turn.spread == 1.0 or not turn.centre:
+            return turn.ratio
         low, high = SHIFT_LIMITS
-        return float(min(max(self._ratio * (self._centre / period) ** (self._spread - 1), low), high))
+        return float(min(max(turn.ratio * (turn.centre / period) ** (turn.spread - 1), low), high))
 
     # --- grains --------------------------------------------------------------------------------------------------
 
@@ -176,6 +191,8 @@ class PitchShifter:
             gone = self._at - 1
             del self._marks[:gone], self._voiced[:gone], self._shifts[:gone]
             self._at = 1
+            while len(self._turns) > 1 and self._turns[1].at <= self._marks[-1]:
+                del self._turns[0]
         keep = min(
             self._marks[0] - self._most,
             len(self._tracker.periods) * self._shape.hop - self._shape.reach,

@@ -139,7 +139,8 @@ class ToneEngine:
             -1.0, 1.0, (2, len(utterance.phoneme_ids))
         )
         detune = 1.0 + _DETUNE * utterance.noise_scale * pitch_noise
-        stretch = utterance.length_scale / utterance.speed * (1.0 + _RHYTHM * utterance.noise_w_scale * rhythm_noise)
+        length_scales = utterance.length_scale / np.array(utterance.speeds)
+        stretch = length_scales * (1.0 + _RHYTHM * utterance.noise_w_scale * rhythm_noise)
         frames = tuple(
             max(1, round(pauses.get(phoneme, _TONE_FRAMES) * float(ratio)))
             for phoneme, ratio in zip(utterance.phoneme_ids, stretch, strict=True)

@@ -11,13 +11,16 @@ from typing import Final
 
 from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.text.abbreviations import surely_abbreviates
-from phonoscope.server.text.normalise import normalise
+from phonoscope.server.text.lexicon import EMPTY, Lexicon
+from phonoscope.server.text.normalise import Normalised, normalise
+from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phoneme_ids import MARKS, spell, split_phonemes
 from phonoscope.server.text.phonemizer import Clause, Phonemizer
 from phonoscope.server.text.split import CLOSERS, Span, split
+from phonoscope.server.text.wording import PLAIN, Alone, Wording, Words
+from phonoscope.server.text.words import is_speakable
 from phonoscope.server.types import PhonemeScheme
 
-_SPEAKABLE_SIGNS: Final = frozenset("%&@+=§°€$£¥¢")
 _PAUSE_MARKS: Final = frozenset(",;:")
 _WIDE_PAUSES: Final = frozenset("，、：；︙")
 
@@ -30,12 +33,14 @@ class Sentence:
         start, stop: character offsets in the original text, `stop` excluded.
         phoneme_ids: in the voice's scheme, with begin, pads and end.
         unknown_phonemes: phonemes left out because the voice has no id for them.
+        wording: its words, where that is wanted.
     """
 
     start: int
     stop: int
     phoneme_ids: tuple[int, ...]
     unknown_phonemes: int = 0
+    wording: Wording = PLAIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +70,16 @@ class Reading(Iterator[Sentence]):
     Attributes:
         splitting: runs while sentences are looked for.
         unknown_phonemes: left out because the voice has no id for them, those of sentences left out whole included.
+        marks_left: names of marks behind the last word; known at the end.
     """
 
-    def __init__(self, front_end: "TextFrontEnd", text: str, scheme: PhonemeScheme) -> None:
+    def __init__(
+        self, front_end: "TextFrontEnd", passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, *, is_worded: bool
+    ) -> None:
         self.splitting = Stopwatch()
         self.unknown_phonemes = 0
-        self._sentences = front_end.read(text, scheme, self)
+        self.marks_left: tuple[str, ...] = ()
+        self._sentences = front_end.read(passage, scheme, lexicon, self, is_worded=is_worded)
         self._seconds = 0.0
 
     def __next__(self) -> Sentence:
@@ -99,6 +108,7 @@ class TextFrontEnd:
             raise ValueError(f"max_phonemes is {max_phonemes}: it must be at least 1")
         self._phonemizer = phonemizer
         self._max_phonemes = max_phonemes
+        self._alone = Alone(phonemizer)
 
     def check(self, scheme: PhonemeScheme) -> None:
         """Raises VoiceFileError when no text could be read in `scheme`: marks missing, or a language unknown."""
@@ -110,32 +120,52 @@ class TextFrontEnd:
         if scheme.kind == "espeak":
             self._phonemizer.check_voice(scheme.espeak_voice)
 
-    def sentences(self, text: str, scheme: PhonemeScheme) -> "Reading":
+    def sentences(
+        self, text: str | Passage, scheme: PhonemeScheme, lexicon: Lexicon = EMPTY, *, is_worded: bool = False
+    ) -> "Reading":
         """Returns the sentences of `text` that hold something to say, in order, each read when it is asked for.
 
-        A sentence of more than `max_phonemes` phonemes comes in several pieces, cut at a clause or at a space.
+        A sentence of more than `max_phonemes` phonemes comes in several pieces, cut at a clause or at a space. Where
+        `is_worded`, or where a passage or the lexicon says how parts of it are said, sentences come with their words.
         """
-        return Reading(self, text, scheme)
+        return Reading(self, Passage(text) if isinstance(text, str) else text, scheme, lexicon, is_worded=is_worded)
 
-    def read(self, text: str, scheme: PhonemeScheme, reading: "Reading") -> Iterator[Sentence]:
+    def read(
+        self, passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, reading: "Reading", *, is_worded: bool
+    ) -> Iterator[Sentence]:
         """Yields the sentences of `reading`, which calls this and is told how it goes."""
         language = scheme.language
         with reading.splitting:
-            normal = normalise(text)
+            passage = lexicon.rewrite(passage)
+            normal = normalise(passage.text)
             spans = split(normal.text, language)
+        words = Words(passage, normal, scheme, self._alone) if is_worded or not passage.is_plain else None
         while True:
             with reading.splitting:
                 span = next(spans, None)
             if span is None:
-                return
-            if not _is_speakable(normal.text[span.start : span.stop]):
+                break
+            if not is_speakable(normal.text[span.start : span.stop]):
                 continue
             for stretch in self._stretches(normal.text, span, scheme, language):
-                spelling = spell(split_phonemes(stretch.phonemes, scheme.clusters), scheme)
-                reading.unknown_phonemes += spelling.unknown
-                if spelling.voiced:
-                    start, stop = normal.original(stretch.start), normal.original(stretch.stop)
-                    yield Sentence(start, stop, spelling.ids, spelling.unknown)
+                for sentence, is_voiced in self._spelled(stretch, passage, normal, scheme, words):
+                    reading.unknown_phonemes += sentence.unknown_phonemes
+                    if is_voiced:
+                        yield sentence
+        reading.marks_left = words.marks_left if words else ()
+
+    def _spelled(
+        self, stretch: _Stretch, passage: Passage, normal: Normalised, scheme: PhonemeScheme, words: Words | None
+    ) -> Iterator[tuple[Sentence, bool]]:
+        """Yields a stretch as a sentence, or as more if its words are said longer than written, and if it sounds."""
+        if words is None:
+            spelling = spell(split_phonemes(stretch.phonemes, scheme.clusters), scheme)
+            start, stop = passage.source(normal.original(stretch.start), normal.original(stretch.stop))
+            yield Sentence(start, stop, spelling.ids, spelling.unknown), spelling.voiced
+            return
+        parts = words.spelled(stretch.start, stretch.stop, stretch.phonemes, self._max_phonemes)
+        for spelling, wording, start, stop in parts:
+            yield Sentence(start, stop, spelling.ids, spelling.unknown, wording), spelling.voiced
 
     def _stretches(self, text: str, span: Span, scheme: PhonemeScheme, language: str) -> Iterator[_Stretch]:
         sentence = text[span.start : span.stop]
@@ -145,10 +175,6 @@ class TextFrontEnd:
             clauses = self._phonemizer.clauses(sentence, scheme.espeak_voice)
         for stretch in _join(sentence, clauses, language, self._max_phonemes):
             yield _Stretch(span.start + stretch.start, span.start + stretch.stop, stretch.phonemes)
-
-
-def _is_speakable(text: str) -> bool:
-    return any(character.isalnum() or character in _SPEAKABLE_SIGNS for character in text)
 
 
 def _join(text: str, clauses: Iterable[Clause], language: str, limit: int) -> Iterator[_Stretch]:

@@ -69,6 +69,14 @@ class Normalised:
         original = self.originals[index] + offset - self.anchors[index]
         return original if index + 1 == len(self.originals) else min(original, self.originals[index + 1])
 
+    def place(self, original: int) -> int:
+        """Returns where in `text` the character at `original` of the original text stands."""
+        index = bisect.bisect_right(self.originals, original) - 1
+        if index < 0:
+            return original if not self.anchors else min(original, self.anchors[0])
+        place = self.anchors[index] + original - self.originals[index]
+        return place if index + 1 == len(self.anchors) else min(place, self.anchors[index + 1])
+
 
 def normalise(text: str) -> Normalised:
     """Returns `text` without what cannot be spoken; plain text comes back as it is, at the cost of one look."""

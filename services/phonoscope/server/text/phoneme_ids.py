@@ -7,6 +7,7 @@ holds this module to it.
 import functools
 import re
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,7 @@ MARKS: Final = (PAD, BEGIN, END)
 
 _LANGUAGE_FLAG: Final = re.compile(r"\([a-z]+(?:-[a-z0-9]+)*\)")  # espeak-ng's "(en)" where a word changes language
 # Alone they make no sound that a listener would call speech: spaces, punctuation, stress, length, breath.
-_SILENT: Final = frozenset(" \t\n.,;:?!¡¿…-–—_^$'\"()[]{}«»„“”‘’‚‹›。、，！？：；「」『』（）《》ˈˌːˑ#↓↑")
+SILENT: Final = frozenset(" \t\n.,;:?!¡¿…-–—_^$'\"()[]{}«»„“”‘’‚‹›。、，！？：；「」『』（）《》ˈˌːˑ#↓↑")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +31,13 @@ class Spelling:
         ids: with begin and end, and a pad after every phoneme.
         voiced: whether a phoneme among them is more than punctuation, space or stress.
         unknown: how many phonemes the voice has no id for, and which are therefore left out.
+        places: index in `ids` of each symbol, and of the end mark after the last; an unknown one has its successor's.
     """
 
     ids: tuple[int, ...]
     voiced: bool
     unknown: int
+    places: tuple[int, ...] = ()
 
 
 def split_phonemes(phonemes: str, clusters: frozenset[tuple[str, ...]] = frozenset()) -> list[str]:
@@ -43,21 +46,24 @@ def split_phonemes(phonemes: str, clusters: frozenset[tuple[str, ...]] = frozens
     return _join_clusters(symbols, clusters) if clusters else symbols
 
 
-def spell(symbols: list[str], scheme: PhonemeScheme) -> Spelling:
+def spell(symbols: Sequence[str], scheme: PhonemeScheme) -> Spelling:
     """Returns the ids of one sentence's phonemes in the voice's scheme."""
     pad = scheme.ids[PAD]
     ids = [*scheme.ids[BEGIN], *pad]
     voiced, unknown = False, 0
+    places = []
     for symbol in symbols:
+        places.append(len(ids))
         known = scheme.ids.get(symbol)
         if known is None:
             unknown += 1
             continue
         ids += known
         ids += pad
-        voiced = voiced or symbol not in _SILENT
+        voiced = voiced or symbol not in SILENT
+    places.append(len(ids))
     ids += scheme.ids[END]
-    return Spelling(tuple(ids), voiced, unknown)
+    return Spelling(tuple(ids), voiced, unknown, tuple(places))
 
 
 def _join_clusters(symbols: list[str], clusters: frozenset[tuple[str, ...]]) -> list[str]:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from phonoscope.common.errors import EngineFailed
 from phonoscope.server.audio.encode import AudioEncoder, wav_header, whole_file
+from phonoscope.server.emotions import Prosody
 from phonoscope.server.types import Encoding
 
 
@@ -143,7 +144,10 @@ def test_a_whole_file_is_the_pcm_itself_or_behind_an_exact_header() -> None:
 @pytest.mark.parametrize("target", [22_050, 8_000])
 def test_pitch_is_changed_before_the_rate_and_nothing_is_lost(target: int) -> None:
     def out(pitch: float) -> bytes:
-        stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22_050, target_rate_hz=target, pitch=pitch)
+        stream = AudioEncoder(
+            encoding=Encoding.LINEAR16, source_rate_hz=22_050, target_rate_hz=target, changes_pitch=pitch != 1.0
+        )
+        stream.turn(22_050, Prosody(pitch=pitch))
         return b"".join(encode_in_pieces(stream, sound(9_000), 1_000))
 
     assert len(out(1.3)) == len(out(1.0)) == 2 * (9_000 * target // 22_050)

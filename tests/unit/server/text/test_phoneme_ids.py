@@ -8,7 +8,9 @@ SCHEME = PhonemeScheme("espeak", "en-us", IDS)
 
 
 def test_a_pad_follows_begin_and_every_phoneme() -> None:
-    assert spell(["a", " ", "a", "."], SCHEME) == Spelling((1, 0, 5, 0, 3, 0, 5, 0, 4, 0, 2), voiced=True, unknown=0)
+    assert spell(["a", " ", "a", "."], SCHEME) == Spelling(
+        (1, 0, 5, 0, 3, 0, 5, 0, 4, 0, 2), voiced=True, unknown=0, places=(2, 4, 6, 8, 10)
+    )
 
 
 def test_a_phoneme_of_several_ids_has_one_pad() -> None:
@@ -16,7 +18,9 @@ def test_a_phoneme_of_several_ids_has_one_pad() -> None:
 
 
 def test_unknown_phonemes_are_left_out_and_counted() -> None:
-    assert spell(["a", "q", "q", "a"], SCHEME) == Spelling((1, 0, 5, 0, 5, 0, 2), voiced=True, unknown=2)
+    assert spell(["a", "q", "q", "a"], SCHEME) == Spelling(
+        (1, 0, 5, 0, 5, 0, 2), voiced=True, unknown=2, places=(2, 4, 4, 4, 6)
+    )
 
 
 def test_punctuation_and_stress_alone_are_not_voiced() -> None:

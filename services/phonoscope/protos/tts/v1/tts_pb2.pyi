@@ -24,6 +24,110 @@ else:
 
 DESCRIPTOR: google.protobuf.descriptor.FileDescriptor
 
+class _TimingType:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _TimingTypeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TimingType.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    TIMING_TYPE_UNSPECIFIED: _TimingType.ValueType  # 0
+    """Refused."""
+    TIMING_TYPE_WORD: _TimingType.ValueType  # 1
+    """Words, or characters where the script puts no spaces between words."""
+    TIMING_TYPE_PHONEME: _TimingType.ValueType  # 2
+    """Phonemes, as the voice speaks them."""
+    TIMING_TYPE_VISEME: _TimingType.ValueType  # 3
+    """Shapes of the mouth."""
+    TIMING_TYPE_MARK: _TimingType.ValueType  # 4
+    """The marks of an SSML document."""
+
+class TimingType(_TimingType, metaclass=_TimingTypeEnumTypeWrapper):
+    """What there are timings of."""
+
+TIMING_TYPE_UNSPECIFIED: TimingType.ValueType  # 0
+"""Refused."""
+TIMING_TYPE_WORD: TimingType.ValueType  # 1
+"""Words, or characters where the script puts no spaces between words."""
+TIMING_TYPE_PHONEME: TimingType.ValueType  # 2
+"""Phonemes, as the voice speaks them."""
+TIMING_TYPE_VISEME: TimingType.ValueType  # 3
+"""Shapes of the mouth."""
+TIMING_TYPE_MARK: TimingType.ValueType  # 4
+"""The marks of an SSML document."""
+global___TimingType = TimingType
+
+class _Viseme:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _VisemeEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Viseme.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    VISEME_UNSPECIFIED: _Viseme.ValueType  # 0
+    """Silence: the mouth is at rest."""
+    VISEME_PP: _Viseme.ValueType  # 1
+    """p, b, m."""
+    VISEME_FF: _Viseme.ValueType  # 2
+    """f, v."""
+    VISEME_TH: _Viseme.ValueType  # 3
+    """θ, ð."""
+    VISEME_DD: _Viseme.ValueType  # 4
+    """t, d."""
+    VISEME_KK: _Viseme.ValueType  # 5
+    """k, ɡ."""
+    VISEME_CH: _Viseme.ValueType  # 6
+    """tʃ, dʒ, ʃ."""
+    VISEME_SS: _Viseme.ValueType  # 7
+    """s, z."""
+    VISEME_NN: _Viseme.ValueType  # 8
+    """n, l."""
+    VISEME_RR: _Viseme.ValueType  # 9
+    """ɹ."""
+    VISEME_AA: _Viseme.ValueType  # 10
+    """ɑː."""
+    VISEME_E: _Viseme.ValueType  # 11
+    """e."""
+    VISEME_IH: _Viseme.ValueType  # 12
+    """ɪ."""
+    VISEME_OH: _Viseme.ValueType  # 13
+    """ɒ."""
+    VISEME_OU: _Viseme.ValueType  # 14
+    """ʊ."""
+
+class Viseme(_Viseme, metaclass=_VisemeEnumTypeWrapper):
+    """The fifteen visemes of MPEG-4 (ISO/IEC 14496-2, table C-1)."""
+
+VISEME_UNSPECIFIED: Viseme.ValueType  # 0
+"""Silence: the mouth is at rest."""
+VISEME_PP: Viseme.ValueType  # 1
+"""p, b, m."""
+VISEME_FF: Viseme.ValueType  # 2
+"""f, v."""
+VISEME_TH: Viseme.ValueType  # 3
+"""θ, ð."""
+VISEME_DD: Viseme.ValueType  # 4
+"""t, d."""
+VISEME_KK: Viseme.ValueType  # 5
+"""k, ɡ."""
+VISEME_CH: Viseme.ValueType  # 6
+"""tʃ, dʒ, ʃ."""
+VISEME_SS: Viseme.ValueType  # 7
+"""s, z."""
+VISEME_NN: Viseme.ValueType  # 8
+"""n, l."""
+VISEME_RR: Viseme.ValueType  # 9
+"""ɹ."""
+VISEME_AA: Viseme.ValueType  # 10
+"""ɑː."""
+VISEME_E: Viseme.ValueType  # 11
+"""e."""
+VISEME_IH: Viseme.ValueType  # 12
+"""ɪ."""
+VISEME_OH: Viseme.ValueType  # 13
+"""ɒ."""
+VISEME_OU: Viseme.ValueType  # 14
+"""ʊ."""
+global___Viseme = Viseme
+
 class _AudioEncoding:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -133,9 +237,12 @@ class SynthesizeRequest(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     EMOTION_WEIGHTS_FIELD_NUMBER: builtins.int
     EMOTION_INTENSITY_FIELD_NUMBER: builtins.int
+    SSML_FIELD_NUMBER: builtins.int
+    PRONUNCIATIONS_FIELD_NUMBER: builtins.int
+    TIMING_TYPES_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What to say, as plain Unicode text. At least one pronounceable character; at most 10 000 characters unless the
-    server is set otherwise. Required.
+    server is set otherwise. Either this or `ssml` is required.
     """
     speaker_id: builtins.str
     """Who says it: a voice id ("en_US-joe-medium"), or voice:speaker for voices with several speakers, by name or by
@@ -152,7 +259,8 @@ class SynthesizeRequest(google.protobuf.message.Message):
     """
     language: builtins.str
     """Language of the text as a BCP 47 tag ("en-US", "de"; "en_US" is understood too). Picks a voice when speaker_id
-    is empty; must agree with the voice when it is not. Empty means the language of the voice.
+    is empty; must agree with the voice when it is not. Empty means the language of the voice. "auto" picks a voice
+    whose language is written in the script that most of the text is in.
     """
     seed: builtins.int
     """Seed of the noise that varies rhythm and timbre from one reading to the next. The same text, voice, settings and
@@ -164,6 +272,12 @@ class SynthesizeRequest(google.protobuf.message.Message):
     """
     emotion_intensity: builtins.float
     """How far to go towards the emotions, 0 to 1. Absent means 1."""
+    ssml: builtins.str
+    """What to say, as a document of W3C SSML 1.1, in place of `text`. The elements speak, p, s, break, prosody (rate,
+    pitch, volume), emphasis, say-as, sub, phoneme (ipa), voice, lang, mark and w are served; others are refused by
+    name, or passed over where the server is set to. No document type, at most 32 elements deep. Errors name line and
+    column. Not in the settings of StreamingSynthesize.
+    """
     @property
     def audio_config(self) -> global___AudioConfig:
         """How the audio comes back. Absent means LINEAR16 at the voice's own sample rate."""
@@ -171,6 +285,16 @@ class SynthesizeRequest(google.protobuf.message.Message):
     @property
     def emotion_weights(self) -> google.protobuf.internal.containers.ScalarMap[builtins.str, builtins.float]:
         """Emotions mixed, in place of `emotion`: a weight of 0 to 1 by name, at most 1 in all; what is left is neutral."""
+
+    @property
+    def pronunciations(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Pronunciation]:
+        """How words and phrases of this text are said; they go before the server's own lexicon. At most 1 000."""
+
+    @property
+    def timing_types(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[global___TimingType.ValueType]:
+        """Which timings to send with the audio. Refused with MP3 and AAC, whose streams begin with a delay that they cannot
+        state.
+        """
 
     def __init__(
         self,
@@ -186,15 +310,195 @@ class SynthesizeRequest(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         emotion_weights: collections.abc.Mapping[builtins.str, builtins.float] | None = ...,
         emotion_intensity: builtins.float | None = ...,
+        ssml: builtins.str = ...,
+        pronunciations: collections.abc.Iterable[global___Pronunciation] | None = ...,
+        timing_types: collections.abc.Iterable[global___TimingType.ValueType] | None = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion_intensity", b"emotion_intensity", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "text", b"text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "pronunciations", b"pronunciations", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "ssml", b"ssml", "text", b"text", "timing_types", b"timing_types"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_emotion_intensity", b"_emotion_intensity"]) -> typing.Literal["emotion_intensity"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
+
+@typing.final
+class Pronunciation(google.protobuf.message.Message):
+    """How a word or a phrase is said."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PHRASE_FIELD_NUMBER: builtins.int
+    IPA_FIELD_NUMBER: builtins.int
+    RESPELLING_FIELD_NUMBER: builtins.int
+    phrase: builtins.str
+    """What is written: whole words, at most 64 characters. In small letters it stands for any case; with a capital, for
+    that spelling only.
+    """
+    ipa: builtins.str
+    """The International Phonetic Alphabet, such as "təˈmɑːtoʊ". Only symbols that the voice knows."""
+    respelling: builtins.str
+    """Other words, such as "sequel" for "SQL". What other entries say of these words counts; circles are refused."""
+    def __init__(
+        self,
+        *,
+        phrase: builtins.str = ...,
+        ipa: builtins.str = ...,
+        respelling: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["ipa", b"ipa", "respelling", b"respelling", "spoken", b"spoken"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["ipa", b"ipa", "phrase", b"phrase", "respelling", b"respelling", "spoken", b"spoken"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["spoken", b"spoken"]) -> typing.Literal["ipa", "respelling"] | None: ...
+
+global___Pronunciation = Pronunciation
+
+@typing.final
+class Timings(google.protobuf.message.Message):
+    """Where in the audio things are heard, in seconds from the beginning of the whole audio, as delivered. A stream sends
+    each with the audio in which it begins, ascending.
+    """
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WORDS_FIELD_NUMBER: builtins.int
+    PHONEMES_FIELD_NUMBER: builtins.int
+    VISEMES_FIELD_NUMBER: builtins.int
+    MARKS_FIELD_NUMBER: builtins.int
+    @property
+    def words(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___WordTiming]:
+        """Of TIMING_TYPE_WORD."""
+
+    @property
+    def phonemes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___PhonemeTiming]:
+        """Of TIMING_TYPE_PHONEME."""
+
+    @property
+    def visemes(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___VisemeTiming]:
+        """Of TIMING_TYPE_VISEME."""
+
+    @property
+    def marks(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___MarkTiming]:
+        """Of TIMING_TYPE_MARK."""
+
+    def __init__(
+        self,
+        *,
+        words: collections.abc.Iterable[global___WordTiming] | None = ...,
+        phonemes: collections.abc.Iterable[global___PhonemeTiming] | None = ...,
+        visemes: collections.abc.Iterable[global___VisemeTiming] | None = ...,
+        marks: collections.abc.Iterable[global___MarkTiming] | None = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["marks", b"marks", "phonemes", b"phonemes", "visemes", b"visemes", "words", b"words"]) -> None: ...
+
+global___Timings = Timings
+
+@typing.final
+class WordTiming(google.protobuf.message.Message):
+    """A word, heard."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    WORD_FIELD_NUMBER: builtins.int
+    START_SECONDS_FIELD_NUMBER: builtins.int
+    END_SECONDS_FIELD_NUMBER: builtins.int
+    TEXT_SPAN_FIELD_NUMBER: builtins.int
+    word: builtins.str
+    """As it is written in the request."""
+    start_seconds: builtins.float
+    """Where it begins."""
+    end_seconds: builtins.float
+    """Where it ends."""
+    @property
+    def text_span(self) -> global___TextSpan:
+        """Where it is written: in `text`, in `ssml`, or in all pieces joined."""
+
+    def __init__(
+        self,
+        *,
+        word: builtins.str = ...,
+        start_seconds: builtins.float = ...,
+        end_seconds: builtins.float = ...,
+        text_span: global___TextSpan | None = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["text_span", b"text_span"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["end_seconds", b"end_seconds", "start_seconds", b"start_seconds", "text_span", b"text_span", "word", b"word"]) -> None: ...
+
+global___WordTiming = WordTiming
+
+@typing.final
+class PhonemeTiming(google.protobuf.message.Message):
+    """A phoneme, heard."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    PHONEME_FIELD_NUMBER: builtins.int
+    START_SECONDS_FIELD_NUMBER: builtins.int
+    END_SECONDS_FIELD_NUMBER: builtins.int
+    phoneme: builtins.str
+    """In the International Phonetic Alphabet, with its stress before and its length behind, such as "ˈɑː"."""
+    start_seconds: builtins.float
+    """Where it begins."""
+    end_seconds: builtins.float
+    """Where it ends."""
+    def __init__(
+        self,
+        *,
+        phoneme: builtins.str = ...,
+        start_seconds: builtins.float = ...,
+        end_seconds: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["end_seconds", b"end_seconds", "phoneme", b"phoneme", "start_seconds", b"start_seconds"]) -> None: ...
+
+global___PhonemeTiming = PhonemeTiming
+
+@typing.final
+class VisemeTiming(google.protobuf.message.Message):
+    """A shape of the mouth."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    VISEME_FIELD_NUMBER: builtins.int
+    START_SECONDS_FIELD_NUMBER: builtins.int
+    END_SECONDS_FIELD_NUMBER: builtins.int
+    viseme: global___Viseme.ValueType
+    """Which."""
+    start_seconds: builtins.float
+    """Where it begins."""
+    end_seconds: builtins.float
+    """Where it ends."""
+    def __init__(
+        self,
+        *,
+        viseme: global___Viseme.ValueType = ...,
+        start_seconds: builtins.float = ...,
+        end_seconds: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["end_seconds", b"end_seconds", "start_seconds", b"start_seconds", "viseme", b"viseme"]) -> None: ...
+
+global___VisemeTiming = VisemeTiming
+
+@typing.final
+class MarkTiming(google.protobuf.message.Message):
+    """A mark of an SSML document."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: builtins.int
+    SECONDS_FIELD_NUMBER: builtins.int
+    name: builtins.str
+    """Its name."""
+    seconds: builtins.float
+    """Where it is."""
+    def __init__(
+        self,
+        *,
+        name: builtins.str = ...,
+        seconds: builtins.float = ...,
+    ) -> None: ...
+    def ClearField(self, field_name: typing.Literal["name", b"name", "seconds", b"seconds"]) -> None: ...
+
+global___MarkTiming = MarkTiming
 
 @typing.final
 class AudioConfig(google.protobuf.message.Message):
@@ -238,6 +542,7 @@ class SynthesizeResponse(google.protobuf.message.Message):
     SEED_FIELD_NUMBER: builtins.int
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SPEAKER_ID_FIELD_NUMBER: builtins.int
+    TIMINGS_FIELD_NUMBER: builtins.int
     audio_data: builtins.bytes
     """The audio, in the asked encoding; at most 4 MiB."""
     sample_rate: builtins.int
@@ -254,6 +559,10 @@ class SynthesizeResponse(google.protobuf.message.Message):
     """The request's id, or the one that the server made."""
     speaker_id: builtins.str
     """The voice that spoke, as voice or voice:speaker."""
+    @property
+    def timings(self) -> global___Timings:
+        """What was asked for by timing_types."""
+
     def __init__(
         self,
         *,
@@ -265,8 +574,10 @@ class SynthesizeResponse(google.protobuf.message.Message):
         seed: builtins.int = ...,
         request_id: builtins.str = ...,
         speaker_id: builtins.str = ...,
+        timings: global___Timings | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "speaker_id", b"speaker_id", "status", b"status"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["timings", b"timings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "speaker_id", b"speaker_id", "status", b"status", "timings", b"timings"]) -> None: ...
 
 global___SynthesizeResponse = SynthesizeResponse
 
@@ -285,6 +596,7 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SPEAKER_ID_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
+    TIMINGS_FIELD_NUMBER: builtins.int
     audio_data: builtins.bytes
     """The next bytes of the stream, in the asked encoding; whole samples always, and at most 64 KiB."""
     sample_rate: builtins.int
@@ -303,6 +615,10 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
     """The voice that speaks, as voice or voice:speaker. In the first message only."""
     sequence: builtins.int
     """Number of this message in its stream, from 0."""
+    @property
+    def timings(self) -> global___Timings:
+        """What was asked for by timing_types, of all that begins to sound in this message."""
+
     def __init__(
         self,
         *,
@@ -315,8 +631,10 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         speaker_id: builtins.str = ...,
         sequence: builtins.int = ...,
+        timings: global___Timings | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "sequence", b"sequence", "speaker_id", b"speaker_id", "status", b"status"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["timings", b"timings"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "sequence", b"sequence", "speaker_id", b"speaker_id", "status", b"status", "timings", b"timings"]) -> None: ...
 
 global___SynthesizeStreamResponse = SynthesizeStreamResponse
 
@@ -379,7 +697,7 @@ global___StreamingSynthesizeResponse = StreamingSynthesizeResponse
 
 @typing.final
 class TextSpan(google.protobuf.message.Message):
-    """Characters of a text that came in pieces, counted as Unicode code points over all pieces joined."""
+    """Characters of a request's text, counted as Unicode code points; of one that came in pieces, over all pieces joined."""
 
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 

@@ -37,7 +37,7 @@ class TextBatch:
     duration_noise: Tensor  # (batch, 2, 1, phonemes)
     speakers: Tensor  # (batch,)
     length_scales: Tensor  # (batch, 1)
-    speeds: Tensor  # (batch, 1)
+    speeds: Tensor  # (batch, phonemes)
 
     @classmethod
     def of(cls, utterances: Sequence[Utterance], sources: Sequence[torch.Generator]) -> "TextBatch":
@@ -55,7 +55,7 @@ class TextBatch:
             duration_noise=noise,
             speakers=torch.tensor([utterance.speaker for utterance in utterances]),
             length_scales=torch.tensor([[utterance.length_scale] for utterance in utterances]),
-            speeds=torch.tensor([[utterance.speed] for utterance in utterances]),
+            speeds=phoneme_speeds(utterances, padded),
         )
 
 
@@ -97,6 +97,14 @@ class FrameBatch:
         """Returns the positions of the windows with at least `context` frames around them."""
         left, right = max(0, self.offset - context), self.offset + self.frames + context
         return slice(left, min(self.latents.shape[3], left + padded_length(right - left)))
+
+
+def phoneme_speeds(utterances: Sequence[Utterance], length: int) -> Tensor:
+    """Returns the speed of each phoneme, (batch, length), 1 where there is none."""
+    speeds = torch.ones(len(utterances), length)
+    for row, utterance in enumerate(utterances):
+        speeds[row, : len(utterance.phoneme_ids)] = torch.tensor(utterance.speeds)
+    return speeds
 
 
 def padded_length(length: int) -> int:

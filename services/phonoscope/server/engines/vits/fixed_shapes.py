@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phonoscope.server.engines.base import Window
-from phonoscope.server.engines.vits.batches import VitsPlan, own_plan, padded_length, with_height
+from phonoscope.server.engines.vits.batches import VitsPlan, own_plan, padded_length, phoneme_speeds, with_height
 from phonoscope.server.engines.vits.halves import Laid, frames_of, waveform
 from phonoscope.server.engines.vits.mask import DeviceMask
 from phonoscope.server.engines.vits.model import Vits
@@ -161,7 +161,7 @@ class _TextSlot(_Slot):
         self._log_duration.copy_(log_duration, non_blocking=True)
         self._recorder.synchronise()
         scales = torch.tensor([[utterance.length_scale] for utterance in batch])
-        speeds = torch.tensor([[utterance.speed] for utterance in batch])
+        speeds = phoneme_speeds(batch, self.shape.length)
         frames = frames_of(self._log_duration[: len(batch)], scales, speeds, most_frames)
         durations = [row[: len(utterance.phoneme_ids)] for row, utterance in zip(frames, batch, strict=True)]
         latents = self._latents(durations, batch, sources, mean, log_deviation)

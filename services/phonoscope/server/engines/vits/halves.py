@@ -96,11 +96,11 @@ def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, most_
     Args:
         log_duration: in frames, (batch, phonemes).
         length_scales: of the voices, (batch, 1).
-        speeds: asked for, (batch, 1).
+        speeds: asked for, (batch, phonemes).
         most_frames: for a phoneme at speed 1.
     """
     frames = (log_duration.exp() * length_scales).ceil().clamp(max=most_frames)
-    ends = (frames.double().cumsum(dim=1) / speeds).round().clamp(min=1)
+    ends = (frames / speeds.double()).cumsum(dim=1).round().clamp(min=1)
     return ends.diff(dim=1, prepend=torch.zeros_like(ends[:, :1])).long()
 
 

@@ -1,0 +1,18 @@
+"""How what a caller sent is shown in a message to them: quoted, escaped, not long."""
+
+from collections.abc import Sequence
+from typing import Final
+
+MOST_NAMES_SHOWN: Final = 20
+LONGEST_SHOWN: Final = 64  # a screen's width
+
+
+def shown(value: str) -> str:
+    """Returns a string, quoted and cut."""
+    return repr(value if len(value) <= LONGEST_SHOWN else value[: LONGEST_SHOWN - 3] + "...")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Returns the first few names, and how many more there are."""
+    more = len(names) - MOST_NAMES_SHOWN
+    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more, see ListVoices" if more > 0 else "")

@@ -1,0 +1,193 @@
+"""What a request says, from sentences to bytes: what the engine is told of each, and how its samples are to sound.
+
+③ synthesizer makes one for each request. Its feed has `say` make utterances of sentences; its reader has `hear` turn
+what the engine rendered into bytes: silence before a passage, loudness and pitch of words, the encoding. Whoever
+listens is told what each chunk speaks, and when.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Final
+
+from phonoscope.server.audio.codecs import CODECS
+from phonoscope.server.audio.encode import AudioEncoder
+from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.requests import ResolvedRequest, speaker_name
+from phonoscope.server.stream import Rendered
+from phonoscope.server.text.front_end import Sentence
+from phonoscope.server.text.passage import Passage
+from phonoscope.server.timings import TimingNotes, Timings
+from phonoscope.server.types import Utterance, Voice
+from phonoscope.server.utterances import utterance_of
+
+# Of emotion, prosody and pitch together, whatever is nested.
+SPEED_LIMITS: Final = (0.2, 5.0)
+PITCH_LIMITS: Final = (0.4, 2.5)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A sentence that was said.
+
+    Attributes:
+        voice, speaker: who says it.
+        written, written_from: text that its offsets count, and the offset of that text's first character.
+        pause_seconds: silence before it.
+        marks: that stand before it.
+    """
+
+    sentence: Sentence
+    voice: Voice
+    speaker: int
+    written: str
+    written_from: int
+    pause_seconds: float
+    marks: tuple[str, ...]
+
+
+class Recital:
+    """One request, on its way from sentences to bytes. `say` and `hear` may run on two threads, each on one at a time.
+
+    Args:
+        resolved: the request.
+        encoder: makes the bytes.
+        centres_hz: own pitch by speaker, of those whose pitch's range changes.
+    """
+
+    def __init__(
+        self, resolved: ResolvedRequest, encoder: AudioEncoder, centres_hz: Mapping[str, float] | None = None
+    ) -> None:
+        self._resolved = resolved
+        self._encoder = encoder
+        self._centres_hz = centres_hz or {}
+        self._said: list[_Said] = []
+        self._notes = TimingNotes(resolved.timing_types)
+        self._pause_seconds = 0.0  # before the next sentence, or at the end
+        self._marks: list[str] = []  # likewise
+        self._first_heard: int | None = None  # utterance that began to sound since a span was told
+        self._last_heard = 0
+
+    @property
+    def is_heavy(self) -> bool:
+        """Whether `hear` and `end` compute for so long that an event loop should not wait for them."""
+        return self._resolved.changes_pitch or self._resolved.encoding in CODECS
+
+    @property
+    def sentences(self) -> int:
+        """How many were said."""
+        return len(self._said)
+
+    @property
+    def seconds_out(self) -> float:
+        """Duration of all bytes so far."""
+        return self._encoder.samples_out / self._resolved.sample_rate_hz
+
+    def wait(self, seconds: float) -> None:
+        """Puts silence before what is said next."""
+        self._pause_seconds += seconds
+
+    def leave_marks(self, names: tuple[str, ...]) -> None:
+        """Puts marks before what is said next."""
+        self._marks += names
+
+    def say(self, sentence: Sentence, passage: Passage, written: str, written_from: int = 0) -> Utterance:
+        """Takes the next sentence, and returns what the engine is to make of it.
+
+        Args:
+            sentence: of `passage`.
+            passage: says who speaks.
+            written: the caller's text that it came from.
+            written_from: offset of its first character.
+        """
+        voice, speaker = (passage.voice, passage.speaker) if passage.voice else self._own
+        pause, marks = self._pause_seconds, tuple(self._marks)
+        self._pause_seconds, self._marks = 0.0, []
+        said = _Said(sentence, voice, speaker, written, written_from, pause, marks)
+        self._said.append(said)
+        speed = self._resolved.speed
+        rates = _rates(sentence, lambda rate: _within(rate * speed, SPEED_LIMITS) / speed)
+        return utterance_of(self._resolved, voice, speaker, sentence, len(self._said) - 1, rates)
+
+    @property
+    def _own(self) -> tuple[Voice, int]:
+        return self._resolved.voice, self._resolved.speaker
+
+    def hear(self, rendered: Rendered) -> bytes:
+        """Takes the next samples, and returns the bytes that are ready."""
+        self._last_heard = rendered.utterance
+        if self._first_heard is None:
+            self._first_heard = rendered.utterance
+        said = self._said[rendered.utterance]
+        parts = [self._begin(said, rendered)] if rendered.start == 0 else []
+        for start, stop, prosody in _stretches(said, rendered):
+            parts += self._turn(said, prosody), self._encoder.encode(rendered.samples[start:stop])
+        return b"".join(parts)
+
+    def end(self) -> bytes:
+        """Ends it, and returns the rest of the bytes."""
+        for name in self._marks:
+            self._notes.mark(name, self._encoder.seconds_in)
+        return self._encoder.pause(self._pause_seconds) + self._encoder.finish()
+
+    def timings(self, *, is_end: bool = False) -> Timings | None:
+        """Returns what begins in the bytes so far and was not told before; None where nobody asked."""
+        return self._notes.begun_by(math.inf if is_end else self.seconds_out)
+
+    def span(self) -> tuple[int, int] | None:
+        """Returns the characters of all that sounded since the last call; the last sentence's where nothing did."""
+        first = self._last_heard if self._first_heard is None else self._first_heard
+        self._first_heard = None
+        return (self._said[first].sentence.start, self._said[self._last_heard].sentence.stop) if self._said else None
+
+    def _begin(self, said: _Said, rendered: Rendered) -> bytes:
+        """Makes the silence before a sentence, and notes when all of it is heard."""
+        ready = self._turn(said, NEUTRAL) + self._encoder.pause(said.pause_seconds)
+        begins = self._encoder.seconds_in
+        for name in said.marks:
+            self._notes.mark(name, begins)
+        if self._resolved.timing_types:
+            frame_seconds = rendered.samples_per_frame / said.voice.sample_rate_hz
+            times = [begins + frames * frame_seconds for frames in accumulate(rendered.phoneme_frames, initial=0)]
+            self._notes.note(said.sentence.wording, said.written, said.written_from, times)
+        return ready
+
+    def _turn(self, said: _Said, prosody: Prosody) -> bytes:
+        """Says how what comes next is to sound."""
+        resolved = self._resolved
+        pitch = _within(resolved.pitch * prosody.pitch, PITCH_LIMITS)
+        manner = replace(NEUTRAL, pitch=pitch, pitch_range=resolved.prosody.pitch_range, gain_db=prosody.gain_db)
+        centre = self._centres_hz.get(speaker_name(said.voice, said.speaker), 0.0)
+        return self._encoder.turn(said.voice.sample_rate_hz, manner, centre)
+
+
+def _rates(sentence: Sentence, limited: Callable[[float], float]) -> tuple[float, ...]:
+    """Returns the rate of each phoneme id; none where all are 1."""
+    manners = sentence.wording.manners
+    if all(prosody.rate == 1.0 for _, prosody in manners):
+        return ()
+    ends = [first for first, _ in manners[1:]] + [len(sentence.phoneme_ids)]
+    rates: list[float] = []
+    for (first, prosody), end in zip(manners, ends, strict=True):
+        rates += [limited(prosody.rate)] * (end - first)
+    return tuple(rates)
+
+
+def _stretches(said: _Said, rendered: Rendered) -> Iterator[tuple[int, int, Prosody]]:
+    """Yields the parts of a window's samples that sound alike."""
+    manners = said.sentence.wording.manners or ((0, NEUTRAL),)
+    samples = len(rendered.samples)
+    if len(manners) == 1:
+        yield 0, samples, manners[0][1]
+        return
+    frames = [0, *accumulate(rendered.phoneme_frames)]
+    begins = [(frames[first] - rendered.start) * rendered.samples_per_frame for first, _ in manners]
+    for start, stop, (_, prosody) in zip(begins, [*begins[1:], samples], manners, strict=True):
+        first, last = max(start, 0), min(stop, samples)
+        if first < last:
+            yield first, last, prosody
+
+
+def _within(value: float, limits: tuple[float, float]) -> float:
+    return min(max(value, limits[0]), limits[1])

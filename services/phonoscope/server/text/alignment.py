@@ -1,0 +1,76 @@
+"""Which phonemes of a sentence are which word's.
+
+espeak-ng says how a sentence sounds, not which of its words is where: it runs words together ("of the" is "ʌvðə") and
+makes several of one ("1984"). So each word is also read by itself, and the sentence's phonemes are laid beside those
+of its words, one after the other, by the fewest edits (Levenshtein 1966, Wagner and Fischer 1974). Called by
+`front_end` where a request wants to know, or says how parts of a text are said.
+"""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from rapidfuzz.distance import Levenshtein
+
+from phonoscope.server.text.phoneme_ids import SILENT
+
+STRESS: Final = frozenset("ˈˌ")
+_LENGTH: Final = frozenset("ːˑ")
+_APART: Final = SILENT - STRESS - _LENGTH
+_SPACE: Final = " "
+
+
+def align(expected: Sequence[Sequence[str]], symbols: Sequence[str]) -> list[tuple[int, int]]:
+    """Returns the range of `symbols` that is each word's; an empty one where nothing is.
+
+    Args:
+        expected: phonemes of each word, read by itself; at least one word.
+        symbols: phonemes of the sentence; ranges ascend and do not overlap.
+    """
+    flat: list[str] = []
+    spans = []
+    for word in expected:
+        spans.append((len(flat), len(flat) + len(word)))
+        flat += (*word, _SPACE)
+    earliest, latest = _places(flat, symbols)
+    cuts = [0]
+    for (_, stop), (start, _) in pairwise(spans):
+        cuts.append(max(cuts[-1], _cut(symbols, earliest[stop], latest[start])))
+    ranges = [_trimmed(symbols, *bounds) for bounds in pairwise([*cuts, len(symbols)])]
+    return _fed(ranges, expected)
+
+
+def _fed(ranges: list[tuple[int, int]], expected: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
+    """Gives a word that was left with nothing the last sound of the one that it ran into: "for a" is "fɚɹə"."""
+    for index in range(1, len(ranges)):
+        (first, last), (start, stop) = ranges[index - 1 : index + 1]
+        if start == stop and expected[index] and last - first > 1:
+            ranges[index - 1 : index + 1] = (first, last - 1), (last - 1, last)
+    return ranges
+
+
+def _places(flat: Sequence[str], symbols: Sequence[str]) -> tuple[list[int], list[int]]:
+    """Returns where in `symbols` each place between two of `flat` is: before what was put in there, and behind it."""
+    earliest, latest = [0] * (len(flat) + 1), [0] * (len(flat) + 1)
+    for edit in Levenshtein.opcodes(flat, symbols):
+        if edit.tag == "insert":
+            latest[edit.src_start] = edit.dest_end
+            continue
+        step = 0 if edit.tag == "delete" else 1
+        for count in range(1, edit.src_end - edit.src_start + 1):
+            earliest[edit.src_start + count] = latest[edit.src_start + count] = edit.dest_start + step * count
+    return earliest, latest
+
+
+def _cut(symbols: Sequence[str], low: int, high: int) -> int:
+    """Returns where one word ends and the next begins: at a space if there is one between them."""
+    return next((at for at in range(low, high) if symbols[at] in _APART), high)
+
+
+def _trimmed(symbols: Sequence[str], start: int, stop: int) -> tuple[int, int]:
+    """Leaves out spaces and marks at both ends, but not the stress before a vowel."""
+    while start < stop and symbols[start] in _APART:
+        start += 1
+    while stop > start and symbols[stop - 1] in _APART:
+        stop -= 1
+    return start, stop

@@ -1,0 +1,173 @@
+"""Reads XML that strangers wrote: no document type, so no entities, no depth or number of elements without bound.
+
+`ssml/` and `lexicon_file.py` call it. expat does the reading, as it goes, and nothing is kept; what it tells in bytes
+is told here in characters of the document. Source: XML 1.0 and Namespaces in XML 1.0 (W3C).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Protocol
+from xml.parsers import expat
+
+XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
+MOST_DEPTH: Final = 32
+MOST_ATTRIBUTES: Final = 16
+LONGEST_ATTRIBUTE: Final = 1_024
+_SEPARATOR: Final = " "
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """Of an element or an attribute.
+
+    Attributes:
+        namespace: its address, "" for none.
+        local: the name itself.
+        prefix: as written, "" for none.
+    """
+
+    namespace: str
+    local: str
+    prefix: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.prefix}:{self.local}" if self.prefix else self.local
+
+
+class XmlFault(ValueError):
+    """A document that cannot be read: where, as line and column from 1, why, and what its Reader said, if it did."""
+
+    def __init__(self, line: int, column: int, fault: str, refusal: "Refusal | None" = None) -> None:
+        super().__init__(f"line {line}, column {column}: {fault}")
+        self.line = line
+        self.column = column
+        self.fault = fault
+        self.refusal = refusal
+
+
+class Refusal(ValueError):
+    """Raised by a Reader: the document is XML, but not what is wanted; `at` is where, in characters."""
+
+    def __init__(self, fault: str, at: int) -> None:
+        super().__init__(fault)
+        self.fault = fault
+        self.at = at
+
+
+class Reader(Protocol):
+    """Is told what a document holds, in order; `at` counts characters of the document."""
+
+    def open(self, name: Name, attributes: Mapping[Name, str], at: int) -> None:
+        """An element begins."""
+
+    def close(self, name: Name, at: int) -> None:
+        """An element ends."""
+
+    def text(self, text: str, at: int, stop: int) -> None:
+        """Text, which is written at characters `at` to `stop`; where it is as long, character by character."""
+
+
+def read_xml(document: str, reader: Reader, *, most_elements: int) -> None:
+    """Tells `reader` what a document holds.
+
+    Raises:
+        XmlFault: it is no XML, has what is not allowed here, or `reader` refused it.
+    """
+    _Reading(document, reader, most_elements).run()
+
+
+def place_of(document: str, at: int) -> tuple[int, int]:
+    """Returns line and column, from 1, of a character."""
+    return document.count("\n", 0, at) + 1, at - document.rfind("\n", 0, at)
+
+
+class _Reading:
+    def __init__(self, document: str, reader: Reader, most_elements: int) -> None:
+        self._document = document
+        self._bytes = document.encode()
+        self._reader = reader
+        self._elements_left = most_elements
+        self._most_elements = most_elements
+        self._depth = 0
+        self._byte = self._character = 0  # the same place, in both
+        self._text: tuple[str, int] | None = None  # waits for where it ends
+        parser = expat.ParserCreate("utf-8", _SEPARATOR)
+        parser.namespace_prefixes = True
+        parser.buffer_text = False
+        parser.StartElementHandler = self._open
+        parser.EndElementHandler = self._close
+        parser.CharacterDataHandler = self._say
+        parser.StartDoctypeDeclHandler = self._refuse_doctype
+        parser.CommentHandler = self._pass_over
+        parser.ProcessingInstructionHandler = self._pass_over
+        parser.StartCdataSectionHandler = self._pass_over
+        parser.EndCdataSectionHandler = self._pass_over
+        self._parser = parser
+
+    def run(self) -> None:
+        try:
+            self._parser.Parse(self._bytes, True)  # noqa: FBT003  expat's own
+            self._tell_text()
+        except Refusal as refusal:
+            raise XmlFault(*place_of(self._document, refusal.at), refusal.fault, refusal) from None
+        except expat.ExpatError as error:
+            at = self._at(self._parser.ErrorByteIndex)
+            raise XmlFault(*place_of(self._document, at), expat.ErrorString(error.code)) from None
+
+    def _at(self, byte: int) -> int:
+        """Returns the character at a byte; they come in order."""
+        if byte > self._byte:
+            self._character += len(self._bytes[self._byte : byte].decode(errors="ignore"))
+            self._byte = byte
+        return self._character
+
+    def _here(self) -> int:
+        return self._at(self._parser.CurrentByteIndex)
+
+    def _open(self, name: str, attributes: dict[str, str]) -> None:
+        self._tell_text()
+        at = self._here()
+        self._depth += 1
+        self._elements_left -= 1
+        if self._depth > MOST_DEPTH:
+            raise Refusal(f"elements are nested more than {MOST_DEPTH} deep", at)
+        if self._elements_left < 0:
+            raise Refusal(f"there are more than {self._most_elements} elements", at)
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise Refusal(f"<{_name(name)}> has {len(attributes)} attributes; at most {MOST_ATTRIBUTES} are read", at)
+        for attribute, value in attributes.items():
+            if len(value) > LONGEST_ATTRIBUTE:
+                raise Refusal(f"the attribute {_name(attribute)} is longer than {LONGEST_ATTRIBUTE} characters", at)
+        self._reader.open(_name(name), {_name(key): value for key, value in attributes.items()}, at)
+
+    def _close(self, name: str) -> None:
+        self._tell_text()
+        self._depth -= 1
+        self._reader.close(_name(name), self._here())
+
+    def _say(self, text: str) -> None:
+        self._tell_text()
+        self._text = text, self._here()
+
+    def _pass_over(self, *_: str) -> None:
+        self._tell_text()
+
+    def _refuse_doctype(self, *_: object) -> None:
+        raise Refusal("a document type is not read; leave <!DOCTYPE …> out", self._here())
+
+    def _tell_text(self) -> None:
+        """Passes text on, once it is known where what follows it begins."""
+        if self._text is not None:
+            (text, at), self._text = self._text, None
+            self._reader.text(text, at, self._here())
+
+
+def _name(joined: str) -> Name:
+    """Returns a name from what expat makes of it: "local", "namespace local", or "namespace local prefix"."""
+    match joined.split(_SEPARATOR):
+        case [namespace, local, prefix]:
+            return Name(namespace, local, prefix)
+        case [namespace, local]:
+            return Name(namespace, local)
+        case _:
+            return Name("", joined)

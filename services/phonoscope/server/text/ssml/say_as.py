@@ -1,0 +1,212 @@
+"""How SSML's say-as reads: characters, digits, telephone numbers, cardinals, ordinals and dates.
+
+Source: "SSML 1.0 say-as attribute values" (W3C Note, 2005), whose values SSML 1.1 leaves to processors. Words of
+numbers come from num2words, names of months and the order of dates from CLDR by Babel; what neither has in a language
+is refused.
+"""
+
+import datetime as dt
+import decimal
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_skeleton, get_month_names
+from babel.numbers import NumberFormatError, parse_decimal
+from num2words import num2words
+
+from phonoscope.server.text.words import is_speakable
+
+MOST_CHARACTERS: Final = 200
+MOST_DIGITS: Final = 30
+_PAUSE: Final = ", "
+_SEPARATORS: Final = frozenset(" \u00a0-‐‑–./()")
+_ORDINAL: Final = re.compile(r"(\d+)(?:st|nd|rd|th|\.|º|ª|er|e|ème|de|te)?", re.IGNORECASE)
+_NUMBERS: Final = re.compile(r"\d+")
+_DATE_CHARACTERS: Final = re.compile(r"[\d\s./,-]+")
+_TWO_DIGIT_YEARS: Final = 100
+_LATEST_TWO_DIGIT_YEAR: Final = 69  # of this century, as in POSIX
+_LEAP_YEAR: Final = 2000
+DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "y", "m", "d")
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text to be read for characters `start` to `stop` of the content; `alone`, if any, is read by itself instead."""
+
+    text: str
+    start: int
+    stop: int
+    alone: str = ""
+
+
+def say_as(interpret_as: str, form: str, content: str, language: str) -> list[Piece]:
+    """Returns what is read for the content of a say-as element.
+
+    Args:
+        interpret_as: its attribute.
+        form: its attribute format, "" where there is none.
+        content: its text.
+        language: of the voice, as a BCP 47 tag.
+
+    Raises:
+        LookupError: such a kind is not read, in this language or at all; `str()` of it says what is.
+        ValueError: the content is not of the kind; `str()` of it says what to write.
+    """
+    reading = READINGS.get(interpret_as)
+    if reading is None:
+        raise LookupError(f"interpret-as={interpret_as!r} is not served; write one of {', '.join(READINGS)}")
+    if not content.strip():
+        raise ValueError("is empty; write what is to be read")
+    if len(content) > MOST_CHARACTERS:
+        raise ValueError(f"has {len(content)} characters; write at most {MOST_CHARACTERS} in one element")
+    return reading(content, form, language)
+
+
+def _characters(content: str, _form: str, _language: str) -> list[Piece]:
+    return _one_by_one(content, str.isspace)
+
+
+def _digits(content: str, _form: str, _language: str) -> list[Piece]:
+    _check(content, lambda character: character.isdecimal() or character in _SEPARATORS or character == ",", "digits")
+    return _one_by_one(content, lambda character: not character.isdecimal())
+
+
+def _telephone(content: str, _form: str, _language: str) -> list[Piece]:
+    def is_read(character: str) -> bool:
+        return character == "+" or (character.isascii() and character.isalnum())
+
+    _check(content, lambda character: is_read(character) or character in _SEPARATORS, "digits, letters and +")
+    return _one_by_one(content, lambda character: not is_read(character))
+
+
+def _cardinal(content: str, _form: str, language: str) -> list[Piece]:
+    number = _number(content, language)
+    try:
+        words = num2words(number, lang=_primary(language))
+    except (NotImplementedError, OverflowError):
+        words = f"{number:f}"  # espeak-ng's own reading of figures
+    return _whole(content, words.replace(",", ""))
+
+
+def _ordinal(content: str, _form: str, language: str) -> list[Piece]:
+    found = _ORDINAL.fullmatch(content.strip())
+    if found is None or len(found[1]) > MOST_DIGITS:
+        raise ValueError("is no ordinal; write a number such as 3 or 3rd")
+    try:
+        words = num2words(int(found[1]), lang=_primary(language), to="ordinal")
+    except (NotImplementedError, OverflowError):
+        raise LookupError(f"ordinals are not read in {language}; write the word itself") from None
+    return _whole(content, str(words).replace(",", ""))
+
+
+def _date(content: str, form: str, language: str) -> list[Piece]:
+    if form and form not in DATE_FORMATS:
+        raise ValueError(f"has format={form!r}; write one of {', '.join(DATE_FORMATS)}")
+    if _DATE_CHARACTERS.fullmatch(content) is None:
+        return _whole(content, content)  # months by name: read as it is written
+    numbers = _NUMBERS.findall(content)
+    form = form or ("ymd" if re.fullmatch(r"\s*\d{4}-\d\d-\d\d\s*", content) else "")
+    if not form:
+        raise ValueError(f"needs a format: write one of {', '.join(DATE_FORMATS)}")
+    if len(numbers) != len(form):
+        raise ValueError(f"has {len(numbers)} numbers for format={form!r}; write {len(form)}, apart by - or /")
+    given = {part: int(number[:4]) for part, number in zip(form, numbers, strict=True)}
+    return _whole(content, _spoken_date(given, language))
+
+
+def _spoken_date(given: Mapping[str, int], language: str) -> str:
+    try:
+        locale = Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        raise LookupError(f"dates are not read in {language}; write the words themselves") from None
+    year = given.get("y", _LEAP_YEAR)
+    if year < _TWO_DIGIT_YEARS:
+        year += 2000 if year <= _LATEST_TWO_DIGIT_YEAR else 1900
+    try:
+        date = dt.date(year, given.get("m", 1), given.get("d", 1))
+    except ValueError:
+        raise ValueError("is no date of the calendar; look at the order that format says") from None
+    return _english(date, given) if locale.language == "en" else _by_locale(date, given, locale)
+
+
+def _english(date: dt.date, given: Mapping[str, int]) -> str:
+    """Returns a date as English says it: the day an ordinal, the year in pairs."""
+    month = get_month_names("wide", locale="en")[date.month] if "m" in given else ""
+    day = num2words(date.day, to="ordinal") if "d" in given else ""
+    year = num2words(date.year, to="year") if "y" in given else ""
+    return " ".join(part for part in (month, f"{day}," if day and year else day, year) if part)
+
+
+def _by_locale(date: dt.date, given: Mapping[str, int], locale: Locale) -> str:
+    match "".join(sorted(given)):
+        case "dmy":
+            return format_date(date, "long", locale)
+        case "dm":
+            return format_skeleton("MMMMd", date, locale=locale)
+        case "my":
+            return format_skeleton("yMMMM", date, locale=locale)
+        case "m":
+            return str(get_month_names("wide", "stand-alone", locale)[date.month])
+        case single:
+            return str(given[single])
+
+
+READINGS: Final[Mapping[str, Callable[[str, str, str], list[Piece]]]] = {
+    "characters": _characters,
+    "spell-out": _characters,
+    "digits": _digits,
+    "date": _date,
+    "cardinal": _cardinal,
+    "number": _cardinal,
+    "ordinal": _ordinal,
+    "telephone": _telephone,
+}
+
+
+def _number(content: str, language: str) -> decimal.Decimal:
+    if sum(character.isdecimal() for character in content) > MOST_DIGITS:
+        raise ValueError(f"has more than {MOST_DIGITS} digits; write them as digits")
+    try:
+        locale = Locale.parse(language.replace("-", "_"))
+    except (UnknownLocaleError, ValueError):
+        locale = Locale("en")
+    try:
+        return parse_decimal(content.strip().replace("−", "-"), locale=locale)
+    except NumberFormatError:
+        raise ValueError("is no number; write figures, such as 1234 or -5.5") from None
+
+
+def _primary(language: str) -> str:
+    return language.replace("_", "-").partition("-")[0].lower()
+
+
+def _whole(content: str, text: str) -> list[Piece]:
+    return [Piece(text, 0, len(content))]
+
+
+def _check(content: str, is_allowed: Callable[[str], bool], allowed: str) -> None:
+    for character in content:
+        if not is_allowed(character) and not character.isspace():
+            raise ValueError(f"has {character!r}; write {allowed}, and spaces or dashes between groups")
+    if not any(map(str.isalnum, content)):
+        raise ValueError(f"has nothing to read; write {allowed}")
+
+
+def _one_by_one(content: str, parts: Callable[[str], bool]) -> list[Piece]:
+    """Returns each character by itself, and a pause wherever something parts them."""
+    pieces: list[Piece] = []
+    is_parted = False
+    for at, character in enumerate(content):
+        if parts(character) or not is_speakable(character):
+            is_parted = bool(pieces)
+            continue
+        if is_parted:
+            pieces.append(Piece(_PAUSE, at, at))
+        pieces.append(Piece(character, at, at + 1, alone=character))
+        is_parted = False
+    if not pieces:
+        raise ValueError("has nothing to read; write letters or figures")
+    return pieces

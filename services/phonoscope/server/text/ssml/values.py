@@ -1,0 +1,103 @@
+"""Values of SSML's attributes, as ratios, decibels and seconds. Source: SSML 1.1, sections 3.2.3 and 3.2.4.
+
+What labels such as "slow" mean is left to the processor; the sizes here are ours. Every function raises ValueError
+with what may be written instead.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from phonoscope.server.emotions import Prosody
+
+RATES: Final[Mapping[str, float]] = {
+    "x-slow": 0.5, "slow": 0.75, "medium": 1.0, "default": 1.0, "fast": 1.35, "x-fast": 1.75
+}  # fmt: skip
+PITCHES: Final[Mapping[str, float]] = {
+    "x-low": 0.7, "low": 0.85, "medium": 1.0, "default": 1.0, "high": 1.2, "x-high": 1.45
+}  # fmt: skip
+VOLUMES_DB: Final[Mapping[str, float]] = {
+    "silent": -math.inf, "x-soft": -12.0, "soft": -6.0, "medium": 0.0, "default": 0.0, "loud": 4.0, "x-loud": 8.0
+}  # fmt: skip
+EMPHASES: Final[Mapping[str, Prosody]] = {
+    "strong": Prosody(rate=0.85, pitch=1.12, gain_db=3.0),
+    "moderate": Prosody(rate=0.92, pitch=1.06, gain_db=1.5),
+    "none": Prosody(),
+    "reduced": Prosody(rate=1.1, pitch=0.97, gain_db=-2.0),
+}
+STRENGTHS_SECONDS: Final[Mapping[str, float]] = {
+    "none": 0.0, "x-weak": 0.1, "weak": 0.2, "medium": 0.4, "strong": 0.7, "x-strong": 1.0
+}  # fmt: skip
+RATE_RANGE: Final = (0.25, 4.0)
+PITCH_RANGE: Final = (0.5, 2.0)
+VOLUME_RANGE_DB: Final = (-96.0, 16.0)
+LONGEST_BREAK_SECONDS: Final = 10.0
+
+_NUMBER: Final = r"(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})"
+_PERCENT: Final = re.compile(rf"([+-]?){_NUMBER}%")
+_RATIO: Final = re.compile(_NUMBER)
+_SEMITONES: Final = re.compile(rf"([+-]){_NUMBER}st")
+_DECIBELS: Final = re.compile(rf"([+-]){_NUMBER}dB")
+_SECONDS: Final = re.compile(rf"\+?{_NUMBER}(ms|s)")
+
+
+def rate(value: str, current: float) -> float:
+    """Returns a speaking rate, as a ratio: a label, a percentage of the default rate, or a change by percents."""
+    if value in RATES:
+        return RATES[value]
+    if found := _PERCENT.fullmatch(value):
+        asked = float(found[2]) / 100
+        ratio = asked if not found[1] else _changed(found[1], asked) * current
+    elif found := _RATIO.fullmatch(value):
+        ratio = float(found[1])
+    else:
+        raise ValueError(f"write one of {', '.join(RATES)}, or a percentage such as 80% or +10%")
+    return _within(ratio, RATE_RANGE, "a quarter to four times the default rate")
+
+
+def pitch(value: str, current: float) -> float:
+    """Returns a pitch, as a ratio: a label, or a change by percents or semitones."""
+    if value in PITCHES:
+        return PITCHES[value]
+    if (found := _PERCENT.fullmatch(value)) and found[1]:
+        ratio = _changed(found[1], float(found[2]) / 100) * current
+    elif found := _SEMITONES.fullmatch(value):
+        ratio = float(2 ** (_signed(found[1], float(found[2])) / 12)) * current
+    else:
+        advice = "or a change such as +10% or -2st; hertz are not served, since each voice has a pitch of its own"
+        raise ValueError(f"write one of {', '.join(PITCHES)}, {advice}")
+    return _within(ratio, PITCH_RANGE, "an octave down to an octave up")
+
+
+def volume_db(value: str, current: float) -> float:
+    """Returns a gain in decibels: a label, or a change in decibels."""
+    if value in VOLUMES_DB:
+        return VOLUMES_DB[value]
+    if not (found := _DECIBELS.fullmatch(value)):
+        raise ValueError(f"write one of {', '.join(VOLUMES_DB)}, or a change such as +6dB or -3.5dB")
+    change = _within(_signed(found[1], float(found[2])), VOLUME_RANGE_DB, "-96dB to +16dB")
+    return min(current + change, VOLUME_RANGE_DB[1])
+
+
+def seconds(value: str) -> float:
+    """Returns a duration in seconds, of CSS's form: 500ms or 1.5s."""
+    if not (found := _SECONDS.fullmatch(value)):
+        raise ValueError("write a duration such as 500ms or 1.5s")
+    duration = float(found[1]) / (1000 if found[2] == "ms" else 1)
+    return _within(duration, (0.0, LONGEST_BREAK_SECONDS), f"at most {LONGEST_BREAK_SECONDS:g}s")
+
+
+def _signed(sign: str, number: float) -> float:
+    return -number if sign == "-" else number
+
+
+def _changed(sign: str, share: float) -> float:
+    return 1 + _signed(sign, share)
+
+
+def _within(value: float, limits: tuple[float, float], words: str) -> float:
+    low, high = limits
+    if not low <= value <= high:
+        raise ValueError(f"write {words}")
+    return value

@@ -1,0 +1,247 @@
+"""Lays the words of a sentence over its phonemes: what each is said like, how it differs, where each sound is.
+
+`front_end` calls it for sentences of which more than the phonemes is asked for, or said. Phonemes and ids are those of
+one utterance; characters are those of the normalised text until `Passage.source` turns them into the caller's.
+"""
+
+import functools
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.text.alignment import STRESS, align
+from phonoscope.server.text.normalise import Normalised
+from phonoscope.server.text.passage import Passage, covering
+from phonoscope.server.text.phoneme_ids import SILENT, Spelling, spell, split_phonemes
+from phonoscope.server.text.phonemizer import Phonemizer
+from phonoscope.server.text.words import words
+from phonoscope.server.types import PhonemeScheme
+
+MOST_WORDS_KNOWN: Final = 20_000
+# Written behind the sound that they change.
+_SUFFIXES: Final = frozenset("ːˑʰʷʲˠˤⁿˡʼ˞˥˦˧˨˩")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word: source offsets `start` to `stop`, phoneme ids `first` to `last` (both excluded at the end)."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """A phoneme with its stress and its length, and the range of its ids."""
+
+    phoneme: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wording:
+    """What is known of an utterance besides its ids.
+
+    Attributes:
+        manners: how it is said from an id on, ascending from 0; none where all is as the request wants it.
+        marks: names of places, and the id that each stands before.
+    """
+
+    words: tuple[Word, ...] = ()
+    sounds: tuple[Sound, ...] = ()
+    manners: tuple[tuple[int, Prosody], ...] = ()
+    marks: tuple[tuple[int, str], ...] = ()
+
+
+PLAIN: Final = Wording()
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """A word of the passage, `start` to `stop`, and the range of its symbols, `first` to `last`."""
+
+    start: int
+    stop: int
+    first: int
+    last: int
+
+
+class Words:
+    """Knows what the words of one passage sound like; its marks are told once, with the word that they stand before.
+
+    Args:
+        passage: that is read.
+        normal: its text, normalised.
+        scheme: of the voice that reads it.
+        alone: reads a word by itself, as `alone_reader` makes it.
+    """
+
+    def __init__(self, passage: Passage, normal: Normalised, scheme: PhonemeScheme, alone: "Alone") -> None:
+        self._passage = passage
+        self._normal = normal
+        self._scheme = scheme
+        self._alone = alone
+        self._marks = deque(passage.marks)
+        edges = [edge for one in passage.overrides for edge in (one.start, one.stop)]
+        self._cuts = deque(sorted(normal.place(edge) for edge in edges))
+        self._overrides_said: set[int] = set()  # by where they start
+
+    @property
+    def marks_left(self) -> tuple[str, ...]:
+        """Marks behind the last word."""
+        return tuple(mark.name for mark in self._marks)
+
+    def spelled(self, start: int, stop: int, phonemes: str, most: int) -> Iterator[tuple[Spelling, Wording, int, int]]:
+        """Yields the ids of characters `start` to `stop`, what is known of them, and their source offsets.
+
+        What is longer than `most` phonemes by what is said in place of its words comes in parts.
+        """
+        symbols, placed = self._placed(start, stop, phonemes)
+        source = self._passage.source(self._normal.original(start), self._normal.original(stop))
+        parts = list(_parts(placed, len(symbols), most))
+        for index, (part, first, last) in enumerate(parts):
+            spelling = spell(symbols[first:last], self._scheme)
+            own = [_Placed(word.start, word.stop, word.first - first, word.last - first) for word in part]
+            wording = self._wording(own, symbols[first:last], spelling)
+            begins = source[0] if index == 0 or not part else self._passage.source(part[0].start, part[0].stop)[0]
+            ends = source[1] if index + 1 == len(parts) else self._passage.source(part[-1].start, part[-1].stop)[1]
+            yield spelling, wording, begins, ends
+
+    def _placed(self, start: int, stop: int, phonemes: str) -> tuple[list[str], list[_Placed]]:
+        """Returns the symbols as they are said, and the words that they are of."""
+        text = self._normal.text
+        symbols = split_phonemes(phonemes, self._scheme.clusters)
+        spans = list(self._spans(start, stop))
+        if not spans:
+            return symbols, []
+        ranges = align([self._alone(text[first:last], self._scheme) for first, last in spans], symbols)
+        said: list[str] = []
+        placed: list[_Placed] = []
+        behind = 0
+        for span, (low, high) in zip(spans, ranges, strict=True):
+            first, last = (self._normal.original(offset) for offset in span)
+            said += symbols[behind:low]
+            at = len(said)
+            said += self._said(symbols[low:high], first, last)
+            placed.append(_Placed(first, last, at, len(said)))
+            behind = high
+        return said + symbols[behind:], placed
+
+    def _spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+        """Yields the words of some characters, cut where an override begins or ends within one."""
+        for first, last in words(self._normal.text, start, stop):
+            while self._cuts and self._cuts[0] < last:
+                if (cut := self._cuts.popleft()) > first:
+                    yield from words(self._normal.text, first, cut)
+                    first = cut  # noqa: PLW2901
+            yield from words(self._normal.text, first, last)
+
+    def _said(self, symbols: list[str], first: int, last: int) -> Sequence[str]:
+        """Returns what a word sounds like: its own symbols, or its override's, which only the first word of it has."""
+        override = covering(self._passage.overrides, first, last)
+        if override is None:
+            return symbols
+        if override.start in self._overrides_said:
+            return ()
+        self._overrides_said.add(override.start)
+        if override.ipa:
+            return split_phonemes(override.ipa, self._scheme.clusters)
+        return self._alone(override.alone, self._scheme)
+
+    def _wording(self, placed: Sequence[_Placed], symbols: Sequence[str], spelling: Spelling) -> Wording:
+        places = spelling.places
+        heard = (word for word in placed if places[word.first] < places[word.last])
+        return Wording(
+            words=tuple(_merged(self._word(word, places) for word in heard)),
+            sounds=tuple(_sounds(symbols, places)),
+            manners=tuple(self._manners(placed, places)),
+            marks=tuple(self._taken_marks(placed, places)),
+        )
+
+    def _word(self, word: _Placed, places: Sequence[int]) -> Word:
+        return Word(*self._passage.source(word.start, word.stop), places[word.first], places[word.last])
+
+    def _manners(self, placed: Sequence[_Placed], places: Sequence[int]) -> Iterator[tuple[int, Prosody]]:
+        """Yields how the utterance is said, from 0 on; spaces and pauses go with the word before them."""
+        if not self._passage.manners:
+            return
+        before: Prosody | None = None
+        for word in placed:
+            manner = covering(self._passage.manners, word.start, word.stop)
+            prosody = NEUTRAL if manner is None else manner.prosody
+            if prosody != before:
+                yield (places[word.first] if before is not None else 0), prosody
+            before = prosody
+
+    def _taken_marks(self, placed: Sequence[_Placed], places: Sequence[int]) -> Iterator[tuple[int, str]]:
+        for word in placed:
+            while self._marks and self._marks[0].at <= word.start:
+                yield places[word.first], self._marks.popleft().name
+
+
+class Alone:
+    """Reads words by themselves, and remembers how."""
+
+    def __init__(self, phonemizer: Phonemizer) -> None:
+        self._phonemizer = phonemizer
+        self._known = functools.lru_cache(maxsize=MOST_WORDS_KNOWN)(self._read)
+
+    def __call__(self, word: str, scheme: PhonemeScheme) -> tuple[str, ...]:
+        """Returns the phonemes of a word as the voice of that scheme says it."""
+        return self._known(word, scheme.kind, scheme.espeak_voice, scheme.clusters)
+
+    def _read(self, word: str, kind: str, voice: str, clusters: frozenset[tuple[str, ...]]) -> tuple[str, ...]:
+        if kind == "text":
+            return tuple(split_phonemes(word, clusters))
+        phonemes = " ".join(clause.phonemes for clause in self._phonemizer.clauses(word, voice) if clause.phonemes)
+        return tuple(split_phonemes(phonemes, clusters))
+
+
+def _parts(placed: Sequence[_Placed], symbols: int, most: int) -> Iterator[tuple[Sequence[_Placed], int, int]]:
+    """Yields words and ranges of symbols, cut before a word where there would be more than `most`; mostly one."""
+    first, words_before = 0, 0
+    for index, word in enumerate(placed):
+        if word.last - first > most and index > words_before:
+            yield placed[words_before:index], first, word.first
+            first, words_before = word.first, index
+    yield placed[words_before:], first, symbols
+
+
+def _merged(words_: Iterator[Word]) -> Iterator[Word]:
+    """Makes one word of those that were written as one."""
+    before: Word | None = None
+    for word in words_:
+        if before is not None and (before.start, before.stop) == (word.start, word.stop):
+            before = Word(word.start, word.stop, before.first, word.last)
+            continue
+        if before is not None:
+            yield before
+        before = word
+    if before is not None:
+        yield before
+
+
+def _sounds(symbols: Sequence[str], places: Sequence[int]) -> Iterator[Sound]:
+    """Puts stress and length to the sound that they belong to; yields the sounds that the voice knows."""
+    prefix, start = "", 0
+    index = 0
+    while index < len(symbols):
+        symbol = symbols[index]
+        if symbol in STRESS:
+            prefix, start = symbol, index
+        elif symbol in SILENT:
+            prefix = ""
+        else:
+            first = start if prefix else index
+            stop = index + 1
+            while stop < len(symbols) and (symbols[stop] in _SUFFIXES or "\u0300" <= symbols[stop] <= "\u036f"):
+                stop += 1
+            if places[first] < places[stop]:
+                yield Sound(prefix + "".join(symbols[index:stop]), places[first], places[stop])
+            prefix, index = "", stop - 1
+        index += 1

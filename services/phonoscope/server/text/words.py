@@ -1,0 +1,35 @@
+"""What a word is, in a text of any script. `alignment.py` and `lexicon.py` cut texts by it.
+
+Where a script puts spaces between words, a word is what stands between two, without the marks around it; where none
+does (Han, kana), a character is one.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import Final
+
+_WITHOUT_SPACES: Final = (
+    "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+)
+_SPACED_RUN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\s{_WITHOUT_SPACES}]+")
+_SPEAKABLE_SIGNS: Final = frozenset("%&@+=§°€$£¥¢")
+
+TOKEN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\W{_WITHOUT_SPACES}]+|[^\\w\\s]")
+"""The smallest pieces: a run of letters and digits, a character of a script without spaces, or a sign."""
+
+
+def is_speakable(text: str) -> bool:
+    """Whether anything in a text is more than marks and space."""
+    return any(character.isalnum() or character in _SPEAKABLE_SIGNS for character in text)
+
+
+def words(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """Yields where each word of characters `start` to `stop` begins and ends."""
+    for run in _SPACED_RUN.finditer(text, start, stop):
+        first, last = run.span()
+        while first < last and not is_speakable(text[first]):
+            first += 1
+        while last > first and not is_speakable(text[last - 1]):
+            last -= 1
+        if first < last:
+            yield first, last

@@ -1,0 +1,173 @@
+"""When words, phonemes, visemes and marks are heard, in seconds of the audio as it is delivered.
+
+`recital.py` notes them for each sentence once its first window is rendered: how long each phoneme lasts is known then.
+They are handed out with the audio in which they begin.
+
+The voice knows a pad between any two phonemes, which is a bit of both: each has half of it. Between two words it knows
+a space, which in fluent speech is no silence, but the closure of what comes next: short ones go to the next word.
+"""
+
+import math
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final, Protocol, TypeVar
+
+from phonoscope.server.text.visemes import SILENCE, viseme_of
+from phonoscope.server.text.wording import Sound, Wording
+from phonoscope.server.types import TimingType
+
+# A shorter gap between two words is none that could be heard.
+SHORTEST_SILENCE_SECONDS: Final = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class WordTiming:
+    """A word, as it is written in the request, at characters `start` to `stop` of it."""
+
+    word: str
+    start_seconds: float
+    end_seconds: float
+    start: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class PhonemeTiming:
+    """A phoneme, in IPA."""
+
+    phoneme: str
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class VisemeTiming:
+    """A viseme, one of VISEMES."""
+
+    viseme: str
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkTiming:
+    """A mark of a document."""
+
+    name: str
+    start_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What begins in a piece of audio."""
+
+    words: tuple[WordTiming, ...] = ()
+    phonemes: tuple[PhonemeTiming, ...] = ()
+    visemes: tuple[VisemeTiming, ...] = ()
+    marks: tuple[MarkTiming, ...] = ()
+
+
+class _Timing(Protocol):
+    @property
+    def start_seconds(self) -> float: ...
+
+
+TimingT = TypeVar("TimingT", bound=_Timing)
+
+
+class TimingNotes:
+    """Timings that were noted and not handed out yet.
+
+    Args:
+        wanted: what is noted at all.
+    """
+
+    def __init__(self, wanted: Collection[TimingType]) -> None:
+        self._wanted = wanted
+        self._words: deque[WordTiming] = deque()
+        self._phonemes: deque[PhonemeTiming] = deque()
+        self._visemes: deque[VisemeTiming] = deque()
+        self._marks: deque[MarkTiming] = deque()
+
+    def note(self, wording: Wording, written: str, written_from: int, times: Sequence[float]) -> None:
+        """Notes a sentence.
+
+        Args:
+            wording: its words.
+            written: text that its offsets count from `written_from` on.
+            written_from: offset of the first character of `written`.
+            times: when each phoneme id begins, and when the last one ends, in seconds.
+        """
+        bounds = [times[0], *((before + after) / 2 for before, after in pairwise(times[:-1])), times[-1]]
+        if "word" in self._wanted:
+            for word, start, end in _spans(wording.words, bounds):
+                text = written[word.start - written_from : word.stop - written_from]
+                self._words.append(WordTiming(text, start, end, word.start, word.stop))
+        if "phoneme" in self._wanted:
+            spans = _spans(wording.sounds, bounds)
+            self._phonemes += (PhonemeTiming(sound.phoneme, start, end) for sound, start, end in spans)
+        if "viseme" in self._wanted:
+            self._visemes += _visemes(wording.sounds, bounds)
+        for at, name in wording.marks:
+            self.mark(name, bounds[at])
+
+    def mark(self, name: str, seconds: float) -> None:
+        """Notes a mark."""
+        if "mark" in self._wanted:
+            self._marks.append(MarkTiming(name, seconds))
+
+    def begun_by(self, seconds: float) -> Timings | None:
+        """Hands out what begins before then; None where nothing is wanted."""
+        if not self._wanted:
+            return None
+        return Timings(
+            tuple(_taken(self._words, seconds)),
+            tuple(_taken(self._phonemes, seconds)),
+            tuple(_taken(self._visemes, seconds)),
+            tuple(_taken(self._marks, seconds)),
+        )
+
+
+def _taken(timings: deque[TimingT], seconds: float) -> Iterator[TimingT]:
+    while timings and timings[0].start_seconds < seconds:
+        yield timings.popleft()
+
+
+class _Ranged(Protocol):
+    @property
+    def first(self) -> int: ...
+
+    @property
+    def last(self) -> int: ...
+
+
+RangedT = TypeVar("RangedT", bound=_Ranged)
+
+
+def _spans(heard: Sequence[RangedT], bounds: Sequence[float]) -> Iterator[tuple[RangedT, float, float]]:
+    """Yields each with its beginning and its end; one begins where the one before ended, if they are not apart."""
+    before = -math.inf
+    for one in heard:
+        start, end = bounds[one.first], bounds[one.last]
+        yield one, (before if start - before < SHORTEST_SILENCE_SECONDS else start), end
+        before = end
+
+
+def _visemes(sounds: Sequence[Sound], bounds: Sequence[float]) -> Iterator[VisemeTiming]:
+    """Yields what the mouth does for a sentence, from its first sound to its end; like neighbours are one."""
+    shapes = [(viseme_of(sound.phoneme), start, end) for sound, start, end in _spans(sounds, bounds)]
+    if not shapes:
+        return
+    viseme, start, end = shapes[0]
+    for following, begins, ends in shapes[1:]:
+        if following == viseme and begins == end:
+            end = ends
+            continue
+        yield VisemeTiming(viseme, start, end)
+        if begins > end:
+            yield VisemeTiming(SILENCE, end, begins)
+        viseme, start, end = following, begins, ends
+    yield VisemeTiming(viseme, start, end)
+    yield VisemeTiming(SILENCE, end, bounds[-1])
