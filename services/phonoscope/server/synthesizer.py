@@ -29,11 +29,12 @@ from phonoscope.server.events import (
     RequestStarted,
     TextRead,
 )
+from phonoscope.server.fields import accepted_request_id
 from phonoscope.server.own_pitch import OwnPitches
 from phonoscope.server.pieces import Dictation, Flush, speak_as_it_comes
 from phonoscope.server.playback import PlaybackClock
 from phonoscope.server.recital import Recital
-from phonoscope.server.requests import RequestResolver, ResolvedRequest, accepted_request_id, speaker_name
+from phonoscope.server.requests import RequestResolver, ResolvedRequest, speaker_name
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd

@@ -9,11 +9,8 @@ import pytest
 from phonoscope.common.errors import InvalidRequest, NotServed
 from phonoscope.server.emotions import EMOTIONS, NEUTRAL
 from phonoscope.server.engines.tone import tone_voice
-from phonoscope.server.requests import (
-    RequestResolver,
-    ResolvedRequest,
-    accepted_request_id,
-)
+from phonoscope.server.fields import accepted_request_id
+from phonoscope.server.requests import RequestResolver, ResolvedRequest
 from phonoscope.server.text.passage import Passage, Script
 from phonoscope.server.types import Encoding, SpeechRequest
 from phonoscope.server.voice_choice import speaks

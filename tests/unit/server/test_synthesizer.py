@@ -34,7 +34,7 @@ from phonoscope.server.events import (
     UtteranceQueued,
     UtteranceSpoken,
 )
-from phonoscope.server.requests import LONGEST_REQUEST_ID
+from phonoscope.server.fields import LONGEST_REQUEST_ID
 from phonoscope.server.scheduler import MOST_UNREAD_WINDOWS, Scheduler
 from phonoscope.server.synthesizer import SpokenChunk, Synthesizer
 from phonoscope.server.text.front_end import TextFrontEnd

@@ -7,18 +7,27 @@ Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3. docs/ssml.md says what i
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from typing import Final, Protocol
+from dataclasses import replace
+from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
-from phonoscope.server.emotions import NEUTRAL, Prosody
 from phonoscope.server.messages import shown
 from phonoscope.server.text.ipa_symbols import UnknownSymbol, named, read_ipa
 from phonoscope.server.text.passage import Override, Passage, PassageBuilder, Script
 from phonoscope.server.text.phoneme_ids import split_phonemes
 from phonoscope.server.text.safe_xml import XML_NAMESPACE, Name, Refusal, XmlFault, place_of, read_xml
-from phonoscope.server.text.ssml import values
+from phonoscope.server.text.ssml.elements import (
+    ATTRIBUTES,
+    Frame,
+    Unsupported,
+    break_seconds,
+    check_version,
+    emphasis,
+    mark_name,
+    prosody,
+)
 from phonoscope.server.text.ssml.say_as import say_as
+from phonoscope.server.text.ssml.speakers import NobodySpeaks, Speakers, Voices
 from phonoscope.server.text.words import is_speakable
 from phonoscope.server.types import Voice
 
@@ -27,71 +36,13 @@ MOST_ELEMENTS: Final = 10_000
 MOST_PAUSE_SECONDS: Final = 300.0
 PARAGRAPH_SECONDS: Final = 0.4
 LONGEST_IPA: Final = 200
-LONGEST_MARK: Final = 128
-VERSIONS: Final = ("1.0", "1.1")
 _LANG: Final = Name(XML_NAMESPACE, "lang", "xml")
-# What may be written into each element, besides xml:lang, xml:base and the like.
-ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
-    "speak": ("version", "onlangfailure"),
-    "p": ("onlangfailure",),
-    "s": ("onlangfailure",),
-    "break": ("time", "strength"),
-    "prosody": ("rate", "pitch", "volume"),
-    "emphasis": ("level",),
-    "say-as": ("interpret-as", "format", "detail"),
-    "sub": ("alias",),
-    "phoneme": ("ph", "alphabet"),
-    "voice": ("name", "languages", "onlangfailure"),
-    "lang": ("onlangfailure",),
-    "mark": ("name",),
-    "w": ("role", "onlangfailure"),
-    "token": ("role", "onlangfailure"),
-}
 # Whose text is not for the ear.
 _UNHEARD: Final = frozenset({"metadata", "meta", "lexicon", "desc"})
 _TEXT_ONLY: Final = frozenset({"say-as", "sub", "phoneme"})
 _EMPTY: Final = frozenset({"break", "mark"})
 _BLANK: Final = str.maketrans("\t\n\r", "   ")
 _PLACEHOLDER: Final = "a"
-
-
-class Voices(Protocol):
-    """Who could speak; both raise InvalidRequest where nobody is found."""
-
-    def named(self, speaker_id: str) -> tuple[Voice, int]:
-        """Returns the voice, or voice:speaker, of that name."""
-
-    def of_language(self, language: str) -> Voice:
-        """Returns a voice of that language."""
-
-
-class Unsupported(Refusal):
-    """What SSML has and this reader does not serve."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """An element that is open, and what holds within it.
-
-    Attributes:
-        name: of the element; "" for one that is passed over.
-        at: where it begins.
-        prosody: rate, pitch and gain.
-        voice, speaker: who speaks; None for the request's own.
-        is_heard: whether its text is for the ear.
-    """
-
-    name: str
-    at: int
-    prosody: Prosody = NEUTRAL
-    voice: Voice | None = None
-    speaker: int = 0
-    attributes: Mapping[str, str] | None = None
-    is_heard: bool = True
-
-    def attribute(self, name: str) -> str:
-        """Returns an attribute's value, "" where it is not there."""
-        return (self.attributes or {}).get(name, "").strip()
 
 
 def read_document(ssml: str, voice: Voice, voices: Voices, *, skips_unsupported: bool) -> Script:
@@ -113,45 +64,35 @@ def read_document(ssml: str, voice: Voice, voices: Voices, *, skips_unsupported:
     except XmlFault as fault:
         reason = "SSML_UNSUPPORTED" if isinstance(fault.refusal, Unsupported) else "SSML_INVALID"
         raise InvalidRequest.of("ssml", str(fault), reason=reason) from None
-    except _NobodySpeaks as nobody:
+    except NobodySpeaks as nobody:
         line, column = place_of(ssml, nobody.at)
         description = f"line {line}, column {column}: {nobody.error.violations[0].description}"
         raise InvalidRequest.of("ssml", description, reason=nobody.error.reason) from None
-
-
-class _NobodySpeaks(Exception):
-    """No voice is there for an element that begins at `at`."""
-
-    def __init__(self, error: InvalidRequest, at: int) -> None:
-        super().__init__(str(error))
-        self.error = error
-        self.at = at
 
 
 class _DocumentReader:
     """Takes elements and text in order, and makes passages of them."""
 
     def __init__(self, voice: Voice, voices: Voices, *, skips_unsupported: bool) -> None:
-        self._own_voice = voice
-        self._voices = voices
+        self._speakers = Speakers(voice, voices)
         self._skips_unsupported = skips_unsupported
-        self._frames: list[_Frame] = []
+        self._frames: list[Frame] = []
         self._passages: list[Passage] = []
         self._builder = PassageBuilder()
         self._pause_seconds = 0.0  # before what comes next
         self._all_pauses_seconds = 0.0
         self._content: list[tuple[str, int, int]] = []  # of an element whose text is read in another way
-        self._begins: Mapping[str, Callable[[_Frame], _Frame]] = {
+        self._begins: Mapping[str, Callable[[Frame], Frame]] = {
             "speak": self._speak,
             "p": self._paragraph,
             "s": self._sentence,
             "break": self._break,
-            "prosody": self._prosody,
-            "emphasis": self._emphasis,
-            "voice": self._voice,
+            "prosody": lambda frame: replace(frame, prosody=prosody(frame)),
+            "emphasis": lambda frame: replace(frame, prosody=emphasis(frame)),
+            "voice": self._speakers.named,
             "mark": self._mark,
         }
-        self._ends: Mapping[str, Callable[[_Frame, int], None]] = {
+        self._ends: Mapping[str, Callable[[Frame, int], None]] = {
             "p": lambda _frame, _at: self._end_passage("."),
             "s": lambda _frame, _at: self._end_passage("."),
             "say-as": self._say_as,
@@ -168,7 +109,7 @@ class _DocumentReader:
 
     def open(self, name: Name, attributes: Mapping[Name, str], at: int) -> None:
         """Begins an element."""
-        outer = self._frames[-1] if self._frames else _Frame("", at)
+        outer = self._frames[-1] if self._frames else Frame("", at)
         if outer.name in _TEXT_ONLY or outer.name in _EMPTY:
             raise Refusal(
                 f"<{outer.name}> holds {'text only' if outer.name in _TEXT_ONLY else 'nothing'}, no <{name}>", at
@@ -184,7 +125,7 @@ class _DocumentReader:
         if begin is not None and outer.is_heard:
             frame = begin(frame)
         if (language := attributes.get(_LANG, "")) or local == "lang":
-            frame = self._language(frame, language)
+            frame = self._speakers.of_language(frame, language)
         if local in _TEXT_ONLY:
             self._content = []
         self._frames.append(frame)
@@ -232,40 +173,31 @@ class _DocumentReader:
 
     # --- beginnings ----------------------------------------------------------------------------------------------
 
-    def _speak(self, frame: _Frame) -> _Frame:
+    def _speak(self, frame: Frame) -> Frame:
         if self._frames:
             raise Refusal("<speak> stands within <speak>; write it once, around everything", frame.at)
-        version = frame.attribute("version")
-        if version and version not in VERSIONS:
-            raise Refusal(f"<speak> has version={version!r}; write one of {', '.join(VERSIONS)}", frame.at)
+        check_version(frame)
         return frame
 
-    def _paragraph(self, frame: _Frame) -> _Frame:
+    def _paragraph(self, frame: Frame) -> Frame:
         self._check_outside(("p", "s"), frame)
         self._end_passage(".")
         if self._passages:
             self._wait(PARAGRAPH_SECONDS, frame.at)
         return frame
 
-    def _sentence(self, frame: _Frame) -> _Frame:
+    def _sentence(self, frame: Frame) -> Frame:
         self._check_outside(("s",), frame)
         self._end_passage(".")
         return frame
 
-    def _check_outside(self, names: tuple[str, ...], frame: _Frame) -> None:
+    def _check_outside(self, names: tuple[str, ...], frame: Frame) -> None:
         for open_frame in self._frames:
             if open_frame.name in names:
                 raise Refusal(f"<{frame.name}> stands within <{open_frame.name}>; end that first", frame.at)
 
-    def _break(self, frame: _Frame) -> _Frame:
-        time, strength = frame.attribute("time"), frame.attribute("strength") or "medium"
-        if strength not in values.STRENGTHS_SECONDS:
-            known = ", ".join(values.STRENGTHS_SECONDS)
-            raise Refusal(f"<break> has strength={shown(strength)}; write one of {known}", frame.at)
-        seconds = values.STRENGTHS_SECONDS[strength]
-        if time:
-            seconds = self._value(frame, "time", values.seconds)
-        if seconds:
+    def _break(self, frame: Frame) -> Frame:
+        if seconds := break_seconds(frame):
             self._end_passage(",")
             self._wait(seconds, frame.at)
         return frame
@@ -276,98 +208,16 @@ class _DocumentReader:
         if self._all_pauses_seconds > MOST_PAUSE_SECONDS:
             raise Refusal(f"pauses sum to more than {MOST_PAUSE_SECONDS:g} s; send the document in parts", at)
 
-    def _prosody(self, frame: _Frame) -> _Frame:
-        own = frame.prosody
-        changed = replace(
-            own,
-            rate=self._changed(frame, "rate", own.rate, values.rate),
-            pitch=self._changed(frame, "pitch", own.pitch, values.pitch),
-            gain_db=self._changed(frame, "volume", own.gain_db, values.volume_db),
-        )
-        return replace(frame, prosody=changed)
-
-    def _changed(self, frame: _Frame, name: str, current: float, read: Callable[[str, float], float]) -> float:
-        if not frame.attribute(name):
-            return current
-        return self._value(frame, name, lambda value: read(value, current))
-
-    def _value(self, frame: _Frame, name: str, read: Callable[[str], float]) -> float:
-        """Returns an attribute's value, or refuses it by name."""
-        value = frame.attribute(name)
-        try:
-            return read(value)
-        except ValueError as fault:
-            raise Refusal(f"<{frame.name}> has {name}={shown(value)}; {fault}", frame.at) from None
-
-    def _emphasis(self, frame: _Frame) -> _Frame:
-        level = frame.attribute("level") or "moderate"
-        if level not in values.EMPHASES:
-            known = ", ".join(values.EMPHASES)
-            raise Refusal(f"<emphasis> has level={shown(level)}; write one of {known}", frame.at)
-        own, more = frame.prosody, values.EMPHASES[level]
-        changed = replace(
-            own, rate=own.rate * more.rate, pitch=own.pitch * more.pitch, gain_db=own.gain_db + more.gain_db
-        )
-        return replace(frame, prosody=changed)
-
-    def _voice(self, frame: _Frame) -> _Frame:
-        name, languages = frame.attribute("name"), frame.attribute("languages")
-        if not name and not languages:
-            raise Refusal("<voice> names nobody; write name or languages", frame.at)
-        try:
-            if name:
-                voice, speaker = self._first_named(name.split())
-                return replace(frame, voice=voice, speaker=speaker)
-        except InvalidRequest as error:
-            raise _NobodySpeaks(error, frame.at) from None
-        return self._language(frame, languages.split()[0].partition(":")[0])
-
-    def _first_named(self, names: list[str]) -> tuple[Voice, int]:
-        """Returns the first of some voices that is loaded, as SSML has it."""
-        for name in names[:-1]:
-            try:
-                return self._voices.named(name)
-            except InvalidRequest:
-                continue
-        return self._voices.named(names[-1])
-
-    def _language(self, frame: _Frame, language: str) -> _Frame:
-        """Gives an element to a voice of its language; one of the same primary language will do."""
-        if not language:
-            raise Refusal('<lang> has no xml:lang; write one, such as xml:lang="fr-FR"', frame.at)
-        current = frame.voice or self._own_voice
-        primary = _primary(language)
-        if _primary(current.language) == primary:
-            return frame
-        try:
-            voice = self._exactly_or_nearly(language, primary)
-        except InvalidRequest as error:
-            if frame.attribute("onlangfailure") == "ignorelang":
-                return frame
-            if frame.attribute("onlangfailure") == "ignoretext":
-                return replace(frame, is_heard=False)
-            raise _NobodySpeaks(error, frame.at) from None
-        return replace(frame, voice=voice, speaker=voice.default_speaker)
-
-    def _exactly_or_nearly(self, language: str, primary: str) -> Voice:
-        try:
-            return self._voices.of_language(language)
-        except InvalidRequest:
-            return self._voices.of_language(primary)
-
-    def _mark(self, frame: _Frame) -> _Frame:
-        name = frame.attribute("name")
-        if not name or len(name) > LONGEST_MARK:
-            raise Refusal(f"<mark> needs a name of 1 to {LONGEST_MARK} characters", frame.at)
-        self._building(frame).add_mark(name)
+    def _mark(self, frame: Frame) -> Frame:
+        self._building(frame).add_mark(mark_name(frame))
         return frame
 
     # --- ends ----------------------------------------------------------------------------------------------------
 
-    def _say_as(self, frame: _Frame, at: int) -> None:
+    def _say_as(self, frame: Frame, at: int) -> None:
         content, start, _ = self._taken(at)
         kind, form = frame.attribute("interpret-as"), frame.attribute("format")
-        language = (frame.voice or self._own_voice).language
+        language = self._speakers.voice(frame).language
         try:
             pieces = say_as(kind, form, content, language)
         except LookupError as fault:
@@ -383,14 +233,14 @@ class _DocumentReader:
             source = (start + piece.start, start + piece.stop)
             builder.add_replaced(piece.text, source, frame.prosody, override)
 
-    def _sub(self, frame: _Frame, at: int) -> None:
+    def _sub(self, frame: Frame, at: int) -> None:
         _, start, stop = self._taken(at)
         alias = frame.attribute("alias").translate(_BLANK)
         if not alias:
             raise Refusal("<sub> has no alias; write what is to be read", frame.at)
         self._building(frame).add_replaced(alias, (start, stop), frame.prosody)
 
-    def _phoneme(self, frame: _Frame, at: int) -> None:
+    def _phoneme(self, frame: Frame, at: int) -> None:
         content, start, stop = self._taken(at)
         alphabet = frame.attribute("alphabet") or "ipa"
         if alphabet != "ipa":
@@ -399,7 +249,7 @@ class _DocumentReader:
         if not ipa or len(ipa) > LONGEST_IPA:
             raise Refusal(f"<phoneme> needs ph with 1 to {LONGEST_IPA} characters of IPA", frame.at)
         try:
-            phonemes = known_ipa(ipa, frame.voice or self._own_voice)
+            phonemes = known_ipa(ipa, self._speakers.voice(frame))
         except UnknownSymbol as fault:
             raise Refusal(f"<phoneme> has ph={shown(ipa)}; {fault}", frame.at) from None
         text = content.translate(_BLANK).strip()
@@ -422,7 +272,7 @@ class _DocumentReader:
         else:  # a reference to a character
             builder.add_reference(text, (at, stop), prosody)
 
-    def _building(self, frame: _Frame) -> PassageBuilder:
+    def _building(self, frame: Frame) -> PassageBuilder:
         """Returns the passage that grows, a new one where somebody else speaks."""
         if (self._builder.voice, self._builder.speaker) != (frame.voice, frame.speaker):
             self._end_passage(",")
@@ -449,7 +299,3 @@ def known_ipa(ipa: str, voice: Voice) -> str:
         if symbol not in voice.phonemes.ids:
             raise UnknownSymbol(f"{voice.id} has no sound for {' '.join(map(named, symbol))}")
     return phonemes
-
-
-def _primary(language: str) -> str:
-    return language.replace("_", "-").partition("-")[0].lower()

@@ -1,0 +1,125 @@
+"""Elements of SSML as they are written: which attributes each may have, and what these ask for.
+
+`document.py` calls it. What cannot be read is refused by name. Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, TypeVar
+
+from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.messages import shown
+from phonoscope.server.text.safe_xml import Refusal
+from phonoscope.server.text.ssml import values
+from phonoscope.server.types import Voice
+
+LONGEST_MARK: Final = 128
+VERSIONS: Final = ("1.0", "1.1")
+T = TypeVar("T")
+# What may be written into each element, besides xml:lang, xml:base and the like.
+ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
+    "speak": ("version", "onlangfailure"),
+    "p": ("onlangfailure",),
+    "s": ("onlangfailure",),
+    "break": ("time", "strength"),
+    "prosody": ("rate", "pitch", "volume"),
+    "emphasis": ("level",),
+    "say-as": ("interpret-as", "format", "detail"),
+    "sub": ("alias",),
+    "phoneme": ("ph", "alphabet"),
+    "voice": ("name", "languages", "onlangfailure"),
+    "lang": ("onlangfailure",),
+    "mark": ("name",),
+    "w": ("role", "onlangfailure"),
+    "token": ("role", "onlangfailure"),
+}
+
+
+class Unsupported(Refusal):
+    """What SSML has and this reader does not serve."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An element that is open, and what holds within it.
+
+    Attributes:
+        name: of the element; "" for one that is passed over.
+        at: where it begins.
+        prosody: rate, pitch and gain.
+        voice, speaker: who speaks; None for the request's own.
+        is_heard: whether its text is for the ear.
+    """
+
+    name: str
+    at: int
+    prosody: Prosody = NEUTRAL
+    voice: Voice | None = None
+    speaker: int = 0
+    attributes: Mapping[str, str] | None = None
+    is_heard: bool = True
+
+    def attribute(self, name: str) -> str:
+        """Returns an attribute's value, "" where it is not there."""
+        return (self.attributes or {}).get(name, "").strip()
+
+
+def check_version(frame: Frame) -> None:
+    """Refuses a <speak> of a version that is not read."""
+    version = frame.attribute("version")
+    if version and version not in VERSIONS:
+        raise Refusal(f"<speak> has version={shown(version)}; write one of {', '.join(VERSIONS)}", frame.at)
+
+
+def break_seconds(frame: Frame) -> float:
+    """Returns how long a <break> is."""
+    seconds = _labelled(frame, "strength", "medium", values.STRENGTHS_SECONDS)
+    return _value(frame, "time", values.seconds) if frame.attribute("time") else seconds
+
+
+def prosody(frame: Frame) -> Prosody:
+    """Returns what <prosody> makes of what holds around it."""
+    own = frame.prosody
+    return replace(
+        own,
+        rate=_changed(frame, "rate", own.rate, values.rate),
+        pitch=_changed(frame, "pitch", own.pitch, values.pitch),
+        gain_db=_changed(frame, "volume", own.gain_db, values.volume_db),
+    )
+
+
+def emphasis(frame: Frame) -> Prosody:
+    """Returns what <emphasis> makes of what holds around it."""
+    own, more = frame.prosody, _labelled(frame, "level", "moderate", values.EMPHASES)
+    return replace(own, rate=own.rate * more.rate, pitch=own.pitch * more.pitch, gain_db=own.gain_db + more.gain_db)
+
+
+def mark_name(frame: Frame) -> str:
+    """Returns the name of a <mark>."""
+    name = frame.attribute("name")
+    if not name or len(name) > LONGEST_MARK:
+        raise Refusal(f"<mark> needs a name of 1 to {LONGEST_MARK} characters", frame.at)
+    return name
+
+
+def _labelled(frame: Frame, name: str, default: str, known: Mapping[str, T]) -> T:
+    """Returns what an attribute's label means, or refuses it with those that mean something."""
+    label = frame.attribute(name) or default
+    if label not in known:
+        raise Refusal(f"<{frame.name}> has {name}={shown(label)}; write one of {', '.join(known)}", frame.at)
+    return known[label]
+
+
+def _changed(frame: Frame, name: str, current: float, read: Callable[[str, float], float]) -> float:
+    if not frame.attribute(name):
+        return current
+    return _value(frame, name, lambda value: read(value, current))
+
+
+def _value(frame: Frame, name: str, read: Callable[[str], float]) -> float:
+    """Returns an attribute's value, or refuses it by name."""
+    value = frame.attribute(name)
+    try:
+        return read(value)
+    except ValueError as fault:
+        raise Refusal(f"<{frame.name}> has {name}={shown(value)}; {fault}", frame.at) from None
