@@ -187,6 +187,7 @@ PROCESS: Final = Row(
                 "PhonoscopeModelNotReady",
             ),
             columns={"voice_model": "Voice", "device": "Device", "instance": "Server", "Value": "Load time"},
+            width=6,
         ),
         graph(
             "Phonemes without a sound",
@@ -202,6 +203,22 @@ PROCESS: Final = Row(
                 "0 or nearly.",
                 "texts in another language than the voice's: tell the callers, or load a voice for it.",
             ),
+            width=6,
+        ),
+        graph(
+            "Lexicon",
+            "short",
+            [
+                Query(f"max by (instance) (tts_lexicon_entries{{{SERVER}}})", "entries, {{instance}}"),
+                Query(f"min by (instance) (tts_lexicon_current{{{SERVER}}})", "current, {{instance}}"),
+            ],
+            About(
+                "Entries of the lexicon files in use, and whether they are those on disk (1) or older ones (0).",
+                "current at 1, entries as many as you wrote; 0 entries where no file is set.",
+                "current at 0: a file was changed and cannot be read; the server's log says which, and at what line.",
+                "PhonoscopeLexiconRefused",
+            ),
+            width=6,
         ),
         graph(
             "Event loop lag",
@@ -213,6 +230,7 @@ PROCESS: Final = Row(
                 "above 0.1 s: too little CPU for the process, most often; health checks suffer too.",
                 "PhonoscopeEventLoopSlow",
             ),
+            width=6,
             lines=((0.1, RED),),
         ),
     ),
@@ -224,5 +242,5 @@ BOARD: Final = Board(
     "Why is it slow? Stages first, then the queue, utilisation, batches, streams and the process.",
     (STAGES, QUEUE, UTILISATION, BATCHES_ROW, STREAMS, PROCESS),
     variables=(INSTANCE, VOICE),
-    links=(to_traces("Traces"), to_logs("Logs of the engine", '| event=~"engine_raised|voice_loaded|voice_skipped"')),
+    links=(to_traces("Traces"), to_logs("Logs of the engine", '| event=~"engine_raised|voice_loaded|voice_skipped|lexicon_.*"')),
 )

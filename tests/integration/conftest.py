@@ -9,8 +9,9 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -32,6 +33,7 @@ from phonoscope.server.engines.base import Plan, Tuning, Window
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
 from phonoscope.server.events import Event, HealthChanged, QueueMoved, RequestFinished
 from phonoscope.server.legacy import LegacyServicer
+from phonoscope.server.lexicon_files import LexiconFiles
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.servicer import Speech, TextToSpeechServicer
 from phonoscope.server.settings import ServerSettings
@@ -152,6 +154,7 @@ async def running(
     emit: Callable[[Event], None] = lambda _event: None,
     observe: Callable[[CallEvent], None] = lambda _event: None,
     fail: Callable[[str, BaseException], None] = lambda _method, _error: None,
+    lexicons: Sequence[Path] = (),
 ) -> AsyncIterator[TestServer]:
     """A server that is ready, in the order in which `__main__` builds one; its events go to those sinks first."""
     server = TestServer()
@@ -166,7 +169,13 @@ async def running(
     server.scheduler = Scheduler(engine, tell, most_requests=40, most_audio_seconds=10_000)
     front_end = StumblingFrontEnd(Letters())
     synthesizer = Synthesizer(
-        server.scheduler, front_end, engine.voices, tell, most_characters=5000, most_reply_bytes=2**20
+        server.scheduler,
+        front_end,
+        engine.voices,
+        tell,
+        lexicons=LexiconFiles(lexicons, tell),
+        most_characters=5000,
+        most_reply_bytes=2**20,
     )
     await grpc_server.start()
     await server.scheduler.start()
@@ -190,6 +199,12 @@ def both(
         second(method, error)
 
     return fail
+
+
+@pytest.fixture
+def serving() -> Callable[..., AbstractAsyncContextManager[TestServer]]:
+    """Starts a server that is set in another way than `server` is."""
+    return running
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@
         ├── SettingsError            a setting is unknown or out of range
         ├── VoiceFileError           a voice file is missing, corrupt, truncated or foreign
         ├── VoiceDownloadError       a voice could not be fetched from the hub
+        ├── LexiconFileError         a lexicon is missing or no PLS; at start only, later ones leave the old in use
         └── PortTaken                the address is in use or not ours to bind
 
 Each ServiceError has a `reason`: UPPER_SNAKE_CASE, stable, bounded in number. It is ErrorInfo.reason on the wire
@@ -152,6 +153,10 @@ class VoiceFileError(StartupError):
 
 class VoiceDownloadError(StartupError):
     """A voice could not be fetched from the hub; the message names the voice and the address."""
+
+
+class LexiconFileError(StartupError):
+    """A lexicon cannot be read; the message names the file, the line and the column."""
 
 
 class PortTaken(StartupError):

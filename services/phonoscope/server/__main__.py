@@ -36,6 +36,7 @@ from phonoscope.server.engines.vits.precision import resolve_precision
 from phonoscope.server.events import Emit, HealthChanged, LoopLagged, VoiceLoaded
 from phonoscope.server.gpu import gpu_telemetry
 from phonoscope.server.legacy import LegacyServicer
+from phonoscope.server.lexicon_files import LexiconFiles
 from phonoscope.server.metrics import MetricsSink
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.servicer import Speech, TextToSpeechServicer
@@ -109,6 +110,7 @@ async def serve(settings: ServerSettings) -> None:
             metrics.capacity(settings.max_requests)
             while_serving.enter_context(gpu_telemetry(engine.device, telemetry.registry, logger))
             front_end = _front_end(voices)
+            lexicons = LexiconFiles(settings.lexicon_paths, emit)
             scheduler = Scheduler(
                 engine,
                 emit,
@@ -120,6 +122,8 @@ async def serve(settings: ServerSettings) -> None:
                 front_end,
                 voices,
                 emit,
+                lexicons=lexicons,
+                skips_unsupported_ssml=settings.unsupported_ssml == "skip",
                 most_characters=settings.max_text_characters,
                 most_reply_bytes=MOST_REPLY_BYTES,
                 clause_wait_seconds=settings.max_clause_wait_seconds,

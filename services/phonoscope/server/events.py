@@ -49,6 +49,19 @@ class QueueMoved:
 
 
 @dataclass(frozen=True, slots=True)
+class LexiconRead:
+    """The lexicon files were read, at start or since one has changed.
+
+    Attributes:
+        entries: that are in use now.
+        fault: "" where all went well; else what is wrong, and what was in use before still is.
+    """
+
+    entries: int
+    fault: str
+
+
+@dataclass(frozen=True, slots=True)
 class RequestStarted:
     """A request for speech has come in, unchecked."""
 
@@ -210,6 +223,7 @@ Event = (
     | HealthChanged
     | LoopLagged
     | QueueMoved
+    | LexiconRead
     | RequestStarted
     | TextRead
     | QueueLeft

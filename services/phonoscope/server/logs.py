@@ -3,7 +3,15 @@
 import structlog
 
 from phonoscope.common.interceptors import CallEnded, CallEvent
-from phonoscope.server.events import EngineRaised, Event, HealthChanged, RequestFinished, RequestStarted, VoiceLoaded
+from phonoscope.server.events import (
+    EngineRaised,
+    Event,
+    HealthChanged,
+    LexiconRead,
+    RequestFinished,
+    RequestStarted,
+    VoiceLoaded,
+)
 
 Logger = structlog.typing.FilteringBoundLogger
 
@@ -29,6 +37,10 @@ class LogSink:
                 )
             case HealthChanged():
                 self._logger.info("health_changed", service=event.service, serving=event.is_serving)
+            case LexiconRead(fault=""):
+                self._logger.info("lexicon_read", entries=event.entries)
+            case LexiconRead():
+                self._logger.error("lexicon_refused", entries=event.entries, error=event.fault)
             case EngineRaised():
                 self._logger.error(
                     "engine_raised",

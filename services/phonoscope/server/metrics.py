@@ -22,6 +22,7 @@ from phonoscope.server.events import (
     Event,
     FirstAudio,
     HealthChanged,
+    LexiconRead,
     LoopLagged,
     Outcome,
     QueueLeft,
@@ -112,6 +113,11 @@ class MetricsSink:
             "tts_event_loop_lag_seconds", "How late the loop runs.", buckets=LAG_BUCKETS, registry=registry
         )
         self._health = gauge("tts_health_status", "1 where a service is SERVING.", ("service",))
+        self._lexicon = Gauge("tts_lexicon_entries", "Entries of lexicon files in use.", registry=registry)
+        self._lexicon_current = Gauge(
+            "tts_lexicon_current", "1 where what the lexicon files hold is in use.", registry=registry
+        )
+        self._lexicon_current.set(1)
         self._build = Info("tts_build", "What runs here.", registry=registry)
         self._current_trace_id = current_trace_id
         self._traces: dict[int, dict[str, str]] = {}  # by request, for exemplars; sampled ones only
@@ -127,6 +133,7 @@ class MetricsSink:
             RequestFinished: self._count_request,
             QueueMoved: self._set_queue,
             VoiceLoaded: self._set_loaded,
+            LexiconRead: self._set_lexicon,
             HealthChanged: self._set_health,
             LoopLagged: self._count_lag,
         }
@@ -227,6 +234,10 @@ class MetricsSink:
     def _set_loaded(self, event: VoiceLoaded) -> None:
         self._loaded.labels(event.voice, event.device).set(1)
         self._load_seconds.labels(event.voice, event.device).set(event.load_seconds)
+
+    def _set_lexicon(self, event: LexiconRead) -> None:
+        self._lexicon.set(event.entries)
+        self._lexicon_current.set(not event.fault)
 
     def _set_health(self, event: HealthChanged) -> None:
         self._health.labels(event.service).set(event.is_serving)

@@ -4,8 +4,8 @@ Called by ③ synthesizer before anything else; `fields.py` judges each field.
 """
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
 from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, ServiceError
@@ -32,7 +32,7 @@ class ResolvedRequest:
         script: what of it is said.
         speed, pitch, volume_gain_db: asked for, those of the emotions included.
         prosody: of the emotions alone.
-        lexicon: how words are said.
+        lexicons: how words are said, by the language of the voice that says them.
         timing_types: what to tell of, besides the audio.
     """
 
@@ -48,7 +48,7 @@ class ResolvedRequest:
     seed: int
     request_id: str
     prosody: Prosody = NEUTRAL
-    lexicon: Lexicon = EMPTY
+    lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
     timing_types: frozenset[TimingType] = frozenset()
 
     @property
@@ -63,6 +63,10 @@ class ResolvedRequest:
     def speaker_id(self) -> str:
         """The voice, or voice:speaker, as a caller would ask for it again."""
         return speaker_name(self.voice, self.speaker)
+
+    def lexicon(self, voice: Voice) -> Lexicon:
+        """Returns how a voice says words."""
+        return self.lexicons.get(voice.language, EMPTY)
 
     @property
     def changes_pitch(self) -> bool:
@@ -86,21 +90,29 @@ class RequestResolver:
 
     Args:
         voices: the loaded voices, the default first.
+        server_lexicon: the server's own entries for a language.
         most_characters: longest text served.
         skips_unsupported_ssml: whether to pass over what a document has that is not served.
     """
 
-    def __init__(self, voices: Sequence[Voice], *, most_characters: int, skips_unsupported_ssml: bool = False) -> None:
+    def __init__(
+        self,
+        voices: Sequence[Voice],
+        server_lexicon: Callable[[str], Lexicon] = lambda _language: EMPTY,
+        *,
+        most_characters: int,
+        skips_unsupported_ssml: bool = False,
+    ) -> None:
         self._choice = VoiceChoice(voices)
+        self._server_lexicon = server_lexicon
         self._most_characters = most_characters
         self._skips_unsupported_ssml = skips_unsupported_ssml
 
-    def resolve(self, request: SpeechRequest, lexicon: Lexicon = EMPTY, *, in_pieces: bool = False) -> ResolvedRequest:
+    def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:
         """Returns the request with nothing left open.
 
         Args:
             request: as it came.
-            lexicon: of the server.
             in_pieces: its text comes later, and must not be here.
 
         Raises:
@@ -120,9 +132,11 @@ class RequestResolver:
         voice, speaker = checked(self._voice, (self._choice.default, 0))
         encoding = checked(fields.encoding, Encoding.LINEAR16)
         prosody = checked(fields.prosody, NEUTRAL)
+        script = checked(lambda asked: self._script(asked, source, voice), Script(()))
+        speaking = {one.voice.language for one in script.passages if one.voice is not None} | {voice.language}
         resolved = ResolvedRequest(
             source=source,
-            script=checked(lambda asked: self._script(asked, source, voice), Script(())),
+            script=script,
             voice=voice,
             speaker=speaker,
             speed=checked(fields.speed, 1.0) * prosody.rate,
@@ -133,7 +147,7 @@ class RequestResolver:
             seed=secrets.randbits(64) if request.seed is None else request.seed,
             request_id=checked(fields.request_id, ""),
             prosody=prosody,
-            lexicon=checked(lambda asked: fields.own_lexicon(asked, voice, lexicon), EMPTY),
+            lexicons=checked(lambda asked: self._lexicons(asked, voice, speaking), {}),
             timing_types=checked(lambda asked: fields.timing_types(asked, encoding), frozenset()),
         )
         if faults:
@@ -168,6 +182,11 @@ class RequestResolver:
             raise InvalidRequest.of("text", "is empty; send at least one word, or ssml", reason="TEXT_EMPTY")
         self.check_length(len(request.text))
         return request.text
+
+    def _lexicons(self, request: SpeechRequest, voice: Voice, languages: Collection[str]) -> Mapping[str, Lexicon]:
+        """Returns how each language's words are said: as the request has it, and else as the server has."""
+        known = {name: fields.own_lexicon(request, voice, self._server_lexicon(name)) for name in languages}
+        return {name: lexicon for name, lexicon in known.items() if lexicon.size}
 
     def _voice(self, request: SpeechRequest) -> tuple[Voice, int]:
         return self._choice.asked(request.speaker_id, request.language, request.text)

@@ -65,6 +65,14 @@ class ServerSettings(StrictSettings):
     hub_url: str = DEFAULT_HUB_URL
     """Where voices are fetched from."""
 
+    lexicons: str = ""
+    """Pronunciation lexicons (W3C PLS 1.0): files separated by commas, an earlier one before a later one. They are
+    read again once they change."""
+
+    unsupported_ssml: Literal["refuse", "skip"] = "refuse"
+    """What to do about elements and attributes of SSML that are not served: refuse the request by their name, or pass
+    over them and speak what they hold."""
+
     max_text_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Longest text of one request."""
 
@@ -102,3 +110,8 @@ class ServerSettings(StrictSettings):
     def voice_names(self) -> tuple[str, ...]:
         """The names in `voices`."""
         return tuple(name.strip() for name in self.voices.split(",") if name.strip())
+
+    @property
+    def lexicon_paths(self) -> tuple[Path, ...]:
+        """The files in `lexicons`."""
+        return tuple(Path(name.strip()) for name in self.lexicons.split(",") if name.strip())

@@ -30,6 +30,7 @@ from phonoscope.server.events import (
     TextRead,
 )
 from phonoscope.server.fields import accepted_request_id
+from phonoscope.server.lexicon_files import LexiconFiles
 from phonoscope.server.own_pitch import OwnPitches
 from phonoscope.server.pieces import Dictation, Flush, speak_as_it_comes
 from phonoscope.server.playback import PlaybackClock
@@ -85,6 +86,8 @@ class Synthesizer:
         front_end: text to phoneme ids; called on one thread of its own.
         voices: the loaded voices, the default first.
         emit: told how each request went.
+        lexicons: how words are said, besides what a request says of them.
+        skips_unsupported_ssml: whether to pass over what a document has that is not served, instead of refusing it.
         most_characters: longest text served.
         most_reply_bytes: longest audio of a whole reply.
         clause_wait_seconds: of text in pieces: once all is rendered, how long a clause waits for more.
@@ -100,6 +103,8 @@ class Synthesizer:
         voices: Sequence[Voice],
         emit: Emit,
         *,
+        lexicons: LexiconFiles | None = None,
+        skips_unsupported_ssml: bool = False,
         most_characters: int,
         most_reply_bytes: int,
         clause_wait_seconds: float = 0.5,
@@ -110,7 +115,13 @@ class Synthesizer:
         self._scheduler = scheduler
         self._front_end = front_end
         self._emit = emit
-        self._resolver = RequestResolver(voices, most_characters=most_characters)
+        self._lexicons = lexicons or LexiconFiles((), emit)
+        self._resolver = RequestResolver(
+            voices,
+            self._lexicons.of_language,
+            most_characters=most_characters,
+            skips_unsupported_ssml=skips_unsupported_ssml,
+        )
         self._most_reply_bytes = most_reply_bytes
         self._numbers = itertools.count(1)
         self._own_pitches = OwnPitches()
@@ -263,6 +274,8 @@ class Synthesizer:
         """Checks a request; on the text thread where that means to read a document."""
         resolve = partial(self._resolver.resolve, request, in_pieces=in_pieces)
         loop = asyncio.get_running_loop()
+        if self._lexicons.has_changed():
+            await loop.run_in_executor(self._text_thread, self._lexicons.read_again)
         resolved = await loop.run_in_executor(self._text_thread, resolve) if request.ssml else resolve()
         account.voice, account.language = resolved.voice.id, resolved.voice.language
         account.encoding = resolved.encoding.value
@@ -352,7 +365,7 @@ class Synthesizer:
     def _reading(self, passage: Passage, resolved: ResolvedRequest) -> Reading:
         voice = passage.voice or resolved.voice
         is_worded = bool(resolved.timing_types)
-        return self._front_end.sentences(passage, voice.phonemes, resolved.lexicon, is_worded=is_worded)
+        return self._front_end.sentences(passage, voice.phonemes, resolved.lexicon(voice), is_worded=is_worded)
 
     async def _read(self, reading: Reading) -> AsyncIterator[Sentence]:
         """Yields the sentences of a reading, each read on the text thread."""

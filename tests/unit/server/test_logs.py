@@ -16,6 +16,7 @@ from phonoscope.server.events import (
     EngineRaised,
     FirstAudio,
     HealthChanged,
+    LexiconRead,
     LoopLagged,
     Member,
     QueueLeft,
@@ -55,6 +56,13 @@ def _nothing_bound() -> Iterator[None]:
             {"voice": "joe", "device": "cpu", "load_seconds": 1.235},
         ),
         (HealthChanged("", is_serving=True), "info", "health_changed", {"service": "", "serving": True}),
+        (LexiconRead(7, ""), "info", "lexicon_read", {"entries": 7}),
+        (
+            LexiconRead(7, "a.pls: line 3, column 1: no"),
+            "error",
+            "lexicon_refused",
+            {"entries": 7, "error": "a.pls: line 3, column 1: no"},
+        ),
         (
             EngineRaised("joe", "render", tuple(Member(request, 0, 0.5) for request in range(3)), 9.0, ERROR),
             "error",
