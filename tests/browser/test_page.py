@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
+from phonoscope.client import Pronunciation, TimingType
+
 pytestmark = pytest.mark.browser
 
 SHOTS = Path(__file__).parents[2] / "out" / "browser"
@@ -16,17 +18,40 @@ SENTENCE = "A sentence that is long enough to be several chunks of sound, one af
 GENEROUS_SECONDS = 60.0
 # Counts what reaches the speakers: every buffer that is started, and the loudest sample in it.
 LISTEN = """
-window.heard = {seconds: 0, peak: 0, stopped: 0};
+window.heard = {seconds: 0, peak: 0, stopped: 0, began: null, clock: null};
 const start = AudioBufferSourceNode.prototype.start;
 AudioBufferSourceNode.prototype.start = function (at) {
   const samples = this.buffer.getChannelData(0);
   window.heard.seconds += this.buffer.duration;
+  window.heard.began ??= at;
+  window.heard.clock ??= () => this.context.currentTime;
   for (const sample of samples) window.heard.peak = Math.max(window.heard.peak, Math.abs(sample));
   return start.call(this, at);
 };
 const stop = AudioBufferSourceNode.prototype.stop;
 AudioBufferSourceNode.prototype.stop = function () { window.heard.stopped += 1; return stop.call(this); };
 """
+# Notes each word as it is marked, and how many seconds of the speech had left the page by then.
+WATCH_MARKS = """
+window.marks = [];
+new MutationObserver(() => {
+  const word = document.querySelector("#reading mark").textContent;
+  if (word && word !== window.marks.at(-1)?.word) {
+    window.marks.push({ word, seconds: window.heard.clock() - window.heard.began });
+  }
+}).observe(document.getElementById("reading"), { childList: true, subtree: true, characterData: true });
+"""
+# The contrast of the mark's colours, as WCAG 2 counts it (w3.org/TR/WCAG22/#dfn-contrast-ratio).
+CONTRAST = """() => {
+  const style = getComputedStyle(document.querySelector("#reading mark"));
+  const linear = (c) => c / 255 <= 0.04045 ? c / 255 / 12.92 : ((c / 255 + 0.055) / 1.055) ** 2.4;
+  const light = (colour) => {
+    const [r, g, b] = colour.match(/\\d+/g).map(Number).map(linear);
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const [dark, bright] = [light(style.color), light(style.backgroundColor)].sort((a, b) => a - b);
+  return (bright + 0.05) / (dark + 0.05);
+}"""
 
 
 @pytest.fixture
@@ -66,6 +91,14 @@ async def how_it_ended(server: Any) -> str:
     return code
 
 
+async def kept(page: Page) -> bytes:
+    """Returns the samples of the WAV that the page offers."""
+    async with page.expect_download() as download:
+        await page.click("#download")
+    with wave.open(str(await (await download.value).path())) as file:
+        return file.readframes(file.getnframes())
+
+
 async def shot(page: Page, name: str) -> None:
     SHOTS.mkdir(parents=True, exist_ok=True)
     await page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
@@ -76,7 +109,7 @@ async def test_text_is_heard_and_drawn_and_can_be_kept(page, gateway):
     await page.fill("#seed", "18446744073709551615")
     await page.click("#speak")
     await expect(page.locator("#download")).to_be_visible()
-    heard = await page.evaluate("window.heard")
+    heard = await page.evaluate("({ seconds: heard.seconds, peak: heard.peak })")
     speech = await gateway.backend.client.synthesize(SENTENCE * 2, seed=2**64 - 1)
     assert heard["seconds"] == pytest.approx(speech.audio_seconds, abs=0.01)
     assert heard["peak"] > 0.05
@@ -91,8 +124,7 @@ async def test_text_is_heard_and_drawn_and_can_be_kept(page, gateway):
     await shot(page, "spoken")
     async with page.expect_download() as download:
         await page.click("#download")
-    kept = await (await download.value).path()
-    with wave.open(str(kept)) as file:
+    with wave.open(str(await (await download.value).path())) as file:
         assert (file.getframerate(), file.getnchannels()) == (22_050, 1)
         assert file.readframes(file.getnframes()) == speech.audio
 
@@ -130,7 +162,7 @@ async def test_errors_are_shown_where_screen_readers_hear_them(page):
     await page.fill("#text", "  ")
     await page.click("#speak")
     error = page.locator("[role=alert]")
-    await expect(error).to_have_text("text: is empty; send at least one word")
+    await expect(error).to_have_text("text: is empty; send at least one word, or ssml")
     await shot(page, "error")
     await page.fill("#text", "Now it is right.")
     await page.click("#speak")
@@ -160,10 +192,99 @@ async def test_every_control_changes_what_is_heard(page, gateway):
     await page.click("#speak")
     await expect(page.locator("#download")).to_be_visible()
     speech = await gateway.backend.client.synthesize(SENTENCE, seed=1, speed=1.5, pitch=1.2, emotion="sad")
-    async with page.expect_download() as download:
-        await page.click("#download")
-    with wave.open(str(await (await download.value).path())) as file:
-        assert file.readframes(file.getnframes()) == speech.audio
+    assert await kept(page) == speech.audio
+
+
+async def test_the_word_that_is_heard_is_marked(page, gateway):
+    text = "One 😀 two, three: four. Five six seven."
+    await page.fill("#text", text)
+    await page.fill("#speed", "0.5")
+    await page.fill("#seed", "1")
+    await page.evaluate(WATCH_MARKS)
+    await page.click("#speak")
+    await expect(page.locator("#reading mark")).not_to_be_empty()
+    assert await page.text_content("#reading") == text
+    await expect(page.locator("#state")).to_have_text("Spoken.", timeout=GENEROUS_SECONDS * 1000)
+    assert await page.text_content("#reading mark") == ""
+    speech = await gateway.backend.client.synthesize(text, seed=1, speed=0.5, timing_types=[TimingType.WORD])
+    words = {word.word: word for word in speech.timings.words}
+    assert list(words) == ["One", "two", "three", "four", "Five", "six", "seven"]
+    marks = await page.evaluate("window.marks")
+    assert [mark["word"] for mark in marks] == [word for word in words if word in {mark["word"] for mark in marks}]
+    assert len(marks) > len(words) / 2, "a busy machine may pass over a word, not over most of them"
+    for mark in marks:
+        assert mark["seconds"] >= words[mark["word"]].start_seconds, "no word is marked before it is heard"
+
+
+async def test_a_word_is_marked_no_more_when_the_speech_is_stopped(page):
+    await page.fill("#text", SENTENCE * 5)
+    await page.click("#speak")
+    await expect(page.locator("#reading mark")).not_to_be_empty()
+    await page.click("#stop")
+    await expect(page.locator("#reading mark")).to_be_empty()
+
+
+async def test_a_document_is_spoken_and_marked_where_it_is_written(page, gateway):
+    await page.fill("#text", "Salt & pepper.")
+    await page.get_by_label("SSML").check()
+    document = "<speak>\nSalt &amp; pepper.\n</speak>"
+    assert await page.input_value("#text") == document
+    await page.fill("#seed", "1")
+    await page.evaluate(WATCH_MARKS)
+    await page.click("#speak")
+    await expect(page.locator("#state")).to_have_text("Spoken.", timeout=GENEROUS_SECONDS * 1000)
+    assert {mark["word"] for mark in await page.evaluate("window.marks")} <= {"Salt", "&amp;", "pepper"}
+    assert await kept(page) == (await gateway.backend.client.synthesize(ssml=document, seed=1)).audio
+
+
+async def test_pronunciations_and_the_language_are_under_more(page, gateway):
+    await page.fill("#text", "Tomato by SQL.")
+    await page.fill("#seed", "1")
+    await page.get_by_text("More").click()
+    assert await page.locator("#language option").all_text_contents() == [
+        "The voice's own",
+        "By the text's script",
+        "en-US",
+        "de-DE",
+    ]
+    assert await page.input_value("#language") == ""
+    await page.select_option("#language", "de-DE")
+    await page.fill("#pronunciations", 'SQL = "sequel"\n\n tomato')
+    await page.click("#speak")
+    await expect(page.locator("#error")).to_contain_text("“tomato” is no pronunciation; write: word = IPA")
+    await page.fill("#pronunciations", 'SQL = "sequel 2"\n\n tomato = tom')
+    async with page.expect_response("**/v1/speech") as reply:
+        await page.click("#speak")
+    assert (await (await reply.value).all_headers())["x-voice"] == "ton:eins"
+    speech = await gateway.backend.client.synthesize(
+        "Tomato by SQL.",
+        seed=1,
+        language="de-DE",
+        pronunciations=[Pronunciation("SQL", respelling="sequel 2"), Pronunciation("tomato", ipa="tom")],
+    )
+    assert await kept(page) == speech.audio
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_marked_word_stands_out_and_moves_no_more_than_is_wanted(browser, gateway, scheme):
+    for motion, scrolling in (("reduce", "auto"), ("no-preference", "smooth")):
+        page = await opened(browser, gateway.url, color_scheme=scheme, reduced_motion=motion)
+        await page.fill("#text", SENTENCE)
+        await page.click("#speak")
+        await expect(page.locator("#reading mark")).not_to_be_empty()
+        assert await page.evaluate(CONTRAST) >= 4.5
+        assert await page.evaluate("getComputedStyle(document.getElementById('reading')).scrollBehavior") == scrolling
+        await page.close()
+
+
+async def test_a_speech_that_fails_after_another_is_not_said_to_be_cut(page):
+    await page.fill("#text", "This is right.")
+    await page.click("#speak")
+    await expect(page.locator("#download")).to_be_visible()
+    await page.fill("#text", "  ")
+    await page.click("#speak")
+    await expect(page.locator("#error")).to_contain_text("text: is empty")
+    await expect(page.locator("#state")).to_have_text("Not spoken.")
 
 
 async def test_voices_are_offered(page, gateway):

@@ -5,6 +5,7 @@ import base64
 import contextlib
 import io
 import json
+import re
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -19,7 +20,7 @@ import pytest
 import structlog
 import websockets
 
-from phonoscope.client import AsyncClient, Encoding
+from phonoscope.client import AsyncClient, Encoding, TimingType
 from phonoscope.gateway.__main__ import READ_AHEAD_BYTES, Server, _configured
 from phonoscope.gateway.app import endings
 from phonoscope.gateway.backend import Backend
@@ -167,6 +168,23 @@ class TestSpeech:
         assert (ended.status, ended.reason) == (500, "ENGINE_FAILED")
         server.unexpected.clear()
 
+    async def test_events_hold_the_audio_and_the_words_that_grpc_gives(self, gateway, http):
+        body = {"text": TEXT, "seed": 5, "stream_format": "sse", "timings": ["word"]}
+        async with http.stream("POST", "/v1/speech", json=body) as reply:
+            events = [json.loads(line.removeprefix("data: ")) async for line in reply.aiter_lines() if line]
+        chunks = [event for event in events if event["type"] == "audio"]
+        speech = await gateway.backend.client.synthesize(TEXT, seed=5, timing_types=[TimingType.WORD])
+        assert b"".join(base64.b64decode(chunk["audio"]) for chunk in chunks) == speech.audio
+        words = [word for chunk in chunks for word in chunk["timings"]["words"]]
+        assert [word["word"] for word in words] == re.findall(r"\w+", TEXT)
+        assert [word["start_seconds"] for word in words] == [word.start_seconds for word in speech.timings.words]
+        assert [TEXT[slice(*word["text_span"])] for word in words] == [word["word"] for word in words]
+
+    async def test_a_document_is_spoken(self, gateway, http):
+        document = "<speak>One.<break time='1s'/><mark name='here'/>Two.</speak>"
+        reply = await http.post("/v1/speech", json={"ssml": document, "seed": 5})
+        assert reply.content == (await gateway.backend.client.synthesize(ssml=document, seed=5)).audio
+
     async def test_voices_are_listed_by_language(self, http):
         everything = (await http.get("/v1/voices")).json()["voices"]
         assert [voice["id"] for voice in everything] == ["tone", "ton"]
@@ -196,7 +214,7 @@ class TestProblems:
             ({"text": "a", "seed": -1}, "BODY_INVALID", "seed", "greater than or equal to 0"),
             ({"text": "a", "encoding": "mp3", "sample_rate_hz": 23_000}, "SAMPLE_RATE_OUT_OF_RANGE", "sample_rate_hz",
              "22050, 24000"),
-            ({"speed": 1.0}, "BODY_INVALID", "text", "field required"),
+            ({"speed": 1.0}, "BODY_INVALID", "text", 'give either "text" or "ssml"'),
         ],
     )  # fmt: skip
     async def test_bad_fields_are_named_with_the_way_out(self, http, body, reason, field, words):
@@ -509,6 +527,21 @@ class TestSocket:
         assert chunks[0]["text_start"] == 0
         assert chunks[-1]["text_stop"] >= len(TEXT)
         assert audio == (await gateway.backend.client.synthesize(" ".join(TEXT.split()) + " ", seed=3)).audio
+
+    async def test_words_are_told_with_the_audio_in_which_they_begin(self, ws):
+        pieces = [{"type": "text", "text": f"{word} "} for word in TEXT.split()]
+        await self.send(ws, {"type": "start", "seed": 3, "timings": ["word"]}, *pieces, {"type": "end"})
+        told, _ = await self.heard(ws)
+        chunks = [message for message in told if message["type"] == "audio"]
+        words = [word for chunk in chunks for word in chunk["timings"]["words"]]
+        assert [word["word"] for word in words] == re.findall(r"\w+", TEXT)
+        assert [TEXT[slice(*word["text_span"])] for word in words] == [word["word"] for word in words]
+        begins_seconds = 0.0
+        for chunk in chunks:
+            ends_seconds = begins_seconds + chunk["audio_seconds"]
+            for word in chunk["timings"]["words"]:
+                assert begins_seconds - 1e-6 <= word["start_seconds"] < ends_seconds
+            begins_seconds = ends_seconds
 
     async def test_one_text_after_another(self, ws):
         for seed in (1, 2):

@@ -1,4 +1,4 @@
-"""`phonoscope say`: a text becomes a WAV file, sound from the loudspeakers, or both."""
+"""`phonoscope say`: a text becomes a WAV file, sound from the loudspeakers, or both; and subtitles with it."""
 
 import contextlib
 import io
@@ -13,7 +13,9 @@ from phonoscope.cli.failures import fail, reported
 from phonoscope.cli.measure import Measure, progress_bar
 from phonoscope.cli.options import LARGEST_SEED, SHORTEST_TIMEOUT_SECONDS, ServerOption
 from phonoscope.cli.playback import loudspeaker
-from phonoscope.cli.text_input import text_to_say
+from phonoscope.cli.speech_options import emotion_weights_of, pronunciations_of
+from phonoscope.cli.text_input import is_document, text_to_say
+from phonoscope.cli.timing_files import HeardTimings, TimingFiles, timing_files
 from phonoscope.cli.wav import SampleSink, WavFile, WavPipe, wav_at
 from phonoscope.client import AudioChunk, Client, Speech, SpeechOptions
 from phonoscope.client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS
@@ -41,23 +43,51 @@ def say(
         typer.Option(
             "--stream/--no-stream",
             show_default=False,
-            help="Ask for audio in pieces, or in one reply. Default: pieces with --play and for texts over "
+            help="Ask for audio in pieces, or in one reply. Default: pieces with --play, for SSML, and for texts over "
             f"{LONGEST_UNARY_CHARACTERS} characters (at speed 1). With -o - and --stream, WAV bytes leave as they "
             "come, with open lengths in their header.",
         ),
     ] = None,
+    ssml: Annotated[
+        bool | None,
+        typer.Option(
+            "--ssml/--no-ssml",
+            show_default=False,
+            help="The text is a document of SSML 1.1. Default: where --file ends in .ssml.",
+        ),
+    ] = None,
+    subtitles: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write subtitles too: SubRip (.srt) or WebVTT (.vtt).")
+    ] = None,
+    timings: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write where words, phonemes, visemes and marks are heard, as JSON."),
+    ] = None,
     voice: Annotated[
         str, typer.Option("--voice", "-v", help="Voice, or voice:speaker; see `phonoscope voices`.")
     ] = "",
-    language: Annotated[str, typer.Option(help="BCP 47 tag, such as en-US; picks a voice without --voice.")] = "",
+    language: Annotated[
+        str,
+        typer.Option(help="BCP 47 tag, such as en-US, or auto, by the text's script; picks a voice without --voice."),
+    ] = "",
     speed: Annotated[float, typer.Option(help="0.25 to 4; 2 is twice as fast.")] = 1.0,
     pitch: Annotated[float, typer.Option(help="0.5 to 2; 2 is an octave up.")] = 1.0,
     emotion: Annotated[
         str, typer.Option(help="happy, angry, sad, afraid, disgusted, melancholic, surprised or calm.")
     ] = "",
+    emotion_weights: Annotated[
+        str,
+        typer.Option(metavar="NAME=WEIGHT,…", help="Emotions mixed, such as happy=0.6,sad=0.2; at most 1 in all."),
+    ] = "",
     emotion_intensity: Annotated[
         float | None, typer.Option(metavar="RATIO", help="How far to go towards the emotion, 0 to 1. Default: 1.")
     ] = None,
+    pronounce: Annotated[
+        list[str], typer.Option(metavar="WORD=IPA", help="How a word is said, such as tomato=təˈmɑːtoʊ. Repeatable.")
+    ] = [],  # noqa: B006 - typer copies it
+    respell: Annotated[
+        list[str], typer.Option(metavar="WORD=WORDS", help="What is said for it, such as SQL=sequel. Repeatable.")
+    ] = [],  # noqa: B006 - likewise
     seed: Annotated[
         int | None, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="The same seed gives the same audio.")
     ] = None,
@@ -75,26 +105,33 @@ def say(
     """
     with reported():
         words = text_to_say(text, file)
+        is_ssml = ssml if ssml is not None else is_document(file)
         check_destination(output, play=play)
-        is_streamed = stream if stream is not None else play or is_long(words, speed)
+        files = TimingFiles(subtitles, timings)
+        is_streamed = stream if stream is not None else play or is_ssml or is_long(words, speed)
         options = SpeechOptions(
             voice=voice,
             speed=speed,
             pitch=pitch,
             emotion=emotion,
+            emotion_weights=emotion_weights_of(emotion_weights),
             emotion_intensity=emotion_intensity,
             language=language,
             sample_rate_hz=sample_rate,
             volume_gain_db=volume_gain_db,
             seed=seed,
+            ssml=words if is_ssml else "",
+            pronunciations=pronunciations_of(pronounce, respell),
+            timing_types=files.types,
         )
         with (
             Client(server, timeout_seconds=timeout) as client,
             sinks(output, play=play, is_streamed=stream is True) as into,
-            contextlib.closing(spoken(client, words, options, is_streamed=is_streamed)) as pieces,
+            timing_files(files, words, is_ssml=is_ssml) as timed,
+            contextlib.closing(spoken(client, "" if is_ssml else words, options, is_streamed=is_streamed)) as pieces,
             progress_bar(words, speed, is_shown=is_streamed) as tell,
         ):
-            measure = pour(pieces, into, tell)
+            measure = pour(pieces, into, timed, tell)
         typer.echo(measure.closing_line(destination_name(output)), err=True)
 
 
@@ -121,12 +158,18 @@ def spoken(
         yield client.synthesize(words, **options)
 
 
-def pour(pieces: Iterable[AudioChunk | Speech], into: Sequence[SampleSink], tell: Callable[[float], None]) -> Measure:
+def pour(
+    pieces: Iterable[AudioChunk | Speech],
+    into: Sequence[SampleSink],
+    timed: HeardTimings,
+    tell: Callable[[float], None],
+) -> Measure:
     """Passes all audio on to every sink, and returns what it measured; `tell` hears of progress."""
     measure = Measure()
     for piece in pieces:
         measure.heard(piece.audio_seconds)
         tell(measure.audio_seconds)
+        timed.add(piece.timings)
         for sink in into:
             sink.write(piece.audio, piece.sample_rate_hz)
     if not measure.audio_seconds:

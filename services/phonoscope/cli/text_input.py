@@ -7,6 +7,7 @@ from typing import Final
 import typer
 
 STDIN: Final = "-"
+SSML_ENDING: Final = ".ssml"
 
 
 def text_to_say(argument: str | None, file: Path | None) -> str:
@@ -27,6 +28,11 @@ def text_to_say(argument: str | None, file: Path | None) -> str:
     if not text.strip():
         raise refused("the text is blank: there is nothing to say.")
     return text.strip()
+
+
+def is_document(file: Path | None) -> bool:
+    """Whether a file's name says that it is SSML."""
+    return file is not None and file.suffix.lower() == SSML_ENDING
 
 
 def read(file: Path | None) -> str:

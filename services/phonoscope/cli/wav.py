@@ -4,13 +4,13 @@ Follows RIFF WAVE as in "Multimedia Programming Interface and Data Specification
 """
 
 import contextlib
-import os
-import stat
 import struct
 import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
+
+from phonoscope.cli.whole_file import is_device, whole_file
 
 BYTES_PER_SAMPLE: Final = 2
 OPEN_LENGTH: Final = 0xFFFFFFFF  # "until the end", for what cannot be rewound
@@ -65,27 +65,12 @@ def wav_at(path: Path) -> Iterator[SampleSink]:
 
     A device or a named pipe at `path` is written as it is. Raises OSError where `path` cannot be written.
     """
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        with path.open("wb") as pipe:
-            yield WavPipe(pipe)
-        return
-    final = path.resolve()
-    part = final.with_name(f".{final.name}.{os.getpid()}.part")
-    target = opened(part, called=path)
-    try:
-        with target, contextlib.closing(WavFile(target)) as wav:
+    with whole_file(path) as target:
+        if is_device(path):
+            yield WavPipe(target)
+            return
+        with contextlib.closing(WavFile(target)) as wav:
             yield wav
-        part.replace(final)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def opened(part: Path, *, called: Path) -> BinaryIO:
-    """Returns `part` opened for writing; an OSError speaks of `called`, the name that the user knows."""
-    try:
-        return part.open("wb")
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, str(called)) from error
 
 
 def open_header(sample_rate_hz: int) -> bytes:

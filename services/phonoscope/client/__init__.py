@@ -8,6 +8,9 @@
             play(chunk.audio)
         for chunk in client.stream_pieces(tokens):
             play(chunk.audio)
+        speech = client.synthesize(ssml="<speak>…</speak>", timing_types=[TimingType.WORD])
+        for word in speech.timings.words:
+            show(word.word, at=word.start_seconds)
 
 `AsyncClient` offers the same for asyncio. Both hold one channel for all their calls; every failure is a
 PhonoscopeClientError (errors.py draws the tree).
@@ -27,7 +30,18 @@ from phonoscope.client.errors import (
     Unavailable,
     Unimplemented,
 )
-from phonoscope.client.types import FLUSH, AudioChunk, Encoding, Flush, Speech, SpeechOptions, Voice
+from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
+from phonoscope.client.types import (
+    FLUSH,
+    AudioChunk,
+    Encoding,
+    Flush,
+    Pronunciation,
+    Speech,
+    SpeechOptions,
+    TimingType,
+    Voice,
+)
 
 __all__ = [
     "FLUSH",
@@ -40,13 +54,20 @@ __all__ = [
     "Encoding",
     "Flush",
     "InvalidArgument",
+    "MarkTiming",
     "NotFound",
+    "PhonemeTiming",
     "PhonoscopeClientError",
+    "Pronunciation",
     "ResourceExhausted",
     "ServerError",
     "Speech",
     "SpeechOptions",
+    "TimingType",
+    "Timings",
     "Unavailable",
     "Unimplemented",
+    "VisemeTiming",
     "Voice",
+    "WordTiming",
 ]

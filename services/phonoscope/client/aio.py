@@ -65,16 +65,19 @@ class AsyncClient:
         self._tracer = call_tracer(tracer_provider, target)
 
     async def synthesize(
-        self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
+        self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
     ) -> Speech:
-        """Returns the whole text, spoken; at most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit."""
+        """Returns the whole text, or `ssml` in its place, spoken.
+
+        At most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit.
+        """
         request = wire.speech_request(text, **options)
         return wire.speech(
             await self._unary(self._speech.Synthesize, request, timeout_seconds, self._tracer.call("Synthesize"))
         )
 
     def stream(
-        self, text: str, *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
+        self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
     ) -> AsyncGenerator[AudioChunk, None]:
         """Yields audio while the rest is still being made; closing the generator cancels what is left.
 

@@ -1,9 +1,11 @@
 """The nouns of the client: what a caller passes in and gets back. Frozen records; no gRPC, no protobuf."""
 
 import enum
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, TypedDict
+
+from phonoscope.client.timings import NO_TIMINGS, Timings
 
 
 class Encoding(enum.Enum):
@@ -19,6 +21,30 @@ class Encoding(enum.Enum):
     ALAW = "alaw"
 
 
+class TimingType(enum.Enum):
+    """What there are timings of."""
+
+    WORD = "word"
+    PHONEME = "phoneme"
+    VISEME = "viseme"
+    MARK = "mark"
+
+
+@dataclass(frozen=True, slots=True)
+class Pronunciation:
+    """How a word or a phrase is said: by `ipa`, or as other words are, by `respelling`; one of both.
+
+    Attributes:
+        phrase: whole words. In small letters they stand for any case; with a capital, for that spelling only.
+        ipa: the International Phonetic Alphabet, such as "təˈmɑːtoʊ".
+        respelling: such as "sequel" for "SQL".
+    """
+
+    phrase: str
+    ipa: str = ""
+    respelling: str = ""
+
+
 class SpeechOptions(TypedDict, total=False):
     """How a text is spoken: the keyword arguments of `synthesize` and `stream`, each with a neutral default.
 
@@ -29,12 +55,15 @@ class SpeechOptions(TypedDict, total=False):
         emotion: happy, angry, sad, afraid, disgusted, melancholic, surprised or calm; "" is none.
         emotion_weights: emotions mixed, in place of `emotion`: name to a weight of 0 to 1, at most 1 in all.
         emotion_intensity: how far to go towards them, 0 to 1. Default None: 1.
-        language: BCP 47 tag such as "en-US"; "" is the voice's own.
+        language: BCP 47 tag such as "en-US"; "" is the voice's own; "auto" picks a voice that reads the text's script.
         encoding: form of the audio. Default LINEAR16: 16-bit signed little-endian samples without header.
         sample_rate_hz: 8000 to 48000; 0, the default, is the voice's own rate.
         volume_gain_db: -96 to +16. Default 0.
         seed: 0 to 2**64 - 1; the same text, options and seed give the same audio. Default None: a fresh seed.
         request_id: names the request in the server's logs; "" lets the server make one.
+        ssml: a document of SSML 1.1, in place of a text. Not for `stream_pieces`.
+        pronunciations: how words of this text are said; they go before the server's own lexicon.
+        timing_types: what to tell of where it is heard. Default: nothing.
     """
 
     voice: str
@@ -49,6 +78,9 @@ class SpeechOptions(TypedDict, total=False):
     volume_gain_db: float
     seed: int | None
     request_id: str
+    ssml: str
+    pronunciations: Sequence[Pronunciation]
+    timing_types: Collection[TimingType]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +92,7 @@ class Speech:
         seed: the one that was used; pass it again to get the same audio.
         request_id: the request's name in the server's logs.
         voice: who spoke, as voice or voice:speaker.
+        timings: what `timing_types` asked for.
     """
 
     audio: bytes
@@ -69,6 +102,7 @@ class Speech:
     seed: int
     request_id: str
     voice: str
+    timings: Timings = NO_TIMINGS
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +115,7 @@ class AudioChunk:
         sequence: number of the piece, from 0.
         seed, request_id, voice: as in Speech, on the first chunk; None, "" and "" on the others.
         text_span: of `stream_pieces`: the characters of all pieces joined, (start, stop), that it speaks.
+        timings: what `timing_types` asked for, of all that begins to sound in this piece.
     """
 
     audio: bytes
@@ -92,6 +127,7 @@ class AudioChunk:
     request_id: str = ""
     voice: str = ""
     text_span: tuple[int, int] | None = None
+    timings: Timings = NO_TIMINGS
 
 
 class Flush(enum.Enum):

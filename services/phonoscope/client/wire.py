@@ -1,9 +1,10 @@
 """Protobuf ↔ the client's records: the only place of the client that knows field names of the wire."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from phonoscope.client.types import AudioChunk, Encoding, Flush, Speech, Voice
+from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
+from phonoscope.client.types import AudioChunk, Encoding, Flush, Pronunciation, Speech, TimingType, Voice
 from phonoscope.protos.tts.v1 import tts_pb2
 
 
@@ -22,11 +23,14 @@ def speech_request(
     volume_gain_db: float = 0.0,
     seed: int | None = None,
     request_id: str = "",
+    ssml: str = "",
+    pronunciations: Sequence[Pronunciation] = (),
+    timing_types: Collection[TimingType] = (),
 ) -> tts_pb2.SynthesizeRequest:
     """Returns the message for a text and its SpeechOptions; the defaults are those documented there.
 
     Values are passed as they are: the server judges them. Raises ValueError for what the wire cannot carry, such as a
-    negative seed or text with lone surrogates.
+    negative seed, text with lone surrogates, or a pronunciation by both ipa and respelling.
     """
     return tts_pb2.SynthesizeRequest(
         text=text,
@@ -44,7 +48,22 @@ def speech_request(
         ),
         seed=seed,
         request_id=request_id,
+        ssml=ssml,
+        pronunciations=[pronunciation(each) for each in pronunciations],
+        timing_types=[tts_pb2.TimingType.Value(f"TIMING_TYPE_{kind.name}") for kind in timing_types],
     )
+
+
+def pronunciation(record: Pronunciation) -> tts_pb2.Pronunciation:
+    """Returns the message; with neither ipa nor respelling where the record has neither."""
+    if record.ipa and record.respelling:
+        raise ValueError(f"{record.phrase!r} is said by ipa or by respelling, not by both")
+    message = tts_pb2.Pronunciation(phrase=record.phrase)
+    if record.ipa:
+        message.ipa = record.ipa
+    elif record.respelling:
+        message.respelling = record.respelling
+    return message
 
 
 def speech(response: tts_pb2.SynthesizeResponse) -> Speech:
@@ -57,6 +76,7 @@ def speech(response: tts_pb2.SynthesizeResponse) -> Speech:
         seed=response.seed,
         request_id=response.request_id,
         voice=response.speaker_id,
+        timings=timings(response.timings),
     )
 
 
@@ -71,7 +91,30 @@ def audio_chunk(response: tts_pb2.SynthesizeStreamResponse) -> AudioChunk:
         seed=response.seed if response.sequence == 0 else None,
         request_id=response.request_id,
         voice=response.speaker_id,
+        timings=timings(response.timings),
     )
+
+
+def timings(message: tts_pb2.Timings) -> Timings:
+    """Returns the records of what was asked for."""
+    return Timings(
+        words=tuple(
+            WordTiming(of.word, of.start_seconds, of.end_seconds, (of.text_span.start, of.text_span.stop))
+            for of in message.words
+        ),
+        phonemes=tuple(PhonemeTiming(of.phoneme, of.start_seconds, of.end_seconds) for of in message.phonemes),
+        visemes=tuple(
+            VisemeTiming(viseme_name(of.viseme), of.start_seconds, of.end_seconds) for of in message.visemes
+        ),
+        marks=tuple(MarkTiming(of.name, of.seconds) for of in message.marks),
+    )
+
+
+def viseme_name(value: tts_pb2.Viseme.ValueType) -> str:
+    """Returns the name in small letters; "sil" is the mouth at rest."""
+    if value == tts_pb2.VISEME_UNSPECIFIED:
+        return "sil"
+    return tts_pb2.Viseme.Name(value).removeprefix("VISEME_").lower()
 
 
 def settings_step(request: tts_pb2.SynthesizeRequest) -> tts_pb2.StreamingSynthesizeRequest:

@@ -4,11 +4,12 @@ Ranges that the speech server judges are not judged here: it names value, limit 
 that on. What the wire cannot carry is refused here.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
-from phonoscope.client import Encoding, SpeechOptions
+from phonoscope.client import Encoding, Pronunciation, SpeechOptions, TimingType
 
 INT32_MOST = 2**31 - 1
 Ratio = Annotated[float, Field(allow_inf_nan=False)]
@@ -23,9 +24,33 @@ class Body(BaseModel):
     @classmethod
     def _is_unicode(cls, value: object) -> object:
         """Refuses halves of characters, which JSON can spell and the wire cannot carry."""
-        if isinstance(value, str) and any("\ud800" <= character <= "\udfff" for character in value):
+        texts = [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
+        if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
             raise ValueError("has half of a surrogate pair; send whole Unicode characters")
         return value
+
+
+class PronunciationBody(Body):
+    """How a word or a phrase is said: by ipa, or as other words are, by respelling."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ipa"]}, {"required": ["respelling"]}]})
+
+    phrase: str
+    """What is written: whole words. In small letters for any case; with a capital, for that spelling only."""
+    ipa: str = ""
+    """The International Phonetic Alphabet, such as təˈmɑːtoʊ."""
+    respelling: str = ""
+    """Other words, such as sequel for SQL."""
+
+    @model_validator(mode="after")
+    def _is_said_one_way(self) -> Self:
+        if {"ipa", "respelling"} <= self.model_fields_set or not {"ipa", "respelling"} & self.model_fields_set:
+            raise ValueError('needs either "ipa" or "respelling"')
+        return self
+
+    def record(self) -> Pronunciation:
+        """Returns the client's record."""
+        return Pronunciation(self.phrase, self.ipa, self.respelling)
 
 
 class Settings(Body):
@@ -50,7 +75,7 @@ class Settings(Body):
     """How far to go towards the emotions, 0 to 1; absent means 1."""
 
     language: str = ""
-    """BCP 47 tag such as en-US; empty for the voice's own."""
+    """BCP 47 tag such as en-US; empty for the voice's own; auto for a voice that reads the text's script."""
 
     encoding: Annotated[Encoding, Field(strict=False)] = Encoding.LINEAR16
     """Form of the audio: linear16 is 16-bit little-endian samples without header."""
@@ -67,6 +92,12 @@ class Settings(Body):
     request_id: str = ""
     """Names the request in logs; empty lets the server make one."""
 
+    pronunciations: list[PronunciationBody] = []
+    """How words of this text are said; at most 1 000."""
+
+    timings: list[Annotated[TimingType, Field(strict=False)]] = []
+    """What to tell of where it is heard. Over HTTP with `stream_format` sse only."""
+
     def options(self) -> SpeechOptions:
         """Returns the client's options."""
         return SpeechOptions(
@@ -82,14 +113,40 @@ class Settings(Body):
             volume_gain_db=self.volume_gain_db,
             seed=self.seed,
             request_id=self.request_id,
+            pronunciations=[pronunciation.record() for pronunciation in self.pronunciations],
+            timing_types=self.timings,
         )
 
 
 class SpeechBody(Settings):
-    """A text, and how it is spoken."""
+    """A text or an SSML document, how it is spoken, and how it comes back."""
 
-    text: str
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["ssml"]}]})
+
+    text: str = ""
     """What to say."""
+    ssml: str = ""
+    """What to say, as a document of SSML 1.1, in place of text."""
+    stream_format: Literal["audio", "sse"] = "audio"
+    """audio streams the bytes; sse sends events: the WebSocket's messages, each with its audio in base64."""
+
+    @model_validator(mode="after")
+    def _can_be_answered(self) -> Self:
+        if len({"text", "ssml"} & self.model_fields_set) != 1:
+            raise _bad_member("text", 'give either "text" or "ssml"')
+        if self.timings and self.stream_format == "audio":
+            words = 'cannot be told in plain audio; add "stream_format": "sse", or use WS /v1/speech/stream'
+            raise _bad_member("timings", words)
+        return self
+
+    def options(self) -> SpeechOptions:
+        """Returns the client's options."""
+        return SpeechOptions(**super().options(), ssml=self.ssml)
+
+
+def _bad_member(field: str, words: str) -> PydanticCustomError:
+    """Returns the error of a member that is wrong by what others are; validation.py reads its name."""
+    return PydanticCustomError("member", "{words}", {"words": words, "field": field})
 
 
 class LegacyBody(Body):

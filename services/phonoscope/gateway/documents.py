@@ -61,7 +61,7 @@ STATUSES: Final = (200, *_MEANINGS)
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 AUDIO: Final[Responses] = {
     200: {
-        "description": "The audio, in the asked form, sent while it is made.",
+        "description": "The audio, in the asked form, sent while it is made; or events of JSON that hold it.",
         "content": dict.fromkeys(
             ("audio/pcm", "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aac", "audio/basic"), _BYTES
         )

@@ -17,6 +17,7 @@ from phonoscope.gateway.backend import Backend
 from phonoscope.gateway.bodies import OpenAiBody, OpenAiVoice
 from phonoscope.gateway.documents import AUDIO, MODELS, OPENAI_ERRORS
 from phonoscope.gateway.events import Emit
+from phonoscope.gateway.forms import OpenAiEvents, PlainAudio
 from phonoscope.gateway.problems import Problem, RequestRefused
 from phonoscope.gateway.responses import SpeechResponse
 
@@ -69,7 +70,7 @@ def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: M
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
         )
-        return SpeechResponse(chunks, emit, is_sse=body.stream_format == "sse")
+        return SpeechResponse(chunks, emit, OpenAiEvents() if body.stream_format == "sse" else PlainAudio())
 
     @router.get("/v1/models", response_class=JSONResponse, responses=MODELS | OPENAI_ERRORS, tags=["openai"])
     async def list_models() -> Response:

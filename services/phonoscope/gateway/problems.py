@@ -7,6 +7,7 @@ retry_after seconds, where the same request can succeed later; also the header R
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -115,7 +116,7 @@ def bad_field(field: str, description: str, *, reason: str = "BODY_INVALID") -> 
 def problem_of(error: PhonoscopeClientError) -> Problem:
     """Returns what a failed call to the speech server means to the caller."""
     status = STATUS_OF.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    violations = [FieldViolation(_FIELDS.get(v.field, v.field), v.description) for v in error.violations]
+    violations = [FieldViolation(_field(v.field), v.description) for v in error.violations]
     retry = error.retry_after_seconds
     if retry is None and status in RETRYABLE:
         retry = RETRY_SECONDS
@@ -134,7 +135,16 @@ _FIELDS: Final = {
     "audio_config.encoding": "encoding",
     "audio_config.sample_rate_hertz": "sample_rate_hz",
     "audio_config.volume_gain_db": "volume_gain_db",
+    "timing_types": "timings",
 }
+
+
+def _field(name: str) -> str:
+    """Returns how the body calls a field of the wire, and a place in a list: pronunciations[0] is pronunciations.0."""
+    return _FIELDS.get(name) or _PLACE.sub(r".\1", name)
+
+
+_PLACE: Final = re.compile(r"\[(\d+)\]")
 
 
 _WORDS: Final = {

@@ -4,9 +4,7 @@ Nothing is kept: a chunk goes from gRPC to the connection in parts, each of whic
 the next chunk is asked for after that. A caller who reads slowly holds up the speech server, and fills no memory here.
 """
 
-import base64
 import contextlib
-import json
 import time
 from collections.abc import AsyncGenerator
 from typing import Final
@@ -14,33 +12,15 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from phonoscope.client import AudioChunk, Encoding, PhonoscopeClientError
+from phonoscope.client import AudioChunk, PhonoscopeClientError
 from phonoscope.common.tracing import current_trace_id
 from phonoscope.gateway.disconnects import CallerLeft, unless_gone
 from phonoscope.gateway.edge import ARRIVED, CALLER_LEFT, note_ending
 from phonoscope.gateway.events import Emit, FirstAudio
+from phonoscope.gateway.forms import Form
 from phonoscope.gateway.problems import answer, problem_of
 
-MEDIA_TYPES: Final = {
-    Encoding.LINEAR16: "audio/pcm",
-    Encoding.WAV: "audio/wav",
-    Encoding.FLAC: "audio/flac",
-    Encoding.OGG_OPUS: "audio/ogg",
-    Encoding.MP3: "audio/mpeg",
-    Encoding.AAC: "audio/aac",
-    Encoding.MULAW: "audio/basic",
-    Encoding.ALAW: "audio/x-alaw-basic",
-}
-
 PART_BYTES: Final = 32 * 1024
-
-
-def media_type(chunk: AudioChunk) -> str:
-    """Returns the Content-Type of a stream that begins with `chunk`; samples without header say what they are."""
-    kind = MEDIA_TYPES[chunk.encoding]
-    if chunk.encoding is Encoding.LINEAR16:
-        return f"{kind}; rate={chunk.sample_rate_hz}; channels=1; bits=16"
-    return kind
 
 
 def speech_headers(chunk: AudioChunk) -> dict[str, str]:
@@ -62,14 +42,14 @@ class SpeechResponse(Response):
     Args:
         chunks: as the client yields them; always closed.
         emit: told of the first audio.
-        is_sse: sends OpenAI's server-sent events in place of plain bytes.
+        form: how they are spelled.
     """
 
-    def __init__(self, chunks: AsyncGenerator[AudioChunk, None], emit: Emit, *, is_sse: bool = False) -> None:
+    def __init__(self, chunks: AsyncGenerator[AudioChunk, None], emit: Emit, form: Form) -> None:
         super().__init__()
         self._chunks = chunks
         self._emit = emit
-        self._is_sse = is_sse
+        self._form = form
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answers one request (ASGI)."""
@@ -88,45 +68,36 @@ class SpeechResponse(Response):
             await answer(problem, scope["path"])(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": self._starting_headers(first)})
-        await self._send_audio(first, send)
+        await _send_parts(self._form.opening(first) + self._form.audio(first), send)
         self._emit(FirstAudio(scope["route"].path, time.perf_counter() - scope["state"][ARRIVED]))
         try:
             async for chunk in self._chunks:
-                await self._send_audio(chunk, send)
+                await _send_parts(self._form.audio(chunk), send)
         except PhonoscopeClientError as error:
-            # Too late for a status: an answer without its end is what tells the caller that audio is missing.
             problem = problem_of(error)
             note_ending(scope, int(problem.status), problem.reason)
-            if not self._is_sse:
+            ending = self._form.failure(problem)
+            if ending is None:  # too late for a status
                 raise CutShort from None
-            await send(_body(_event({"type": "error", **problem.openai_body()}), more=True))
         else:
-            if self._is_sse:
-                await send(_body(_event({"type": "speech.audio.done", "usage": None}), more=True))
+            ending = self._form.ending()
+        await _send_parts(ending, send)
         await send(_body(b"", more=False))
 
     def _starting_headers(self, first: AudioChunk) -> list[tuple[bytes, bytes]]:
-        kind = "text/event-stream" if self._is_sse else media_type(first)
+        kind = self._form.media_type(first)
         headers = {"Content-Type": kind, "Cache-Control": "no-store", **speech_headers(first)}
         return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
-
-    async def _send_audio(self, chunk: AudioChunk, send: Send) -> None:
-        if not chunk.audio:
-            return
-        audio = chunk.audio
-        if self._is_sse:
-            audio = _event({"type": "speech.audio.delta", "audio": base64.b64encode(audio).decode()})
-        for start in range(0, len(audio), PART_BYTES):  # no more than this waits in the connection
-            await send(_body(audio[start : start + PART_BYTES], more=True))
 
 
 class CutShort(Exception):
     """An answer that had begun cannot be completed: the connection is to be closed without its end."""
 
 
+async def _send_parts(data: bytes, send: Send) -> None:
+    for start in range(0, len(data), PART_BYTES):  # no more than this waits in the connection
+        await send(_body(data[start : start + PART_BYTES], more=True))
+
+
 def _body(data: bytes, *, more: bool) -> dict[str, object]:
     return {"type": "http.response.body", "body": data, "more_body": more}
-
-
-def _event(data: dict[str, object]) -> bytes:
-    return b"data: " + json.dumps(data).encode() + b"\n\n"

@@ -13,6 +13,7 @@ from phonoscope.gateway.bodies import LegacyBody, SpeechBody
 from phonoscope.gateway.disconnects import unless_gone
 from phonoscope.gateway.documents import AUDIO, LEGACY, PROBLEMS, VOICES
 from phonoscope.gateway.events import Emit
+from phonoscope.gateway.forms import PlainAudio, SpeechEvents
 from phonoscope.gateway.responses import SpeechResponse
 
 
@@ -22,9 +23,10 @@ def speech_routes(backend: Backend, emit: Emit) -> APIRouter:
 
     @router.post("/v1/speech", response_class=Response, responses=AUDIO | PROBLEMS, tags=["speech"])
     async def speak(body: SpeechBody, request: Request) -> Response:
-        """Speaks a text; the audio is sent while the rest is being made."""
-        timeout_seconds = backend.timeout(request.headers)
-        return SpeechResponse(backend.stream(body.text, timeout_seconds, **body.options()), emit)
+        """Speaks a text, or an SSML document; the audio is sent while the rest is being made."""
+        chunks = backend.stream(body.text, backend.timeout(request.headers), **body.options())
+        form = SpeechEvents(is_timed=bool(body.timings)) if body.stream_format == "sse" else PlainAudio()
+        return SpeechResponse(chunks, emit, form)
 
     @router.get("/v1/voices", response_class=JSONResponse, responses=VOICES | PROBLEMS, tags=["speech"])
     async def voices(request: Request, language: str = "") -> Response:

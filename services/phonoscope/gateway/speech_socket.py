@@ -3,8 +3,8 @@
     client   {"type": "start", settings…}   then {"type": "text", "text": …} and {"type": "flush"}, any number,
              {"type": "end"}; {"type": "cancel"} at any time
     server   {"type": "started", …}         with the first audio; then, before every binary message of audio,
-             {"type": "audio", …} with its seconds and the characters that it speaks; {"type": "done"} or
-             {"type": "cancelled"}, after which the next start may come
+             {"type": "audio", …} with its seconds, the characters that it speaks and the timings that were asked
+             for; {"type": "done"} or {"type": "cancelled"}, after which the next start may come
     errors   {"type": "error", …}           the members of problem+json; then the socket is closed: 1003 for binary,
              1008 for what breaks these rules or cannot be served, 1013 where it can be later, 1011 for our faults
 
@@ -22,8 +22,8 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from phonoscope.client import FLUSH, AudioChunk, Flush, PhonoscopeClientError
-from phonoscope.common.tracing import current_trace_id
+from phonoscope.client import FLUSH, Flush, PhonoscopeClientError
+from phonoscope.gateway import messages
 from phonoscope.gateway.backend import Backend
 from phonoscope.gateway.bodies import ClientMessage, Start, Step, Text
 from phonoscope.gateway.disconnects import end
@@ -116,7 +116,7 @@ class SpeechSocket:
                         is_over = True
                         await self._while(speaking, pieces.put(None))
             await speaking
-            await self._tell({"type": "done"})
+            await self._tell(messages.DONE)
             return upcoming
         finally:
             await end(speaking)
@@ -141,9 +141,9 @@ class SpeechSocket:
         async with contextlib.aclosing(stream) as chunks:
             async for chunk in chunks:
                 if chunk.sequence == 0:
-                    await self._tell(_started(chunk))
+                    await self._tell(messages.started(chunk))
                     self._emit(FirstAudio(self._socket.scope["route"].path, time.perf_counter() - began))
-                await self._tell(_audio(chunk))
+                await self._tell(messages.audio(chunk, is_timed=bool(start.timings)))
                 await self._socket.send_bytes(chunk.audio)
 
     async def _message(self, *, idle: bool = True) -> Start | Text | Step:
@@ -176,37 +176,13 @@ class SpeechSocket:
         """Says what is wrong, and closes."""
         note_ending(self._socket.scope, int(problem.status), problem.reason)
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the client left meanwhile
-            await self._tell({**problem.body(), "type": "error"})
+            await self._tell(messages.failed(problem))
             await self._socket.close(close_code, problem.reason)
 
 
 async def _until_none(pieces: Pieces) -> AsyncIterator[str | Flush]:
     while (piece := await pieces.get()) is not None:
         yield piece
-
-
-def _started(chunk: AudioChunk) -> dict[str, Any]:
-    return {
-        "type": "started",
-        "request_id": chunk.request_id,
-        "voice": chunk.voice,
-        "seed": chunk.seed,
-        "encoding": chunk.encoding.value,
-        "sample_rate_hz": chunk.sample_rate_hz,
-        "trace_id": current_trace_id(),
-    }
-
-
-def _audio(chunk: AudioChunk) -> dict[str, Any]:
-    start, stop = chunk.text_span or (0, 0)
-    return {
-        "type": "audio",
-        "sequence": chunk.sequence,
-        "audio_seconds": chunk.audio_seconds,
-        "bytes": len(chunk.audio),
-        "text_start": start,
-        "text_stop": stop,
-    }
 
 
 def _out_of_turn(detail: str) -> Refused:

@@ -40,7 +40,7 @@ def _violation(error: Mapping[str, Any], models: Models) -> FieldViolation:
     if isinstance(models, Mapping):
         model = models.get(str(place[0])) if place else None
         place = place[1:]
-    field = ".".join(str(part) for part in place)
+    field = ".".join(str(part) for part in place) or error.get("ctx", {}).get("field", "")
     if error["type"] == "extra_forbidden" and isinstance(model, type) and len(place) == 1:
         return FieldViolation(field, f"is unknown; members are {', '.join(model.model_fields)}")
     return FieldViolation(field, f"{_words(error)}{_shown(error)}")
@@ -56,6 +56,6 @@ def _shown(error: Mapping[str, Any]) -> str:
     value = error.get("input")
     if isinstance(value, bool | int | float) or value is None:
         return "" if error["type"] == "missing" else f", not {value!r}"
-    if isinstance(value, str) and len(value) <= MOST_SHOWN and not {"text", "input"} & set(error["loc"]):
+    if isinstance(value, str) and len(value) <= MOST_SHOWN and not {"text", "ssml", "input"} & set(error["loc"]):
         return f", not {value!r}"
     return ""

@@ -1,6 +1,7 @@
 """`phonoscope say` against a real gRPC server."""
 
 import io
+import json
 import signal
 import struct
 import sys
@@ -62,6 +63,85 @@ def test_options_reach_the_server(say, server, out):
     assert (request.pitch, request.emotion, request.emotion_intensity) == (2.0, "sad", 0.5)
     assert (request.audio_config.sample_rate_hertz, request.audio_config.volume_gain_db) == (8000, -3.0)
     assert server.calls[0].seconds_left < 8
+
+
+def test_emotions_mixed_and_pronunciations_reach_the_server(say, server, out):
+    said = ("--pronounce", "tomato=təˈmɑːtoʊ", "--respell", "SQL=sequel", "--respell", "GIF=jif")
+    assert say("Hi.", "-o", out, "--emotion-weights", "happy=0.5,sad=0.25", *said).exit_code == 0
+    (request,) = server.requests("Synthesize")
+    assert dict(request.emotion_weights) == {"happy": 0.5, "sad": 0.25}
+    assert [(each.phrase, each.ipa, each.respelling) for each in request.pronunciations] == [
+        ("tomato", "təˈmɑːtoʊ", ""),
+        ("SQL", "", "sequel"),
+        ("GIF", "", "jif"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "flags", "is_ssml"),
+    [("a.ssml", [], True), ("a.SSML", [], True), ("a.xml", [], False), ("a.xml", ["--ssml"], True),
+     ("a.ssml", ["--no-ssml"], False)],
+)  # fmt: skip
+def test_a_document_is_known_by_its_ending_or_by_the_flag(say, server, out, tmp_path, name, flags, is_ssml):
+    document = "<speak>Hello.</speak>"
+    (tmp_path / name).write_text(f"\ufeff{document}\n")
+    assert say("--file", tmp_path / name, "-o", out, *flags).exit_code == 0
+    (call,) = server.calls
+    assert (call.method, call.request.ssml, call.request.text) == (
+        ("SynthesizeStream", document, "") if is_ssml else ("Synthesize", "", document)
+    )
+
+
+@pytest.mark.parametrize("flag", ["--stream", "--no-stream"])
+def test_subtitles_and_timings_are_written_beside_the_audio(say, server, out, tmp_path, flag):
+    srt, told = tmp_path / "out.srt", tmp_path / "out.json"
+    assert say("Hello there!", "-o", out, "--subtitles", srt, "--timings", told, flag).exit_code == 0
+    assert list(server.calls[0].request.timing_types) == [1, 2, 3, 4]
+    assert srt.read_text() == "1\n00:00:00,010 --> 00:00:00,160\nHello there!\n\n"
+    timings = json.loads(told.read_text())
+    assert timings["words"][1] == {"word": "there", "start_seconds": 0.15, "end_seconds": 0.16, "text_span": [6, 11]}
+    assert timings["phonemes"] == [{"phoneme": "ˈɑː", "start_seconds": 0.01, "end_seconds": 0.05}]
+    assert [viseme["viseme"] for viseme in timings["visemes"]] == ["sil", "pp"]
+    assert timings["marks"] == [{"name": "here", "seconds": 0.12}]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.json", "out.srt", "out.wav"]
+
+
+def test_subtitles_alone_ask_for_words_alone(say, server, out, tmp_path):
+    assert say("Hello there!", "-o", out, "--subtitles", tmp_path / "out.VTT").exit_code == 0
+    assert list(server.calls[0].request.timing_types) == [1]
+    assert (tmp_path / "out.VTT").read_text().startswith("WEBVTT\n\n00:00:00.010 --> 00:00:00.160\nHello there!\n")
+
+
+def test_who_wants_no_timings_asks_for_none(say, server, out):
+    say("Hello.", "-o", out)
+    assert list(server.calls[0].request.timing_types) == []
+
+
+def test_a_server_that_sends_no_timings_leaves_no_file(say, server, out, tmp_path):
+    server.timings = ()
+    result = say("Hello.", "-o", out, "--subtitles", tmp_path / "out.srt")
+    assert (result.exit_code, list(tmp_path.iterdir())) == (1, [])
+    assert result.stderr == (
+        "phonoscope: the server sent no timings; it may be older than this command: "
+        "write no --subtitles or --timings\n"
+    )
+
+
+def test_a_stream_that_breaks_leaves_no_subtitles(say, server, out, tmp_path):
+    (tmp_path / "out.srt").write_text("as before")
+    server.then_speak(b"\1\0" * 100, then=server.failure(grpc.StatusCode.INTERNAL, "the engine failed"))
+    assert say("Hello.", "-o", out, "--subtitles", tmp_path / "out.srt", "--stream").exit_code == 1
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("out.srt", "as before")]
+
+
+@pytest.mark.parametrize("option", ["--subtitles", "--timings"])
+def test_a_file_of_timings_that_cannot_be_written_is_named_before_anything_is_asked(
+    say, server, out, tmp_path, option
+):
+    path = tmp_path / "no" / "such.srt"
+    result = say("Hello.", "-o", out, option, path)
+    assert (result.exit_code, result.stderr) == (1, f"phonoscope: {path}: No such file or directory\n")
+    assert (server.calls, list(tmp_path.iterdir())) == ([], [])
 
 
 def test_the_environment_names_the_server(run, server, out):
@@ -128,6 +208,10 @@ def test_a_wav_streamed_to_standard_output_leaves_its_lengths_open(say, plain_au
         (["Hi.", "-o", "o.wav", "--seed", "-1"], "", "--seed"),
         (["Hi.", "-o", "o.wav", "--timeout", "0"], "", "--timeout"),
         (["Hi.", "-o", "o.wav", "--pace", "2"], "", "--pace"),
+        (["Hi.", "-o", "o.wav", "--pronounce", "tomato"], "", "--pronounce: 'tomato' is not of the form NAME=VALUE"),
+        (["Hi.", "-o", "o.wav", "--respell", "SQL"], "", "write such as SQL=sequel"),
+        (["Hi.", "-o", "o.wav", "--emotion-weights", "happy"], "", "write such as happy=0.6,sad=0.2"),
+        (["Hi.", "-o", "o.wav", "--subtitles", "o.txt"], "", "its name has to end in .srt or .vtt"),
     ],
 )
 def test_wrong_usage_is_explained_and_exits_2(say, server, arguments, stdin, complaint):

@@ -21,6 +21,29 @@ from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 LONGEST_WAIT_SECONDS = 20.0
 SAMPLE_RATE_HZ = 16_000
 PLAIN_PIECES = (b"\x01\x00" * 1600, b"\x02\x00" * 800, b"\x03\x00" * 160)
+PLAIN_TIMINGS = (
+    tts_pb2.Timings(
+        words=[
+            tts_pb2.WordTiming(
+                word="Hello", start_seconds=0.01, end_seconds=0.08, text_span=tts_pb2.TextSpan(start=0, stop=5)
+            )
+        ],
+        phonemes=[tts_pb2.PhonemeTiming(phoneme="ˈɑː", start_seconds=0.01, end_seconds=0.05)],
+        visemes=[
+            tts_pb2.VisemeTiming(start_seconds=0.0, end_seconds=0.01),
+            tts_pb2.VisemeTiming(viseme=tts_pb2.VISEME_PP, start_seconds=0.01, end_seconds=0.05),
+        ],
+    ),
+    tts_pb2.Timings(marks=[tts_pb2.MarkTiming(name="here", seconds=0.12)]),
+    tts_pb2.Timings(
+        words=[
+            tts_pb2.WordTiming(
+                word="there", start_seconds=0.15, end_seconds=0.16, text_span=tts_pb2.TextSpan(start=6, stop=11)
+            )
+        ],
+    ),
+)
+"""What a request for timings is told with each of PLAIN_PIECES."""
 VOICES = (
     tts_pb2.Voice(
         id="en_US-joe-medium",
@@ -55,6 +78,7 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
 
     def __init__(self, credentials: grpc.ServerCredentials | None = None, port: int = 0) -> None:
         self.calls: list[Call] = []
+        self.timings: Sequence[tts_pb2.Timings] = PLAIN_TIMINGS
         self.is_holding = threading.Event()
         self.cancelled = threading.Event()
         self._script: deque[Act] = deque()
@@ -126,6 +150,7 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
             seed=request.seed if request.HasField("seed") else 42,
             request_id=request.request_id or "made-by-server",
             speaker_id=request.speaker_id or VOICES[0].id,
+            timings=self._whole_timings() if request.timing_types else None,
         )
 
     def SynthesizeStream(  # noqa: N802 - the name of the wire
@@ -167,7 +192,14 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
             request_id="made-by-server" if first else "",
             speaker_id=VOICES[0].id if first else "",
             sequence=sequence,
+            timings=self.timings[sequence] if request.timing_types and sequence < len(self.timings) else None,
         )
+
+    def _whole_timings(self) -> tts_pb2.Timings:
+        whole = tts_pb2.Timings()
+        for part in self.timings:
+            whole.MergeFrom(part)
+        return whole
 
     def ListVoices(self, request: Any, context: grpc.ServicerContext) -> tts_pb2.ListVoicesResponse:  # noqa: N802 - the name of the wire
         self._remember("ListVoices", request, context)

@@ -6,7 +6,16 @@ import contextlib
 import grpc
 import pytest
 
-from phonoscope.client import FLUSH, AsyncClient, DeadlineExceeded, Encoding, InvalidArgument, Unavailable
+from phonoscope.client import (
+    FLUSH,
+    AsyncClient,
+    DeadlineExceeded,
+    Encoding,
+    InvalidArgument,
+    TimingType,
+    Unavailable,
+    WordTiming,
+)
 
 
 @pytest.fixture
@@ -30,6 +39,20 @@ async def test_stream_yields_every_chunk_in_order(client, plain_audio):
     chunks = [chunk async for chunk in client.stream("Hello.")]
     assert b"".join(chunk.audio for chunk in chunks) == plain_audio
     assert [chunk.sequence for chunk in chunks] == [0, 1, 2]
+
+
+async def test_ssml_goes_in_place_of_a_text_and_timings_come_with_the_speech(client, server):
+    speech = await client.synthesize(ssml="<speak>Hello there</speak>", timing_types=[TimingType.WORD])
+    (request,) = server.requests("Synthesize")
+    assert (request.text, request.ssml) == ("", "<speak>Hello there</speak>")
+    assert [word.word for word in speech.timings.words] == ["Hello", "there"]
+
+
+async def test_timings_come_with_the_chunk_in_which_they_begin(client):
+    chunks = [chunk async for chunk in client.stream("Hello there", timing_types=[TimingType.WORD])]
+    assert [[word.word for word in chunk.timings.words] for chunk in chunks] == [["Hello"], [], ["there"]]
+    pieces = [chunk async for chunk in client.stream_pieces(each("Hello there"), timing_types=[TimingType.WORD])]
+    assert pieces[0].timings.words == (WordTiming("Hello", 0.01, 0.08, (0, 5)),)
 
 
 async def each(*pieces):

@@ -19,8 +19,15 @@ from phonoscope.client import (
     DeadlineExceeded,
     Encoding,
     InvalidArgument,
+    MarkTiming,
+    PhonemeTiming,
+    Pronunciation,
+    Timings,
+    TimingType,
     Unavailable,
     Unimplemented,
+    VisemeTiming,
+    WordTiming,
 )
 
 
@@ -68,6 +75,58 @@ def test_no_option_means_the_neutral_request(client, server):
     (request,) = server.requests("Synthesize")
     assert (request.speed, request.pitch, request.emotion, request.speaker_id) == (1.0, 1.0, "", "")
     assert not request.HasField("seed")
+
+
+def test_ssml_goes_in_place_of_a_text(client, server):
+    client.synthesize(ssml="<speak>Hello.</speak>")
+    list(client.stream(ssml="<speak>Hello.</speak>"))
+    for method in ("Synthesize", "SynthesizeStream"):
+        (request,) = server.requests(method)
+        assert (request.text, request.ssml) == ("", "<speak>Hello.</speak>")
+
+
+def test_a_pronunciation_is_sent_by_ipa_or_by_respelling(client, server):
+    said = [Pronunciation("tomato", ipa="təˈmɑːtoʊ"), Pronunciation("SQL", respelling="sequel"), Pronunciation("x")]
+    client.synthesize("Hello.", pronunciations=said)
+    (request,) = server.requests("Synthesize")
+    sent = [(each.phrase, each.WhichOneof("spoken"), each.ipa or each.respelling) for each in request.pronunciations]
+    assert sent == [("tomato", "ipa", "təˈmɑːtoʊ"), ("SQL", "respelling", "sequel"), ("x", None, "")]
+
+
+def test_a_pronunciation_by_both_cannot_be_sent(client, server):
+    with pytest.raises(ValueError, match="'SQL' is said by ipa or by respelling, not by both"):
+        client.synthesize("Hello.", pronunciations=[Pronunciation("SQL", ipa="a", respelling="b")])
+    assert server.calls == []
+
+
+def test_timings_of_every_kind_come_with_a_whole_speech(client, server):
+    speech = client.synthesize("Hello there", timing_types=TimingType)
+    assert list(server.requests("Synthesize")[0].timing_types) == [1, 2, 3, 4]
+    assert speech.timings == Timings(
+        words=(WordTiming("Hello", 0.01, 0.08, (0, 5)), WordTiming("there", 0.15, 0.16, (6, 11))),
+        phonemes=(PhonemeTiming("ˈɑː", 0.01, 0.05),),
+        visemes=(VisemeTiming("sil", 0.0, 0.01), VisemeTiming("pp", 0.01, 0.05)),
+        marks=(MarkTiming("here", 0.12),),
+    )
+
+
+def test_timings_come_with_the_chunk_in_which_they_begin(client):
+    chunks = list(client.stream("Hello there", timing_types={TimingType.WORD, TimingType.MARK}))
+    assert [[word.word for word in chunk.timings.words] for chunk in chunks] == [["Hello"], [], ["there"]]
+    assert [len(chunk.timings.marks) for chunk in chunks] == [0, 1, 0]
+    whole = client.synthesize("Hello there", timing_types=TimingType)
+    assert chunks[0].timings + chunks[1].timings + chunks[2].timings == whole.timings
+
+
+def test_timings_come_with_pieces_too(client, server):
+    chunks = list(client.stream_pieces(["Hello ", "there"], timing_types=[TimingType.WORD]))
+    assert list(server.requests("StreamingSynthesize")[0][0].timing_types) == [1]
+    assert chunks[0].timings.words == (WordTiming("Hello", 0.01, 0.08, (0, 5)),)
+
+
+def test_nothing_is_timed_that_was_not_asked_for(client):
+    assert not client.synthesize("Hello.").timings
+    assert not any(chunk.timings for chunk in client.stream("Hello."))
 
 
 def test_an_unknown_option_is_a_type_error(client):

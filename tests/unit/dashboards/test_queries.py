@@ -13,7 +13,7 @@ TRACED = {
     "grpc_server_handling_seconds",
     *(
         f"tts_{name}_seconds"
-        for name in ("time_to_first_audio", "stage", "queue_wait", "inter_chunk", "playback_slack")
+        for name in ("time_to_first_audio", "stage", "encode", "queue_wait", "inter_chunk", "playback_slack")
     ),
     "tts_real_time_factor",
     "http_server_request_duration_seconds",

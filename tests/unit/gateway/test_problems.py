@@ -36,10 +36,14 @@ def test_what_grpc_itself_says_is_not_passed_on():
 
 
 def test_fields_have_the_names_of_the_body():
-    violations = (FieldViolation("speaker_id", "is nobody"), FieldViolation("text", "is empty"))
+    violations = (
+        FieldViolation("speaker_id", "is nobody"),
+        FieldViolation("text", "is empty"),
+        FieldViolation("pronunciations[12].ipa", "is none"),
+    )
     problem = problem_of(failure(grpc.StatusCode.INVALID_ARGUMENT, reason="SEVERAL_FIELDS", violations=violations))
-    assert [error.field for error in problem.errors] == ["voice", "text"]
-    assert problem.detail == "voice: is nobody; text: is empty"
+    assert [error.field for error in problem.errors] == ["voice", "text", "pronunciations.12.ipa"]
+    assert problem.detail == "voice: is nobody; text: is empty; pronunciations.12.ipa: is none"
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1.0, "1"), (1.2, "2")])

@@ -1,86 +1,13 @@
-// The page: asks POST /v1/speech for raw samples, and plays and draws them while they arrive.
+// The page: asks POST /v1/speech for raw samples and timings, and plays, draws and marks them while they arrive.
+import { Reading } from "./reading.js";
+import { Speech } from "./speech.js";
+
 const find = (id) => document.getElementById(id);
 const HEALTH_MS = 5000;
-const LEAD_SECONDS = 0.05; // between the first samples and their sound, so that the next ones are there in time
-
-class Speech {
-  // One request: its samples so far, and where its player is.
-  constructor(rate, context) {
-    this.rate = rate;
-    this.context = context;
-    this.parts = [];
-    this.samples = 0;
-    this.odd = null; // half of a sample at the end of a part
-    this.endsAt = 0;
-    this.startedAt = 0;
-    this.sources = new Set();
-  }
-
-  take(bytes) {
-    if (this.odd !== null) {
-      const joined = new Uint8Array(bytes.length + 1);
-      joined[0] = this.odd;
-      joined.set(bytes, 1);
-      bytes = joined;
-    }
-    this.odd = bytes.length % 2 ? bytes[bytes.length - 1] : null;
-    const count = bytes.length >> 1;
-    if (!count) return;
-    const view = new DataView(bytes.buffer, bytes.byteOffset);
-    const samples = new Float32Array(count);
-    for (let i = 0; i < count; i++) samples[i] = view.getInt16(2 * i, true) / 32768;
-    this.parts.push(samples);
-    this.samples += count;
-    this.play(samples);
-  }
-
-  play(samples) {
-    const buffer = this.context.createBuffer(1, samples.length, this.rate);
-    buffer.copyToChannel(samples, 0);
-    const source = this.context.createBufferSource();
-    source.buffer = buffer;
-    source.connect(this.context.destination);
-    const soon = this.context.currentTime + LEAD_SECONDS;
-    if (!this.startedAt) this.startedAt = soon;
-    const at = Math.max(this.endsAt, soon);
-    source.start(at);
-    this.endsAt = at + buffer.duration;
-    this.sources.add(source);
-    source.onended = () => this.sources.delete(source);
-  }
-
-  silence() {
-    for (const source of this.sources) source.stop();
-    this.sources.clear();
-  }
-
-  get seconds() { return this.samples / this.rate; }
-
-  get playedSeconds() {
-    if (!this.startedAt) return 0;
-    const left = Math.max(0, this.endsAt - this.context.currentTime);
-    return Math.max(0, this.seconds - left);
-  }
-
-  get isPlaying() { return this.sources.size > 0; }
-
-  wav() {
-    const bytes = 2 * this.samples;
-    const file = new DataView(new ArrayBuffer(44 + bytes));
-    const write = (at, text) => [...text].forEach((c, i) => file.setUint8(at + i, c.charCodeAt(0)));
-    write(0, "RIFF"); file.setUint32(4, 36 + bytes, true); write(8, "WAVEfmt ");
-    file.setUint32(16, 16, true); file.setUint16(20, 1, true); file.setUint16(22, 1, true);
-    file.setUint32(24, this.rate, true); file.setUint32(28, 2 * this.rate, true);
-    file.setUint16(32, 2, true); file.setUint16(34, 16, true);
-    write(36, "data"); file.setUint32(40, bytes, true);
-    let at = 44;
-    for (const part of this.parts) for (const s of part) { file.setInt16(at, s * 32768, true); at += 2; }
-    return new Blob([file], { type: "audio/wav" });
-  }
-}
 
 let context = null;
 let speech = null;
+let reading = null;
 let request = null; // an AbortController while audio is coming
 let download = "";
 
@@ -89,13 +16,23 @@ function headers() {
   return key ? { Authorization: `Bearer ${key}` } : {};
 }
 
+function isSsml() { return find("ssml").checked; }
+
 function body() {
   const seed = find("seed").value.trim();
-  const asked = { text: find("text").value, voice: find("voice").value, emotion: find("emotion").value };
+  const asked = { [isSsml() ? "ssml" : "text"]: find("text").value, stream_format: "sse", timings: ["word"] };
+  for (const name of ["voice", "emotion", "language"]) asked[name] = find(name).value;
   for (const name of ["speed", "pitch"]) asked[name] = Number(find(name).value);
+  asked.pronunciations = find("pronunciations").value.split("\n").filter((line) => line.trim()).map(pronunciation);
   let json = JSON.stringify(asked);
   if (seed) json = `${json.slice(0, -1)},"seed":${BigInt(seed)}}`; // seeds have 64 bits, numbers here 53
   return json;
+}
+
+function pronunciation(line) {
+  const [, phrase, words, ipa] = /^([^=]+)=\s*(?:"(.*)"|(.+))$/.exec(line.trim()) || [];
+  if (!phrase) throw new Error(`“${line.trim()}” is no pronunciation; write: word = IPA, or: word = "other words".`);
+  return words === undefined ? { phrase: phrase.trim(), ipa } : { phrase: phrase.trim(), respelling: words };
 }
 
 function complain(message) {
@@ -115,6 +52,8 @@ async function problemOf(response) {
 async function speak() {
   stop();
   complain("");
+  speech = null;
+  draw();
   if (context === null) context = new AudioContext();
   context.resume();
   const mine = request = new AbortController();
@@ -124,20 +63,23 @@ async function speak() {
   setBusy(true);
   const began = performance.now();
   try {
+    const asked = body(), text = find("text").value;
     const response = await fetch("v1/speech", {
       method: "POST",
       headers: { "Content-Type": "application/json", ...headers() },
-      body: body(),
+      body: asked,
       signal: mine.signal,
     });
     if (!response.ok) throw await problemOf(response);
     speech = new Speech(Number(response.headers.get("X-Sample-Rate")), context);
+    reading = new Reading(find("reading"), text);
     showRequest(response.headers);
-    await take(response.body.getReader(), speech, began, mine);
+    follow(speech);
+    await take(response.body, began, mine);
     show("rtf", ((performance.now() - began) / 1000 / speech.seconds).toFixed(3));
     offerDownload();
   } catch (error) {
-    if (error.name === "AbortError") { showState("Stopped."); return; }
+    if (error.name === "AbortError") { if (!request) showState("Stopped."); return; }
     const cut = speech && speech.samples ? "The rest did not come: " : "";
     complain(cut + (error instanceof TypeError ? "The connection to the gateway broke; try again." : error.message));
     showState(cut ? "Cut short." : "Not spoken.");
@@ -146,16 +88,51 @@ async function speak() {
   }
 }
 
-async function take(reader, into, began, mine) {
+async function take(stream, began, mine) {
+  let isDone = false;
+  for await (const event of eventsOf(stream)) {
+    mine.signal.throwIfAborted();
+    if (event.type === "error") throw new Error(event.detail);
+    if (event.type === "done") isDone = true;
+    if (event.type === "audio") hear(event, began);
+  }
+  if (!isDone) throw new TypeError("the answer has no end");
+}
+
+function hear(event, began) {
+  if (!speech.samples) show("first-audio", `${Math.round(performance.now() - began)} ms`);
+  reading.expect(event.timings.words);
+  speech.take(bytesOf(event.audio));
+  show("length", `${speech.seconds.toFixed(2)} s`);
+  showState("Speaking while the rest is made…");
+  requestAnimationFrame(draw);
+}
+
+// Server-sent events of one line of JSON each.
+async function* eventsOf(stream) {
+  const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  let rest = "";
   for (;;) {
     const { done, value } = await reader.read();
-    if (done || mine.signal.aborted) return;
-    if (!into.samples) show("first-audio", `${Math.round(performance.now() - began)} ms`);
-    into.take(value);
-    show("length", `${into.seconds.toFixed(2)} s`);
-    showState("Speaking while the rest is made…");
-    requestAnimationFrame(draw);
+    if (done) return;
+    const events = (rest + value).split("\n\n");
+    rest = events.pop();
+    for (const event of events) yield JSON.parse(event.slice("data: ".length));
   }
+}
+
+function bytesOf(base64) {
+  const binary = atob(base64), bytes = new Uint8Array(binary.length);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = binary.charCodeAt(i);
+  return bytes;
+}
+
+// Keeps the mark at the word that is heard, as long as there is or will be sound.
+function follow(mine) {
+  if (mine !== speech) return;
+  if (mine.isPlaying) reading.show(mine.playedSeconds);
+  else reading.unmark();
+  if (request || mine.isPlaying) requestAnimationFrame(() => follow(mine));
 }
 
 function stop() {
@@ -252,6 +229,22 @@ async function listVoices() {
     return names.map((name) => new Option(`${name} (${voice.language})`, name));
   });
   find("voice").replaceChildren(new Option("Default", ""), ...options);
+  listLanguages(voices);
+}
+
+function listLanguages(voices) {
+  const chosen = find("language").value;
+  const languages = [...new Set(voices.map((voice) => voice.language))].map((language) => new Option(language));
+  find("language").replaceChildren(...[...find("language").options].slice(0, 2), ...languages);
+  find("language").value = chosen;
+}
+
+// What is there becomes a document, so that there is something to begin with.
+function makeDocument() {
+  const text = find("text").value;
+  if (text.trimStart().startsWith("<")) return;
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
+  find("text").value = `<speak>\n${escaped}\n</speak>`;
 }
 
 find("form").addEventListener("submit", (event) => { event.preventDefault(); speak(); });
@@ -259,6 +252,7 @@ find("stop").addEventListener("click", stop);
 for (const name of ["speed", "pitch"]) {
   find(name).addEventListener("input", () => show(`${name}-shown`, Number(find(name).value).toFixed(1)));
 }
+find("ssml").addEventListener("change", makeDocument);
 find("key").addEventListener("change", listVoices);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); find("form").requestSubmit(); }

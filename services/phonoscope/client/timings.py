@@ -1,0 +1,73 @@
+"""Where in the audio things are heard: what replies hold when `timing_types` asks for it. Frozen records.
+
+Seconds count from the beginning of the whole audio, as delivered, also in the chunks of a stream.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class WordTiming:
+    """A word, or a character where the script puts no spaces between words.
+
+    Attributes:
+        word: as it is written.
+        text_span: where it is written: the characters (start, stop) of the text, of the SSML document, or of all
+            pieces joined.
+    """
+
+    word: str
+    start_seconds: float
+    end_seconds: float
+    text_span: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PhonemeTiming:
+    """A phoneme, in the International Phonetic Alphabet, with its stress and its length: "ˈɑː"."""
+
+    phoneme: str
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class VisemeTiming:
+    """A shape of the mouth, by MPEG-4: sil, pp, ff, th, dd, kk, ch, ss, nn, rr, aa, e, ih, oh or ou."""
+
+    viseme: str
+    start_seconds: float
+    end_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class MarkTiming:
+    """A mark of an SSML document."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Timings:
+    """What was asked for, each kind ascending; adding those of a stream's chunks, in order, gives the whole's."""
+
+    words: tuple[WordTiming, ...] = ()
+    phonemes: tuple[PhonemeTiming, ...] = ()
+    visemes: tuple[VisemeTiming, ...] = ()
+    marks: tuple[MarkTiming, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.words or self.phonemes or self.visemes or self.marks)
+
+    def __add__(self, later: "Timings") -> "Timings":
+        return Timings(
+            words=self.words + later.words,
+            phonemes=self.phonemes + later.phonemes,
+            visemes=self.visemes + later.visemes,
+            marks=self.marks + later.marks,
+        )
+
+
+NO_TIMINGS: Final = Timings()

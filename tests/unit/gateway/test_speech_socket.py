@@ -1,0 +1,66 @@
+"""WS /v1/speech/stream: settings that reach the speech server, and timings with the audio. By ASGI, without a port."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+
+GENEROUS_SECONDS = 20.0
+
+
+async def talk(app: Any, *messages: dict[str, Any]) -> list[Any]:
+    """Sends messages over a socket, and returns what comes up to the end of a text."""
+    waiting: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+    waiting.put_nowait({"type": "websocket.connect"})
+    for message in messages:
+        waiting.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
+    told: list[Any] = []
+
+    async def send(message: Any) -> None:
+        if message["type"] == "websocket.send":
+            told.append(json.loads(message["text"]) if message.get("text") else message["bytes"])
+            if isinstance(told[-1], dict) and told[-1]["type"] in {"done", "error"}:
+                waiting.put_nowait({"type": "websocket.disconnect", "code": 1000})
+
+    scope = {"type": "websocket", "path": "/v1/speech/stream", "headers": [], "query_string": b"", "subprotocols": []}
+    async with asyncio.timeout(GENEROUS_SECONDS):
+        await app(scope, waiting.get, send)
+    return told
+
+
+def text(piece: str) -> dict[str, str]:
+    return {"type": "text", "text": piece}
+
+
+async def test_timings_come_before_the_audio_in_which_they_begin(app, server):
+    told = await talk(app, {"type": "start", "timings": ["word"]}, text("Hello "), text("there"), {"type": "end"})
+    assert list(server.requests("StreamingSynthesize")[0][0].timing_types) == [1]
+    chunks = [message for message in told if isinstance(message, dict) and message["type"] == "audio"]
+    assert chunks[0]["timings"]["words"] == [
+        {"word": "Hello", "start_seconds": 0.01, "end_seconds": 0.08, "text_span": [0, 5]}
+    ]
+    assert chunks[1]["timings"]["words"] == []
+    assert (chunks[1]["text_start"], chunks[1]["text_stop"]) == (6, 11)
+    assert told[-1] == {"type": "done"}
+
+
+async def test_who_asks_for_no_timings_is_told_none(app):
+    told = await talk(app, {"type": "start"}, text("Hello"), {"type": "end"})
+    assert [message["type"] for message in told if isinstance(message, dict)] == ["started", "audio", "done"]
+    assert "timings" not in told[1]
+
+
+async def test_pronunciations_reach_the_speech_server(app, server):
+    start = {"type": "start", "pronunciations": [{"phrase": "SQL", "respelling": "sequel"}]}
+    await talk(app, start, text("SQL"), {"type": "end"})
+    [(settings, _)] = server.requests("StreamingSynthesize")
+    assert [(each.phrase, each.respelling) for each in settings.pronunciations] == [("SQL", "sequel")]
+
+
+@pytest.mark.parametrize("member", ["ssml", "stream_format"])
+async def test_what_text_in_pieces_cannot_have_is_an_unknown_member(app, server, member):
+    told = await talk(app, {"type": "start", member: "<speak/>"})
+    assert (told[-1]["type"], told[-1]["reason"]) == ("error", "BODY_INVALID")
+    assert f"{member}: is unknown; members are voice, speed" in told[-1]["detail"]
+    assert server.calls == []
