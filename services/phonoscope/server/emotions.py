@@ -3,14 +3,15 @@
 requests.py mixes what a caller asks for; utterances.py, the engine and audio/ carry it out. The directions are those
 on which the literature agrees; the sizes are ours, small enough that every word stays understood. Per emotion:
 
-- happy: faster, higher, much wider, louder (Murray and Arnott 1993, table 1; Juslin and Laukka 2003, table 7).
-- angry: faster, higher, much wider, louder (Murray and Arnott; hot anger of Banse and Scherer 1996).
-- sad: slower, lower, narrower, softer (all of them; the clearest of all).
-- afraid: much faster, much higher (Murray and Arnott); its range and loudness differ from study to study.
+- happy: faster, fewer pauses, higher, much wider, louder (Murray and Arnott 1993, table 1; Juslin and Laukka 2003,
+  table 7).
+- angry: faster, fewer pauses, higher, much wider, louder (Murray and Arnott; hot anger of Banse and Scherer 1996).
+- sad: slower, longer pauses, lower, narrower, softer (all of them; the clearest of all).
+- afraid: much faster, much higher (Murray and Arnott); its range, loudness and pauses differ from study to study.
 - disgusted: very much slower, lower, softer (Murray and Arnott).
 - melancholic: as sad, slower and flatter still: quiet sorrow of Burkhardt and Sendlmeier (2000).
 - surprised: higher and much wider, a little faster (Schröder 2001, table 1).
-- calm: slower, lower, narrower, softer: tenderness of Juslin and Laukka.
+- calm: slower, longer pauses, lower, narrower, softer: tenderness of Juslin and Laukka.
 
 Murray, Arnott: "Toward the simulation of emotion in synthetic speech", JASA 93. Banse, Scherer: "Acoustic profiles in
 vocal emotion expression", JPSP 70. Juslin, Laukka: "Communication of emotions in vocal expression and music
@@ -34,6 +35,7 @@ class Prosody:
         pitch_range: of the pitch's movement around its mean, as a ratio on a logarithmic scale.
         gain_db: decibels.
         noise, rhythm: of the voice's noise_scale and noise_w_scale, as ratios: how much timbre and rhythm vary.
+        pauses: length of pauses within a sentence, as a ratio, besides what the rate makes of them.
     """
 
     rate: float = 1.0
@@ -42,19 +44,22 @@ class Prosody:
     gain_db: float = 0.0
     noise: float = 1.0
     rhythm: float = 1.0
+    pauses: float = 1.0
 
 
 NEUTRAL: Final = Prosody()
 EMOTIONS: Final[Mapping[str, Prosody]] = MappingProxyType(
     {
-        "happy": Prosody(rate=1.08, pitch=1.15, pitch_range=1.4, gain_db=3.0, noise=1.1, rhythm=1.1),
-        "angry": Prosody(rate=1.12, pitch=1.1, pitch_range=1.45, gain_db=5.0, noise=1.1),
-        "sad": Prosody(rate=0.85, pitch=0.93, pitch_range=0.65, gain_db=-3.0, noise=0.9, rhythm=0.9),
+        "happy": Prosody(rate=1.08, pitch=1.15, pitch_range=1.4, gain_db=3.0, noise=1.1, rhythm=1.1, pauses=0.85),
+        "angry": Prosody(rate=1.12, pitch=1.1, pitch_range=1.45, gain_db=5.0, noise=1.1, pauses=0.8),
+        "sad": Prosody(rate=0.85, pitch=0.93, pitch_range=0.65, gain_db=-3.0, noise=0.9, rhythm=0.9, pauses=1.6),
         "afraid": Prosody(rate=1.2, pitch=1.22, rhythm=1.15),
         "disgusted": Prosody(rate=0.8, pitch=0.92, gain_db=-1.5),
-        "melancholic": Prosody(rate=0.8, pitch=0.9, pitch_range=0.55, gain_db=-4.0, noise=0.85, rhythm=0.85),
+        "melancholic": Prosody(
+            rate=0.8, pitch=0.9, pitch_range=0.55, gain_db=-4.0, noise=0.85, rhythm=0.85, pauses=1.8
+        ),
         "surprised": Prosody(rate=1.05, pitch=1.25, pitch_range=1.5, gain_db=2.5, noise=1.1),
-        "calm": Prosody(rate=0.92, pitch=0.94, pitch_range=0.75, gain_db=-2.0, noise=0.9, rhythm=0.9),
+        "calm": Prosody(rate=0.92, pitch=0.94, pitch_range=0.75, gain_db=-2.0, noise=0.9, rhythm=0.9, pauses=1.3),
     }
 )
 

@@ -6,9 +6,9 @@ listens is told what each chunk speaks, and when.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Final
 
 from phonoscope.server.audio.codecs import CODECS
@@ -19,12 +19,14 @@ from phonoscope.server.stream import Rendered
 from phonoscope.server.text.front_end import Sentence
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.timings import TimingNotes, Timings
-from phonoscope.server.types import Utterance, Voice
+from phonoscope.server.types import PhonemeScheme, Utterance, Voice
 from phonoscope.server.utterances import utterance_of
 
 # Of emotion, prosody and pitch together, whatever is nested.
 SPEED_LIMITS: Final = (0.2, 5.0)
 PITCH_LIMITS: Final = (0.4, 2.5)
+# What a voice hears as a pause within a sentence.
+PAUSE_MARKS: Final = ",;:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +108,21 @@ class Recital:
         self._pause_seconds, self._marks = 0.0, []
         said = _Said(sentence, voice, speaker, written, written_from, pause, marks)
         self._said.append(said)
-        speed = self._resolved.speed
-        rates = _rates(sentence, lambda rate: _within(rate * speed, SPEED_LIMITS) / speed)
+        rates = self._rates(sentence, voice.phonemes)
         return utterance_of(self._resolved, voice, speaker, sentence, len(self._said) - 1, rates)
+
+    def _rates(self, sentence: Sentence, scheme: PhonemeScheme) -> tuple[float, ...]:
+        """Returns the rate of each phoneme id, as a ratio to the request's speed; none where all are 1."""
+        manners, pauses, speed = sentence.wording.manners, self._resolved.prosody.pauses, self._resolved.speed
+        if pauses == 1.0 and all(prosody.rate == 1.0 for _, prosody in manners):
+            return ()
+        rates = [1.0] * len(sentence.phoneme_ids)
+        for (first, prosody), (end, _) in pairwise((*manners, (len(rates), NEUTRAL))):
+            rates[first:end] = [prosody.rate] * (end - first)
+        if pauses != 1.0:
+            for at in _pauses(sentence.phoneme_ids, scheme):
+                rates[at] /= pauses
+        return tuple(_within(rate * speed, SPEED_LIMITS) / speed for rate in rates)
 
     @property
     def _own(self) -> tuple[Voice, int]:
@@ -162,16 +176,10 @@ class Recital:
         return self._encoder.turn(said.voice.sample_rate_hz, manner, centre)
 
 
-def _rates(sentence: Sentence, limited: Callable[[float], float]) -> tuple[float, ...]:
-    """Returns the rate of each phoneme id; none where all are 1."""
-    manners = sentence.wording.manners
-    if all(prosody.rate == 1.0 for _, prosody in manners):
-        return ()
-    ends = [first for first, _ in manners[1:]] + [len(sentence.phoneme_ids)]
-    rates: list[float] = []
-    for (first, prosody), end in zip(manners, ends, strict=True):
-        rates += [limited(prosody.rate)] * (end - first)
-    return tuple(rates)
+def _pauses(ids: Sequence[int], scheme: PhonemeScheme) -> Iterator[int]:
+    """Yields where the marks of pauses within a sentence are, and the pads behind them; not what ends it."""
+    marks = {one for mark in PAUSE_MARKS for one in scheme.ids.get(mark, ())}
+    return (at + offset for at, one in enumerate(ids) if one in marks for offset in (0, 1) if at + offset < len(ids))
 
 
 def _stretches(said: _Said, rendered: Rendered) -> Iterator[tuple[int, int, Prosody]]:
