@@ -14,6 +14,7 @@ from rich.console import Console
 from benchmarks.controls import measure_controls
 from benchmarks.encodings import measure_encodings
 from benchmarks.first_audio import measure_first_audio
+from benchmarks.front_end import measure_front_end
 from benchmarks.gateway_cost import measure_gateway
 from benchmarks.load import measure_load, measure_stream_memory
 from benchmarks.machine import load_average, this_machine
@@ -41,6 +42,7 @@ PARTS = (
     "gateway",
     "controls",
     "encodings",
+    "front-end",
 )
 STARTS = 3
 QUICK_ROUNDS = 3
@@ -85,6 +87,8 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
             yield from measure_controls(Ours(voice, threads), served, rounds)
     if "encodings" in parts:
         yield from measure_encodings(Ours(voice, threads), rounds)
+    if "front-end" in parts:
+        yield from measure_front_end(Ours(voice, threads), rounds)
     if "gateway" in parts:
         yield from measure_gateway(rounds)
 

@@ -67,7 +67,7 @@ class F0Shape:
         length = round(WINDOW_SECONDS * rate_hz / step)
         window = np.hanning(length + 2)[1:-1]
         longest = int(rate_hz / step / LOWEST_HZ) + 2
-        fft = 1 << (length + longest - 1).bit_length()
+        fft = _fast_length(length + longest)
         own = np.fft.irfft(np.abs(np.fft.rfft(window, fft)) ** 2, fft)[: longest + 1]
         return cls(
             rate_hz,
@@ -84,6 +84,12 @@ class F0Shape:
     def reach(self) -> int:
         """Samples on each side of a frame's centre that decide it."""
         return (len(self.window) * self.step) // 2 + len(self.taps) // 2 + self.step
+
+
+def _fast_length(least: int) -> int:
+    """Returns the next power of two, or three times one: lengths at which an FFT is fast."""
+    power = 1 << (least - 1).bit_length()
+    return power * 3 // 4 if power * 3 // 4 >= least else power
 
 
 class F0Tracker:
@@ -125,7 +131,8 @@ class F0Tracker:
         levels = np.sqrt(np.mean(frames**2, axis=1))
         windowed = (frames - frames.mean(axis=1, keepdims=True)) * shape.window
         spectra = np.fft.rfft(windowed, shape.fft)
-        correlation = np.fft.irfft(np.abs(spectra) ** 2, shape.fft)[:, : len(shape.weights)].astype(np.float32)
+        power = spectra.real**2 + spectra.imag**2
+        correlation = np.fft.irfft(power, shape.fft)[:, : len(shape.weights)].astype(np.float32)
         strength = correlation / np.maximum(correlation[:, :1], 1e-9) * shape.weights
         worth, octaves = self._candidates(strength.astype(np.float32))
         for level, frame, at in zip(levels.tolist(), worth, octaves, strict=True):

@@ -6,8 +6,7 @@ made, so that a circle is found before anything is spoken.
 """
 
 import unicodedata
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,9 +32,10 @@ class BadPronunciation(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """A token of a text, characters `start` to `stop`; whether space stands before it."""
+    """A token of a text, characters `start` to `stop`; in small letters too, and whether space stands before it."""
 
     text: str
+    small: str
     start: int
     stop: int
     is_apart: bool
@@ -49,28 +49,66 @@ class _Entry:
     any_case: bool
     parts: tuple[tuple[str, str], ...]
 
-    def stands_at(self, tokens: Sequence[_Token], at: int) -> bool:
-        """Whether the phrase is what these tokens say from there on."""
-        there = tokens[at : at + len(self.tokens)]
-        return len(there) == len(self.tokens) and all(
-            (token.text.lower() if self.any_case else token.text) == own.text
-            and (index == 0 or token.is_apart == own.is_apart)
-            for index, (token, own) in enumerate(zip(there, self.tokens, strict=True))
-        )
+
+class _Branch:
+    """Entries by their tokens, one after the other: what an entry costs to find does not depend on how many there are.
+
+    Attributes:
+        entry: whose phrase ends here.
+        ahead: what follows, by the next token, and whether space stands before it.
+    """
+
+    __slots__ = ("ahead", "entry")
+
+    def __init__(self) -> None:
+        self.entry: _Entry | None = None
+        self.ahead: dict[tuple[str, bool], _Branch] = {}
+
+    def add(self, entry: _Entry) -> None:
+        """Adds an entry."""
+        branch = self
+        for index, token in enumerate(entry.tokens):
+            branch = branch.ahead.setdefault((token.text, index > 0 and token.is_apart), _Branch())
+        branch.entry = entry
+
+    def longest(self, tokens: Sequence[_Token], at: int, *, any_case: bool) -> _Entry | None:
+        """Returns the longest entry that stands in `tokens` from there on."""
+        branch, found = self, None
+        for index in range(at, len(tokens)):
+            token = tokens[index]
+            ahead = branch.ahead.get((token.small if any_case else token.text, index > at and token.is_apart))
+            if ahead is None:
+                break
+            branch, found = ahead, ahead.entry or found
+        return found
 
 
-_Index = Mapping[str, Sequence[_Entry]]
+class _Layer:
+    """Entries that are looked for at once: the longest goes first, and of two as long the one of that spelling."""
+
+    def __init__(self, entries: Iterable[_Entry]) -> None:
+        self._spelled, self._any_case = _Branch(), _Branch()
+        for entry in entries:
+            (self._any_case if entry.any_case else self._spelled).add(entry)
+
+    def entry(self, tokens: Sequence[_Token], at: int) -> _Entry | None:
+        """Returns the entry that stands there."""
+        spelled = self._spelled.longest(tokens, at, any_case=False)
+        any_case = self._any_case.longest(tokens, at, any_case=True)
+        if spelled and any_case:
+            return spelled if len(spelled.tokens) >= len(any_case.tokens) else any_case
+        return spelled or any_case
 
 
 class Lexicon:
     """Entries, in layers: those of the first are looked for before those of the second.
 
     Attributes:
-        layers: each has entries by the first token of their phrase, in small letters.
+        layers: of entries.
         size: how many entries there are.
     """
 
-    def __init__(self, layers: Sequence[_Index] = (), size: int = 0) -> None:
+    def __init__(self, layers: Sequence[_Layer] = (), size: int = 0) -> None:
         self.layers = tuple(layers)
         self.size = size
 
@@ -84,7 +122,7 @@ class Lexicon:
         under = below or Lexicon()
         if not pronunciations:
             return under
-        return cls((_Following(pronunciations, under).index(), *under.layers), len(pronunciations) + under.size)
+        return cls((_Following(pronunciations, under).layer(), *under.layers), len(pronunciations) + under.size)
 
     def rewrite(self, passage: Passage) -> Passage:
         """Returns a passage whose words are said as the lexicon has it; what was settled before stays."""
@@ -102,16 +140,11 @@ class Lexicon:
         tokens = _tokens(text)
         at = 0
         while at < len(tokens):
-            entry = self._entry(tokens, at)
+            entry = next((found for layer in self.layers if (found := layer.entry(tokens, at))), None)
             last = at if entry is None else at + len(entry.tokens) - 1
             if entry is not None:
                 yield tokens[at].start, tokens[last].stop, entry
             at = last + 1
-
-    def _entry(self, tokens: Sequence[_Token], at: int) -> _Entry | None:
-        head = tokens[at].text.lower()
-        candidates = (entry for layer in self.layers for entry in layer.get(head, ()))
-        return next((entry for entry in candidates if entry.stands_at(tokens, at)), None)
 
 
 EMPTY: Final = Lexicon()
@@ -130,32 +163,51 @@ class _Following:
                 raise BadPronunciation(index, "phrase", f"{pronunciations[index].phrase!r} is there twice")
             self._numbers[phrase] = index
         self._followed: dict[int, tuple[tuple[str, str], ...]] = {}
-        self._unfollowed = Lexicon([_by_head(_Entry(*phrase, ()) for phrase in phrases)])
+        self._standing: dict[int, list[tuple[int, int, _Entry]]] = {}  # in each respelling
+        self._both = Lexicon((_Layer(_Entry(*phrase, ()) for phrase in phrases), *below.layers))
 
-    def index(self) -> _Index:
-        """Returns all entries by the first token of their phrase."""
-        return _by_head(_Entry(*phrase, self._parts(index, ())) for phrase, index in self._numbers.items())
+    def layer(self) -> _Layer:
+        """Returns all entries."""
+        for index in range(len(self._given)):
+            self._follow_from(index)
+        return _Layer(_Entry(*phrase, self._followed[index]) for phrase, index in self._numbers.items())
 
-    def _parts(self, index: int, path: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
-        """Returns what an entry says; `path` has those that led to it."""
-        if index in path:
-            circle = [*path[path.index(index) :], index]
-            names = " → ".join(repr(self._given[number].phrase) for number in circle)
-            raise BadPronunciation(path[0], "respelling", f"leads in a circle: {names}")
-        if index not in self._followed:
-            self._followed[index] = self._follow(index, (*path, index))
-        return self._followed[index]
+    def _follow_from(self, index: int) -> None:
+        """Notes what an entry says, and before that what those say that it leads to, however many lie between."""
+        path = {index: self._leads_to(index)}
+        while path:
+            last, ahead = next(reversed(path.items()))
+            number = next((one for one in ahead if one not in self._followed), None)
+            if number is None:
+                self._followed[last] = self._follow(last)
+                del path[last]
+            elif number in path:
+                circle = [*path][[*path].index(number) :]
+                names = " → ".join(repr(self._given[one].phrase) for one in (*circle, number))
+                raise BadPronunciation(index, "respelling", f"leads in a circle: {names}")
+            else:
+                path[number] = self._leads_to(number)
 
-    def _follow(self, index: int, path: tuple[int, ...]) -> tuple[tuple[str, str], ...]:
+    def _leads_to(self, index: int) -> Iterator[int]:
+        """Yields the entries given here that stand in a respelling."""
+        given = self._given[index]
+        if not given.ipa:
+            self._standing[index] = list(self._both.matches(given.respelling))
+            numbers = (self._number(entry) for _, _, entry in self._standing[index])
+            yield from (number for number in numbers if number is not None)
+
+    def _number(self, entry: _Entry) -> int | None:
+        """Returns the number of an entry given here, None for one of those below."""
+        return None if entry.parts else self._numbers[entry.tokens, entry.any_case]
+
+    def _follow(self, index: int) -> tuple[tuple[str, str], ...]:
         given = self._given[index]
         if given.ipa:
             return ((given.phrase, _ipa(index, given.ipa)),)
         text, parts, cursor = given.respelling, list[tuple[str, str]](), 0
-        both = Lexicon((*self._unfollowed.layers, *self._below.layers))
-        for start, stop, entry in both.matches(text):
-            number = self._numbers.get((entry.tokens, entry.any_case))
-            followed = entry.parts if entry.parts or number is None else self._parts(number, path)
-            parts += [(text[cursor:start], ""), *followed]
+        for start, stop, entry in self._standing[index]:
+            number = self._number(entry)
+            parts += [(text[cursor:start], ""), *(entry.parts if number is None else self._followed[number])]
             cursor = stop
         parts.append((text[cursor:], ""))
         if sum(len(said) for said, _ in parts) > LONGEST_FOLLOWED:
@@ -177,7 +229,7 @@ def _phrase(index: int, given: Pronunciation) -> tuple[tuple[_Token, ...], bool]
     if len(spoken) > LONGEST_SPOKEN:
         raise BadPronunciation(index, part, f"has {len(spoken)} characters; send at most {LONGEST_SPOKEN}")
     any_case = phrase == phrase.lower()
-    return tuple(_Token(token.text, 0, 0, token.is_apart) for token in _tokens(phrase)), any_case
+    return tuple(_Token(one.text, one.small, 0, 0, one.is_apart) for one in _tokens(phrase)), any_case
 
 
 def _ipa(index: int, ipa: str) -> str:
@@ -191,15 +243,7 @@ def _tokens(text: str) -> list[_Token]:
     tokens = []
     behind = 0
     for match in TOKEN.finditer(text):
-        tokens.append(_Token(match.group(), match.start(), match.end(), match.start() > behind))
+        text = match.group()
+        tokens.append(_Token(text, text.lower(), match.start(), match.end(), match.start() > behind))
         behind = match.end()
     return tokens
-
-
-def _by_head(entries: Iterator[_Entry]) -> _Index:
-    index = defaultdict[str, list[_Entry]](list)
-    for entry in entries:
-        index[entry.tokens[0].text.lower()].append(entry)
-    for alike in index.values():  # the longest first, and one spelling before all
-        alike.sort(key=lambda entry: (-len(entry.tokens), entry.any_case))
-    return dict(index)

@@ -4,7 +4,7 @@ Plain text is one passage. `ssml/` makes several of a document, and `lexicon.py`
 count characters of a passage's own text unless they are called source offsets, which count those of the request.
 """
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
@@ -191,7 +191,9 @@ def rewritten(passage: Passage, replacements: Sequence[Replacement]) -> Passage:
     behind = 0
     for replacement in (*replacements, Replacement(len(passage.text), len(passage.text), ())):
         pieces += passage.text[behind : replacement.start], replacement.text
-        kept = (origin for origin in own if origin.start < replacement.start and behind < origin.stop)
+        first = max(0, bisect_right(own, behind, key=lambda origin: origin.start) - 1)
+        last = bisect_left(own, replacement.start, key=lambda origin: origin.start)
+        kept = (origin for origin in own[first:last] if behind < origin.stop)
         origins += (_cut(origin, behind, replacement.start, shifts) for origin in kept)
         start = shifts.at(replacement.start)
         if replacement.text:

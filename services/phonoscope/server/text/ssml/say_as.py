@@ -169,6 +169,8 @@ READINGS: Final[Mapping[str, Callable[[str, str, str], list[Piece]]]] = {
 def _number(content: str, language: str) -> decimal.Decimal:
     if sum(character.isdecimal() for character in content) > MOST_DIGITS:
         raise ValueError(f"has more than {MOST_DIGITS} digits; write them as digits")
+    if any(map(str.isalpha, content)):  # a decimal may be "1e999999", too, and "NaN"
+        raise ValueError("is no number; write figures, such as 1234 or -5.5")
     try:
         locale = Locale.parse(language.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
