@@ -152,6 +152,8 @@ async def test_pieces_are_timed_over_the_whole_text(stub):
     ("fields", "field", "place"),
     [
         ({"ssml": "<speak>\n <audio/></speak>"}, "ssml", "line 2, column 2: <audio> is not served"),
+        ({"ssml": '<speak><break time="1s"/></speak>'}, "ssml", "holds nothing that can be spoken"),
+        ({"ssml": f"<speak>{'abcdefghi ' * 400}</speak>"}, "ssml", "makes at least"),
         ({"ssml": "<speak>a", "text": "b"}, "ssml", "is there beside text"),
         (
             {"text": "a", "pronunciations": [tts_pb2.Pronunciation(phrase="a", ipa="a"), tts_pb2.Pronunciation()]},

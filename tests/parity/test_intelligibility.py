@@ -28,6 +28,9 @@ WHISPER_RATE_HZ = 16_000
 MOST_MORE_ERRORS = 0.02
 MOST_ERRORS = 0.10
 MOST_TIMING_SECONDS = 0.06
+MOST_BIAS_SECONDS = 0.02
+SIBILANTS = ("s", "ʃ")
+VOICED = "aeiouɪʊəɛɔɑæʌɜɚɐᵻlmnɹŋjw"
 SENTENCES = (
     "The train to the coast leaves at seven in the morning.",
     "She put the kettle on and opened the kitchen window.",
@@ -171,6 +174,44 @@ def test_words_are_where_whisper_hears_them(whisper: Any, client: Client):
     assert len(starts) > 0.9 * sum(len(sentence.split()) for sentence in SENTENCES)
     assert np.median(np.abs(starts)) < MOST_TIMING_SECONDS
     assert np.median(np.abs(ends)) < MOST_TIMING_SECONDS
+
+
+def test_phonemes_are_where_their_sound_is(client: Client):
+    """Where the energy above 4.5 kHz rises most around the beginning of a sibilant, and falls most around its end."""
+    errors = []
+    for sentence in SENTENCES:
+        speech = client.synthesize(sentence, seed=len(sentence), timing_types=[TimingType.PHONEME])
+        times, levels = sibilance(np.frombuffer(speech.audio, "<i2") / 32768, speech.sample_rate_hz)
+        sounds = speech.timings.phonemes
+        for before, sound, after in zip(sounds, sounds[1:], sounds[2:], strict=False):
+            if sound.phoneme not in SIBILANTS:
+                continue
+            if before.phoneme.lstrip("ˈˌ")[0] in VOICED and before.end_seconds == sound.start_seconds:
+                errors.append(sound.start_seconds - steepest(times, levels, sound.start_seconds))
+            if after.phoneme.lstrip("ˈˌ")[0] in VOICED and after.start_seconds == sound.end_seconds:
+                errors.append(sound.end_seconds - steepest(times, -levels, sound.end_seconds))
+    signed, median = (1000 * float(np.median(values)) for values in (errors, np.abs(errors)))
+    print(f"{len(errors)} bounds of sibilants, median error {median:.0f} ms, with its sign {signed:+.0f}")
+    assert len(errors) > 20
+    assert abs(signed) < 1000 * MOST_BIAS_SECONDS
+    assert median < 1000 * MOST_TIMING_SECONDS
+
+
+def sibilance(samples: NDArray[np.float64], rate_hz: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Returns the level above 4.5 kHz in decibels, every 5 ms, and when."""
+    length, hop = round(0.01 * rate_hz), round(0.005 * rate_hz)
+    frames = np.lib.stride_tricks.sliding_window_view(np.pad(samples, length // 2), length)[::hop] * np.hanning(length)
+    power = np.abs(np.fft.rfft(frames, 512)) ** 2
+    levels = 10 * np.log10(power[:, np.fft.rfftfreq(512, 1 / rate_hz) > 4_500].sum(1) + 1e-8)
+    return np.arange(len(levels)) * hop / rate_hz, levels
+
+
+def steepest(times: NDArray[np.float64], levels: NDArray[np.float64], near: float) -> float:
+    """Returns when a level rises most, within an eighth of a second."""
+    rises = levels[4:] - levels[:-4]
+    middles = times[2:-2]
+    around = np.abs(middles - near) < 0.12
+    return float(middles[around][np.argmax(rises[around])])
 
 
 def words_of(client: Client, sentence: str, **settings: Any) -> tuple[WordTiming, ...]:

@@ -29,6 +29,7 @@ class ResolvedRequest:
 
     Attributes:
         source: the text or document, as it came; offsets count its characters.
+        source_field: the field that it came in.
         script: what of it is said.
         speed, pitch, volume_gain_db: asked for, those of the emotions included.
         prosody: of the emotions alone.
@@ -50,6 +51,7 @@ class ResolvedRequest:
     prosody: Prosody = NEUTRAL
     lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
     timing_types: frozenset[TimingType] = frozenset()
+    source_field: str = "text"
 
     @property
     def bytes_per_second(self) -> int:
@@ -149,6 +151,7 @@ class RequestResolver:
             prosody=prosody,
             lexicons=checked(lambda asked: self._lexicons(asked, voice, speaking), {}),
             timing_types=checked(lambda asked: fields.timing_types(asked, encoding), frozenset()),
+            source_field="ssml" if request.ssml else "text",
         )
         if faults:
             raise _joined(faults)

@@ -326,7 +326,7 @@ class Synthesizer:
                 stream.say(recital.say(sentence, passage, resolved.source))
             recital.leave_marks(reading.marks_left)
         recital.wait(resolved.script.pause_seconds)
-        self._text_is_read(account, began, readings, recital.sentences)
+        self._text_is_read(account, resolved, began, readings, recital.sentences)
         stream.finish_text()
 
     async def _feed_pieces(
@@ -359,7 +359,7 @@ class Synthesizer:
                     stream.say(recital.say(sentence, passage, stretch.text, stretch.start))
 
         await speak_as_it_comes(pieces, dictation.text, stream, say, self._clause_wait_seconds)
-        self._text_is_read(account, began, readings, recital.sentences)
+        self._text_is_read(account, resolved, began, readings, recital.sentences)
         stream.finish_text()
 
     def _reading(self, passage: Passage, resolved: ResolvedRequest) -> Reading:
@@ -373,7 +373,14 @@ class Synthesizer:
         while sentence := await loop.run_in_executor(self._text_thread, _next, reading):
             yield sentence
 
-    def _text_is_read(self, account: Account, began: float, readings: Sequence[Reading], sentences: int) -> None:
+    def _text_is_read(
+        self,
+        account: Account,
+        resolved: ResolvedRequest,
+        began: float,
+        readings: Sequence[Reading],
+        sentences: int,
+    ) -> None:
         """Tells how the whole text was read; refuses one that holds nothing to say."""
         self._emit(
             TextRead(
@@ -388,14 +395,13 @@ class Synthesizer:
             )
         )
         if sentences == 0:
-            raise InvalidRequest.of(
-                "text", "holds nothing that can be spoken; send words or numbers", reason="TEXT_UNPRONOUNCEABLE"
-            )
+            description = "holds nothing that can be spoken; send words or numbers"
+            raise InvalidRequest.of(resolved.source_field, description, reason="TEXT_UNPRONOUNCEABLE")
 
     def _reply_too_large(self, resolved: ResolvedRequest, audio_seconds: float) -> InvalidRequest:
         size = audio_seconds * resolved.bytes_per_second
         return InvalidRequest.of(
-            "text",
+            resolved.source_field,
             f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {resolved.encoding.name} "
             f"at {resolved.sample_rate_hz} Hz; a whole reply holds {self._most_reply_bytes / 2**20:.1f} MiB. "
             "Call SynthesizeStream with the same request, or send less text",

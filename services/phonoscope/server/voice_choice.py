@@ -8,7 +8,7 @@ from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.messages import listed, shown
-from phonoscope.server.text.writing import languages_written_in, scripts_in, scripts_of
+from phonoscope.server.text.writing import has_letters_of, languages_written_in, scripts_in, scripts_of
 from phonoscope.server.types import Voice
 
 AUTO: Final = "auto"
@@ -88,8 +88,9 @@ class VoiceChoice:
 
     def _check_script(self, voice: Voice, text: str) -> None:
         """Refuses a text of which a voice could name the letters at best: espeak-ng would say "Chinese letter"."""
-        scripts = scripts_in(text)
-        if scripts and not scripts_of(voice.language) & set(scripts) and voice.phonemes.kind == "espeak":
+        if voice.phonemes.kind != "espeak" or has_letters_of(scripts_of(voice.language), text):
+            return
+        if scripts := scripts_in(text):
             raise self._unread(scripts[0], f"is for {voice.id}, which speaks {voice.language}, and")
 
     def _unread(self, script: str, what: str) -> InvalidRequest:

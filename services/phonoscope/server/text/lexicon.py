@@ -84,12 +84,19 @@ class _Branch:
 
 
 class _Layer:
-    """Entries that are looked for at once: the longest goes first, and of two as long the one of that spelling."""
+    """Entries that are looked for at once: the longest goes first, and of two as long the one of that spelling.
+
+    Attributes:
+        heads: tokens that phrases begin with, in small letters.
+    """
 
     def __init__(self, entries: Iterable[_Entry]) -> None:
         self._spelled, self._any_case = _Branch(), _Branch()
         for entry in entries:
             (self._any_case if entry.any_case else self._spelled).add(entry)
+        self.heads = frozenset(
+            token.lower() for branch in (self._spelled, self._any_case) for token, _ in branch.ahead
+        )
 
     def entry(self, tokens: Sequence[_Token], at: int) -> _Entry | None:
         """Returns the entry that stands there."""
@@ -126,7 +133,8 @@ class Lexicon:
 
     def rewrite(self, passage: Passage) -> Passage:
         """Returns a passage whose words are said as the lexicon has it; what was settled before stays."""
-        if not self.layers:
+        tokens = {token.lower() for token in TOKEN.findall(passage.text)} if self.layers else set()
+        if all(layer.heads.isdisjoint(tokens) for layer in self.layers):
             return passage
         replacements = [
             Replacement(start, stop, entry.parts)

@@ -6,6 +6,7 @@ speaks. Languages not named here are written in Latin.
 
 import bisect
 from collections import Counter
+from collections.abc import Collection
 from typing import Final
 
 _BLOCKS: Final = (
@@ -56,11 +57,20 @@ _OTHER_SCRIPT: Final = "Latin"
 
 def scripts_in(text: str) -> list[str]:
     """Returns the scripts of a text's letters, the most frequent first; kana goes before the Han beside it."""
-    counts = Counter(_BLOCKS[bisect.bisect_right(_STARTS, ord(letter)) - 1][1] for letter in text if letter.isalpha())
+    counts = Counter(_script(letter) for letter in text if letter.isalpha())
     del counts[""]
     if counts["Kana"]:
         counts["Kana"] += counts["Han"]
     return [script for script, count in counts.most_common() if count]
+
+
+def has_letters_of(scripts: Collection[str], text: str) -> bool:
+    """Whether any letter of a text is of one of some scripts; it looks no further than the first such letter."""
+    return any(_script(letter) in scripts for letter in text if letter.isalpha())
+
+
+def _script(letter: str) -> str:
+    return _BLOCKS[bisect.bisect_right(_STARTS, ord(letter)) - 1][1]
 
 
 def scripts_of(language: str) -> frozenset[str]:
