@@ -242,5 +242,8 @@ BOARD: Final = Board(
     "Why is it slow? Stages first, then the queue, utilisation, batches, streams and the process.",
     (STAGES, QUEUE, UTILISATION, BATCHES_ROW, STREAMS, PROCESS),
     variables=(INSTANCE, VOICE),
-    links=(to_traces("Traces"), to_logs("Logs of the engine", '| event=~"engine_raised|voice_loaded|voice_skipped|lexicon_.*"')),
+    links=(
+        to_traces("Traces"),
+        to_logs("Logs of the engine", '| event=~"engine_raised|voice_loaded|voice_skipped|lexicon_.*"'),
+    ),
 )
