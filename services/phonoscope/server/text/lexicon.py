@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from phonoscope.server.text.ipa_symbols import UnknownSymbol, read_ipa
+from phonoscope.server.text.normalise import normalise
 from phonoscope.server.text.passage import Passage, Replacement, rewritten
 from phonoscope.server.text.words import TOKEN, is_speakable
 from phonoscope.server.types import Pronunciation
@@ -133,14 +134,17 @@ class Lexicon:
 
     def rewrite(self, passage: Passage) -> Passage:
         """Returns a passage whose words are said as the lexicon has it; what was settled before stays."""
-        tokens = {token.lower() for token in TOKEN.findall(passage.text)} if self.layers else set()
+        if not self.layers:
+            return passage
+        normal = normalise(passage.text)  # an accent may be written as a character of its own
+        tokens = {token.lower() for token in TOKEN.findall(normal.text)}
         if all(layer.heads.isdisjoint(tokens) for layer in self.layers):
             return passage
-        replacements = [
-            Replacement(start, stop, entry.parts)
-            for start, stop, entry in self.matches(passage.text)
-            if not passage.is_settled(start, stop)
-        ]
+        found = (
+            Replacement(normal.original(start), normal.original(stop), entry.parts)
+            for start, stop, entry in self.matches(normal.text)
+        )
+        replacements = [one for one in found if not passage.is_settled(one.start, one.stop)]
         return rewritten(passage, replacements) if replacements else passage
 
     def matches(self, text: str) -> Iterator[tuple[int, int, _Entry]]:

@@ -8,6 +8,7 @@ lone surrogates. Offsets into the result lead back to the original text. Source:
 import bisect
 import re
 import unicodedata
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -88,15 +89,36 @@ def normalise(text: str) -> Normalised:
     originals: list[int] = []
     read = written = 0
     for match in (_ODD_STRETCH if composed else _ODD_OR_DECOMPOSED).finditer(text):
-        replacement = _replacement(match, text)
-        pieces += (text[read : match.start()], replacement)
-        written += match.start() - read + len(replacement)
-        read = match.end()
-        if len(replacement) != match.end() - match.start():
-            anchors.append(written)
-            originals.append(read)
+        pieces.append(text[read : match.start()])
+        written += match.start() - read
+        read = match.start()
+        for odd, replacement in _replaced(match, text):
+            pieces.append(replacement)
+            written += len(replacement)
+            read += len(odd)
+            if len(replacement) != len(odd):
+                anchors.append(written)
+                originals.append(read)
     pieces.append(text[read:])
     return Normalised("".join(pieces), tuple(anchors), tuple(originals))
+
+
+def _replaced(match: re.Match[str], text: str) -> Iterator[tuple[str, str]]:
+    """Yields the parts of what was found, each with what it becomes."""
+    found = match.group()
+    if len(found) == 1 or match["gone"] is not None or _ODD_CHARACTER.match(found):
+        yield found, _replacement(match, text)
+        return
+    start = 0
+    for at in range(1, len(found) + 1):
+        if at == len(found) or not _joins_what_is_before(found[at]):
+            yield found[start:at], unicodedata.normalize("NFC", found[start:at])
+            start = at
+
+
+def _joins_what_is_before(character: str) -> bool:
+    """Whether NFC may make one of it and what stands before it: marks, and the later letters of a Korean syllable."""
+    return unicodedata.category(character).startswith("M") or "\u1160" <= character <= "\u11ff"
 
 
 def _replacement(match: re.Match[str], text: str) -> str:

@@ -153,7 +153,8 @@ class _Reading:
         self._tell_text()
 
     def _refuse_doctype(self, *_: object) -> None:
-        raise Refusal("a document type is not read; leave <!DOCTYPE …> out", self._here())
+        at = self._document.rfind("<!DOCTYPE", 0, self._here())  # expat is at its end by now
+        raise Refusal("a document type is not read; leave <!DOCTYPE …> out", at)
 
     def _tell_text(self) -> None:
         """Passes text on, once it is known where what follows it begins."""

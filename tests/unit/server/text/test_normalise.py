@@ -1,5 +1,7 @@
 """Text is made fit to be read, and the way back to the original text stays known."""
 
+import re
+
 import pytest
 
 from phonoscope.server.text.normalise import normalise
@@ -87,3 +89,18 @@ def test_offsets_never_go_back_nor_past_the_original() -> None:
     offsets = [normal.original(index) for index in range(len(normal.text) + 1)]
     assert offsets == sorted(offsets)
     assert offsets[-1] == len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("“e\u0301te\u0301” x", ["e\u0301te\u0301", "x"]),
+        ("«c\u0327a»", ["c\u0327a"]),
+        ("\u1112\u1161\u11ab\u1100\u116e\u11a8”", ["\u1112\u1161\u11ab\u1100\u116e\u11a8"]),
+        ("\u0438\u0306\u0438\u0306—", ["\u0438\u0306\u0438\u0306"]),
+    ],
+)
+def test_decomposed_characters_are_where_they_were_one_by_one(text: str, words: list[str]) -> None:
+    normal = normalise(text)
+    spans = [match.span() for match in re.finditer(r"\w+", normal.text)]
+    assert [text[normal.original(start) : normal.original(stop)] for start, stop in spans] == words

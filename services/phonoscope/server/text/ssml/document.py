@@ -23,6 +23,7 @@ from phonoscope.server.text.ssml.elements import (
     break_seconds,
     check_version,
     emphasis,
+    language_failure,
     mark_name,
     prosody,
 )
@@ -121,10 +122,11 @@ class _DocumentReader:
             self._frames.append(replace(outer, name="", at=at, is_heard=outer.is_heard and name.local not in _UNHEARD))
             return
         frame = replace(outer, name=local, at=at, attributes=self._checked(local, attributes, at))
+        frame = replace(frame, language_failure=language_failure(frame))
         begin = self._begins.get(local)
         if begin is not None and outer.is_heard:
             frame = begin(frame)
-        if (language := attributes.get(_LANG, "")) or local == "lang":
+        if ((language := attributes.get(_LANG, "")) or local == "lang") and outer.is_heard:
             frame = self._speakers.of_language(frame, language)
         if local in _TEXT_ONLY:
             self._content = []

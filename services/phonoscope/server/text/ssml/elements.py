@@ -15,6 +15,7 @@ from phonoscope.server.types import Voice
 
 LONGEST_MARK: Final = 128
 VERSIONS: Final = ("1.0", "1.1")
+LANGUAGE_FAILURES: Final = ("changevoice", "ignoretext", "ignorelang", "processorchoice")
 T = TypeVar("T")
 # What may be written into each element, besides xml:lang, xml:base and the like.
 ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -49,6 +50,7 @@ class Frame:
         prosody: rate, pitch and gain.
         voice, speaker: who speaks; None for the request's own.
         is_heard: whether its text is for the ear.
+        language_failure: what to do where nobody speaks a language, one of LANGUAGE_FAILURES.
     """
 
     name: str
@@ -58,6 +60,7 @@ class Frame:
     speaker: int = 0
     attributes: Mapping[str, str] | None = None
     is_heard: bool = True
+    language_failure: str = "processorchoice"
 
     def attribute(self, name: str) -> str:
         """Returns an attribute's value, "" where it is not there."""
@@ -69,6 +72,11 @@ def check_version(frame: Frame) -> None:
     version = frame.attribute("version")
     if version and version not in VERSIONS:
         raise Refusal(f"<speak> has version={shown(version)}; write one of {', '.join(VERSIONS)}", frame.at)
+
+
+def language_failure(frame: Frame) -> str:
+    """Returns what an element says of languages that nobody speaks, or what holds around it."""
+    return _labelled(frame, "onlangfailure", frame.language_failure, {one: one for one in LANGUAGE_FAILURES})
 
 
 def break_seconds(frame: Frame) -> float:

@@ -29,6 +29,8 @@ _DATE_CHARACTERS: Final = re.compile(r"[\d\s./,-]+")
 _TWO_DIGIT_YEARS: Final = 100
 _LATEST_TWO_DIGIT_YEAR: Final = 69  # of this century, as in POSIX
 _LEAP_YEAR: Final = 2000
+# Languages of num2words that count a large number up by ones, which takes for ever.
+_WITHOUT_WORDS: Final = frozenset({"am"})
 DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "y", "m", "d")
 
 
@@ -84,22 +86,17 @@ def _telephone(content: str, _form: str, _language: str) -> list[Piece]:
 
 def _cardinal(content: str, _form: str, language: str) -> list[Piece]:
     number = _number(content, language)
-    try:
-        words = num2words(number, lang=_primary(language))
-    except (NotImplementedError, OverflowError):
-        words = f"{number:f}"  # espeak-ng's own reading of figures
-    return _whole(content, words.replace(",", ""))
+    return _whole(content, _in_words(number, language, "cardinal") or f"{number:f}")  # which espeak-ng reads itself
 
 
 def _ordinal(content: str, _form: str, language: str) -> list[Piece]:
     found = _ORDINAL.fullmatch(content.strip())
     if found is None or len(found[1]) > MOST_DIGITS:
         raise ValueError("is no ordinal; write a number such as 3 or 3rd")
-    try:
-        words = num2words(int(found[1]), lang=_primary(language), to="ordinal")
-    except (NotImplementedError, OverflowError):
-        raise LookupError(f"ordinals are not read in {language}; write the word itself") from None
-    return _whole(content, str(words).replace(",", ""))
+    words = _in_words(int(found[1]), language, "ordinal")
+    if not words:
+        raise LookupError(f"this ordinal is not read in {language}; write the word itself")
+    return _whole(content, words)
 
 
 def _date(content: str, form: str, language: str) -> list[Piece]:
@@ -179,6 +176,16 @@ def _number(content: str, language: str) -> decimal.Decimal:
         return parse_decimal(content.strip().replace("−", "-"), locale=locale)
     except NumberFormatError:
         raise ValueError("is no number; write figures, such as 1234 or -5.5") from None
+
+
+def _in_words(number: decimal.Decimal | int, language: str, form: str) -> str:
+    """Returns a number's words, "" where num2words has none: each of its languages fails in a way of its own."""
+    if (primary := _primary(language)) in _WITHOUT_WORDS:
+        return ""
+    try:
+        return str(num2words(number, lang=primary, to=form)).replace(",", "").strip()
+    except (NotImplementedError, RecursionError, ArithmeticError, LookupError, TypeError, ValueError):
+        return ""
 
 
 def _primary(language: str) -> str:

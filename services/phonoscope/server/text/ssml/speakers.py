@@ -74,7 +74,7 @@ class Speakers:
         try:
             voice = self._exactly_or_nearly(language)
         except InvalidRequest as error:
-            match frame.attribute("onlangfailure"):
+            match frame.language_failure:
                 case "ignorelang":
                     return frame
                 case "ignoretext":

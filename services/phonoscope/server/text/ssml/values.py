@@ -98,6 +98,7 @@ def _changed(sign: str, share: float) -> float:
 
 def _within(value: float, limits: tuple[float, float], words: str) -> float:
     low, high = limits
-    if not low <= value <= high:
+    nearest = min(max(value, low), high)
+    if not math.isclose(value, nearest):  # two steps of six semitones may end a rounding beyond an octave
         raise ValueError(f"write {words}")
-    return value
+    return nearest

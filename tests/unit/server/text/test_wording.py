@@ -1,0 +1,204 @@
+"""Words laid over an utterance's ids: what is said in their place, how they are said, where marks and sounds are."""
+
+import itertools
+
+import pytest
+
+from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.text.front_end import Sentence, TextFrontEnd
+from phonoscope.server.text.lexicon import Lexicon
+from phonoscope.server.text.passage import Manner, Mark, Override, Passage
+from phonoscope.server.text.phonemizer import Clause, Letters
+from phonoscope.server.text.wording import Alone
+from phonoscope.server.types import PhonemeScheme, Pronunciation
+
+SLOW, HIGH = Prosody(rate=0.5), Prosody(pitch=1.5)
+LETTERS = PhonemeScheme(
+    "espeak", "en", {symbol: (number,) for number, symbol in enumerate("_^$ .,abcdefghijklmnopqrstuvwxyzˈː")}
+)
+
+
+class Counting(Letters):
+    """Letters that count the characters which they read."""
+
+    def __init__(self) -> None:
+        self.characters = 0
+
+    def clauses(self, text: str, voice: str) -> list[Clause]:
+        self.characters += len(text)
+        return super().clauses(text, voice)
+
+
+def letters(passage: Passage, most: int = 400) -> list[Sentence]:
+    return list(TextFrontEnd(Letters(), max_phonemes=most).sentences(passage, LETTERS, is_worded=True))
+
+
+def spelled(sentence: Sentence, first: int, last: int) -> str:
+    symbols = {number: symbol for symbol, (number,) in LETTERS.ids.items()}
+    return "".join(symbols[number] for number in sentence.phoneme_ids[first:last] if number > 2)
+
+
+def said(sentence: Sentence) -> str:
+    return spelled(sentence, 0, len(sentence.phoneme_ids))
+
+
+def test_a_words_ids_are_its_phonemes_with_their_pads() -> None:
+    (sentence,) = letters(Passage("Ab, cd."))
+    first, second = sentence.wording.words
+    assert (first.start, first.stop, first.first, first.last) == (0, 2, 2, 6)
+    assert (second.start, second.stop) == (4, 6)
+    assert spelled(sentence, second.first, second.last) == "cd"
+    assert sentence.phoneme_ids[second.last - 1] == LETTERS.ids["_"][0]
+
+
+@pytest.mark.parametrize("word", ["The", "tomato", "soup", "of", "the", "day"])
+def test_an_overrides_phonemes_land_on_its_word_alone(reader, word: str) -> None:
+    text = "The tomato soup of the day."
+    start = text.index(f"{word} ") if word != "day" else text.index(word)
+    plain = dict(reader.words(text))
+    passage = Passage(text, overrides=(Override(start, start + len(word), "ʒʒʒ"),))
+    (sentence,) = reader.read(passage)
+    assert {text[start:stop]: phonemes for start, stop, phonemes in reader.said(sentence)} == plain | {word: "ʒʒʒ"}
+
+
+def test_an_override_over_several_words_is_said_once() -> None:
+    (sentence,) = letters(Passage("ab cd ef gh.", overrides=(Override(3, 8, "zz"),)))
+    assert said(sentence).split() == ["ab", "zz", "gh."]
+
+
+def test_an_override_within_a_word_cuts_it() -> None:
+    (sentence,) = letters(Passage("abcdef.", overrides=(Override(2, 4, "zz"),)))
+    assert said(sentence) == "abzzef."
+    assert [(word.start, word.stop) for word in sentence.wording.words] == [(0, 2), (2, 4), (4, 6)]
+
+
+def test_a_letter_that_is_read_alone_is_called_by_its_name(reader) -> None:
+    text = "Plan a is a plan."
+    alone = Passage(text, overrides=(Override(5, 6, alone="a"),))
+    (sentence,) = reader.read(alone)
+    assert [phonemes for *_, phonemes in reader.said(sentence)] == ["plˈæn", "ˈeɪ", "ɪz", "ɐ", "plˈæn"]
+
+
+def test_what_is_said_longer_than_written_comes_in_parts_of_bounded_length() -> None:
+    overrides = tuple(Override(3 * at, 3 * at + 2, "z" * 30) for at in range(10))
+    text = "ab " * 10
+    sentences = letters(Passage(text, overrides=overrides), most=70)
+    assert all(len(sentence.phoneme_ids) <= 2 * 100 + 3 for sentence in sentences)
+    assert "".join(said(sentence) for sentence in sentences).count("z") == 300
+    assert [text[s.start : s.stop].split() for s in sentences] == [["ab"] * 2] * 5
+    assert [len(s.wording.words) for s in sentences] == [2] * 5
+
+
+def test_manners_begin_at_their_word_and_end_with_it() -> None:
+    (sentence,) = letters(Passage("ab cd ef gh.", manners=(Manner(3, 5, SLOW), Manner(9, 11, HIGH))))
+    ab, cd, ef, gh = sentence.wording.words
+    assert sentence.wording.manners == (
+        (0, NEUTRAL),
+        (cd.first, SLOW),
+        (ef.first, NEUTRAL),
+        (gh.first, HIGH),
+    )
+    assert ab.first == 2
+
+
+def test_a_manner_of_the_first_word_holds_from_the_very_beginning() -> None:
+    (sentence,) = letters(Passage("ab cd.", manners=(Manner(0, 2, SLOW),)))
+    assert sentence.wording.manners == ((0, SLOW), (sentence.wording.words[1].first, NEUTRAL))
+
+
+def test_neighbours_of_one_manner_are_one_stretch() -> None:
+    (sentence,) = letters(Passage("ab cd ef.", manners=(Manner(0, 3, SLOW), Manner(3, 8, SLOW))))
+    assert sentence.wording.manners == ((0, SLOW),)
+
+
+def test_each_sentence_has_its_own_manners() -> None:
+    first, second = letters(Passage("ab. Cd ef.", manners=(Manner(0, 6, SLOW),)))
+    assert first.wording.manners == ((0, SLOW),)
+    assert second.wording.manners == ((0, SLOW), (second.wording.words[1].first, NEUTRAL))
+
+
+def test_a_passage_without_manners_has_none() -> None:
+    assert letters(Passage("ab cd."))[0].wording.manners == ()
+
+
+def test_marks_stand_before_the_word_that_follows_them_and_are_told_once() -> None:
+    marks = (Mark(0, "a"), Mark(3, "b"), Mark(3, "c"), Mark(4, "within"), Mark(6, "end"))
+    reading = TextFrontEnd(Letters()).sentences(Passage("ab cd. Ef.", marks=marks), LETTERS)
+    first, second = reading
+    ab, cd = first.wording.words
+    assert first.wording.marks == ((ab.first, "a"), (cd.first, "b"), (cd.first, "c"))
+    assert second.wording.marks == ((second.wording.words[0].first, "within"), (second.wording.words[0].first, "end"))
+    assert reading.marks_left == ()
+
+
+def test_marks_behind_the_last_word_are_left() -> None:
+    reading = TextFrontEnd(Letters()).sentences(Passage("ab.", marks=(Mark(2, "x"), Mark(3, "y"))), LETTERS)
+    list(reading)
+    assert reading.marks_left == ("x", "y")
+
+
+def test_marks_of_a_passage_that_says_nothing_are_left() -> None:
+    reading = TextFrontEnd(Letters()).sentences(Passage("", marks=(Mark(0, "x"),)), LETTERS)
+    assert (list(reading), reading.marks_left) == ([], ("x",))
+
+
+def test_stress_and_length_belong_to_their_sound(reader) -> None:
+    (sentence,) = reader.read("Tomatoes?")
+    sounds = [sound.phoneme for sound in sentence.wording.sounds]
+    assert sounds == ["t", "ə", "m", "ˈe", "ɪ", "ɾ", "o", "ʊ", "z"]
+    ranges = [(sound.first, sound.last) for sound in sentence.wording.sounds]
+    assert all(before[1] <= after[0] for before, after in itertools.pairwise(ranges))
+    assert reader.phonemes(sentence.phoneme_ids[slice(*ranges[3])]) == "ˈe"
+
+
+def test_a_sound_takes_what_is_written_behind_it(reader) -> None:
+    (sentence,) = reader.read("Un bon café.", "fr")
+    assert [sound.phoneme for sound in sentence.wording.sounds] == ["œ\u0303", "b", "ˈɔ\u0303", "k", "a", "f", "ˈe"]
+
+
+def test_stress_before_a_pause_belongs_to_nothing() -> None:
+    (sentence,) = letters(Passage("ab cd.", overrides=(Override(0, 2, "aˈ"),)))
+    assert [sound.phoneme for sound in sentence.wording.sounds] == ["a", "c", "d"]
+
+
+def test_a_sound_that_the_voice_does_not_know_is_not_told() -> None:
+    (sentence,) = letters(Passage("aжb ж."))
+    assert [sound.phoneme for sound in sentence.wording.sounds] == ["a", "b"]
+    assert [(word.start, word.stop) for word in sentence.wording.words] == [(0, 3)]
+
+
+def test_words_of_normalised_text_are_those_that_were_written(reader) -> None:
+    text = "\ufeffOne\r\ntwo “e\u0301te\u0301”\u00a0fo\u00adur 😀 five."
+    assert [written for written, _ in reader.words(text)] == ["One", "two", "e\u0301te\u0301", "fo\u00adur", "five"]
+
+
+def test_respelled_words_are_where_the_word_is_written(reader) -> None:
+    lexicon = Lexicon.of([Pronunciation("SQL", respelling="my sequel"), Pronunciation("docs", ipa="dɒks")])
+    assert reader.words("The SQL docs.", "en-us", lexicon) == [
+        ("The", "ðə"),
+        ("SQL", "maɪ sˈiːkwəl"),
+        ("docs", "dɒks"),
+    ]
+
+
+def test_the_words_of_a_passage_cost_one_more_reading_of_it_at_most() -> None:
+    def characters(count: int) -> int:
+        counting = Counting()
+        text = "".join(f"{chr(97 + at % 26)}{chr(97 + at // 26 % 26)}{chr(97 + at // 676)} " for at in range(count))
+        list(TextFrontEnd(counting).sentences(text, LETTERS, is_worded=True))
+        return counting.characters - len(text.rstrip())
+
+    assert characters(1_000) == 3 * 1_000
+    assert characters(4_000) == 3 * 4_000
+
+
+def test_a_word_that_was_read_is_remembered_for_each_voice() -> None:
+    counting = Counting()
+    alone = Alone(counting)
+    german = PhonemeScheme("espeak", "de", LETTERS.ids)
+    assert [alone("ab", scheme) for scheme in (LETTERS, LETTERS, german)] == [("a", "b")] * 3
+    assert counting.characters == 4
+
+
+def test_a_voice_of_plain_text_says_the_letters_of_a_word() -> None:
+    assert Alone(Letters())("Ab", PhonemeScheme("text", "", LETTERS.ids)) == ("A", "b")
