@@ -10,9 +10,8 @@ from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.emotions import EMOTIONS, NEUTRAL, Prosody, mixed
 from phonoscope.server.messages import shown
-from phonoscope.server.text.ipa_symbols import UnknownSymbol
+from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
 from phonoscope.server.text.lexicon import BadPronunciation, Lexicon
-from phonoscope.server.text.ssml.document import known_ipa
 from phonoscope.server.types import TIMING_TYPES, Encoding, SpeechRequest, TimingType, Voice
 
 MOST_PRONUNCIATIONS: Final = 1_000

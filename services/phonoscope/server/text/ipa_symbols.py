@@ -7,6 +7,9 @@ Association (2020), and the few symbols beyond it that espeak-ng writes.
 import unicodedata
 from typing import Final
 
+from phonoscope.server.text.phoneme_ids import split_phonemes
+from phonoscope.server.types import Voice
+
 _CONSONANTS: Final = "pbtdʈɖcɟkɡqɢʔmɱnɳɲŋɴʙrʀⱱɾɽɸβfvθðszʃʒʂʐçʝxɣχʁħʕhɦɬɮʋɹɻjɰlɭʎʟʘǀǃǂǁɓɗʄɠʛʍwɥʜʢʡɕʑɺɧɫ"
 _VOWELS: Final = "iyɨʉɯuɪʏʊeøɘɵɤoəɛœɜɞʌɔæɐaɶɑɒɚɝᵻᵿ"
 _MODIFIERS: Final = "ˈˌːˑʰʷʲˠˤⁿˡʼ˞˥˦˧˨˩ "
@@ -39,6 +42,19 @@ def read_ipa(text: str) -> str:
     phonemes = "".join(symbols).strip()
     if not any(symbol in _CONSONANTS or symbol in _VOWELS for symbol in phonemes):
         raise UnknownSymbol(f"{text!r} has no sound in it")
+    return phonemes
+
+
+def known_ipa(ipa: str, voice: Voice) -> str:
+    """Returns phonemes of which the voice knows every symbol.
+
+    Raises:
+        UnknownSymbol: it does not, or they are no IPA.
+    """
+    phonemes = read_ipa(ipa)
+    for symbol in split_phonemes(phonemes, voice.phonemes.clusters):
+        if symbol not in voice.phonemes.ids:
+            raise UnknownSymbol(f"{voice.id} has no sound for {' '.join(map(named, symbol))}")
     return phonemes
 
 

@@ -12,7 +12,8 @@ from typing import Final
 
 from phonoscope.server.text.ipa_symbols import UnknownSymbol, read_ipa
 from phonoscope.server.text.normalise import normalise
-from phonoscope.server.text.passage import Passage, Replacement, rewritten
+from phonoscope.server.text.passage import Passage
+from phonoscope.server.text.rewriting import Replacement, rewritten
 from phonoscope.server.text.words import TOKEN, is_speakable
 from phonoscope.server.types import Pronunciation
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.messages import shown
-from phonoscope.server.text.ipa_symbols import UnknownSymbol, named, read_ipa
-from phonoscope.server.text.passage import Override, Passage, PassageBuilder, Script
-from phonoscope.server.text.phoneme_ids import split_phonemes
+from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
+from phonoscope.server.text.passage import Override, Passage, Script
+from phonoscope.server.text.passage_builder import PassageBuilder
 from phonoscope.server.text.safe_xml import XML_NAMESPACE, Name, Refusal, XmlFault, place_of, read_xml
 from phonoscope.server.text.ssml.elements import (
     ATTRIBUTES,
@@ -288,16 +288,3 @@ class _DocumentReader:
             return
         pause, self._pause_seconds = self._pause_seconds, 0.0
         self._passages.append(replace(passage, pause_seconds=pause))
-
-
-def known_ipa(ipa: str, voice: Voice) -> str:
-    """Returns phonemes of which the voice knows every symbol.
-
-    Raises:
-        UnknownSymbol: it does not, or they are no IPA.
-    """
-    phonemes = read_ipa(ipa)
-    for symbol in split_phonemes(phonemes, voice.phonemes.clusters):
-        if symbol not in voice.phonemes.ids:
-            raise UnknownSymbol(f"{voice.id} has no sound for {' '.join(map(named, symbol))}")
-    return phonemes
