@@ -1,10 +1,18 @@
 """What is known of a request when it ends. Kept by ③ synthesizer."""
 
+import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Final
 
 from phonoscope.common.deadlines import has_passed
-from phonoscope.server.events import AudioEncoded, Emit, Outcome, RequestFinished
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, ServiceError
+from phonoscope.server.events import AudioEncoded, Emit, Outcome, RequestFinished, RequestStarted
+
+# Reasons that are ours, not the caller's.
+FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
 
 
 @dataclass(slots=True)
@@ -59,3 +67,26 @@ class Account:
                 first_audio_seconds=self.first_audio_seconds,
             )
         )
+
+
+@asynccontextmanager
+async def accounted(account: Account, emit: Emit) -> AsyncIterator[Account]:
+    """Tells of a request's start and, whichever way it goes, of its end."""
+    emit(RequestStarted(account.request, account.request_id))
+    outcome: Outcome = "failed"
+    reason = "INTERNAL"
+    try:
+        yield account
+        outcome, reason = "completed", ""
+    except ServiceError as error:
+        reason = error.reason
+        outcome = "failed" if reason in FAILURES else "rejected"
+        raise
+    except (asyncio.CancelledError, GeneratorExit):
+        if account.has_expired():  # gRPC cancels the call then
+            outcome, [reason] = "failed", DeadlineUnreachable.REASONS
+        else:
+            outcome, reason = "cancelled", ""
+        raise
+    finally:
+        account.tell_end(emit, outcome, reason)

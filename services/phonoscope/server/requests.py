@@ -20,6 +20,8 @@ from phonoscope.server.types import Encoding, SpeechRequest, TimingType, Voice
 from phonoscope.server.voice_choice import VoiceChoice
 
 LONGEST_SSML_RATIO: Final = 8
+# Rough duration of a character of English at speed 1, for admission before anything is known exactly.
+SECONDS_PER_CHARACTER: Final = 0.065
 T = TypeVar("T")
 
 
@@ -69,6 +71,21 @@ class ResolvedRequest:
     def lexicon(self, voice: Voice) -> Lexicon:
         """Returns how a voice says words."""
         return self.lexicons.get(voice.language, EMPTY)
+
+    def seconds(self, characters: float) -> float:
+        """Returns roughly how long it takes to say so many characters."""
+        return characters * SECONDS_PER_CHARACTER / self.speed
+
+    def too_large(self, audio_seconds: float, most_bytes: int) -> InvalidRequest:
+        """Returns the refusal of a whole reply whose audio is as long as that at least."""
+        size = audio_seconds * self.bytes_per_second
+        return InvalidRequest.of(
+            self.source_field,
+            f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {self.encoding.name} "
+            f"at {self.sample_rate_hz} Hz; a whole reply holds {most_bytes / 2**20:.1f} MiB. "
+            "Call SynthesizeStream with the same request, or send less text",
+            reason="REPLY_TOO_LARGE",
+        )
 
     @property
     def changes_pitch(self) -> bool:

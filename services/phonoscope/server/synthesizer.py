@@ -9,7 +9,7 @@ import itertools
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
@@ -17,40 +17,31 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, ServiceError
-from phonoscope.server.account import Account
+from phonoscope.server.account import Account, accounted
 from phonoscope.server.audio.encode import FULL_SCALE, AudioEncoder, whole_file
 from phonoscope.server.events import (
     ChunkSent,
     Delivery,
     Emit,
     FirstAudio,
-    Outcome,
-    RequestStarted,
-    TextRead,
 )
+from phonoscope.server.feed import Feed
 from phonoscope.server.fields import accepted_request_id
 from phonoscope.server.lexicon_files import LexiconFiles
 from phonoscope.server.own_pitch import OwnPitches
-from phonoscope.server.pieces import Dictation, Flush, speak_as_it_comes
+from phonoscope.server.pieces import Dictation, Flush
 from phonoscope.server.playback import PlaybackClock
 from phonoscope.server.recital import Recital
 from phonoscope.server.requests import RequestResolver, ResolvedRequest, speaker_name
 from phonoscope.server.scheduler import Scheduler
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
-from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
-from phonoscope.server.text.incremental import IncrementalText, Stretch
-from phonoscope.server.text.passage import Passage
+from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.incremental import IncrementalText
 from phonoscope.server.timings import Timings
 from phonoscope.server.types import Encoding, SpeechRequest, Voice
 
-# Rough duration of a character of English at speed 1, for admission before anything is known exactly.
-SECONDS_PER_CHARACTER: Final = 0.065
 # The name of requests by which the server measures a speaker's own pitch.
 PITCH_REQUEST_ID: Final = "own-pitch"
-# Reasons that are ours, not the caller's.
-FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
-Feed = Callable[[SpeechStream], Coroutine[None, None, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,18 +125,18 @@ class Synthesizer:
         Raises:
             ServiceError: any of its tree; REPLY_TOO_LARGE before anything is rendered.
         """
-        async with self._accounted(request, deadline_seconds) as account:
+        async with self._account(request, deadline_seconds) as account:
             resolved = await self._resolve(request, account)
             is_wav = resolved.encoding is Encoding.WAV  # whose header, written last, states the length
             recital = await self._recital(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding, account)
             parts = []
             try:
-                feed = partial(self._feed, recital=recital, resolved=resolved, account=account)
-                async with self._admitted(resolved, account, feed, is_whole=True) as stream:
+                feed = self._feed(recital, resolved, account)
+                async with self._admitted(resolved, account, feed.script, is_whole=True) as stream:
                     async for rendered in stream:
                         parts.append(await self._heard(recital, rendered, account))  # noqa: PERF401  as it comes
             except AudioTooLong as too_long:
-                raise self._reply_too_large(resolved, too_long.audio_seconds) from None
+                raise resolved.too_large(too_long.audio_seconds, self._most_reply_bytes) from None
             began = time.monotonic()
             pcm = b"".join([*parts, await self._shaped(recital, recital.end)])
             audio = whole_file(pcm, encoding=resolved.encoding, sample_rate_hz=resolved.sample_rate_hz)
@@ -162,11 +153,11 @@ class Synthesizer:
         Raises:
             ServiceError: any of its tree.
         """
-        async with self._accounted(request, deadline_seconds) as account:
+        async with self._account(request, deadline_seconds) as account:
             resolved = await self._resolve(request, account)
             recital = await self._recital(resolved, resolved.encoding, account)
-            feed = partial(self._feed, recital=recital, resolved=resolved, account=account)
-            async with aclosing(self._chunks(recital, resolved, account, feed, PlaybackClock())) as chunks:
+            feed = self._feed(recital, resolved, account)
+            async with aclosing(self._chunks(recital, resolved, account, feed.script, PlaybackClock())) as chunks:
                 async for chunk in chunks:
                     yield resolved, chunk
 
@@ -178,17 +169,16 @@ class Synthesizer:
         Raises:
             ServiceError: any of its tree, and whatever `pieces` raises.
         """
-        async with self._accounted(settings, deadline_seconds) as account:
+        async with self._account(settings, deadline_seconds) as account:
             resolved = await self._resolve(settings, account, in_pieces=True)
             recital = await self._recital(resolved, resolved.encoding, account)
             dictation = Dictation(PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
             feed = partial(
-                self._feed_pieces,
+                self._feed(recital, resolved, account).pieces,
                 pieces=pieces,
                 dictation=dictation,
-                recital=recital,
-                resolved=resolved,
-                account=account,
+                clause_wait_seconds=self._clause_wait_seconds,
+                check_length=self._resolver.check_length,
             )
             async with aclosing(self._chunks(recital, resolved, account, feed, dictation.player)) as chunks:
                 async for chunk in chunks:
@@ -199,7 +189,7 @@ class Synthesizer:
         recital: Recital,
         resolved: ResolvedRequest,
         account: Account,
-        feed: Feed,
+        feed: Callable[[SpeechStream], Coroutine[None, None, None]],
         player: PlaybackClock,
     ) -> AsyncGenerator[SpokenChunk, None]:
         async with self._admitted(resolved, account, feed, is_whole=False) as stream:
@@ -217,6 +207,11 @@ class Synthesizer:
         """Ends the threads."""
         for thread in (self._text_thread, self._audio_thread):
             thread.shutdown(wait=False, cancel_futures=True)
+
+    def _account(self, request: SpeechRequest, deadline_seconds: float | None) -> AbstractAsyncContextManager[Account]:
+        request_id = accepted_request_id(request.request_id)
+        account = Account(next(self._numbers), request_id, len(request.text), deadline_seconds)
+        return accounted(account, self._emit)
 
     async def _heard(self, recital: Recital, rendered: Rendered, account: Account) -> bytes:
         began = time.monotonic()
@@ -283,12 +278,15 @@ class Synthesizer:
             account.characters = resolved.script.characters
         return replace(resolved, request_id=account.request_id)
 
+    def _feed(self, recital: Recital, resolved: ResolvedRequest, account: Account) -> Feed:
+        return Feed(self._front_end, self._text_thread, recital, resolved, account, self._emit)
+
     @asynccontextmanager
     async def _admitted(
         self,
         resolved: ResolvedRequest,
         account: Account,
-        feed: Feed,
+        feed: Callable[[SpeechStream], Coroutine[None, None, None]],
         *,
         is_whole: bool,
     ) -> AsyncIterator[SpeechStream]:
@@ -298,7 +296,7 @@ class Synthesizer:
             most_seconds = self._most_reply_bytes / resolved.bytes_per_second - resolved.script.silence_seconds
         stream = self._scheduler.open(
             request=account.request,
-            audio_seconds=resolved.script.slowed_characters * SECONDS_PER_CHARACTER / resolved.speed,
+            audio_seconds=resolved.seconds(resolved.script.slowed_characters),
             deadline_seconds=account.deadline_seconds,
             is_whole=is_whole,
             most_seconds=most_seconds,
@@ -312,132 +310,7 @@ class Synthesizer:
                 feeding.cancel()
                 account.engine_seconds = stream.engine_seconds
 
-    async def _feed(
-        self, stream: SpeechStream, *, recital: Recital, resolved: ResolvedRequest, account: Account
-    ) -> None:
-        """Reads the text sentence by sentence and hands each to the scheduler as an utterance."""
-        began = time.monotonic()
-        readings = []
-        for passage in resolved.script.passages:
-            recital.wait(passage.pause_seconds)
-            reading = self._reading(passage, resolved)
-            readings.append(reading)
-            async for sentence in self._read(reading):
-                stream.say(recital.say(sentence, passage, resolved.source))
-            recital.leave_marks(reading.marks_left)
-        recital.wait(resolved.script.pause_seconds)
-        self._text_is_read(account, resolved, began, readings, recital.sentences)
-        stream.finish_text()
-
-    async def _feed_pieces(
-        self,
-        stream: SpeechStream,
-        *,
-        pieces: AsyncIterator[str | Flush],
-        dictation: Dictation,
-        recital: Recital,
-        resolved: ResolvedRequest,
-        account: Account,
-    ) -> None:
-        """Reads a text as it comes and hands each sentence to the scheduler once it is over."""
-        began = time.monotonic()
-        readings: list[Reading] = []
-
-        async def say(stretches: Sequence[Stretch]) -> None:
-            account.characters = dictation.text.characters
-            self._resolver.check_length(account.characters)
-            stream.expect(account.characters * SECONDS_PER_CHARACTER / resolved.speed)
-            for stretch in stretches:
-                if not recital.sentences:
-                    account.had_text = time.monotonic()
-                passage = Passage.at(stretch.start, stretch.text)
-                reading = self._reading(passage, resolved)
-                readings.append(reading)
-                async for sentence in self._read(reading):
-                    if stream.unspoken_utterances == 0:
-                        dictation.player.restart()
-                    stream.say(recital.say(sentence, passage, stretch.text, stretch.start))
-
-        await speak_as_it_comes(pieces, dictation.text, stream, say, self._clause_wait_seconds)
-        self._text_is_read(account, resolved, began, readings, recital.sentences)
-        stream.finish_text()
-
-    def _reading(self, passage: Passage, resolved: ResolvedRequest) -> Reading:
-        voice = passage.voice or resolved.voice
-        is_worded = bool(resolved.timing_types)
-        return self._front_end.sentences(passage, voice.phonemes, resolved.lexicon(voice), is_worded=is_worded)
-
-    async def _read(self, reading: Reading) -> AsyncIterator[Sentence]:
-        """Yields the sentences of a reading, each read on the text thread."""
-        loop = asyncio.get_running_loop()
-        while sentence := await loop.run_in_executor(self._text_thread, _next, reading):
-            yield sentence
-
-    def _text_is_read(
-        self,
-        account: Account,
-        resolved: ResolvedRequest,
-        began: float,
-        readings: Sequence[Reading],
-        sentences: int,
-    ) -> None:
-        """Tells how the whole text was read; refuses one that holds nothing to say."""
-        self._emit(
-            TextRead(
-                account.request,
-                account.voice,
-                began,
-                split_seconds=sum(reading.split_seconds for reading in readings),
-                phonemize_seconds=sum(reading.phonemize_seconds for reading in readings),
-                characters=account.characters,
-                sentences=sentences,
-                unknown_phonemes=sum(reading.unknown_phonemes for reading in readings),
-            )
-        )
-        if sentences == 0:
-            description = "holds nothing that can be spoken; send words or numbers"
-            raise InvalidRequest.of(resolved.source_field, description, reason="TEXT_UNPRONOUNCEABLE")
-
-    def _reply_too_large(self, resolved: ResolvedRequest, audio_seconds: float) -> InvalidRequest:
-        size = audio_seconds * resolved.bytes_per_second
-        return InvalidRequest.of(
-            resolved.source_field,
-            f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {resolved.encoding.name} "
-            f"at {resolved.sample_rate_hz} Hz; a whole reply holds {self._most_reply_bytes / 2**20:.1f} MiB. "
-            "Call SynthesizeStream with the same request, or send less text",
-            reason="REPLY_TOO_LARGE",
-        )
-
-    @asynccontextmanager
-    async def _accounted(self, request: SpeechRequest, deadline_seconds: float | None) -> AsyncIterator[Account]:
-        """Tells of the request's start and, whichever way it goes, of its end."""
-        account = Account(
-            next(self._numbers), accepted_request_id(request.request_id), len(request.text), deadline_seconds
-        )
-        self._emit(RequestStarted(account.request, account.request_id))
-        outcome: Outcome = "failed"
-        reason = "INTERNAL"
-        try:
-            yield account
-            outcome, reason = "completed", ""
-        except ServiceError as error:
-            reason = error.reason
-            outcome = "failed" if reason in FAILURES else "rejected"
-            raise
-        except (asyncio.CancelledError, GeneratorExit):
-            if account.has_expired():  # gRPC cancels the call then
-                outcome, [reason] = "failed", DeadlineUnreachable.REASONS
-            else:
-                outcome, reason = "cancelled", ""
-            raise
-        finally:
-            account.tell_end(self._emit, outcome, reason)
-
 
 def _pass_on_failure(task: asyncio.Task[None], stream: SpeechStream) -> None:
     if not task.cancelled() and (error := task.exception()):
         stream.fail(error)
-
-
-def _next(reading: Reading) -> Sentence | None:
-    return next(reading, None)
