@@ -1,0 +1,166 @@
+"""Whatever strangers send: a refusal that names the place, or sentences whose every place is where it belongs.
+
+Real espeak-ng with the embedded voice's phonemes, through the resolver of requests and the front end.
+"""
+
+import importlib.util
+import itertools
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from phonoscope.common.errors import InvalidRequest
+from phonoscope.server.requests import RequestResolver, ResolvedRequest
+from phonoscope.server.text.espeak import Espeak
+from phonoscope.server.text.front_end import Sentence, TextFrontEnd
+from phonoscope.server.text.phonemizer import Clause
+from phonoscope.server.text.safe_xml import place_of
+from phonoscope.server.types import Pronunciation, SpeechRequest, Voice
+
+_SPEC = importlib.util.spec_from_file_location("hostile", Path(__file__).with_name("hostile.py"))
+assert _SPEC is not None
+assert _SPEC.loader is not None
+hostile = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(hostile)
+
+PLACED = re.compile(r"line (\d+), column (\d+): .")
+ENTRY = re.compile(r"pronunciations\[(\d+)\]\.(phrase|ipa|respelling|spoken)")
+LONGEST_DESCRIPTION = 1_200  # a circle may go through as many entries as there are
+MOST_CHARACTERS = 1_000
+ENTRIES = st.lists(hostile.phrases(), max_size=3).map(lambda given: tuple(itertools.starmap(Pronunciation, given)))
+
+
+class CountingEspeak(Espeak):
+    """Counts the characters that espeak-ng is given."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.characters = 0
+
+    def clauses(self, text: str, voice: str) -> list[Clause]:
+        self.characters += len(text)
+        return super().clauses(text, voice)
+
+
+class Strangers:
+    """Reads requests of strangers, and holds what comes of them to what must be so."""
+
+    def __init__(self, voices: Sequence[Voice], *, skips: bool = False) -> None:
+        self._resolver = RequestResolver(voices, most_characters=MOST_CHARACTERS, skips_unsupported_ssml=skips)
+        self._espeak = CountingEspeak()
+        self._front_end = TextFrontEnd(self._espeak)
+        self.outcomes = Counter[str]()
+
+    def send(self, request: SpeechRequest) -> None:
+        try:
+            resolved = self._resolver.resolve(request)
+        except InvalidRequest as refusal:
+            check_refusal(refusal, request)
+            self.outcomes[refusal.reason] += 1
+            return
+        self._check_read(resolved)
+        self.outcomes["read"] += 1
+
+    def check_share(self, *, read: float, refused: float) -> None:
+        """Fails where nearly all was refused, or nearly nothing: such a fuzz shows nothing."""
+        assert self.outcomes["read"] > read * self.outcomes.total(), self.outcomes
+        assert self.outcomes["read"] < (1 - refused) * self.outcomes.total(), self.outcomes
+
+    def _check_read(self, resolved: ResolvedRequest) -> None:
+        began, self._espeak.characters = 0, 0
+        longest = 0
+        for passage in resolved.script.passages:
+            voice = passage.voice or resolved.voice
+            lexicon = resolved.lexicon(voice)
+            reading = self._front_end.sentences(passage, voice.phonemes, lexicon, is_worded=True)
+            sentences = list(reading)
+            began = check_sentences(sentences, resolved.source, began)
+            told = [name for sentence in sentences for _, name in sentence.wording.marks]
+            assert told + list(reading.marks_left) == [mark.name for mark in passage.marks]
+            longest += len(lexicon.rewrite(passage).text) + sum(len(one.alone) for one in passage.overrides)
+        assert self._espeak.characters <= 3 * longest, "the whole, each of its words, and what is said in their place"
+
+
+def check_refusal(refusal: InvalidRequest, request: SpeechRequest) -> None:
+    assert refusal.reason in InvalidRequest.REASONS
+    assert refusal.violations
+    for violation in refusal.violations:
+        assert 0 < len(violation.description) <= LONGEST_DESCRIPTION
+        if violation.field == "ssml" and refusal.reason not in ("TEXT_TWICE", "TEXT_TOO_LONG"):
+            found = PLACED.match(violation.description)
+            assert found, violation
+            place = int(found[1]), int(found[2])
+            assert (1, 1) <= place <= place_of(request.ssml, len(request.ssml))
+        elif violation.field.startswith("pronunciations"):
+            entry = ENTRY.fullmatch(violation.field)
+            assert entry, violation
+            assert int(entry[1]) < len(request.pronunciations)
+        else:
+            assert violation.field in ("text", "ssml")
+
+
+def check_sentences(sentences: Sequence[Sentence], source: str, began: int) -> int:
+    """Checks the sentences of a passage that begins at `began` or later; returns where its last one begins."""
+    for sentence in sentences:
+        assert began <= sentence.start <= sentence.stop <= len(source)
+        began = sentence.start
+        ids, wording = sentence.phoneme_ids, sentence.wording
+        check_ranges([(word.first, word.last) for word in wording.words], len(ids))
+        check_ranges([(sound.first, sound.last) for sound in wording.sounds], len(ids))
+        check_starts([first for first, _ in wording.manners], len(ids))
+        check_starts([at for at, _ in wording.marks], len(ids), strictly=False)
+        assert not wording.manners or wording.manners[0][0] == 0
+        behind = sentence.start
+        for word in wording.words:
+            assert behind <= word.start <= word.stop <= sentence.stop
+            behind = word.start
+    return began
+
+
+def check_ranges(ranges: Sequence[tuple[int, int]], length: int) -> None:
+    edges = [edge for one in ranges for edge in one]
+    assert edges == sorted(edges)
+    assert all(first < last for first, last in ranges)
+    assert not edges or (edges[0] > 0 and edges[-1] < length), "begin and end of a sentence are nobody's"
+
+
+def check_starts(starts: Sequence[int], length: int, *, strictly: bool = True) -> None:
+    assert starts == sorted(set(starts) if strictly else starts)
+    assert all(0 <= start < length for start in starts)
+
+
+@pytest.fixture(scope="module")
+def voices(reader) -> list[Voice]:
+    german = replace(reader.voice("ton", "de-DE", "de"), speakers=("eins", "zwei"))
+    return [reader.voice("tone", "en-US", "en-us"), german]
+
+
+@pytest.mark.parametrize("skips", [False, True])
+def test_a_document_is_read_or_refused_with_its_place(voices, skips: bool) -> None:
+    strangers = Strangers(voices, skips=skips)
+
+    @hostile.fuzzing(200)
+    @given(hostile.documents(), ENTRIES)
+    def send(document: str, entries: tuple[Pronunciation, ...]) -> None:
+        strangers.send(SpeechRequest("", ssml=document, pronunciations=entries))
+
+    send()
+    strangers.check_share(read=0.3, refused=0.2)
+
+
+def test_a_text_is_read_or_refused_with_its_field(voices) -> None:
+    strangers = Strangers(voices)
+
+    @hostile.fuzzing(200)
+    @given(hostile.texts(), ENTRIES)
+    def send(text: str, entries: tuple[Pronunciation, ...]) -> None:
+        strangers.send(SpeechRequest(text, pronunciations=entries))
+
+    send()
+    strangers.check_share(read=0.5, refused=0.05)
