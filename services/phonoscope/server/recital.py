@@ -37,7 +37,7 @@ class _Said:
         voice, speaker: who says it.
         written, written_from: text that its offsets count, and the offset of that text's first character.
         pause_seconds: silence before it.
-        marks: that stand before it.
+        marks: that stand in this silence, each behind how much of it.
     """
 
     sentence: Sentence
@@ -46,7 +46,7 @@ class _Said:
     written: str
     written_from: int
     pause_seconds: float
-    marks: tuple[str, ...]
+    marks: tuple[tuple[float, str], ...]
 
 
 class Recital:
@@ -67,7 +67,7 @@ class Recital:
         self._said: list[_Said] = []
         self._notes = TimingNotes(resolved.timing_types)
         self._pause_seconds = 0.0  # before the next sentence, or at the end
-        self._marks: list[str] = []  # likewise
+        self._marks: list[tuple[float, str]] = []  # in that pause, each behind how much of it
         self._first_heard: int | None = None  # utterance that began to sound since a span was told
         self._last_heard = 0
 
@@ -91,8 +91,8 @@ class Recital:
         self._pause_seconds += seconds
 
     def leave_marks(self, names: tuple[str, ...]) -> None:
-        """Puts marks before what is said next."""
-        self._marks += names
+        """Puts marks behind what was said and waited so far, before what comes next."""
+        self._marks += ((self._pause_seconds, name) for name in names)
 
     def say(self, sentence: Sentence, passage: Passage, written: str, written_from: int = 0) -> Utterance:
         """Takes the next sentence, and returns what the engine is to make of it.
@@ -141,8 +141,7 @@ class Recital:
 
     def end(self) -> bytes:
         """Ends it, and returns the rest of the bytes."""
-        for name in self._marks:
-            self._notes.mark(name, self._encoder.seconds_in)
+        self._note_marks(self._marks)
         return self._encoder.pause(self._pause_seconds) + self._encoder.finish()
 
     def timings(self, *, is_end: bool = False) -> Timings | None:
@@ -157,15 +156,20 @@ class Recital:
 
     def _begin(self, said: _Said, rendered: Rendered) -> bytes:
         """Makes the silence before a sentence, and notes when all of it is heard."""
-        ready = self._turn(said, NEUTRAL) + self._encoder.pause(said.pause_seconds)
+        ready = self._turn(said, NEUTRAL)
+        self._note_marks(said.marks)
+        ready += self._encoder.pause(said.pause_seconds)
         begins = self._encoder.seconds_in
-        for name in said.marks:
-            self._notes.mark(name, begins)
         if self._resolved.timing_types:
             frame_seconds = rendered.samples_per_frame / said.voice.sample_rate_hz
             times = [begins + frames * frame_seconds for frames in accumulate(rendered.phoneme_frames, initial=0)]
             self._notes.note(said.sentence.wording, said.written, said.written_from, times)
         return ready
+
+    def _note_marks(self, marks: Sequence[tuple[float, str]]) -> None:
+        """Notes marks of a silence that begins now."""
+        for behind_seconds, name in marks:
+            self._notes.mark(name, self._encoder.seconds_in + behind_seconds)
 
     def _turn(self, said: _Said, prosody: Prosody) -> bytes:
         """Says how what comes next is to sound."""
