@@ -11,7 +11,8 @@ import math
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import groupby, pairwise
+from operator import itemgetter
 from typing import Final, Protocol, TypeVar
 
 from phonoscope.server.text.visemes import SILENCE, viseme_of
@@ -157,17 +158,18 @@ def _spans(heard: Sequence[RangedT], bounds: Sequence[float]) -> Iterator[tuple[
 
 def _visemes(sounds: Sequence[Sound], bounds: Sequence[float]) -> Iterator[VisemeTiming]:
     """Yields what the mouth does for a sentence, from its first sound to its end; like neighbours are one."""
-    shapes = [(viseme_of(sound.phoneme), start, end) for sound, start, end in _spans(sounds, bounds)]
-    if not shapes:
-        return
-    viseme, start, end = shapes[0]
-    for following, begins, ends in shapes[1:]:
-        if following == viseme and begins == end:
-            end = ends
-            continue
-        yield VisemeTiming(viseme, start, end)
-        if begins > end:
-            yield VisemeTiming(SILENCE, end, begins)
-        viseme, start, end = following, begins, ends
-    yield VisemeTiming(viseme, start, end)
-    yield VisemeTiming(SILENCE, end, bounds[-1])
+    for viseme, alike in groupby(_shapes(sounds, bounds), key=itemgetter(0)):
+        spans = [(start, end) for _, start, end in alike]
+        yield VisemeTiming(viseme, spans[0][0], spans[-1][1])
+
+
+def _shapes(sounds: Sequence[Sound], bounds: Sequence[float]) -> Iterator[tuple[str, float, float]]:
+    """Yields each sound's viseme, and silence where sounds are apart and behind the last one."""
+    before = None
+    for sound, start, end in _spans(sounds, bounds):
+        if before is not None and before < start:
+            yield SILENCE, before, start
+        yield viseme_of(sound.phoneme), start, end
+        before = end
+    if before is not None and before < bounds[-1]:
+        yield SILENCE, before, bounds[-1]
