@@ -15,7 +15,7 @@ from typing import Final
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_skeleton, get_month_names
 from babel.numbers import NumberFormatError, parse_decimal
-from num2words import num2words
+from num2words import CONVERTER_CLASSES, num2words
 
 from phonoscope.server.text.words import is_speakable
 
@@ -31,6 +31,8 @@ _LATEST_TWO_DIGIT_YEAR: Final = 69  # of this century, as in POSIX
 _LEAP_YEAR: Final = 2000
 # Languages of num2words that count a large number up by ones, which takes for ever.
 _WITHOUT_WORDS: Final = frozenset({"am"})
+# Languages in which it loses signs or fractions.
+_WHOLE_ONLY: Final = frozenset({"bn", "ce", "cy", "fa", "it", "vi"})
 DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "y", "m", "d")
 
 
@@ -110,7 +112,7 @@ def _date(content: str, form: str, language: str) -> list[Piece]:
         raise ValueError(f"needs a format: write one of {', '.join(DATE_FORMATS)}")
     if len(numbers) != len(form):
         raise ValueError(f"has {len(numbers)} numbers for format={form!r}; write {len(form)}, apart by - or /")
-    given = {part: int(number[:4]) for part, number in zip(form, numbers, strict=True)}
+    given = {part: int(number) for part, number in zip(form, numbers, strict=True)}
     return _whole(content, _spoken_date(given, language))
 
 
@@ -124,7 +126,7 @@ def _spoken_date(given: Mapping[str, int], language: str) -> str:
         year += 2000 if year <= _LATEST_TWO_DIGIT_YEAR else 1900
     try:
         date = dt.date(year, given.get("m", 1), given.get("d", 1))
-    except ValueError:
+    except (OverflowError, ValueError):
         raise ValueError("is no date of the calendar; look at the order that format says") from None
     return _english(date, given) if locale.language == "en" else _by_locale(date, given, locale)
 
@@ -180,12 +182,16 @@ def _number(content: str, language: str) -> decimal.Decimal:
 
 def _in_words(number: decimal.Decimal | int, language: str, form: str) -> str:
     """Returns a number's words, "" where num2words has none: each of its languages fails in a way of its own."""
-    if (primary := _primary(language)) in _WITHOUT_WORDS:
+    converter = CONVERTER_CLASSES.get(primary := _primary(language))  # num2words itself takes "fil" for "fi"
+    is_whole = number >= 0 and number == int(number)
+    if converter is None or primary in _WITHOUT_WORDS or (primary in _WHOLE_ONLY and not is_whole):
         return ""
     try:
-        return str(num2words(number, lang=primary, to=form)).replace(",", "").strip()
+        words = str(num2words(number, lang=primary, to=form)).replace(",", "").strip()
     except (NotImplementedError, RecursionError, ArithmeticError, LookupError, TypeError, ValueError):
         return ""
+    minus = getattr(converter, "negword", "").strip()
+    return words if number >= 0 or number <= -1 or words.startswith(minus) else f"{minus} {words}"  # lost in -0.5
 
 
 def _primary(language: str) -> str:
