@@ -1,6 +1,7 @@
 """Fader: the gain moves along a straight line to what is asked, whatever the chunks are."""
 
 import math
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -92,7 +93,7 @@ def test_chunks_of_any_size_give_the_same(chunk: int) -> None:
     def faded(size: int) -> NDArray[np.float32]:
         fader, parts = Fader(RATE_HZ), []
         edges = sorted({*range(0, 450, size), *turns, 450})
-        for start, stop in zip(edges, edges[1:], strict=False):
+        for start, stop in pairwise(edges):
             if start in turns:
                 fader.turn(turns[start])
             parts.append(fader.feed(samples[start:stop]))
