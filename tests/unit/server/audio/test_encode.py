@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from phonoscope.common.errors import EngineFailed
 from phonoscope.server.audio.encode import AudioEncoder, wav_header, whole_file
+from phonoscope.server.audio.psola import PitchShifter
+from phonoscope.server.audio.resample import Resampler
 from phonoscope.server.emotions import Prosody
 from phonoscope.server.types import Encoding
 
@@ -151,3 +153,185 @@ def test_pitch_is_changed_before_the_rate_and_nothing_is_lost(target: int) -> No
         return b"".join(encode_in_pieces(stream, sound(9_000), 1_000))
 
     assert len(out(1.3)) == len(out(1.0)) == 2 * (9_000 * target // 22_050)
+
+
+# --- turns, pauses and where the stream is ----------------------------------------------------------------------
+
+PLAIN, LOUD, LOW = Prosody(), Prosody(gain_db=6.0206), Prosody(pitch=0.8)
+
+
+def pcm(encoded: bytes) -> NDArray[np.float64]:
+    return np.frombuffer(encoded, "<i2") / 32767
+
+
+@pytest.mark.parametrize("piece", [1, 37, 100_000])
+def test_a_turn_is_heard_from_the_next_sample_on(piece: int) -> None:
+    stream, samples = encoder(), sound(1000) * np.float32(0.3)
+    parts = []
+    for manner, part in ((PLAIN, samples[:300]), (LOUD, samples[300:700]), (PLAIN, samples[700:])):
+        parts += [
+            stream.turn(22050, manner),
+            *(stream.encode(part[at : at + piece]) for at in range(0, len(part), piece)),
+        ]
+    heard = pcm(b"".join([*parts, stream.finish()]))
+    ramp = round(0.01 * 22050)
+    assert heard[:300] == pytest.approx(samples[:300], abs=1e-4)
+    assert heard[300 + ramp : 700] == pytest.approx(2 * samples[300 + ramp : 700], abs=1e-4)
+    assert heard[700 + ramp :] == pytest.approx(samples[700 + ramp :], abs=1e-4)
+    assert np.abs(heard[300:301]) < 1.1 * np.abs(samples[300:301]) + 1e-4, "no click"
+
+
+def test_louder_words_are_limited_where_the_stream_may_be_loud() -> None:
+    tone = (0.8 * np.sin(np.arange(8000) * 0.05)).astype(np.float32)
+
+    def peak(*, may_be_loud: bool) -> float:
+        stream = AudioEncoder(
+            encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=22050, may_be_loud=may_be_loud
+        )
+        stream.turn(22050, LOUD)
+        heard = pcm(stream.encode(tone) + stream.finish())
+        assert len(heard) == len(tone)
+        return float(np.abs(heard).max())
+
+    assert peak(may_be_loud=True) == pytest.approx(10 ** (-1 / 20), rel=0.01)
+    assert peak(may_be_loud=False) == 1.0
+
+
+def test_a_turn_to_another_pitch_keeps_every_sample_in_its_place() -> None:
+    stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=22050, changes_pitch=True)
+    silence, hum = np.zeros(4000, np.float32), (0.3 * np.sin(np.arange(6000) * 0.05)).astype(np.float32)
+    encoded = stream.encode(silence)
+    encoded += stream.turn(22050, LOW) + stream.encode(hum)
+    encoded += stream.turn(22050, PLAIN) + stream.encode(silence) + stream.finish()
+    heard = pcm(encoded)
+    assert len(heard) == 14_000
+    assert np.abs(heard[:3600]).max() < 0.01
+    assert np.abs(heard[5000:9000]).max() > 0.2
+    assert np.abs(heard[10_500:]).max() < 0.01
+
+
+@pytest.mark.parametrize(
+    ("seconds", "samples"), [(0.0, 0), (0.1, 2205), (0.25, 5512), (1e-5, 0), (1 / 22050, 1), (3.0, 66_150)]
+)
+def test_a_pause_is_so_many_samples_of_silence(seconds: float, samples: int) -> None:
+    stream = encoder()
+    stream.encode(sound(10))
+    assert stream.pause(seconds) == b"\0\0" * samples
+    assert stream.seconds_in == (10 + samples) / 22050
+
+
+@pytest.mark.parametrize("target", [8000, 16_000, 24_000, 48_000])
+@pytest.mark.parametrize("changes_pitch", [False, True])
+def test_a_pause_lasts_as_long_at_another_rate(target: int, changes_pitch: bool) -> None:
+    stream = AudioEncoder(
+        encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=target, changes_pitch=changes_pitch
+    )
+    hum = (0.3 * np.sin(np.arange(4410) * 0.05)).astype(np.float32)
+    encoded = stream.encode(hum) + stream.pause(0.5) + stream.encode(hum) + stream.finish()
+    heard = pcm(encoded)
+    assert len(heard) == round(0.9 * target)
+    assert stream.seconds_in == pytest.approx(0.9)
+    edge = round(0.02 * target)
+    start, stop = round(0.2 * target), round(0.7 * target)
+    assert np.abs(heard[start + edge : stop - edge]).max() < 0.005
+    assert np.abs(heard[start - edge : start]).max() > 0.15
+    assert np.abs(heard[stop : stop + edge]).max() > 0.15
+
+
+@pytest.mark.parametrize("target", [8000, 16_000, 22_050, 48_000])
+def test_voices_of_two_rates_sound_in_turn_and_each_as_long_as_it_is(target: int) -> None:
+    def hum(rate_hz: int) -> NDArray[np.float32]:
+        return (0.3 * np.sin(2 * np.pi * 200 * np.arange(rate_hz // 2) / rate_hz)).astype(np.float32)
+
+    stream = encoder(target=target)
+    parts = []
+    for rate_hz in (22_050, 16_000, 48_000, 22_050):
+        parts += [stream.turn(rate_hz, PLAIN), stream.encode(hum(rate_hz))]
+    whole = b"".join([*parts, stream.finish()])
+    heard = pcm(whole)
+    assert len(heard) == pytest.approx(2 * target, abs=4)
+    assert stream.samples_out == len(heard)
+    for start in range(0, 2 * target, target // 2):
+        middle = heard[start + target // 20 : start + target // 20 + target // 5 * 2]
+        crossings = np.count_nonzero(np.diff(np.signbit(middle)))
+        assert crossings == pytest.approx(0.4 * 2 * 200, abs=3)
+        assert np.abs(middle).max() == pytest.approx(0.3, abs=0.02)
+
+
+def test_a_turn_to_another_rate_gives_out_what_the_filters_held_back() -> None:
+    stream = encoder(target=48_000)
+    ready = stream.encode(sound(2205))
+    ready += stream.turn(22050, LOUD)
+    assert len(ready) < 2 * 4800, "the same rate: nothing is ready before its time"
+    ready += stream.turn(16_000, PLAIN)
+    assert len(ready) == 2 * 4800
+    assert stream.samples_out == 4800
+
+
+def buzz(rate_hz: int, amplitude: float = 0.1) -> NDArray[np.float32]:
+    """A second of a voice without a formant."""
+    phase = 2 * np.pi * 130 * np.arange(rate_hz) / rate_hz
+    return (amplitude * sum(np.cos(harmonic * phase) for harmonic in range(1, 6))).astype(np.float32)
+
+
+def shifted(rate_hz: int, manner: Prosody, centre_hz: float) -> NDArray[np.float32]:
+    shifter = PitchShifter(rate_hz, 1.0)
+    shifter.turn(manner.pitch, manner.pitch_range, centre_hz)
+    return np.concatenate([shifter.feed(buzz(rate_hz)), shifter.flush()])
+
+
+@pytest.mark.parametrize("manner", [Prosody(pitch=1.3), Prosody(pitch_range=1.6), Prosody(pitch=0.9, pitch_range=0.5)])
+def test_a_turn_changes_the_pitch_at_the_voices_rate(manner: Prosody) -> None:
+    stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=16_000, changes_pitch=True)
+    encoded = stream.turn(22050, manner, 100.0) + stream.encode(buzz(22050))
+    encoded += stream.turn(16_000, manner, 100.0) + stream.encode(buzz(16_000)) + stream.finish()
+    heard = pcm(encoded)
+    first = Resampler(source_rate_hz=22050, target_rate_hz=16_000)
+    expected = shifted(22050, manner, 100.0)
+    assert heard[:16_000] == pytest.approx(np.concatenate([first.feed(expected), first.flush()]), abs=1e-3)
+    assert heard[16_000:] == pytest.approx(shifted(16_000, manner, 100.0), abs=1e-3)
+
+
+def test_grains_that_meet_are_limited() -> None:
+    stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=22050, changes_pitch=True)
+    stream.turn(22050, Prosody(pitch=1.9))
+    heard = pcm(stream.encode(buzz(22050, 0.199)) + stream.finish())
+    assert np.abs(heard).max() <= 10 ** (-1 / 20) + 1e-3
+
+
+def test_a_turn_to_another_rate_begins_without_the_gain_of_what_was_before() -> None:
+    stream = encoder(target=16_000)
+    stream.turn(22050, Prosody(gain_db=-40.0))
+    stream.encode(sound(5000))
+    stream.turn(16_000, PLAIN)
+    assert pcm(stream.encode(buzz(16_000))) == pytest.approx(buzz(16_000), abs=1e-4)
+
+
+def test_seconds_in_count_each_voice_at_its_own_rate() -> None:
+    stream = encoder(target=48_000)
+    assert stream.seconds_in == 0.0
+    stream.encode(sound(2205))
+    assert stream.seconds_in == pytest.approx(0.1)
+    stream.turn(22050, LOUD)
+    assert stream.seconds_in == pytest.approx(0.1)
+    stream.turn(16_000, PLAIN)
+    assert stream.seconds_in == pytest.approx(0.1)
+    stream.encode(sound(3200))
+    stream.pause(0.3)
+    assert stream.seconds_in == pytest.approx(0.6)
+    stream.turn(22050, PLAIN)
+    stream.encode(sound(2205))
+    assert stream.seconds_in == pytest.approx(0.7)
+    stream.finish()
+    assert stream.samples_out == pytest.approx(0.7 * 48_000, abs=3)
+
+
+@pytest.mark.parametrize("encoding", [Encoding.WAV, Encoding.FLAC, Encoding.MULAW, Encoding.OGG_OPUS])
+def test_a_stream_may_begin_with_a_turn_and_a_pause(encoding: Encoding) -> None:
+    stream = encoder(encoding, target=48_000)
+    encoded = stream.turn(16_000, PLAIN) + stream.pause(0.1) + stream.encode(sound(1600)) + stream.finish()
+    assert stream.samples_out == 9600
+    assert encoded
+    if encoding is Encoding.WAV:
+        assert encoded.count(b"RIFF") == 1
+        assert len(encoded) == 44 + 2 * 9600
