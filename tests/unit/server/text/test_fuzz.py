@@ -55,6 +55,7 @@ class Strangers:
         self._resolver = RequestResolver(voices, most_characters=MOST_CHARACTERS, skips_unsupported_ssml=skips)
         self._espeak = CountingEspeak()
         self._front_end = TextFrontEnd(self._espeak)
+        self._plainly = TextFrontEnd(Espeak())
         self.outcomes = Counter[str]()
 
     def send(self, request: SpeechRequest) -> None:
@@ -80,9 +81,14 @@ class Strangers:
             lexicon = resolved.lexicon(voice)
             reading = self._front_end.sentences(passage, voice.phonemes, lexicon, is_worded=True)
             sentences = list(reading)
-            began = check_sentences(sentences, resolved.source, began)
+            began = check_sentences(sentences, resolved.source, began, is_plain=resolved.source_field == "text")
             told = [name for sentence in sentences for _, name in sentence.wording.marks]
             assert told + list(reading.marks_left) == [mark.name for mark in passage.marks]
+            if lexicon.rewrite(passage).is_plain:
+                plain = self._plainly.sentences(passage, voice.phonemes, lexicon)
+                assert [(one.start, one.stop, one.phoneme_ids) for one in plain] == [
+                    (one.start, one.stop, one.phoneme_ids) for one in sentences
+                ]
             longest += len(lexicon.rewrite(passage).text) + sum(len(one.alone) for one in passage.overrides)
         assert self._espeak.characters <= 3 * longest, "the whole, each of its words, and what is said in their place"
 
@@ -105,7 +111,7 @@ def check_refusal(refusal: InvalidRequest, request: SpeechRequest) -> None:
             assert violation.field in ("text", "ssml")
 
 
-def check_sentences(sentences: Sequence[Sentence], source: str, began: int) -> int:
+def check_sentences(sentences: Sequence[Sentence], source: str, began: int, *, is_plain: bool) -> int:
     """Checks the sentences of a passage that begins at `began` or later; returns where its last one begins."""
     for sentence in sentences:
         assert began <= sentence.start <= sentence.stop <= len(source)
@@ -120,6 +126,8 @@ def check_sentences(sentences: Sequence[Sentence], source: str, began: int) -> i
         for word in wording.words:
             assert behind <= word.start <= word.stop <= sentence.stop
             behind = word.start
+            written = source[word.start : word.stop]
+            assert not is_plain or (written and written == written.strip()), "a word is not what is around it"
     return began
 
 
@@ -152,6 +160,18 @@ def test_a_document_is_read_or_refused_with_its_place(voices, skips: bool) -> No
 
     send()
     strangers.check_share(read=0.3, refused=0.2)
+
+
+def test_an_element_is_read_or_refused_with_its_place(voices) -> None:
+    strangers = Strangers(voices)
+
+    @hostile.fuzzing(900)
+    @given(hostile.elements())
+    def send(document: str) -> None:
+        strangers.send(SpeechRequest("", ssml=document))
+
+    send()
+    strangers.check_share(read=0.5, refused=0.05)
 
 
 def test_a_text_is_read_or_refused_with_its_field(voices) -> None:
