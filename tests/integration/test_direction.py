@@ -107,6 +107,23 @@ async def test_a_part_is_slower_and_softer_and_the_rest_is_not(stub):
     assert [20 * np.log10(b / a) for a, b in zip(*levels, strict=True)] == pytest.approx([0, -12, 0], abs=1)
 
 
+async def test_pitch_in_hertz_counts_by_the_voice_that_says_it(stub):
+    def document(pitch: str) -> str:
+        return f'<speak>aaaa <prosody pitch="{pitch}">bbbb cccc dddd</prosody></speak>'
+
+    low, high, plain = [
+        samples((await stub.Synthesize(request(ssml=document(pitch)))).audio_data)
+        for pitch in ("-10Hz", "+10Hz", "+0Hz")
+    ]
+    assert len(low) == len(high) == len(plain)
+    assert not np.array_equal(low, plain)
+    assert not np.array_equal(low, high)
+    with pytest.raises(grpc.aio.AioRpcError) as caught:
+        await stub.Synthesize(request(ssml=document("999Hz")))
+    assert caught.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "line 1, column" in caught.value.details()
+
+
 async def test_two_speakers_of_one_document_are_heard_at_one_rate(stub):
     ssml = '<speak>One.<voice name="ton:zwei">Zwei.</voice>Three.</speak>'
     reply = await stub.Synthesize(request(ssml=ssml, timing_types=[tts_pb2.TIMING_TYPE_WORD]))

@@ -112,6 +112,21 @@ def test_another_pitch_is_the_one_asked_for_lasts_as_long_and_is_understood_as_w
     assert errors[1] <= errors[0] + MOST_MORE_ERRORS
 
 
+def test_a_pitch_in_hertz_is_heard(client: Client):
+    """As Praat hears it, over sentences other than the one that the voice's own pitch is measured by."""
+
+    def median_hz(asked: int) -> float:
+        documents = [f'<speak><prosody pitch="{asked}Hz">{sentence}</prosody></speak>' for sentence in SENTENCES[:8]]
+        replies = [client.synthesize(ssml=document, seed=len(document)) for document in documents]
+        samples = np.concatenate([np.frombuffer(reply.audio, "<i2") for reply in replies])
+        return float(np.median(voiced_hz(samples.astype(np.float32) / 32768, replies[0].sample_rate_hz)))
+
+    low, high = median_hz(100), median_hz(160)
+    print(f"100 Hz: {low:.1f}, 160 Hz: {high:.1f}")
+    assert high / low == pytest.approx(1.6, rel=0.03)
+    assert low == pytest.approx(100, rel=0.1)
+
+
 @pytest.mark.parametrize("emotion", EMOTIONS)
 def test_an_emotion_moves_prosody_the_way_that_it_states_and_every_word_is_understood(
     whisper: Any, speak_ours: Speak, plainly: tuple[float, ...], plain_errors: float, emotion: str

@@ -32,6 +32,7 @@ class Prosody:
 
     Attributes:
         rate, pitch: ratios.
+        pitch_hz: hertz on top of that ratio of the speaker's own pitch.
         pitch_range: of the pitch's movement around its mean, as a ratio on a logarithmic scale.
         gain_db: decibels.
         noise, rhythm: of the voice's noise_scale and noise_w_scale, as ratios: how much timbre and rhythm vary.
@@ -40,6 +41,7 @@ class Prosody:
 
     rate: float = 1.0
     pitch: float = 1.0
+    pitch_hz: float = 0.0
     pitch_range: float = 1.0
     gain_db: float = 0.0
     noise: float = 1.0
@@ -48,9 +50,10 @@ class Prosody:
 
 
 NEUTRAL: Final = Prosody()
+_SUMS: Final = ("gain_db", "pitch_hz")
 EMOTIONS: Final[Mapping[str, Prosody]] = MappingProxyType(
     {
-        "happy": Prosody(rate=1.08, pitch=1.15, pitch_range=1.4, gain_db=3.0, noise=1.1, rhythm=1.1, pauses=0.85),
+        "happy": Prosody(rate=1.08, pitch=1.12, pitch_range=1.4, gain_db=3.0, noise=1.1, rhythm=1.1, pauses=0.85),
         "angry": Prosody(rate=1.12, pitch=1.1, pitch_range=1.45, gain_db=5.0, noise=1.1, pauses=0.8),
         "sad": Prosody(rate=0.85, pitch=0.93, pitch_range=0.65, gain_db=-3.0, noise=0.9, rhythm=0.9, pauses=1.6),
         "afraid": Prosody(rate=1.2, pitch=1.22, rhythm=1.15),
@@ -65,11 +68,11 @@ EMOTIONS: Final[Mapping[str, Prosody]] = MappingProxyType(
 
 
 def mixed(weights: Mapping[str, float]) -> Prosody:
-    """Returns the prosody of emotions by weight, the rest to one being neutral: ratios as powers, decibels as sums."""
+    """Returns the prosody of emotions by weight, the rest to one being neutral: ratios as powers, the others as sums."""
     amounts: dict[str, float] = {}
     for field in fields(Prosody):
         values = [(getattr(EMOTIONS[name], field.name), weight) for name, weight in weights.items()]
-        if field.name == "gain_db":
+        if field.name in _SUMS:
             amounts[field.name] = sum(value * weight for value, weight in values)
         else:
             amounts[field.name] = math.prod(value**weight for value, weight in values)

@@ -14,6 +14,7 @@ from typing import Final
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.audio.encode import AudioEncoder
 from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.own_pitch import pitch_ratio
 from phonoscope.server.requests import ResolvedRequest, speaker_name
 from phonoscope.server.stream import Rendered
 from phonoscope.server.text.front_end import Sentence
@@ -55,15 +56,15 @@ class Recital:
     Args:
         resolved: the request.
         encoder: makes the bytes.
-        centres_hz: own pitch by speaker, of those whose pitch's range changes.
+        own_hz: own pitch by speaker, where the request needs it.
     """
 
     def __init__(
-        self, resolved: ResolvedRequest, encoder: AudioEncoder, centres_hz: Mapping[str, float] | None = None
+        self, resolved: ResolvedRequest, encoder: AudioEncoder, own_hz: Mapping[str, float] | None = None
     ) -> None:
         self._resolved = resolved
         self._encoder = encoder
-        self._centres_hz = centres_hz or {}
+        self._own_hz = own_hz or {}
         self._said: list[_Said] = []
         self._notes = TimingNotes(resolved.timing_types)
         self._pause_seconds = 0.0  # before the next sentence, or at the end
@@ -174,10 +175,10 @@ class Recital:
     def _turn(self, said: _Said, prosody: Prosody) -> bytes:
         """Says how what comes next is to sound."""
         resolved = self._resolved
-        pitch = _within(resolved.pitch * prosody.pitch, PITCH_LIMITS)
+        own_hz = self._own_hz.get(speaker_name(said.voice, said.speaker), 0.0)
+        pitch = _within(resolved.pitch * pitch_ratio(prosody, own_hz), PITCH_LIMITS)
         manner = replace(NEUTRAL, pitch=pitch, pitch_range=resolved.prosody.pitch_range, gain_db=prosody.gain_db)
-        centre = self._centres_hz.get(speaker_name(said.voice, said.speaker), 0.0)
-        return self._encoder.turn(said.voice.sample_rate_hz, manner, centre)
+        return self._encoder.turn(said.voice.sample_rate_hz, manner, own_hz)
 
 
 def _pauses(ids: Sequence[int], scheme: PhonemeScheme) -> Iterator[int]:

@@ -93,6 +93,11 @@ class ResolvedRequest:
         return self.pitch != 1.0 or self.prosody.pitch_range != 1.0 or self.script.has_pitch
 
     @property
+    def needs_own_pitch(self) -> bool:
+        """Whether it cannot be said before the speakers' own pitch is known."""
+        return self.prosody.pitch_range != 1.0 or self.script.has_hertz
+
+    @property
     def speakers(self) -> list[tuple[Voice, int]]:
         """Everybody who speaks in it."""
         others = ((one.voice, one.speaker) for one in self.script.passages if one.voice is not None)

@@ -28,7 +28,7 @@ from phonoscope.server.events import (
 from phonoscope.server.feed import Feed
 from phonoscope.server.fields import accepted_request_id
 from phonoscope.server.lexicon_files import LexiconFiles
-from phonoscope.server.own_pitch import OwnPitches
+from phonoscope.server.own_pitch import OwnPitches, check_hertz
 from phonoscope.server.pieces import Dictation, Flush
 from phonoscope.server.playback import PlaybackClock
 from phonoscope.server.recital import Recital
@@ -239,11 +239,12 @@ class Synthesizer:
         return chunk
 
     async def _recital(self, resolved: ResolvedRequest, encoding: Encoding, account: Account) -> Recital:
-        centres_hz = {}
-        if resolved.prosody.pitch_range != 1.0:
+        own_hz = {}
+        if resolved.needs_own_pitch:
             for speaker_id in (speaker_name(*speaker) for speaker in resolved.speakers):
                 listen = partial(self._listen, speaker_id, account)
-                centres_hz[speaker_id] = await self._own_pitches.of(speaker_id, listen)
+                own_hz[speaker_id] = await self._own_pitches.of(speaker_id, listen)
+            check_hertz(resolved, own_hz)
         encoder = AudioEncoder(
             encoding=encoding,
             source_rate_hz=resolved.voice.sample_rate_hz,
@@ -252,7 +253,7 @@ class Synthesizer:
             changes_pitch=resolved.changes_pitch,
             may_be_loud=resolved.script.is_louder,
         )
-        return Recital(resolved, encoder, centres_hz)
+        return Recital(resolved, encoder, own_hz)
 
     async def _listen(self, speaker_id: str, account: Account, text: str) -> tuple[NDArray[np.float32], int]:
         """Returns how a speaker says a text plainly, by a request of our own, and its rate in hertz."""

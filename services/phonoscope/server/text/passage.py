@@ -6,7 +6,7 @@ which count those of the request.
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -160,9 +160,17 @@ class Script:
     @property
     def has_pitch(self) -> bool:
         """Whether some of it is said at another pitch."""
-        return any(manner.prosody.pitch != 1.0 for passage in self.passages for manner in passage.manners)
+        return self.has_hertz or any(prosody.pitch != 1.0 for prosody in self._prosodies())
+
+    @property
+    def has_hertz(self) -> bool:
+        """Whether some of it is said at a pitch in hertz."""
+        return any(prosody.pitch_hz for prosody in self._prosodies())
 
     @property
     def is_louder(self) -> bool:
         """Whether some of it is said louder."""
-        return any(manner.prosody.gain_db > 0 for passage in self.passages for manner in passage.manners)
+        return any(prosody.gain_db > 0 for prosody in self._prosodies())
+
+    def _prosodies(self) -> Iterator[Prosody]:
+        return (manner.prosody for passage in self.passages for manner in passage.manners)

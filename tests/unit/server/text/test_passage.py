@@ -31,5 +31,7 @@ def test_a_script_tells_of_another_pitch_and_of_a_greater_loudness() -> None:
     def script(prosody: Prosody) -> Script:
         return Script((Passage("ab", manners=(Manner(0, 2, prosody),)),))
 
-    assert [script(one).has_pitch for one in (Prosody(pitch=1.2), LOUD)] == [True, False]
+    high, at_150_hz = Prosody(pitch=1.2), Prosody(pitch_hz=150.0)
+    assert [script(one).has_pitch for one in (high, at_150_hz, LOUD)] == [True, True, False]
+    assert [script(one).has_hertz for one in (high, at_150_hz, LOUD)] == [False, True, False]
     assert [script(one).is_louder for one in (LOUD, Prosody(gain_db=-6.0), Prosody(pitch=2.0))] == [True, False, False]

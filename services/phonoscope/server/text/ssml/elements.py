@@ -88,10 +88,12 @@ def break_seconds(frame: Frame) -> float:
 def prosody(frame: Frame) -> Prosody:
     """Returns what <prosody> makes of what holds around it."""
     own = frame.prosody
+    pitch, pitch_hz = _changed(frame, "pitch", values.Pitch(own.pitch, own.pitch_hz), values.pitch)
     return replace(
         own,
         rate=_changed(frame, "rate", own.rate, values.rate),
-        pitch=_changed(frame, "pitch", own.pitch, values.pitch),
+        pitch=pitch,
+        pitch_hz=pitch_hz,
         gain_db=_changed(frame, "volume", own.gain_db, values.volume_db),
     )
 
@@ -99,7 +101,13 @@ def prosody(frame: Frame) -> Prosody:
 def emphasis(frame: Frame) -> Prosody:
     """Returns what <emphasis> makes of what holds around it."""
     own, more = frame.prosody, _labelled(frame, "level", "moderate", values.EMPHASES)
-    return replace(own, rate=own.rate * more.rate, pitch=own.pitch * more.pitch, gain_db=own.gain_db + more.gain_db)
+    return replace(
+        own,
+        rate=own.rate * more.rate,
+        pitch=own.pitch * more.pitch,
+        pitch_hz=own.pitch_hz * more.pitch,
+        gain_db=own.gain_db + more.gain_db,
+    )
 
 
 def mark_name(frame: Frame) -> str:
@@ -118,13 +126,13 @@ def _labelled(frame: Frame, name: str, default: str, known: Mapping[str, T]) -> 
     return known[label]
 
 
-def _changed(frame: Frame, name: str, current: float, read: Callable[[str, float], float]) -> float:
+def _changed(frame: Frame, name: str, current: T, read: Callable[[str, T], T]) -> T:
     if not frame.attribute(name):
         return current
     return _value(frame, name, lambda value: read(value, current))
 
 
-def _value(frame: Frame, name: str, read: Callable[[str], float]) -> float:
+def _value(frame: Frame, name: str, read: Callable[[str], T]) -> T:
     """Returns an attribute's value, or refuses it by name."""
     value = frame.attribute(name)
     try:

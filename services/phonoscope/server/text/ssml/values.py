@@ -7,7 +7,7 @@ with what may be written instead.
 import math
 import re
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from phonoscope.server.emotions import Prosody
 
@@ -31,6 +31,7 @@ STRENGTHS_SECONDS: Final[Mapping[str, float]] = {
 }  # fmt: skip
 RATE_RANGE: Final = (0.25, 4.0)
 PITCH_RANGE: Final = (0.5, 2.0)
+HERTZ_RANGE: Final = (20.0, 1000.0)
 VOLUME_RANGE_DB: Final = (-96.0, 16.0)
 LONGEST_BREAK_SECONDS: Final = 10.0
 
@@ -38,8 +39,16 @@ _NUMBER: Final = r"(\d{1,6}(?:\.\d{0,6})?|\.\d{1,6})"
 _PERCENT: Final = re.compile(rf"([+-]?){_NUMBER}%")
 _RATIO: Final = re.compile(_NUMBER)
 _SEMITONES: Final = re.compile(rf"([+-]){_NUMBER}st")
+_HERTZ: Final = re.compile(rf"([+-]?){_NUMBER}Hz")
 _DECIBELS: Final = re.compile(rf"([+-]){_NUMBER}dB")
 _SECONDS: Final = re.compile(rf"\+?{_NUMBER}(ms|s)")
+
+
+class Pitch(NamedTuple):
+    """A ratio of the speaker's own pitch, and hertz on top of it."""
+
+    ratio: float
+    hertz: float
 
 
 def rate(value: str, current: float) -> float:
@@ -56,18 +65,35 @@ def rate(value: str, current: float) -> float:
     return _within(ratio, RATE_RANGE, "a quarter to four times the default rate")
 
 
-def pitch(value: str, current: float) -> float:
-    """Returns a pitch, as a ratio: a label, or a change by percents or semitones."""
+def pitch(value: str, current: Pitch) -> Pitch:
+    """Returns a pitch: a label, hertz, or a change by percents, semitones or hertz."""
     if value in PITCHES:
-        return PITCHES[value]
+        return Pitch(PITCHES[value], 0.0)
     if (found := _PERCENT.fullmatch(value)) and found[1]:
-        ratio = _changed(found[1], float(found[2]) / 100) * current
+        changed = _turned(current, _changed(found[1], float(found[2]) / 100))
     elif found := _SEMITONES.fullmatch(value):
-        ratio = float(2 ** (_signed(found[1], float(found[2])) / 12)) * current
+        changed = _turned(current, 2 ** (_signed(found[1], float(found[2])) / 12))
+    elif (found := _HERTZ.fullmatch(value)) and found[1]:
+        changed = Pitch(current.ratio, current.hertz + _signed(found[1], float(found[2])))
+    elif found:
+        changed = Pitch(0.0, float(found[2]))
     else:
-        advice = "or a change such as +10% or -2st; hertz are not served, since each voice has a pitch of its own"
+        advice = "hertz such as 120Hz, or a change such as +10%, -2st or +15Hz"
         raise ValueError(f"write one of {', '.join(PITCHES)}, {advice}")
-    return _within(ratio, PITCH_RANGE, "an octave down to an octave up")
+    return _limited(changed)
+
+
+def _turned(pitch: Pitch, ratio: float) -> Pitch:
+    return Pitch(pitch.ratio * ratio, pitch.hertz * ratio)
+
+
+def _limited(pitch: Pitch) -> Pitch:
+    """Returns a pitch within what any voice might reach; what is beyond this one is seen once its own is known."""
+    if not pitch.hertz:
+        return Pitch(_within(pitch.ratio, PITCH_RANGE, "an octave down to an octave up"), 0.0)
+    low, high = HERTZ_RANGE
+    least = -high if pitch.ratio else low
+    return Pitch(pitch.ratio, _within(pitch.hertz, (least, high), f"{least:g}Hz to {high:g}Hz"))
 
 
 def volume_db(value: str, current: float) -> float:

@@ -511,6 +511,12 @@ def test_labels_are_in_monotonic_order_and_default_is_the_middle_one() -> None:
         (['pitch="+20%"'], Prosody(pitch=1.2)),
         (['pitch="-12st"'], Prosody(pitch=0.5)),
         (['pitch="+12st"'], Prosody(pitch=2.0)),
+        (['pitch="120Hz"'], Prosody(pitch=0.0, pitch_hz=120.0)),
+        (['pitch="20Hz"'], Prosody(pitch=0.0, pitch_hz=20.0)),
+        (['pitch="1000Hz"'], Prosody(pitch=0.0, pitch_hz=1000.0)),
+        (['pitch="+15.5Hz"'], Prosody(pitch_hz=15.5)),
+        (['pitch="-15Hz"'], Prosody(pitch_hz=-15.0)),
+        (['pitch="+0Hz"'], NEUTRAL),
         (['volume="+6dB"'], Prosody(gain_db=6.0)),
         (['volume="-6.5dB"'], Prosody(gain_db=-6.5)),
         (['rate="slow" pitch="+12st" volume="soft"'], Prosody(rate=0.75, pitch=2.0, gain_db=-6.0)),
@@ -520,12 +526,18 @@ def test_labels_are_in_monotonic_order_and_default_is_the_middle_one() -> None:
         (['rate="slow"', 'rate="80%"'], Prosody(rate=0.8)),
         (['rate="slow"', 'rate="default"'], NEUTRAL),
         (['pitch="high"', 'pitch="medium"'], NEUTRAL),
+        (['pitch="high"', 'pitch="150Hz"'], Prosody(pitch=0.0, pitch_hz=150.0)),
+        (['pitch="150Hz"', 'pitch="high"'], Prosody(pitch=1.2)),
         (['volume="silent"', 'volume="loud"'], Prosody(gain_db=4.0)),
         # what is signed is relative to what is around it
         (['rate="50%"', 'rate="+50%"'], Prosody(rate=0.75)),
         (['rate="slow"', 'rate="-20%"'], Prosody(rate=0.6)),
         (['pitch="+6st"', 'pitch="+6st"'], Prosody(pitch=2.0)),
         (['pitch="high"', 'pitch="-50%"'], Prosody(pitch=0.6)),
+        (['pitch="150Hz"', 'pitch="-20%"'], Prosody(pitch=0.0, pitch_hz=120.0)),
+        (['pitch="150Hz"', 'pitch="+12st"'], Prosody(pitch=0.0, pitch_hz=300.0)),
+        (['pitch="150Hz"', 'pitch="+10Hz"'], Prosody(pitch=0.0, pitch_hz=160.0)),
+        (['pitch="high"', 'pitch="+10Hz"', 'pitch="+50%"'], Prosody(pitch=1.8, pitch_hz=15.0)),
         (['volume="soft"', 'volume="+2dB"', 'volume="+1dB"'], Prosody(gain_db=-3.0)),
         (['volume="silent"', 'volume="+6dB"'], Prosody(gain_db=-math.inf)),
         (['volume="+10dB"', 'volume="+10dB"'], Prosody(gain_db=16.0)),
@@ -534,6 +546,7 @@ def test_labels_are_in_monotonic_order_and_default_is_the_middle_one() -> None:
 def test_values_of_prosody_and_how_they_nest(read, attributes: list[str], expected: Prosody) -> None:
     found = manner(read, *attributes)
     assert (found.rate, found.pitch) == pytest.approx((expected.rate, expected.pitch))
+    assert found.pitch_hz == pytest.approx(expected.pitch_hz)
     assert found.gain_db == expected.gain_db
 
 
@@ -541,6 +554,8 @@ def test_emphasis_is_relative_to_the_prosody_around_it(read) -> None:
     said = read.speak('<prosody rate="slow" volume="soft">a <emphasis level="strong">word</emphasis></prosody>')
     assert said.prosody("word") == Prosody(rate=0.75 * 0.85, pitch=1.12, gain_db=-3.0)
     assert said.prosody("a") == Prosody(rate=0.75, gain_db=-6.0)
+    high = read.speak('<prosody pitch="100Hz">a <emphasis level="strong">word</emphasis></prosody>').prosody("word")
+    assert (high.pitch, high.pitch_hz) == (0.0, pytest.approx(112.0))
 
 
 @pytest.mark.parametrize(
@@ -552,7 +567,10 @@ def test_emphasis_is_relative_to_the_prosody_around_it(read) -> None:
         ('rate="-100%"', "<prosody> has rate='-100%'; write a quarter"),
         ('rate="nan%"', "<prosody> has rate='nan%'; write one of"),
         ('rate="1e1"', "<prosody> has rate='1e1'; write one of"),
-        ('pitch="120Hz"', "<prosody> has pitch='120Hz'; write one of x-low"),
+        ('pitch="120hz"', "<prosody> has pitch='120hz'; write one of x-low"),
+        ('pitch="19Hz"', "<prosody> has pitch='19Hz'; write 20Hz to 1000Hz"),
+        ('pitch="1001Hz"', "<prosody> has pitch='1001Hz'; write 20Hz to 1000Hz"),
+        ('pitch="-1001Hz"', "<prosody> has pitch='-1001Hz'; write -1000Hz to 1000Hz"),
         ('pitch="120%"', "<prosody> has pitch='120%'; write one of x-low"),
         ('pitch="+13st"', "<prosody> has pitch='+13st'; write an octave down to an octave up"),
         ('pitch="-51%"', "<prosody> has pitch='-51%'; write an octave"),
