@@ -68,7 +68,7 @@ EMOTIONS: Final[Mapping[str, Prosody]] = MappingProxyType(
 
 
 def mixed(weights: Mapping[str, float]) -> Prosody:
-    """Returns the prosody of emotions by weight, the rest to one being neutral: ratios as powers, the others as sums."""
+    """Returns the prosody of emotions by weight, the rest to one being neutral: ratios as powers, others as sums."""
     amounts: dict[str, float] = {}
     for field in fields(Prosody):
         values = [(getattr(EMOTIONS[name], field.name), weight) for name, weight in weights.items()]

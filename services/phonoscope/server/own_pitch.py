@@ -19,7 +19,7 @@ from phonoscope.server.text.safe_xml import place_of
 from phonoscope.server.text.ssml.values import PITCH_RANGE
 
 # Figures, since every language reads them its own way; two large numbers, since they have a sentence's melody, where
-# a list's is higher: within 1 % of the embedded voice's median over 20 sentences, of which counting to ten is 13 % above.
+# a list's is higher: within 1 % of the embedded voice's median over 20 sentences, where counting to ten is 13 % above.
 PITCH_TEXT: Final = "1234567. 7654321."
 
 Listen = Callable[[str], Awaitable[tuple[NDArray[np.float32], int]]]
