@@ -54,6 +54,19 @@ def test_a_plan_tells_its_length_before_any_sample_is_made(engine: ToneEngine) -
     assert 0.4 < np.abs(samples).max() <= 0.5
 
 
+def test_each_phoneme_lasts_by_its_own_rate_besides_the_speed(engine: ToneEngine) -> None:
+    said = utterance("abc", noise_w_scale=0.0)
+    rates = tuple(0.5 if at in (2, 3) else 2.0 if at == 4 else 1.0 for at in range(len(said.phoneme_ids)))
+    plain, rated = plan_of(engine, said), plan_of(engine, replace(said, rates=rates))
+    wanted = [max(1, round(frames / rate)) for frames, rate in zip(plain.phoneme_frames, rates, strict=True)]
+    assert list(rated.phoneme_frames) == wanted
+    ones = replace(said, rates=(1.0,) * len(rates))
+    assert plan_of(engine, ones).phoneme_frames == plain.phoneme_frames
+    both, fast = (plan_of(engine, replace(one, speed=2.0)) for one in (replace(said, rates=rates), said))
+    assert both.phoneme_frames[2] == 2 * fast.phoneme_frames[2]
+    assert both.phoneme_frames[6:] == fast.phoneme_frames[6:]
+
+
 @pytest.mark.parametrize("size", [1, 3, 7, 64])
 def test_windows_of_any_size_concatenate_to_the_whole(engine: ToneEngine, size: int) -> None:
     plan = plan_of(engine, utterance())

@@ -1,12 +1,20 @@
 """Batches: lengths from a small fixed set, and context around windows as far as their utterances reach."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 import torch
 
 from phonoscope.server.engines.base import Plan, Window
-from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, VitsPlan, padded_length, padded_lengths
+from phonoscope.server.engines.vits.batches import (
+    FrameBatch,
+    TextBatch,
+    VitsPlan,
+    padded_length,
+    padded_lengths,
+    phoneme_speeds,
+)
 from phonoscope.server.engines.vits.mask import SpanMask
 from phonoscope.server.types import Utterance
 
@@ -44,6 +52,13 @@ def test_utterances_are_padded_together_and_draw_their_own_noise():
     assert batch.duration_noise[1].equal(alone.duration_noise[0])
     assert batch.length_scales.tolist() == [[1.5], [1.5]]
     assert batch.speakers.tolist() == [3, 3]
+
+
+def test_each_phoneme_has_its_own_speed_and_padding_has_one():
+    first = replace(utterance(2), speed=2.0, rates=(0.5, 1.5))
+    batch = TextBatch.of([first, utterance(3)], [torch.Generator(), torch.Generator()])
+    assert batch.speeds.tolist() == [[1.0, 3.0, *[1.0] * 6], [1.0] * 8]
+    assert phoneme_speeds([replace(utterance(2), speed=2.0)], 3).tolist() == [[2.0, 2.0, 1.0]]
 
 
 def test_a_window_inside_an_utterance_is_filled_with_its_own_frames():

@@ -80,6 +80,20 @@ class TestVitsEngine:
         ends, wanted = np.cumsum(changed.phoneme_frames), np.cumsum(plan.phoneme_frames) / speed
         assert np.all(np.abs(ends - wanted) <= 1), "each phoneme stands where the rate puts it"
 
+    def test_rates_move_their_own_phonemes_and_what_follows_by_as_much(self, engine, utterance):
+        rates = tuple(0.5 if 10 <= at < 15 else 1.0 for at in range(30))
+        [plan], [rated] = engine.prepare([utterance]), engine.prepare([replace(utterance, rates=rates)])
+        slow = slice(10, 15)
+        assert rated.phoneme_frames[:10] == plan.phoneme_frames[:10]
+        assert list(rated.phoneme_frames[slow]) == [2 * frames for frames in plan.phoneme_frames[slow]]
+        assert rated.phoneme_frames[15:] == plan.phoneme_frames[15:]
+        assert rated.frames == plan.frames + sum(plan.phoneme_frames[slow])
+
+    def test_rates_of_one_change_nothing(self, engine, utterance):
+        [plan], [rated] = engine.prepare([utterance]), engine.prepare([replace(utterance, rates=(1.0,) * 30)])
+        assert rated.phoneme_frames == plan.phoneme_frames
+        assert rated.latents.equal(plan.latents)
+
     def test_length_scale_stretches_the_durations(self, engine, utterance):
         frames = [engine.prepare([replace(utterance, length_scale=scale)])[0].frames for scale in (0.5, 1.0, 4.0)]
         assert frames[0] < frames[1] < frames[2] / 2

@@ -86,6 +86,17 @@ class TestAgainstAnyShape:
             np.testing.assert_allclose(ours.latents, theirs.latents, rtol=0, atol=CLOSE)
             np.testing.assert_allclose(ours.speaker, theirs.speaker, rtol=0, atol=CLOSE)
 
+    def test_phonemes_of_several_rates(self, small, loaded, plain, utterances, records):
+        engine, _ = fixed(loaded, HostRecorder(), records=records)
+        rated = [
+            replace(one, speed=1.3, rates=tuple(0.5 + at % 3 for at in range(len(one.phoneme_ids))))
+            for one in utterances[:2]
+        ]
+        batch = [*rated, *utterances[2:]]
+        ours = [plan.phoneme_frames for plan in engine.prepare(batch)]
+        assert ours == [plan.phoneme_frames for plan in plain.prepare(batch)]
+        assert ours[0] != plain.prepare(utterances)[0].phoneme_frames
+
     def test_windows_from_everywhere(self, small, loaded, plain, utterances, records):
         engine, _ = fixed(loaded, HostRecorder(), records=records)
         plans = plain.prepare(utterances)
