@@ -148,7 +148,8 @@ class TextFrontEnd:
             if not is_speakable(normal.text[span.start : span.stop]):
                 continue
             for stretch in self._stretches(normal.text, span, scheme, language):
-                for sentence, is_voiced in self._spelled(stretch, passage, normal, scheme, words):
+                needed = words if words and (is_worded or words.are_told_of(stretch.start, stretch.stop)) else None
+                for sentence, is_voiced in self._spelled(stretch, passage, normal, scheme, needed):
                     reading.unknown_phonemes += sentence.unknown_phonemes
                     if is_voiced:
                         yield sentence

@@ -8,7 +8,7 @@ made, so that a circle is found before anything is spoken.
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from phonoscope.server.text.ipa_symbols import UnknownSymbol, read_ipa
 from phonoscope.server.text.normalise import normalise
@@ -32,8 +32,7 @@ class BadPronunciation(ValueError):
         self.fault = fault
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
+class _Token(NamedTuple):
     """A token of a text, characters `start` to `stop`; in small letters too, and whether space stands before it."""
 
     text: str

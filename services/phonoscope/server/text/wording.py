@@ -8,7 +8,7 @@ import functools
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from phonoscope.server.emotions import NEUTRAL, Prosody
 from phonoscope.server.text.alignment import STRESS, align
@@ -24,8 +24,7 @@ MOST_WORDS_KNOWN: Final = 20_000
 _SUFFIXES: Final = frozenset("ːˑʰʷʲˠˤⁿˡʼ˞˥˦˧˨˩")
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(NamedTuple):
     """A word: source offsets `start` to `stop`, phoneme ids `first` to `last` (both excluded at the end)."""
 
     start: int
@@ -34,8 +33,7 @@ class Word:
     last: int
 
 
-@dataclass(frozen=True, slots=True)
-class Sound:
+class Sound(NamedTuple):
     """A phoneme with its stress and its length, and the range of its ids."""
 
     phoneme: str
@@ -61,8 +59,7 @@ class Wording:
 PLAIN: Final = Wording()
 
 
-@dataclass(frozen=True, slots=True)
-class _Placed:
+class _Placed(NamedTuple):
     """A word of the passage, `start` to `stop`, and the range of its symbols, `first` to `last`."""
 
     start: int
@@ -95,6 +92,12 @@ class Words:
     def marks_left(self) -> tuple[str, ...]:
         """Marks behind the last word."""
         return tuple(mark.name for mark in self._marks)
+
+    def are_told_of(self, start: int, stop: int) -> bool:
+        """Whether anything is said of characters `start` to `stop`, or of a place before them."""
+        first, last = self._normal.original(start), self._normal.original(stop)
+        ranges = self._passage.overrides, self._passage.manners
+        return (bool(self._marks) and self._marks[0].at < last) or any(covering(one, first, last) for one in ranges)
 
     def spelled(self, start: int, stop: int, phonemes: str, most: int) -> Iterator[tuple[Spelling, Wording, int, int]]:
         """Yields the ids of characters `start` to `stop`, what is known of them, and their source offsets.

@@ -12,7 +12,8 @@ _WITHOUT_SPACES: Final = (
     "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _SPACED_RUN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\s{_WITHOUT_SPACES}]+")
-_SPEAKABLE_SIGNS: Final = frozenset("%&@+=§°€$£¥¢")
+_SPEAKABLE_SIGNS: Final = "%&@+=§°€$£¥¢"
+_SPEAKABLE: Final = re.compile(f"[^\\W_]|[{_SPEAKABLE_SIGNS}]")
 
 TOKEN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\W{_WITHOUT_SPACES}]+|[^\\w\\s]")
 """The smallest pieces: a run of letters and digits, a character of a script without spaces, or a sign."""
@@ -20,16 +21,18 @@ TOKEN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\W{_WITHOUT_SPACES}]+|[^\\w\\
 
 def is_speakable(text: str) -> bool:
     """Whether anything in a text is more than marks and space."""
-    return any(character.isalnum() or character in _SPEAKABLE_SIGNS for character in text)
+    return _SPEAKABLE.search(text) is not None
 
 
 def words(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """Yields where each word of characters `start` to `stop` begins and ends."""
     for run in _SPACED_RUN.finditer(text, start, stop):
         first, last = run.span()
-        while first < last and not is_speakable(text[first]):
-            first += 1
-        while last > first and not is_speakable(text[last - 1]):
+        if not text[first].isalnum():
+            found = _SPEAKABLE.search(text, first, last)
+            if found is None:
+                continue
+            first = found.start()
+        while not (text[last - 1].isalnum() or text[last - 1] in _SPEAKABLE_SIGNS):
             last -= 1
-        if first < last:
-            yield first, last
+        yield first, last
