@@ -9,7 +9,7 @@ from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.text.lexicon import Lexicon
 from phonoscope.server.text.passage import Manner, Mark, Override, Passage
 from phonoscope.server.text.phonemizer import Clause, Letters
-from phonoscope.server.text.wording import Alone
+from phonoscope.server.text.wording import PLAIN, Alone
 from phonoscope.server.types import PhonemeScheme, Pronunciation
 
 SLOW, HIGH = Prosody(rate=0.5), Prosody(pitch=1.5)
@@ -202,3 +202,25 @@ def test_a_word_that_was_read_is_remembered_for_each_voice() -> None:
 
 def test_a_voice_of_plain_text_says_the_letters_of_a_word() -> None:
     assert Alone(Letters())("Ab", PhonemeScheme("text", "", LETTERS.ids)) == ("A", "b")
+
+
+def test_without_timings_only_sentences_of_which_something_is_said_are_laid_out(reader) -> None:
+    text = "One is. Two is. Three is. Four is. Five is."
+    two, three, four = (text.index(word) for word in ("Two", "Three", "Four"))
+    passage = Passage(
+        text,
+        overrides=(Override(two, two + 3, "tuː"),),
+        manners=(Manner(four, four + 4, SLOW),),
+        marks=(Mark(three - 1, "here"), Mark(len(text), "end")),
+    )
+    worded, bare = (
+        reader.front_end.sentences(passage, reader.scheme, is_worded=is_worded) for is_worded in (True, False)
+    )
+    expected, found = list(worded), list(bare)
+    assert [one.phoneme_ids for one in found] == [one.phoneme_ids for one in expected]
+    assert [one.wording is PLAIN for one in found] == [True, False, False, False, True]
+    assert [one.wording.marks for one in found] == [one.wording.marks for one in expected]
+    assert [one.wording.manners or ((0, NEUTRAL),) for one in found] == [
+        one.wording.manners or ((0, NEUTRAL),) for one in expected
+    ]
+    assert worded.marks_left == bare.marks_left == ("end",)
