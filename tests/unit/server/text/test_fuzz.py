@@ -159,7 +159,7 @@ def test_a_document_is_read_or_refused_with_its_place(voices, skips: bool) -> No
         strangers.send(SpeechRequest("", ssml=document, pronunciations=entries))
 
     send()
-    strangers.check_share(read=0.3, refused=0.2)
+    strangers.check_share(read=0.2, refused=0.2)
 
 
 def test_an_element_is_read_or_refused_with_its_place(voices) -> None:
