@@ -144,6 +144,6 @@ def whisper(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with (folder / "model.bin").open("wb") as whole:
         for number, half in enumerate(halves, start=1):
             whole.write((half / f"model.bin.part{number}").read_bytes())
-    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=1, local_files_only=True)
+    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=2, local_files_only=True)
     shutil.rmtree(folder)  # it is in memory now, and pytest would keep 145 MB for three more runs
     return model

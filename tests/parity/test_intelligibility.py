@@ -86,7 +86,7 @@ def speak_piper() -> Speak:
 
 def test_whisper_hears_our_words_as_well_as_those_of_piper_tts(whisper: Any, plain_errors: float, speak_piper: Speak):
     said = [plain(sentence) for sentence in SENTENCES]
-    piper = jiwer.wer(said, [heard(whisper, speak_piper, sentence) for sentence in SENTENCES])
+    piper = jiwer.wer(said, [heard(whisper, speak_piper(sentence)) for sentence in SENTENCES])
     print(f"word error rate over {len(SENTENCES)} sentences: ours {plain_errors:.3f}, piper-tts {piper:.3f}")
     assert plain_errors <= piper + MOST_MORE_ERRORS
     assert plain_errors < MOST_ERRORS
@@ -101,7 +101,7 @@ def test_another_pitch_is_the_one_asked_for_lasts_as_long_and_is_understood_as_w
     pairs = [(speak_ours(sentence), speak_ours(sentence, pitch=ratio)) for sentence in SENTENCES]
     plainly, changed = (np.concatenate([voiced_hz(*pair[which]) for pair in pairs]) for which in (0, 1))
     moved = float(np.median(changed) / np.median(plainly))
-    errors = jiwer.wer(said, [heard(whisper, speak_ours, sentence, pitch=ratio) for sentence in SENTENCES])
+    errors = jiwer.wer(said, [heard(whisper, other) for _, other in pairs])
     print(f"pitch {ratio}: median F0 moved by {moved:.3f}; word error rate {plain_errors:.3f}, then {errors:.3f}")
     assert moved == pytest.approx(ratio, rel=0.03)
     assert all(len(one) == len(other) for (one, _), (other, _) in pairs)
@@ -134,7 +134,7 @@ def test_an_emotion_moves_prosody_the_way_that_it_states_and_every_word_is_under
     moved = [own / neutral for own, neutral in zip(prosody_of(spoken), plainly, strict=True)]
     errors = jiwer.wer(
         [plain(sentence) for sentence in SENTENCES],
-        [heard(whisper, speak_ours, sentence, emotion=emotion) for sentence in SENTENCES],
+        [heard(whisper, one) for one in spoken],
     )
     shown = ", ".join(
         f"{name} {ratio:.2f} ({asked:.2f})"
@@ -247,7 +247,7 @@ def plainly(speak_ours: Speak) -> tuple[float, ...]:
 @pytest.fixture(scope="module")
 def plain_errors(whisper: Any, speak_ours: Speak) -> float:
     said = [plain(sentence) for sentence in SENTENCES]
-    return float(jiwer.wer(said, [heard(whisper, speak_ours, sentence) for sentence in SENTENCES]))
+    return float(jiwer.wer(said, [heard(whisper, speak_ours(sentence)) for sentence in SENTENCES]))
 
 
 def prosody_of(spoken: list[tuple[NDArray[np.float32], int]]) -> tuple[float, ...]:
@@ -274,9 +274,9 @@ def voiced_hz(samples: NDArray[np.float32], rate_hz: int) -> NDArray[np.float64]
     return hertz[hertz > 0]
 
 
-def heard(whisper: Any, speak: Speak, sentence: str, **settings: Any) -> str:
-    """Speaks a sentence and returns what Whisper makes of it, in plain words."""
-    samples, rate_hz = speak(sentence, **settings)
+def heard(whisper: Any, spoken: tuple[NDArray[np.float32], int]) -> str:
+    """Returns what Whisper makes of a sentence, in plain words."""
+    samples, rate_hz = spoken
     audio = soxr.resample(samples, rate_hz, WHISPER_RATE_HZ)
     segments, _ = whisper.transcribe(audio, language="en", beam_size=5, condition_on_previous_text=False)
     return plain(" ".join(segment.text for segment in segments))
