@@ -1,0 +1,190 @@
+"""The JSON of requests: what every member becomes for the client, and what the wire could not carry."""
+
+import math
+from typing import Any
+
+import pytest
+from pydantic import TypeAdapter, ValidationError
+
+from phonoscope.client import Encoding, Pronunciation, TimingType
+from phonoscope.gateway.bodies import (
+    Body,
+    ClientMessage,
+    LegacyBody,
+    OpenAiBody,
+    PronunciationBody,
+    Settings,
+    SpeechBody,
+    Start,
+    Step,
+    Text,
+)
+
+NEUTRAL = {
+    "voice": "",
+    "speed": 1.0,
+    "pitch": 1.0,
+    "emotion": "",
+    "emotion_weights": {},
+    "emotion_intensity": None,
+    "language": "",
+    "encoding": Encoding.LINEAR16,
+    "sample_rate_hz": 0,
+    "volume_gain_db": 0.0,
+    "seed": None,
+    "request_id": "",
+    "pronunciations": [],
+    "timing_types": [],
+}
+
+
+def options(**members: Any) -> dict[str, Any]:
+    return dict(SpeechBody.model_validate({"text": "Hi.", **members}).options())
+
+
+def refused(kind: type[Body], **members: Any) -> list[tuple[Any, ...]]:
+    """Returns where it is wrong."""
+    with pytest.raises(ValidationError) as caught:
+        kind.model_validate(members)
+    return [error["loc"] for error in caught.value.errors()]
+
+
+def test_without_settings_all_is_neutral() -> None:
+    assert options() == {**NEUTRAL, "ssml": ""}
+    assert dict(Settings().options()) == NEUTRAL
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("voice", "joe:1"),
+        ("speed", 2.5),
+        ("pitch", 0.5),
+        ("emotion", "sad"),
+        ("emotion_weights", {"sad": 0.5, "calm": 0.25}),
+        ("emotion_intensity", 0.0),
+        ("language", "en-US"),
+        ("sample_rate_hz", 8_000),
+        ("volume_gain_db", -3.5),
+        ("seed", 0),
+        ("request_id", "mine"),
+    ],
+)
+def test_each_member_is_passed_on_as_it_is_and_changes_no_other(member: str, value: Any) -> None:
+    assert options(**{member: value}) == {**NEUTRAL, "ssml": "", member: value}
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+def test_encodings_go_by_their_values(encoding: Encoding) -> None:
+    assert options(encoding=encoding.value)["encoding"] is encoding
+    assert refused(SpeechBody, text="Hi.", encoding=encoding.name) == [("encoding",)]
+
+
+@pytest.mark.parametrize("kind", TimingType)
+def test_timings_go_by_their_values(kind: TimingType) -> None:
+    assert options(timings=[kind.value], stream_format="sse")["timing_types"] == [kind]
+
+
+def test_a_document_is_passed_on_in_place_of_a_text() -> None:
+    assert dict(SpeechBody(ssml="<speak/>").options()) == {**NEUTRAL, "ssml": "<speak/>"}
+
+
+def test_pronunciations_become_the_clients_records() -> None:
+    given = [{"phrase": "tomato", "ipa": "təˈmɑːtoʊ"}, {"phrase": "SQL", "respelling": "sequel"}]
+    assert options(pronunciations=given)["pronunciations"] == [
+        Pronunciation("tomato", "təˈmɑːtoʊ"),
+        Pronunciation("SQL", respelling="sequel"),
+    ]
+
+
+@pytest.mark.parametrize(("member", "most"), [("seed", 2**64 - 1), ("sample_rate_hz", 2**31 - 1)])
+def test_whole_numbers_are_those_that_the_wire_can_carry(member: str, most: int) -> None:
+    assert [options(**{member: value})[member] for value in (0, 1, most)] == [0, 1, most]
+    for value in (-1, most + 1, 1.5, True, "1"):
+        assert refused(SpeechBody, text="Hi.", **{member: value}) == [(member,)]
+
+
+@pytest.mark.parametrize("member", ["speed", "pitch", "volume_gain_db", "emotion_intensity"])
+def test_ratios_are_finite_numbers_and_their_range_is_the_servers_business(member: str) -> None:
+    assert [options(**{member: value})[member] for value in (-1e300, 0.0, 7, 1e300)] == [-1e300, 0.0, 7.0, 1e300]
+    for value in (math.nan, math.inf, -math.inf, "1", True):
+        assert refused(SpeechBody, text="Hi.", **{member: value}) == [(member,)]
+
+
+def test_weights_are_finite_too() -> None:
+    assert refused(SpeechBody, text="Hi.", emotion_weights={"sad": math.nan}) == [("emotion_weights", "sad")]
+
+
+@pytest.mark.parametrize("half", ["\ud800", "a\udfff", "\ud83d\u00e9"])
+def test_halves_of_characters_are_refused_and_what_is_beside_them_is_not(half: str) -> None:
+    for member in ("text", "voice", "emotion", "language", "request_id"):
+        assert refused(SpeechBody, **{"text": "Hi.", member: half}) == [(member,)]
+    assert refused(SpeechBody, text="Hi.", emotion_weights={half: 0.5}) == [("emotion_weights",)]
+    assert SpeechBody(text="\ud7ff\ue000😀").text == "\ud7ff\ue000😀"
+
+
+@pytest.mark.parametrize(
+    ("kind", "members"),
+    [
+        (SpeechBody, {"text": "Hi."}),
+        (PronunciationBody, {"phrase": "a", "ipa": "b"}),
+        (LegacyBody, {"text": "Hi."}),
+        (OpenAiBody, {"model": "tts-1", "input": "Hi.", "voice": "alloy"}),
+        (Start, {"type": "start"}),
+        (Text, {"type": "text", "text": "Hi."}),
+        (Step, {"type": "end"}),
+    ],
+)
+def test_nothing_unknown_is_passed_over_and_nothing_needed_may_miss(kind: type[Body], members: dict[str, Any]) -> None:
+    kind.model_validate(members)
+    assert refused(kind, **members, colour="red") == [("colour",)]
+    _, *others = members
+    assert len(refused(kind, **{name: members[name] for name in others})) == 1
+
+
+@pytest.mark.parametrize("spoken", [{"ipa": ""}, {"respelling": ""}])
+def test_an_entry_that_says_how_but_nothing_is_left_to_the_server(spoken: dict[str, str]) -> None:
+    assert PronunciationBody.model_validate({"phrase": "a", **spoken}).record() == Pronunciation("a")
+
+
+def test_the_older_contract_may_leave_out_all_but_the_text() -> None:
+    body = LegacyBody(text="Hi.", speaker_id=None, speed=0)
+    assert (body.speaker_id, body.emotion, body.speed, body.pitch) == (None, None, 0.0, None)
+    assert refused(LegacyBody, text="Hi.", pitch=math.inf) == [("pitch",)]
+
+
+def test_openais_voice_is_a_name_or_an_id() -> None:
+    def voice(given: Any) -> Any:
+        return OpenAiBody.model_validate({"model": "tts-1", "input": "Hi.", "voice": given}).voice
+
+    assert voice("alloy") == "alloy"
+    assert voice({"id": "joe"}).id == "joe"
+    body = OpenAiBody(model="tts-1", input="Hi.", voice="alloy")
+    assert (body.response_format, body.speed, body.stream_format, body.instructions) == ("mp3", 1.0, "audio", None)
+
+
+@pytest.mark.parametrize(
+    ("json", "message"),
+    [
+        ('{"type": "start", "speed": 2}', Start(type="start", speed=2.0)),
+        ('{"type": "text", "text": "Hi."}', Text(type="text", text="Hi.")),
+        ('{"type": "flush"}', Step(type="flush")),
+        ('{"type": "end"}', Step(type="end")),
+        ('{"type": "cancel"}', Step(type="cancel")),
+    ],
+)
+def test_messages_of_the_socket_go_by_their_type(json: str, message: Body) -> None:
+    assert TypeAdapter[Any](ClientMessage).validate_json(json) == message
+
+
+@pytest.mark.parametrize(
+    "json", ["{}", '{"type": "begin"}', '{"type": "start", "text": "Hi."}', '{"type": "text"}', "[]"]
+)
+def test_other_messages_are_refused(json: str) -> None:
+    with pytest.raises(ValidationError):
+        TypeAdapter[Any](ClientMessage).validate_json(json)
+
+
+def test_timings_of_text_in_pieces_need_no_form() -> None:
+    start = Start.model_validate({"type": "start", "timings": ["word"]})
+    assert dict(start.options())["timing_types"] == [TimingType.WORD]

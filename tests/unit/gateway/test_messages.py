@@ -1,0 +1,75 @@
+"""What is told of a speech besides its audio."""
+
+import json
+from dataclasses import replace
+from http import HTTPStatus
+
+from opentelemetry.sdk.trace import TracerProvider
+
+from phonoscope.client import AudioChunk, Encoding
+from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
+from phonoscope.common.errors import FieldViolation
+from phonoscope.gateway import messages
+from phonoscope.gateway.problems import Problem
+
+FIRST = AudioChunk(b"\1\0" * 4, 24_000, Encoding.FLAC, 0.25, 0, seed=2**64 - 1, request_id="mine", voice="joe:anna")
+TIMINGS = Timings(
+    (WordTiming("été", 0.1, 0.2, (3, 6)),),
+    (PhonemeTiming("e", 0.1, 0.2),),
+    (VisemeTiming("sil", 0.0, 0.1),),
+    (MarkTiming("here", 0.15),),
+)
+
+
+def test_the_first_chunk_tells_of_the_whole_speech() -> None:
+    assert messages.started(FIRST) == {
+        "type": "started",
+        "request_id": "mine",
+        "voice": "joe:anna",
+        "seed": 2**64 - 1,
+        "encoding": "flac",
+        "sample_rate_hz": 24_000,
+        "trace_id": "",
+    }
+
+
+def test_a_trace_that_is_kept_is_named() -> None:
+    with TracerProvider().get_tracer("test").start_as_current_span("speech") as span:
+        assert messages.started(FIRST)["trace_id"] == f"{span.get_span_context().trace_id:032x}"
+
+
+def test_a_chunk_is_told_by_its_place_and_its_size() -> None:
+    chunk = replace(FIRST, sequence=7, audio_seconds=0.5)
+    assert messages.audio(chunk, is_timed=False) == {"type": "audio", "sequence": 7, "audio_seconds": 0.5, "bytes": 8}
+
+
+def test_where_the_text_is_known_a_chunk_says_what_it_speaks() -> None:
+    told = messages.audio(replace(FIRST, text_span=(0, 5)), is_timed=False)
+    assert (told["text_start"], told["text_stop"]) == (0, 5)
+    assert messages.audio(replace(FIRST, text_span=(0, 0)), is_timed=False)["text_stop"] == 0
+
+
+def test_timings_are_told_to_who_asked_even_if_there_are_none() -> None:
+    timed = replace(FIRST, timings=TIMINGS)
+    assert "timings" not in messages.audio(timed, is_timed=False)
+    assert messages.audio(FIRST, is_timed=True)["timings"] == {"words": (), "phonemes": (), "visemes": (), "marks": ()}
+    assert json.loads(json.dumps(messages.audio(timed, is_timed=True)["timings"])) == {
+        "words": [{"word": "été", "start_seconds": 0.1, "end_seconds": 0.2, "text_span": [3, 6]}],
+        "phonemes": [{"phoneme": "e", "start_seconds": 0.1, "end_seconds": 0.2}],
+        "visemes": [{"viseme": "sil", "start_seconds": 0.0, "end_seconds": 0.1}],
+        "marks": [{"name": "here", "seconds": 0.15}],
+    }
+
+
+def test_a_failure_is_a_problem_whose_type_is_error() -> None:
+    violation = FieldViolation("speed", "is 9")
+    problem = Problem(HTTPStatus.BAD_REQUEST, "SPEED_OUT_OF_RANGE", "speed: is 9", (violation,), 1.5)
+    assert messages.failed(problem) == {
+        "type": "error",
+        "title": "Bad Request",
+        "status": 400,
+        "detail": "speed: is 9",
+        "reason": "SPEED_OUT_OF_RANGE",
+        "errors": [{"field": "speed", "detail": "is 9"}],
+        "retry_after": 1.5,
+    }
