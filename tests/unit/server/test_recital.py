@@ -234,6 +234,12 @@ def test_the_requests_pitch_and_the_words_go_together_within_limits() -> None:
         assert limit in (deep.pitch, shrill.pitch)
 
 
+def test_hertz_are_measured_by_the_speakers_own_pitch() -> None:
+    said = manners((0, Prosody(pitch_hz=50.0)))
+    assert turns(said, pitch=1.2)[1][1].pitch == pytest.approx(1.2 * 1.5)
+    assert turns(said, speaker_id="duo:bea")[1][1].pitch == pytest.approx(1.25)
+
+
 def test_a_window_is_told_of_manners_that_sound_in_it_alone() -> None:
     resolved = resolve()
     ear = encoder(resolved)
