@@ -49,6 +49,20 @@ async def test_a_stream_says_the_same_as_a_whole_reply_at_the_same_times(stub):
     assert min(lateness) > 0, "no word is told of after its sound"
 
 
+@pytest.mark.parametrize("encoding", ["LINEAR16", "FLAC"])
+async def test_a_mark_behind_the_last_word_is_told_of_in_streams_too(stub, encoding: str):
+    asked = request(
+        ssml='<speak>One. Two.<mark name="end"/></speak>',
+        timing_types=[tts_pb2.TIMING_TYPE_MARK],
+        audio_config=tts_pb2.AudioConfig(encoding=f"AUDIO_ENCODING_{encoding}"),
+    )
+    whole = await stub.Synthesize(asked)
+    audio, timings, _ = await streamed(stub, asked)
+    assert timings == whole.timings
+    assert [(mark.name, mark.seconds) for mark in timings.marks] == [("end", pytest.approx(whole.audio_seconds))]
+    assert bool(audio)
+
+
 async def test_timings_are_there_only_where_they_are_asked_for(stub):
     plain = await stub.Synthesize(request(text="One two."))
     assert not plain.HasField("timings")

@@ -110,7 +110,7 @@ class AudioChunk:
     """One piece of a spoken text; the `audio` of all chunks, in order, is one stream in `encoding`.
 
     Attributes:
-        audio: whole samples, always.
+        audio: whole samples, always; none in a last piece that only tells of a mark at the very end.
         audio_seconds: duration of this piece.
         sequence: number of the piece, from 0.
         seed, request_id, voice: as in Speech, on the first chunk; None, "" and "" on the others.

@@ -227,6 +227,9 @@ def _wire_encoding(encoding: Encoding) -> tts_pb2.AudioEncoding.ValueType:
 
 def _parts(chunk: SpokenChunk) -> Iterator[SpokenChunk]:
     """Yields a chunk as messages of a bounded size, each with its share of the chunk's duration."""
+    if len(chunk.audio) <= MOST_MESSAGE_BYTES:
+        yield chunk
+        return
     for start in range(0, len(chunk.audio), MOST_MESSAGE_BYTES):
         audio = chunk.audio[start : start + MOST_MESSAGE_BYTES]
         seconds = chunk.audio_seconds * len(audio) / len(chunk.audio)

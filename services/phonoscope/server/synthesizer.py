@@ -49,6 +49,7 @@ class SpokenChunk:
     """Encoded audio, ready to send, and its duration at the target rate in seconds.
 
     Attributes:
+        audio: none where a mark stands behind all of it.
         text_span: the characters that it speaks; of all pieces joined, where the text came in pieces.
         timings: of what begins in it, where that is asked for.
     """
@@ -195,13 +196,14 @@ class Synthesizer:
         async with self._admitted(resolved, account, feed, is_whole=False) as stream:
             async for rendered in stream:
                 if audio := await self._heard(recital, rendered, account):
-                    yield self._chunk(audio, recital, account, player)
+                    yield self._chunk(audio, recital, account, player, recital.timings())
                     player.resumed(time.monotonic())
         began = time.monotonic()
         audio = await self._shaped(recital, recital.end)
         account.encoded(began)
-        if audio:
-            yield self._chunk(audio, recital, account, player, is_end=True)
+        timings = recital.timings(is_end=True)
+        if audio or timings:
+            yield self._chunk(audio, recital, account, player, timings)
 
     def close(self) -> None:
         """Ends the threads."""
@@ -226,10 +228,10 @@ class Synthesizer:
         return await asyncio.get_running_loop().run_in_executor(self._audio_thread, work)
 
     def _chunk(
-        self, audio: bytes, recital: Recital, account: Account, player: PlaybackClock, *, is_end: bool = False
+        self, audio: bytes, recital: Recital, account: Account, player: PlaybackClock, timings: Timings | None
     ) -> SpokenChunk:
         seconds = recital.seconds_out - account.audio_seconds
-        chunk = SpokenChunk(audio, seconds, recital.span(), recital.timings(is_end=is_end))
+        chunk = SpokenChunk(audio, seconds, recital.span(), timings)
         account.audio_seconds = recital.seconds_out
         played = player.chunk(time.monotonic(), chunk.audio_seconds)
         if account.first_audio_seconds is None:

@@ -69,6 +69,9 @@ class Timings:
     visemes: tuple[VisemeTiming, ...] = ()
     marks: tuple[MarkTiming, ...] = ()
 
+    def __bool__(self) -> bool:
+        return bool(self.words or self.phonemes or self.visemes or self.marks)
+
 
 class _Timing(Protocol):
     @property

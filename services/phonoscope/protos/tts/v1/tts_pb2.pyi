@@ -598,7 +598,9 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
     SEQUENCE_FIELD_NUMBER: builtins.int
     TIMINGS_FIELD_NUMBER: builtins.int
     audio_data: builtins.bytes
-    """The next bytes of the stream, in the asked encoding; whole samples always, and at most 64 KiB."""
+    """The next bytes of the stream, in the asked encoding; whole samples always, and at most 64 KiB. None in the last
+    message where that is there for the sake of a mark at the very end.
+    """
     sample_rate: builtins.int
     """Of audio_data, in hertz; the same in every message of a stream."""
     status: builtins.str
