@@ -57,11 +57,15 @@ class Recital:
         resolved: the request.
         encoder: makes the bytes.
         own_hz: own pitch by speaker, where the request needs it.
+
+    Attributes:
+        is_heavy: whether `hear` and `end` compute for so long that an event loop should not wait for them.
     """
 
     def __init__(
         self, resolved: ResolvedRequest, encoder: AudioEncoder, own_hz: Mapping[str, float] | None = None
     ) -> None:
+        self.is_heavy = resolved.changes_pitch or resolved.encoding in CODECS
         self._resolved = resolved
         self._encoder = encoder
         self._own_hz = own_hz or {}
@@ -71,11 +75,6 @@ class Recital:
         self._marks: list[tuple[float, str]] = []  # in that pause, each behind how much of it
         self._first_heard: int | None = None  # utterance that began to sound since a span was told
         self._last_heard = 0
-
-    @property
-    def is_heavy(self) -> bool:
-        """Whether `hear` and `end` compute for so long that an event loop should not wait for them."""
-        return self._resolved.changes_pitch or self._resolved.encoding in CODECS
 
     @property
     def sentences(self) -> int:
