@@ -30,12 +30,14 @@ class Owed:
         slack_seconds: until its player runs dry, or its whole reply is due; past if negative.
         deadline_seconds: until its caller gives up; None for never.
         is_settled: it has had audio for a while, and should have some in hand.
+        waits_for_caller: the engine has nothing to do for it until its caller writes or reads.
     """
 
     audio_seconds: float
     slack_seconds: float
     deadline_seconds: float | None = None
     is_settled: bool = False
+    waits_for_caller: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,9 @@ class Admission:
     most_audio_seconds: float
 
     def check(self, new: Owed, held: Sequence[Owed], pace: float | None) -> None:
-        """Refuses a request that would pass a bound; an idle server takes one of any length.
+        """Refuses a request that would pass a bound; an idle engine takes any, whatever it believes of its pace.
+
+        An estimate can be wrong, and only work corrects it. So an estimate never keeps an idle engine idle.
 
         Args:
             new: what the request will want.
@@ -69,7 +73,8 @@ class Admission:
                 retry_after_seconds=RETRY_SECONDS,
             )
         self.check_owed([owed.audio_seconds for owed in held], new.audio_seconds)
-        if pace is not None:
+        is_idle = all(owed.waits_for_caller for owed in held)
+        if pace is not None and not is_idle:
             _check_deadline(new, held, pace)
             _check_players(new, held, pace)
 

@@ -113,7 +113,7 @@ class Scheduler:
             self._admission.check(
                 Owed(audio_seconds, work.due - now, deadline_seconds),
                 [self._owed(held, now) for held in self._streams.values()],
-                self._pace.engine_seconds_per_audio_second,
+                self._pace.engine_seconds_per_audio_second(now),
             )
             stream = SpeechStream(self, work, audio_seconds, most_seconds)
             self._streams[id(work)] = stream
@@ -136,7 +136,7 @@ class Scheduler:
     def expect(self, stream: SpeechStream, audio_seconds: float) -> None:
         """Raises the estimate of what a request will want in all; see SpeechStream.expect."""
         with self._changed:
-            others = [other.unsent_seconds for other in self._streams.values() if other is not stream]
+            others = [self._wanted_seconds(other) for other in self._streams.values() if other is not stream]
             self._admission.check_owed(others, audio_seconds - stream.work.sent_seconds)
             stream.owed_seconds = max(stream.owed_seconds, audio_seconds)
 
@@ -222,7 +222,8 @@ class Scheduler:
         except BatchFailed:
             self._retry_alone(turn)
             return
-        self._pace.prepared(sum(member.seconds for member in members))
+        seconds = sum(member.seconds for member in members)
+        self._pace.prepared(seconds, sum(plan.audio_seconds for plan in plans), self._clock())
         with self._changed:
             for work, plan, member in zip(turn.works, plans, members, strict=True):
                 if stream := self._streams.get(id(work)):
@@ -256,7 +257,7 @@ class Scheduler:
 
     def _learn(self, turn: RenderTurn, seconds: float) -> None:
         self._policy.cost.learn(sum(window.frames for window in turn.batch), seconds)
-        self._pace.rendered(seconds, sum(window.audio_seconds for window in turn.batch))
+        self._pace.rendered(seconds, sum(window.audio_seconds for window in turn.batch), self._clock())
 
     def _rendered(self, stream: SpeechStream, window: Window, rendered: Rendered) -> None:
         work, index = stream.work, stream.work.spoken
@@ -296,7 +297,9 @@ class Scheduler:
         is_silent = work.awaits_text and (work.queued > 0 or stream.owed_seconds == 0)  # its caller has yet to write
         waits_for_caller = is_silent or self._policy.is_held_up(work)
         slack_seconds = NOT_SOON_SECONDS if waits_for_caller else work.due - now
-        return Owed(stream.unsent_seconds, slack_seconds, is_settled=work.is_settled)
+        return Owed(
+            self._wanted_seconds(stream), slack_seconds, is_settled=work.is_settled, waits_for_caller=waits_for_caller
+        )
 
     def _end_if_spoken(self, stream: SpeechStream) -> bool:
         if not stream.work.is_spoken or id(stream.work) not in self._streams:
@@ -313,8 +316,12 @@ class Scheduler:
             self._tell_queue()
             self._changed.notify_all()
 
+    def _wanted_seconds(self, stream: SpeechStream) -> float:
+        """Returns the audio that the engine must still make; nothing while the reader leaves what it has unread."""
+        return 0.0 if self._policy.is_held_up(stream.work) else stream.unsent_seconds
+
     def _owed_seconds(self) -> float:
-        return sum(stream.unsent_seconds for stream in self._streams.values())
+        return sum(self._wanted_seconds(stream) for stream in self._streams.values())
 
     def _tell_queue(self) -> None:
         self._emit(QueueMoved(len(self._streams), self._owed_seconds()))

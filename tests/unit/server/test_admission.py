@@ -60,9 +60,16 @@ def test_a_full_engine_says_when_to_come_back() -> None:
 
 
 def test_what_cannot_be_made_before_its_deadline_is_refused_before_any_work() -> None:
-    ADMISSION.check(Owed(100.0, 2.0, 4.1), [], PACE)
+    others = [playing(1.0, 9.0)]
+    ADMISSION.check(Owed(100.0, 2.0, 4.1), others, PACE)
     with pytest.raises(DeadlineUnreachable, match="allow more time"):
-        ADMISSION.check(Owed(100.0, 2.0, 3.9), [], PACE)
+        ADMISSION.check(Owed(100.0, 2.0, 3.9), others, PACE)
+
+
+@pytest.mark.parametrize("pace", [0.05, 3.4, 1e6])
+@pytest.mark.parametrize("held", [[], [Owed(0.0, 3600.0, waits_for_caller=True)] * 3])
+def test_an_idle_engine_takes_any_request_whatever_it_believes_of_its_pace(pace: float, held: list[Owed]) -> None:
+    ADMISSION.check(Owed(30.0, 2.0, 10.0), held, pace)
 
 
 def test_what_is_due_earlier_counts_against_a_deadline_and_what_is_due_later_does_not() -> None:

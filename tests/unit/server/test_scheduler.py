@@ -671,3 +671,15 @@ async def test_a_text_that_is_still_being_read_counts_with_what_it_will_want(ben
         bench.open(utterance("a newcomer."))
     assert caught.value.reason == "CAPACITY_FULL"
     reading.finish_text()
+
+
+async def test_audio_that_nobody_reads_is_not_owed_and_keeps_nobody_out(bench: Bench):
+    unread = bench.open(utterance("a" * 400), audio_seconds=999.0)
+    async with asyncio.timeout(GENEROUS_SECONDS):
+        while unread.work.unread < MOST_UNREAD_WINDOWS:  # noqa: ASYNC110  the engine thread makes them
+            await asyncio.sleep(0)
+    with bench.open(utterance("b"), audio_seconds=999.0) as other:
+        await heard(other)
+    assert bench.of(QueueMoved)[-1] == QueueMoved(1, 0.0)
+    with unread:
+        pass

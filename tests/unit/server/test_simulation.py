@@ -108,7 +108,7 @@ class Simulation:
     def _admit(self, listener: Listener, held: dict[int, Listener]) -> None:
         others = [other.owed(self.now) for other in held.values()]
         try:
-            self.admission.check(listener.owed(self.now), others, self.pace.engine_seconds_per_audio_second)
+            self.admission.check(listener.owed(self.now), others, self.pace.engine_seconds_per_audio_second(self.now))
         except (Overloaded, DeadlineUnreachable):
             listener.is_refused = True
             return
@@ -120,7 +120,8 @@ class Simulation:
         if isinstance(turn, PrepareTurn):
             seconds = self.factor * 0.2 * sum(said.phoneme_ids[0] for said in turn.batch) * FRAME_SECONDS
             self.now += seconds
-            self.pace.prepared(seconds)
+            audio_seconds = sum(said.phoneme_ids[0] for said in turn.batch) * FRAME_SECONDS
+            self.pace.prepared(seconds, audio_seconds, self.now)
             for work, said in zip(turn.works, turn.batch, strict=True):
                 frames = said.phoneme_ids[0]
                 work.prepared(Plan("a", frames, FRAME_SAMPLES, RATE_HZ, (frames,)))
@@ -129,7 +130,7 @@ class Simulation:
         seconds = self.factor * 0.8 * frames * FRAME_SECONDS
         self.now += seconds
         self.policy.cost.learn(sum(window.frames for window in turn.batch), seconds)
-        self.pace.rendered(seconds, sum(window.audio_seconds for window in turn.batch))
+        self.pace.rendered(seconds, sum(window.audio_seconds for window in turn.batch), self.now)
         for work, window in zip(turn.works, turn.batch, strict=True):
             work.rendered(window, self.now)
             self.policy.taken(work, window.audio_seconds, self.now)
@@ -206,12 +207,13 @@ def test_one_long_whole_reply_starves_nobody_and_is_made_beside_streams() -> Non
 def test_what_cannot_be_made_before_its_deadline_is_refused_and_costs_nothing() -> None:
     source, simulation = random.Random(5), Simulation(0.05)
     simulation.arrive(0.0, sentences(source, 60))
+    simulation.arrive(19.9, sentences(source, 60))  # an idle engine would take even what is hopeless
     hopeless = simulation.arrive(20.0, sentences(source, 300), is_whole=True, deadline=21.0)
     simulation.arrive(20.1, sentences(source, 5))
     simulation.run()
     assert hopeless.is_refused
     assert hopeless.heard == []
-    assert len(simulation.admitted) == 2
+    assert len(simulation.admitted) == 3
 
 
 def test_one_request_alone_is_heard_without_a_gap_from_sentence_to_sentence() -> None:
