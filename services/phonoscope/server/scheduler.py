@@ -223,8 +223,8 @@ class Scheduler:
             self._retry_alone(turn)
             return
         seconds = sum(member.seconds for member in members)
-        self._pace.prepared(seconds, sum(plan.audio_seconds for plan in plans), self._clock())
         with self._changed:
+            self._pace.prepared(seconds, sum(plan.audio_seconds for plan in plans), self._clock())
             for work, plan, member in zip(turn.works, plans, members, strict=True):
                 if stream := self._streams.get(id(work)):
                     self._prepared(stream, plan, member.seconds)
@@ -249,8 +249,8 @@ class Scheduler:
         except BatchFailed:
             self._retry_alone(turn)
             return
-        self._learn(turn, sum(member.seconds for member in members))
         with self._changed:
+            self._learn(turn, sum(member.seconds for member in members))
             for work, window, samples, member in zip(turn.works, turn.batch, waveforms, members, strict=True):
                 if stream := self._streams.get(id(work)):
                     self._rendered(stream, window, _rendered(window, samples, member.seconds, work.spoken))
