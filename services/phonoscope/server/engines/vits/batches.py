@@ -94,9 +94,12 @@ class FrameBatch:
         )
 
     def near(self, context: int) -> slice:
-        """Returns the positions of the windows with at least `context` frames around them."""
-        left, right = max(0, self.offset - context), self.offset + self.frames + context
-        return slice(left, min(self.latents.shape[3], left + padded_length(right - left)))
+        """Returns the positions of the windows with at least `context` frames around them, a padded length of them."""
+        end = self.latents.shape[3]
+        left, right = max(0, self.offset - context), min(end, self.offset + self.frames + context)
+        length = min(end, padded_length(right - left))
+        left = min(left, end - length)  # more context on the left, where the right has no room for the padding
+        return slice(left, left + length)
 
 
 def phoneme_speeds(utterances: Sequence[Utterance], length: int) -> Tensor:

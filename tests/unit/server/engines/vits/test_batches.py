@@ -89,6 +89,16 @@ def test_near_keeps_the_context_that_is_asked_for_and_a_length_of_the_set():
     assert near.stop <= batch.latents.shape[3]
 
 
+@pytest.mark.parametrize("stop", range(85, 101))
+@pytest.mark.parametrize("start", [0, 21, 70])
+def test_near_has_a_length_of_the_set_at_the_end_of_an_utterance_too(start: int, stop: int):
+    batch = FrameBatch.of([Window(plan_of(100), start, stop)], context=20)
+    near = batch.near(4)
+    assert near.stop - near.start in padded_lengths(200)
+    assert 0 <= near.start <= max(0, batch.offset - 4)
+    assert min(batch.latents.shape[3], batch.offset + stop - start + 4) <= near.stop <= batch.latents.shape[3]
+
+
 def test_plans_of_another_engine_are_refused():
     foreign = Plan("v", 10, 256, 22050, (10,))
     with pytest.raises(TypeError, match="its own prepare"):
