@@ -64,7 +64,7 @@ async def _first_audio(grpc_port: int, port: int, rounds: int) -> tuple[list[flo
     direct: list[float] = []
     through: list[float] = []
     async with (
-        AsyncClient(f"127.0.0.1:{grpc_port}") as client,
+        AsyncClient(f"127.0.0.1:{grpc_port}", waits_when_busy=False) as client,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=60) as http,
     ):
 

@@ -94,7 +94,7 @@ def serving(threads: int, device: str = "cpu") -> Iterator[Served]:
             log = _Log(process.stderr)
             port = log.wait_for_port()
             log.read_on()
-            with Client(f"127.0.0.1:{port}", timeout_seconds=READY_SECONDS) as client:
+            with Client(f"127.0.0.1:{port}", timeout_seconds=READY_SECONDS, waits_when_busy=False) as client:
                 _wait_until_serving(client)
                 yield Served(client.target, client, process.pid, time.perf_counter() - began)
         finally:

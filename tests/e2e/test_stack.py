@@ -76,7 +76,7 @@ class Wire:
 
 @contextlib.contextmanager
 def counted_client(**options: Any) -> Iterator[tuple[Client, Wire]]:
-    with Client(TARGET, **options) as client:
+    with Client(TARGET, waits_when_busy=False, **options) as client:
         wire = Wire(client._channel)
         client._speech = tts_pb2_grpc.TextToSpeechStub(wire)
         yield client, wire

@@ -180,10 +180,11 @@ async def test_a_reply_too_large_for_one_message_is_refused_and_streams(client, 
     assert size > 2**20
 
 
-async def test_a_full_server_says_when_to_come_back(client, server):
+async def test_a_full_server_says_when_to_come_back(server):
     held = [server.scheduler.open(request=0, audio_seconds=0.0) for _ in range(40)]
-    with pytest.raises(ResourceExhausted) as caught:
-        await client.synthesize(TEXT)
+    async with AsyncClient(server.target, waits_when_busy=False) as client:
+        with pytest.raises(ResourceExhausted) as caught:
+            await client.synthesize(TEXT)
     assert (caught.value.reason, caught.value.retry_after_seconds) == ("QUEUE_FULL", 1.0)
     for stream in held:
         server.scheduler.remove(stream)

@@ -78,7 +78,11 @@ async def gateway_before(target: str, otlp_endpoint: str = "", **settings: Any) 
     provider = built.tracing.provider if built.tracing.is_on else None
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with AsyncClient(
-            target, tracer_provider=provider, load_balancing="round_robin", read_ahead_bytes=READ_AHEAD_BYTES
+            target,
+            tracer_provider=provider,
+            load_balancing="round_robin",
+            read_ahead_bytes=READ_AHEAD_BYTES,
+            waits_when_busy=False,
         ) as client:
             backend = Backend(client, chosen.timeout_seconds)
             server = Server(_configured(chosen, backend, telemetry))

@@ -98,7 +98,7 @@ class Load:
         self.died = threading.Event()
         self.errors: list[BaseException] = []
         self._stop = threading.Event()
-        self._clients = [Client(target), Client(target)]
+        self._clients = [Client(target, waits_when_busy=False) for _ in range(2)]
         rounds = zip((self._calm, self._rude), self._clients, strict=True)
         self._threads = [threading.Thread(target=self._repeat, args=round_) for round_ in rounds]
         for thread in self._threads:

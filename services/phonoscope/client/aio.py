@@ -1,10 +1,12 @@
 """The client for asyncio: blocking.py's twin. One channel, a deadline on every call, typed errors."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
+from contextlib import aclosing
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeVar, Unpack, cast
+from typing import TYPE_CHECKING, Protocol, Self, TypeVar, Unpack, cast
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -17,7 +19,9 @@ from phonoscope.client.channel import (
     channel_credentials,
     channel_options,
 )
-from phonoscope.client.errors import NotFound, from_rpc_error
+from phonoscope.client.errors import NotFound, PhonoscopeClientError, from_rpc_error
+from phonoscope.client.pieces import AsyncSharedPieces
+from phonoscope.client.retries import Attempts, closed_while_waiting
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
 from phonoscope.client.types import AudioChunk, Flush, Speech, SpeechOptions, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -29,13 +33,24 @@ if TYPE_CHECKING:
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
+ResponseT_co = TypeVar("ResponseT_co", covariant=True)
+
+
+class StreamCall(Protocol[ResponseT_co]):
+    """A call of grpc.aio whose reply is a stream; grpc-stubs has no name for both kinds."""
+
+    def __aiter__(self) -> AsyncIterator[ResponseT_co]: ...
+
+    def cancel(self) -> bool:
+        """Ends the call; returns False when it has ended already."""
 
 
 class AsyncClient:
     """Speaks texts through one server; `await close()`, or use it as an asynchronous context manager.
 
     Build it where the event loop runs. Every method raises PhonoscopeClientError when its call fails, and takes
-    `timeout_seconds` in place of the client's own; cancelling the task cancels the call on the server.
+    `timeout_seconds` in place of the client's own; cancelling the task cancels the call on the server. A busy server
+    is waited for as `Client` does.
     """
 
     def __init__(
@@ -49,6 +64,7 @@ class AsyncClient:
         tracer_provider: "TracerProvider | None" = None,
         load_balancing: LoadBalancing = "pick_first",
         read_ahead_bytes: int | None = None,
+        waits_when_busy: bool = True,
     ) -> None:
         """Prepares the channel to `target`; the arguments are those of `Client`."""
         self.target = target
@@ -63,6 +79,8 @@ class AsyncClient:
         self._speech = cast("TextToSpeechAsyncStub", tts_pb2_grpc.TextToSpeechStub(self._channel))
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._tracer = call_tracer(tracer_provider, target)
+        self._waits_when_busy = waits_when_busy
+        self._is_closed = asyncio.Event()
 
     async def synthesize(
         self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
@@ -72,9 +90,8 @@ class AsyncClient:
         At most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit.
         """
         request = wire.speech_request(text, **options)
-        return wire.speech(
-            await self._unary(self._speech.Synthesize, request, timeout_seconds, self._tracer.call("Synthesize"))
-        )
+        trace = self._tracer.call("Synthesize")
+        return wire.speech(await self._unary(self._speech.Synthesize, request, self._attempts(timeout_seconds), trace))
 
     def stream(
         self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
@@ -85,7 +102,7 @@ class AsyncClient:
         closes it late: `async with contextlib.aclosing(client.stream(…)) as chunks` closes it at once.
         """
         request = wire.speech_request(text, **options)
-        return self._audio_chunks(request, self._timeout(timeout_seconds))
+        return self._audio_chunks(request, timeout_seconds)
 
     def stream_pieces(
         self,
@@ -97,24 +114,25 @@ class AsyncClient:
         """Yields audio while the text is still being written: each piece is sent as it comes, of any size.
 
         FLUSH among the pieces has what came so far spoken at once. Pieces are asked for no faster than the server
-        takes them. What `pieces` raises ends the call and is raised here. The rest is as in `stream`.
+        takes them. What `pieces` raises ends the call and is raised here. A refusal is raised at once when a piece was
+        sent before it came. The rest is as in `stream`.
         """
         settings = wire.speech_request("", **options)
-        return self._piece_chunks(settings, pieces, self._timeout(timeout_seconds))
+        return self._piece_chunks(settings, pieces, timeout_seconds)
 
     async def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
         """Returns the voices of the server, or only those of `language` (BCP 47), the default voice first."""
         request = tts_pb2.ListVoicesRequest(language=language)
-        response = await self._unary(
-            self._speech.ListVoices, request, timeout_seconds, self._tracer.call("ListVoices")
-        )
+        trace = self._tracer.call("ListVoices")
+        response = await self._unary(self._speech.ListVoices, request, self._attempts(timeout_seconds), trace)
         return tuple(wire.voice(message) for message in response.voices)
 
     async def health(self, service: str = "", *, timeout_seconds: float | None = None) -> str:
         """Returns "SERVING", "NOT_SERVING", "UNKNOWN", or "SERVICE_UNKNOWN" for a service that the server has not."""
         request = health_pb2.HealthCheckRequest(service=service)
+        attempts = Attempts(self._timeout(timeout_seconds), waits_when_busy=False)
         try:
-            response = await self._unary(self._health.Check, request, timeout_seconds)
+            response = await self._unary(self._health.Check, request, attempts, Untraced())
         except NotFound:
             return "SERVICE_UNKNOWN"
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
@@ -138,7 +156,8 @@ class AsyncClient:
             call.cancel()
 
     async def close(self) -> None:
-        """Closes the channel; calls that are under way are cancelled."""
+        """Closes the channel; cancels calls that are under way, and ends waits for a busy server with Cancelled."""
+        self._is_closed.set()
         await self._channel.close(grace=None)
 
     async def __aenter__(self) -> Self:
@@ -150,64 +169,96 @@ class AsyncClient:
         await self.close()
 
     async def _audio_chunks(
-        self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float
+        self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float | None
     ) -> AsyncGenerator[AudioChunk, None]:
         with self._tracer.call("SynthesizeStream") as trace:
-            call = self._speech.SynthesizeStream(request, timeout=timeout_seconds, metadata=trace.metadata)
+            begin = partial(self._speech.SynthesizeStream, request, metadata=trace.metadata)
+            stream = self._chunks(begin, wire.audio_chunk, self._attempts(timeout_seconds), trace)
+            async with aclosing(stream) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+
+    async def _piece_chunks(
+        self, settings: tts_pb2.SynthesizeRequest, pieces: AsyncIterable[str | Flush], timeout_seconds: float | None
+    ) -> AsyncGenerator[AudioChunk, None]:
+        shared = AsyncSharedPieces(settings, pieces)
+
+        def begin(*, timeout: float) -> StreamCall[tts_pb2.StreamingSynthesizeResponse]:
+            messages = shared.begin_attempt()
+            return self._speech.StreamingSynthesize(messages, timeout=timeout, metadata=trace.metadata)
+
+        attempts = self._attempts(timeout_seconds, shared.end_attempt)
+        with self._tracer.call("StreamingSynthesize") as trace:
+            try:
+                async with aclosing(self._chunks(begin, wire.piece_chunk, attempts, trace)) as chunks:
+                    async for chunk in chunks:
+                        yield chunk
+            except (PhonoscopeClientError, asyncio.CancelledError):  # gRPC cancels the call when `pieces` raises
+                if shared.failure is None:
+                    raise
+                raise shared.failure from None
+            finally:
+                shared.close()
+
+    async def _chunks(
+        self,
+        begin: Callable[..., StreamCall[ResponseT]],
+        chunk_of: Callable[[ResponseT], AudioChunk],
+        attempts: Attempts,
+        trace: CallTrace,
+    ) -> AsyncGenerator[AudioChunk, None]:
+        while True:
+            call = begin(timeout=attempts.seconds_left())
             try:
                 async for response in call:
+                    attempts.commit()
                     trace.audio_came()
-                    chunk = wire.audio_chunk(response)
+                    chunk = chunk_of(response)
                     del response  # a reader may be slow: one copy of the audio is enough
                     yield chunk
             except grpc.RpcError as error:
-                raise from_rpc_error(error, self.target) from None
+                wait_seconds = self._wait_after(error, attempts)
+            else:
+                return
             finally:
                 call.cancel()
-
-    async def _piece_chunks(
-        self, settings: tts_pb2.SynthesizeRequest, pieces: AsyncIterable[str | Flush], timeout_seconds: float
-    ) -> AsyncGenerator[AudioChunk, None]:
-        failures: list[Exception] = []
-
-        async def steps() -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:
-            yield wire.settings_step(settings)
-            try:
-                async for piece in pieces:
-                    yield wire.step(piece)
-            except Exception as failure:
-                failures.append(failure)
-                raise
-
-        with self._tracer.call("StreamingSynthesize") as trace:
-            call = self._speech.StreamingSynthesize(steps(), timeout=timeout_seconds, metadata=trace.metadata)
-            try:
-                async for response in call:
-                    trace.audio_came()
-                    chunk = wire.piece_chunk(response)
-                    del response
-                    yield chunk
-            except grpc.RpcError as error:
-                raise (failures[0] if failures else from_rpc_error(error, self.target)) from None
-            except asyncio.CancelledError:
-                if failures:  # gRPC cancels the call then
-                    raise failures[0] from None
-                raise
-            finally:
-                call.cancel()
+            await self._wait(wait_seconds)
 
     async def _unary(
         self,
         method: "grpc.aio.UnaryUnaryMultiCallable[RequestT, ResponseT]",  # generic for type checkers only
         request: RequestT,
-        timeout_seconds: float | None,
-        trace: CallTrace | None = None,
+        attempts: Attempts,
+        trace: CallTrace,
     ) -> ResponseT:
-        with trace or Untraced() as span:
-            try:
-                return await method(request, timeout=self._timeout(timeout_seconds), metadata=span.metadata)
-            except grpc.RpcError as error:
-                raise from_rpc_error(error, self.target) from None
+        with trace:
+            while True:
+                try:
+                    return await method(request, timeout=attempts.seconds_left(), metadata=trace.metadata)
+                except grpc.RpcError as error:
+                    wait_seconds = self._wait_after(error, attempts)
+                await self._wait(wait_seconds)
+
+    def _wait_after(self, error: grpc.RpcError, attempts: Attempts) -> float:
+        """Returns the seconds until the next attempt; raises the typed error where there is none."""
+        failure = from_rpc_error(error, self.target)
+        wait_seconds = attempts.wait_after(failure)
+        if wait_seconds is None:
+            raise failure from None
+        return wait_seconds
+
+    async def _wait(self, seconds: float) -> None:
+        """Waits for a busy server; raises Cancelled when the client is closed meanwhile."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._is_closed.wait()
+        except TimeoutError:
+            return
+        raise closed_while_waiting(self.target)
+
+    def _attempts(self, timeout_seconds: float | None, is_repeatable: Callable[[], bool] = lambda: True) -> Attempts:
+        timeout = self._timeout(timeout_seconds)
+        return Attempts(timeout, waits_when_busy=self._waits_when_busy, is_repeatable=is_repeatable)
 
     def _timeout(self, timeout_seconds: float | None) -> float:
         return self.timeout_seconds if timeout_seconds is None else timeout_seconds

@@ -1,6 +1,8 @@
 """The client for scripts and threads, which may share it. One channel, a deadline on every call, typed errors."""
 
-from collections.abc import Generator, Iterable, Iterator
+import threading
+from collections.abc import Callable, Generator, Iterable
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeVar, Unpack
@@ -16,7 +18,9 @@ from phonoscope.client.channel import (
     channel_credentials,
     channel_options,
 )
-from phonoscope.client.errors import NotFound, from_rpc_error
+from phonoscope.client.errors import NotFound, PhonoscopeClientError, from_rpc_error
+from phonoscope.client.pieces import SharedPieces
+from phonoscope.client.retries import Attempts, closed_while_waiting
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
 from phonoscope.client.types import AudioChunk, Flush, Speech, SpeechOptions, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -33,6 +37,11 @@ class Client:
 
     Every method raises PhonoscopeClientError when its call fails, and takes `timeout_seconds` in place of the
     client's own. The connection is made by the first call, not here.
+
+    A busy server refuses a call with RESOURCE_EXHAUSTED and a delay (RetryInfo). The client waits and calls again, as
+    long as nothing of the reply has come and the delay ends before the deadline of the call; otherwise it raises
+    ResourceExhausted at once. The delay doubles on each further refusal, up to 30 s; a random part of up to 25 % is
+    added. Health checks never wait.
     """
 
     def __init__(
@@ -46,13 +55,15 @@ class Client:
         tracer_provider: "TracerProvider | None" = None,
         load_balancing: LoadBalancing = "pick_first",
         read_ahead_bytes: int | None = None,
+        waits_when_busy: bool = True,
     ) -> None:
         """Prepares the channel to `target` (host:port, or any gRPC name).
 
         Plain text unless `tls`, `root_certificates` (a PEM file) or `credentials` is given. With a `tracer_provider`
         of OpenTelemetry every call but health checks has a CLIENT span, whose context the server receives.
         "round_robin" spreads the calls over all addresses of a name such as dns:///speech:50051.
-        `read_ahead_bytes` bounds what gRPC takes of a stream before it is asked for.
+        `read_ahead_bytes` bounds what gRPC takes of a stream before it is asked for. Without `waits_when_busy` a busy
+        server's refusal is raised at once.
         """
         self.target = target
         self.timeout_seconds = timeout_seconds
@@ -65,6 +76,8 @@ class Client:
         self._speech = tts_pb2_grpc.TextToSpeechStub(self._channel)
         self._health = health_pb2_grpc.HealthStub(self._channel)
         self._tracer = call_tracer(tracer_provider, target)
+        self._waits_when_busy = waits_when_busy
+        self._is_closed = threading.Event()
 
     def synthesize(
         self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
@@ -74,9 +87,8 @@ class Client:
         At most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit.
         """
         request = wire.speech_request(text, **options)
-        return wire.speech(
-            self._unary(self._speech.Synthesize, request, timeout_seconds, self._tracer.call("Synthesize"))
-        )
+        trace = self._tracer.call("Synthesize")
+        return wire.speech(self._unary(self._speech.Synthesize, request, self._attempts(timeout_seconds), trace))
 
     def stream(
         self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
@@ -86,7 +98,7 @@ class Client:
         `timeout_seconds` bounds the whole stream. The call starts with the first `next`.
         """
         request = wire.speech_request(text, **options)
-        return self._audio_chunks(request, self._timeout(timeout_seconds))
+        return self._audio_chunks(request, timeout_seconds)
 
     def stream_pieces(
         self, pieces: Iterable[str | Flush], *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
@@ -94,23 +106,25 @@ class Client:
         """Yields audio while the text is still being written: each piece is sent as it comes, of any size.
 
         FLUSH among the pieces has what came so far spoken at once. Pieces are asked for on a thread of gRPC's, no
-        faster than the server takes them. What `pieces` raises ends the call and is raised here. The rest is as in
-        `stream`.
+        faster than the server takes them. What `pieces` raises ends the call and is raised here. A refusal is raised
+        at once when a piece was sent before it came. The rest is as in `stream`.
         """
         settings = wire.speech_request("", **options)
-        return self._piece_chunks(settings, pieces, self._timeout(timeout_seconds))
+        return self._piece_chunks(settings, pieces, timeout_seconds)
 
     def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
         """Returns the voices of the server, or only those of `language` (BCP 47), the default voice first."""
         request = tts_pb2.ListVoicesRequest(language=language)
-        response = self._unary(self._speech.ListVoices, request, timeout_seconds, self._tracer.call("ListVoices"))
+        trace = self._tracer.call("ListVoices")
+        response = self._unary(self._speech.ListVoices, request, self._attempts(timeout_seconds), trace)
         return tuple(wire.voice(message) for message in response.voices)
 
     def health(self, service: str = "", *, timeout_seconds: float | None = None) -> str:
         """Returns "SERVING", "NOT_SERVING", "UNKNOWN", or "SERVICE_UNKNOWN" for a service that the server has not."""
         request = health_pb2.HealthCheckRequest(service=service)
+        attempts = Attempts(self._timeout(timeout_seconds), waits_when_busy=False)
         try:
-            response = self._unary(self._health.Check, request, timeout_seconds)
+            response = self._unary(self._health.Check, request, attempts, Untraced())
         except NotFound:
             return "SERVICE_UNKNOWN"
         return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
@@ -134,7 +148,8 @@ class Client:
             call.cancel()
 
     def close(self) -> None:
-        """Closes the channel; calls that are under way end with Cancelled."""
+        """Closes the channel; calls that are under way, or wait for a busy server, end with Cancelled."""
+        self._is_closed.set()
         self._channel.close()
 
     def __enter__(self) -> Self:
@@ -146,59 +161,87 @@ class Client:
         self.close()
 
     def _audio_chunks(
-        self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float
+        self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float | None
     ) -> Generator[AudioChunk, None, None]:
         with self._tracer.call("SynthesizeStream") as trace:
-            call = self._speech.SynthesizeStream(request, timeout=timeout_seconds, metadata=trace.metadata)
-            try:
-                for response in call:
-                    trace.audio_came()
-                    yield wire.audio_chunk(response)
-            except grpc.RpcError as error:
-                raise from_rpc_error(error, self.target) from None
-            finally:
-                call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+            begin = partial(self._speech.SynthesizeStream, request, metadata=trace.metadata)
+            yield from self._chunks(begin, wire.audio_chunk, self._attempts(timeout_seconds), trace)
 
     def _piece_chunks(
-        self, settings: tts_pb2.SynthesizeRequest, pieces: Iterable[str | Flush], timeout_seconds: float
+        self, settings: tts_pb2.SynthesizeRequest, pieces: Iterable[str | Flush], timeout_seconds: float | None
     ) -> Generator[AudioChunk, None, None]:
-        failures: list[Exception] = []
+        shared = SharedPieces(settings, pieces)
 
-        def steps() -> Iterator[tts_pb2.StreamingSynthesizeRequest]:
-            yield wire.settings_step(settings)
-            try:
-                yield from map(wire.step, pieces)
-            except Exception as failure:
-                failures.append(failure)
-                raise
+        def begin(*, timeout: float) -> "grpc.CallIterator[tts_pb2.StreamingSynthesizeResponse]":
+            messages = shared.begin_attempt()
+            return self._speech.StreamingSynthesize(messages, timeout=timeout, metadata=trace.metadata)
 
+        attempts = self._attempts(timeout_seconds, shared.end_attempt)
         with self._tracer.call("StreamingSynthesize") as trace:
-            call = self._speech.StreamingSynthesize(steps(), timeout=timeout_seconds, metadata=trace.metadata)
+            try:
+                yield from self._chunks(begin, wire.piece_chunk, attempts, trace)
+            except PhonoscopeClientError:
+                if shared.failure is None:
+                    raise
+                raise shared.failure from None
+
+    def _chunks(
+        self,
+        begin: "Callable[..., grpc.CallIterator[ResponseT]]",  # generic for type checkers only
+        chunk_of: Callable[[ResponseT], AudioChunk],
+        attempts: Attempts,
+        trace: CallTrace,
+    ) -> Generator[AudioChunk, None, None]:
+        while True:
+            call = begin(timeout=attempts.seconds_left())
             try:
                 for response in call:
+                    attempts.commit()
                     trace.audio_came()
-                    yield wire.piece_chunk(response)
+                    yield chunk_of(response)
             except grpc.RpcError as error:
-                raise (failures[0] if failures else from_rpc_error(error, self.target)) from None
+                wait_seconds = self._wait_after(error, attempts)
+            else:
+                return
             finally:
                 call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+            self._wait(wait_seconds)
 
     def _unary(
         self,
         method: "grpc.UnaryUnaryMultiCallable[RequestT, ResponseT]",  # generic for type checkers only
         request: RequestT,
-        timeout_seconds: float | None,
-        trace: CallTrace | None = None,
+        attempts: Attempts,
+        trace: CallTrace,
     ) -> ResponseT:
-        with trace or Untraced() as span:
-            # A future, not a plain call: when Ctrl-C interrupts the wait, the server must hear of it.
-            call = method.future(request, timeout=self._timeout(timeout_seconds), metadata=span.metadata)
-            try:
-                return call.result()
-            except grpc.RpcError as error:
-                raise from_rpc_error(error, self.target) from None
-            finally:
-                call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+        with trace:
+            while True:
+                # A future, not a plain call: when Ctrl-C interrupts the wait, the server must hear of it.
+                call = method.future(request, timeout=attempts.seconds_left(), metadata=trace.metadata)
+                try:
+                    return call.result()
+                except grpc.RpcError as error:
+                    wait_seconds = self._wait_after(error, attempts)
+                finally:
+                    call.cancel()  # type: ignore[no-untyped-call]  # grpc-stubs leaves it untyped
+                self._wait(wait_seconds)
+
+    def _wait_after(self, error: grpc.RpcError, attempts: Attempts) -> float:
+        """Returns the seconds until the next attempt; raises the typed error where there is none."""
+        failure = from_rpc_error(error, self.target)
+        wait_seconds = attempts.wait_after(failure)
+        if wait_seconds is None:
+            raise failure from None
+        return wait_seconds
+
+    def _wait(self, seconds: float) -> None:
+        """Waits for a busy server; raises Cancelled when the client is closed meanwhile."""
+        if self._is_closed.wait(seconds):
+            raise closed_while_waiting(self.target)
+
+    def _attempts(self, timeout_seconds: float | None, is_repeatable: Callable[[], bool] = lambda: True) -> Attempts:
+        timeout = self._timeout(timeout_seconds)
+        return Attempts(timeout, waits_when_busy=self._waits_when_busy, is_repeatable=is_repeatable)
 
     def _timeout(self, timeout_seconds: float | None) -> float:
         return self.timeout_seconds if timeout_seconds is None else timeout_seconds

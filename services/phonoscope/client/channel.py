@@ -1,7 +1,8 @@
 """How the client's one channel is set up: retries, keepalive, message sizes, TLS. blocking.py and aio.py build on it.
 
 Retries follow gRFC A6 and are gRPC's own: only UNAVAILABLE, only before the first message of a reply, with
-exponential backoff and jitter, throttled so that a sick server is not hammered.
+exponential backoff and jitter, throttled so that a sick server is not hammered. A busy server's RESOURCE_EXHAUSTED is
+the client's own matter (retries.py): gRPC would not wait for as long as RetryInfo asks.
 """
 
 import json

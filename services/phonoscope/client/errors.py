@@ -79,7 +79,10 @@ class Unimplemented(PhonoscopeClientError):
 
 
 class ResourceExhausted(PhonoscopeClientError):
-    """More is asked than the server may hold, or the reply is larger than the client takes."""
+    """More is asked than the server may hold, or the reply is larger than the client takes.
+
+    With `retry_after_seconds` it is raised after the client's own waits (`waits_when_busy`).
+    """
 
 
 class Unavailable(PhonoscopeClientError):

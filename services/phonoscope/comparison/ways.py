@@ -55,7 +55,7 @@ async def ways(json_server: Contender, grpc_server: Contender, text: str) -> Asy
     """Yields the ways to have `text` spoken, by name."""
     async with (
         httpx.AsyncClient(trust_env=False, timeout=TIMEOUT_SECONDS) as kept,
-        AsyncClient(f"{LOOPBACK}:{grpc_server.port}") as client,
+        AsyncClient(f"{LOOPBACK}:{grpc_server.port}", waits_when_busy=False) as client,
     ):
         url = f"http://{LOOPBACK}:{json_server.port}/api/tts"
         yield {

@@ -55,7 +55,11 @@ async def serve(settings: GatewaySettings) -> None:
     provider = telemetry.tracing.provider if telemetry.tracing.is_on else None
     with _listening(settings) as listener:
         client = AsyncClient(
-            settings.server, tracer_provider=provider, load_balancing="round_robin", read_ahead_bytes=READ_AHEAD_BYTES
+            settings.server,
+            tracer_provider=provider,
+            load_balancing="round_robin",
+            read_ahead_bytes=READ_AHEAD_BYTES,
+            waits_when_busy=False,  # Retry-After passes the delay on: the caller decides
         )
         async with client:
             backend = Backend(client, settings.timeout_seconds)

@@ -243,14 +243,23 @@ def test_a_stream_that_breaks_leaves_no_file(say, server, out):
     assert list(out.parent.iterdir()) == []
 
 
-def test_a_full_queue_says_when_to_come_back(say, server, out):
+def test_a_server_that_stays_full_past_the_timeout_says_when_to_come_back(say, server, out):
     server.then_fail(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "the queue is full",
         error_details_pb2.RetryInfo(retry_delay=duration_pb2.Duration(seconds=2)),
         error_details_pb2.ErrorInfo(reason="QUEUE_FULL", domain="phonoscope"),
     )
-    assert "the queue is full (QUEUE_FULL); try again in 2 s" in say("Hello.", "-o", out).stderr
+    result = say("Hello.", "-o", out, "--timeout", "1")
+    assert "the queue is full (QUEUE_FULL); try again in 2 s" in result.stderr
+    assert len(server.calls) == 1
+
+
+@pytest.mark.parametrize("flag", ["--stream", "--no-stream"])
+def test_a_busy_server_is_waited_for(say, server, out, flag):
+    server.then_refuse(0.002)
+    assert say("Hello.", "-o", out, flag).exit_code == 0
+    assert len(server.calls) == 2
 
 
 def test_a_deadline_that_passes_says_which_option_to_raise(say, server, out):

@@ -6,7 +6,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import grpc
 import pytest
+from grpc_health.v1 import health, health_pb2
 
 
 def load_sibling(name: str) -> ModuleType:
@@ -25,6 +27,24 @@ scripted_server = load_sibling("scripted_server")
 @pytest.fixture
 def server() -> Iterator[Any]:
     server = scripted_server.ScriptedServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def busy_health_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """A server that refuses the first health check with a delay; `checks` has all of them."""
+    checks: list[Any] = []
+
+    def check(_: health.HealthServicer, request: Any, context: grpc.ServicerContext) -> Any:
+        checks.append(request)
+        if len(checks) == 1:
+            server.refusal(0.001)(context)
+        return health_pb2.HealthCheckResponse(status=health_pb2.HealthCheckResponse.SERVING)
+
+    monkeypatch.setattr(health.HealthServicer, "Check", check)
+    server = scripted_server.ScriptedServer()
+    server.checks = checks
     yield server
     server.close()
 

@@ -8,11 +8,12 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import grpc
-from google.protobuf import any_pb2, message
-from google.rpc import status_pb2
+from google.protobuf import any_pb2, duration_pb2, message
+from google.rpc import error_details_pb2, status_pb2
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_status import rpc_status
 
@@ -81,6 +82,7 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
         self.timings: Sequence[tts_pb2.Timings] = PLAIN_TIMINGS
         self.is_holding = threading.Event()
         self.cancelled = threading.Event()
+        self._call_came = threading.Condition()
         self._script: deque[Act] = deque()
         self._health = health.HealthServicer()
         self._server = grpc.server(ThreadPoolExecutor(8))
@@ -104,6 +106,21 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
         """The next call fails with google.rpc details."""
         self.then_speak(then=self.failure(code, text, *details))
 
+    def then_fail_at_once(self, code: grpc.StatusCode, text: str, *details: message.Message) -> None:
+        """As `then_fail`, but before a piece of the text is read."""
+        self._then_at_once(self.failure(code, text, *details))
+
+    def then_refuse(self, seconds: float | None) -> None:
+        """The next call finds the server busy, before a piece of its text is read."""
+        self._then_at_once(self.refusal(seconds))
+
+    def _then_at_once(self, fail: Callable[[grpc.ServicerContext], None]) -> None:
+        def act(context: grpc.ServicerContext) -> Iterator[bytes]:
+            fail(context)
+            return iter(())
+
+        self._script.append(act)
+
     def then_speak(self, *pieces: bytes, then: Callable[[grpc.ServicerContext], None] = lambda context: None) -> None:
         """The next call gets these pieces of audio, and then what `then` does."""
 
@@ -122,6 +139,15 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
         status = rpc_status.to_status(status_pb2.Status(code=code.value[0], message=text, details=packed))
         return lambda context: context.abort_with_status(status)
 
+    def refusal(self, seconds: float | None) -> Callable[[grpc.ServicerContext], None]:
+        """What a busy server does: RESOURCE_EXHAUSTED, with RetryInfo unless `seconds` is None."""
+        details: list[message.Message] = [error_details_pb2.ErrorInfo(reason="QUEUE_FULL", domain="phonoscope")]
+        if seconds is not None:
+            delay = duration_pb2.Duration()
+            delay.FromTimedelta(timedelta(seconds=seconds))
+            details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+        return self.failure(grpc.StatusCode.RESOURCE_EXHAUSTED, "the queue is full", *details)
+
     def hold(self, context: grpc.ServicerContext) -> None:
         """Waits until the caller goes away."""
         gone = threading.Event()
@@ -132,6 +158,11 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
 
     def set_health(self, status: str, service: str = "") -> None:
         self._health.set(service, health_pb2.HealthCheckResponse.ServingStatus.Value(status))
+
+    def wait_for_calls(self, count: int) -> None:
+        """Waits until that many calls have come."""
+        with self._call_came:
+            assert self._call_came.wait_for(lambda: len(self.calls) >= count, LONGEST_WAIT_SECONDS)
 
     def requests(self, method: str) -> Sequence[Any]:
         return [call.request for call in self.calls if call.method == method]
@@ -211,4 +242,6 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
 
     def _remember(self, method: str, request: Any, context: grpc.ServicerContext) -> None:
         metadata = {key: str(value) for key, value in context.invocation_metadata()}
-        self.calls.append(Call(method, request, context.peer(), context.time_remaining(), metadata))
+        with self._call_came:
+            self.calls.append(Call(method, request, context.peer(), context.time_remaining(), metadata))
+            self._call_came.notify_all()

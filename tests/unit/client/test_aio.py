@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import itertools
+from types import SimpleNamespace
 
 import grpc
 import pytest
@@ -9,12 +11,15 @@ import pytest
 from phonoscope.client import (
     FLUSH,
     AsyncClient,
+    Cancelled,
     DeadlineExceeded,
     Encoding,
     InvalidArgument,
+    ResourceExhausted,
     TimingType,
     Unavailable,
     WordTiming,
+    retries,
 )
 
 
@@ -156,6 +161,193 @@ async def test_a_refused_request_is_raised_at_once_and_hides_grpc(client, server
         await (client.synthesize("x") if method == "synthesize" else anext(client.stream("x")))
     assert len(server.calls) == 1
     assert caught.value.__suppress_context__
+
+
+async def audio_of(stream) -> bytes:
+    return b"".join([chunk.audio async for chunk in stream])
+
+
+async def synthesized(client, **options) -> bytes:
+    return (await client.synthesize("x", **options)).audio
+
+
+ALL_CALLS = pytest.mark.parametrize(
+    "call",
+    [
+        synthesized,
+        lambda c, **options: audio_of(c.stream("x", **options)),
+        lambda c, **options: audio_of(c.stream_pieces(each(), **options)),
+        lambda c, **options: c.voices(**options),
+    ],
+    ids=["synthesize", "stream", "stream_pieces", "voices"],
+)
+BUSY_SECONDS = 0.002
+
+
+@ALL_CALLS
+async def test_a_busy_server_is_called_again_after_the_delay(client, server, call):
+    served = await call(client)
+    for _ in range(2):
+        server.then_refuse(BUSY_SECONDS)
+    assert await call(client) == served
+    assert len(server.calls) == 4
+
+
+@ALL_CALLS
+async def test_a_client_that_does_not_wait_raises_the_refusal_at_once(server, call):
+    server.then_refuse(BUSY_SECONDS)
+    async with AsyncClient(server.target, waits_when_busy=False) as client:
+        with pytest.raises(ResourceExhausted) as caught:
+            await call(client)
+    assert caught.value.retry_after_seconds == BUSY_SECONDS
+    assert caught.value.__suppress_context__
+    assert len(server.calls) == 1
+
+
+@ALL_CALLS
+async def test_a_delay_beyond_the_deadline_is_raised_at_once(client, server, call):
+    server.then_refuse(BUSY_SECONDS)
+    server.then_refuse(30.0)
+    with pytest.raises(ResourceExhausted) as caught:
+        await call(client, timeout_seconds=20)
+    assert caught.value.retry_after_seconds == 30.0
+    assert len(server.calls) == 2
+
+
+@ALL_CALLS
+async def test_a_refusal_without_a_delay_is_raised_at_once(client, server, call):
+    server.then_refuse(None)
+    with pytest.raises(ResourceExhausted):
+        await call(client)
+    assert len(server.calls) == 1
+
+
+@ALL_CALLS
+async def test_each_attempt_has_what_is_left_of_the_timeout(client, server, monkeypatch, call):
+    clock = itertools.count(0.0, 10.0)  # ten seconds pass whenever it is read
+    monkeypatch.setattr(retries, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    server.then_refuse(BUSY_SECONDS)
+    await call(client, timeout_seconds=60)
+    first, second = [seen.seconds_left for seen in server.calls]
+    assert 40 < first < 52
+    assert 20 < second < 32
+
+
+async def test_a_stream_that_has_begun_is_not_repeated_when_the_server_gets_busy(client, server):
+    server.then_speak(b"\0\0", then=server.refusal(BUSY_SECONDS))
+    chunks = client.stream("Hello.")
+    assert (await anext(chunks)).audio == b"\0\0"
+    with pytest.raises(ResourceExhausted):
+        await anext(chunks)
+    assert len(server.calls) == 1
+
+
+async def test_health_does_not_wait_for_a_busy_server(busy_health_server):
+    async with AsyncClient(busy_health_server.target) as client:
+        with pytest.raises(ResourceExhausted):
+            await client.health()
+    assert len(busy_health_server.checks) == 1
+
+
+async def test_pieces_that_come_after_the_refusal_are_sent_by_the_next_attempt(client, server, plain_audio):
+    server.then_refuse(BUSY_SECONDS)
+
+    async def pieces():
+        await asyncio.to_thread(server.wait_for_calls, 2)
+        for piece in ("Hel", "lo", "."):
+            yield piece
+
+    assert await audio_of(client.stream_pieces(pieces(), voice="joe")) == plain_audio
+    (refused, nothing), (settings, steps) = server.requests("StreamingSynthesize")
+    assert refused == settings
+    assert (nothing, steps) == ([], ["Hel", "lo", "."])
+
+
+async def test_pieces_of_which_one_was_sent_are_not_sent_again(client, server):
+    server.then_speak(then=server.refusal(BUSY_SECONDS))  # once it has read a piece
+
+    async def pieces():
+        yield "Hel"
+        await asyncio.Event().wait()
+
+    with pytest.raises(ResourceExhausted):
+        await audio_of(client.stream_pieces(pieces()))
+    assert len(server.calls) == 1
+
+
+async def test_what_the_pieces_raise_after_the_refusal_is_raised(client, server):
+    server.then_refuse(BUSY_SECONDS)
+
+    async def pieces():
+        await asyncio.to_thread(server.wait_for_calls, 2)
+        raise ValueError("the model is gone")
+        yield
+
+    with pytest.raises(ValueError, match="the model is gone"):
+        await audio_of(client.stream_pieces(pieces()))
+
+
+@pytest.mark.parametrize("calls", [1, 2])
+async def test_pieces_that_are_still_waited_for_are_cancelled_with_the_call(client, server, calls):
+    if calls == 1:
+        server.then_fail_at_once(grpc.StatusCode.INVALID_ARGUMENT, "no")
+    else:
+        server.then_refuse(BUSY_SECONDS)
+    is_left = asyncio.Event()
+
+    async def pieces():
+        try:
+            await asyncio.Event().wait()
+            yield
+        finally:
+            is_left.set()
+
+    listening = asyncio.create_task(audio_of(client.stream_pieces(pieces())))
+    await asyncio.to_thread(server.wait_for_calls, calls)
+    if calls == 1:
+        with pytest.raises(InvalidArgument):
+            await listening
+    else:
+        listening.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await listening
+    async with asyncio.timeout(10):
+        await is_left.wait()
+
+
+@pytest.fixture
+def waits(client, monkeypatch) -> asyncio.Event:
+    """Set once the client waits for a busy server."""
+    waits, wait = asyncio.Event(), client._wait
+
+    async def noted(seconds: float) -> None:
+        waits.set()
+        await wait(seconds)
+
+    monkeypatch.setattr(client, "_wait", noted)
+    return waits
+
+
+@pytest.mark.parametrize("method", ["synthesize", "stream"])
+async def test_cancelling_the_task_ends_the_wait_for_a_busy_server(client, server, waits, method):
+    server.then_refuse(50.0)
+    waiting = client.synthesize("x") if method == "synthesize" else anext(client.stream("x"))
+    task = asyncio.ensure_future(waiting)
+    await waits.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(server.calls) == 1
+
+
+async def test_closing_the_client_ends_the_wait_for_a_busy_server(client, server, waits):
+    server.then_refuse(50.0)
+    task = asyncio.create_task(client.synthesize("x"))
+    await waits.wait()
+    await client.close()
+    with pytest.raises(Cancelled, match="closed while it waited"):
+        await task
+    assert len(server.calls) == 1
 
 
 async def test_voices_are_listed_by_language(client):

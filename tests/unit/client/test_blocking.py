@@ -1,13 +1,16 @@
 """The blocking client against a real gRPC server."""
 
 import contextlib
+import itertools
 import shutil
 import signal
 import subprocess
 import threading
 import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from types import FrameType
+from types import FrameType, SimpleNamespace
 
 import grpc
 import pytest
@@ -22,12 +25,14 @@ from phonoscope.client import (
     MarkTiming,
     PhonemeTiming,
     Pronunciation,
+    ResourceExhausted,
     Timings,
     TimingType,
     Unavailable,
     Unimplemented,
     VisemeTiming,
     WordTiming,
+    retries,
 )
 
 
@@ -184,28 +189,32 @@ def test_closing_a_stream_early_cancels_it_on_the_server(client, server):
     assert server.cancelled.wait(10)
 
 
-@pytest.fixture
-def ctrl_c(server):
-    """Interrupts the main thread once it waits for gRPC: a timer is the user, the frame tells where the thread is."""
+@contextlib.contextmanager
+def interrupted_when(is_there: Callable[[FrameType | None], bool]) -> Iterator[None]:
+    """Interrupts the main thread at a certain place: a timer is the user, the frame tells where the thread is."""
 
     def interrupt(_: int, frame: FrameType | None) -> None:
-        waits = any(within.f_code.co_name in {"result", "__next__"} for within, _ in traceback.walk_stack(frame))
-        if waits and server.is_holding.is_set():
+        if is_there(frame):
             signal.setitimer(signal.ITIMER_REAL, 0)
             raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
-    yield
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    signal.signal(signal.SIGALRM, before)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), lambda c: next(c.stream("x"))])
 def test_ctrl_c_cancels_the_call_on_the_server(client, server, call):
+    def waits_for_grpc(frame: FrameType | None) -> bool:
+        is_within = any(within.f_code.co_name in {"result", "__next__"} for within, _ in traceback.walk_stack(frame))
+        return is_within and server.is_holding.is_set()
+
     server.then_speak(then=server.hold)
-    with pytest.raises(KeyboardInterrupt) as caught:
+    with interrupted_when(waits_for_grpc), pytest.raises(KeyboardInterrupt) as caught:
         call(client)
     assert server.cancelled.wait(10)
     assert caught.value.__traceback__ is not None  # it keeps the call alive: only an explicit cancel ends it
@@ -268,6 +277,140 @@ def test_a_stream_that_has_begun_is_not_retried(client, server):
     assert next(chunks).audio == b"\0\0"
     with pytest.raises(Unavailable, match="draining"):
         next(chunks)
+    assert len(server.calls) == 1
+
+
+ALL_CALLS = pytest.mark.parametrize(
+    "call",
+    [
+        lambda c, **options: c.synthesize("x", **options).audio,
+        lambda c, **options: b"".join(chunk.audio for chunk in c.stream("x", **options)),
+        lambda c, **options: b"".join(chunk.audio for chunk in c.stream_pieces([], **options)),
+        lambda c, **options: c.voices(**options),
+    ],
+    ids=["synthesize", "stream", "stream_pieces", "voices"],
+)
+BUSY_SECONDS = 0.002
+
+
+@ALL_CALLS
+def test_a_busy_server_is_called_again_after_the_delay(client, server, call):
+    served = call(client)
+    for _ in range(2):
+        server.then_refuse(BUSY_SECONDS)
+    assert call(client) == served
+    assert len(server.calls) == 4
+
+
+@ALL_CALLS
+def test_a_client_that_does_not_wait_raises_the_refusal_at_once(server, call):
+    server.then_refuse(BUSY_SECONDS)
+    with Client(server.target, waits_when_busy=False) as client, pytest.raises(ResourceExhausted) as caught:
+        call(client)
+    assert caught.value.retry_after_seconds == BUSY_SECONDS
+    assert caught.value.__suppress_context__
+    assert len(server.calls) == 1
+
+
+@ALL_CALLS
+def test_a_delay_beyond_the_deadline_is_raised_at_once(client, server, call):
+    server.then_refuse(BUSY_SECONDS)
+    server.then_refuse(30.0)
+    with pytest.raises(ResourceExhausted) as caught:
+        call(client, timeout_seconds=20)
+    assert caught.value.retry_after_seconds == 30.0
+    assert len(server.calls) == 2
+
+
+@ALL_CALLS
+def test_a_refusal_without_a_delay_is_raised_at_once(client, server, call):
+    server.then_refuse(None)
+    with pytest.raises(ResourceExhausted):
+        call(client)
+    assert len(server.calls) == 1
+
+
+@ALL_CALLS
+def test_each_attempt_has_what_is_left_of_the_timeout(client, server, monkeypatch, call):
+    clock = itertools.count(0.0, 10.0)  # ten seconds pass whenever it is read
+    monkeypatch.setattr(retries, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+    server.then_refuse(BUSY_SECONDS)
+    call(client, timeout_seconds=60)
+    first, second = [seen.seconds_left for seen in server.calls]
+    assert 40 < first < 52
+    assert 20 < second < 32
+
+
+def test_a_stream_that_has_begun_is_not_repeated_when_the_server_gets_busy(client, server):
+    server.then_speak(b"\0\0", then=server.refusal(BUSY_SECONDS))
+    chunks = client.stream("Hello.")
+    assert next(chunks).audio == b"\0\0"
+    with pytest.raises(ResourceExhausted):
+        next(chunks)
+    assert len(server.calls) == 1
+
+
+def test_health_does_not_wait_for_a_busy_server(busy_health_server):
+    with Client(busy_health_server.target) as client, pytest.raises(ResourceExhausted):
+        client.health()
+    assert len(busy_health_server.checks) == 1
+
+
+def test_pieces_that_come_after_the_refusal_are_sent_by_the_next_attempt(client, server, plain_audio):
+    server.then_refuse(BUSY_SECONDS)
+
+    def pieces():
+        server.wait_for_calls(2)
+        yield from ("Hel", "lo", ".")
+
+    assert b"".join(chunk.audio for chunk in client.stream_pieces(pieces(), voice="joe")) == plain_audio
+    (refused, nothing), (settings, steps) = server.requests("StreamingSynthesize")
+    assert refused == settings
+    assert (nothing, steps) == ([], ["Hel", "lo", "."])
+
+
+def test_pieces_of_which_one_was_sent_are_not_sent_again(client, server):
+    server.then_speak(then=server.refusal(BUSY_SECONDS))  # once it has read a piece
+    with pytest.raises(ResourceExhausted):
+        list(client.stream_pieces(["Hel", "lo."]))
+    assert len(server.calls) == 1
+
+
+def test_what_the_pieces_raise_after_the_refusal_is_raised(client, server):
+    server.then_refuse(BUSY_SECONDS)
+
+    def pieces():
+        server.wait_for_calls(2)
+        raise ValueError("the model is gone")
+        yield
+
+    with pytest.raises(ValueError, match="the model is gone"):
+        list(client.stream_pieces(pieces()))
+
+
+def in_wait(frame: FrameType | None) -> bool:
+    return any(within.f_code is Client._wait.__code__ for within, _ in traceback.walk_stack(frame))
+
+
+@pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), lambda c: next(c.stream("x"))])
+def test_ctrl_c_ends_the_wait_for_a_busy_server(client, server, call):
+    server.then_refuse(50.0)
+    with interrupted_when(in_wait), pytest.raises(KeyboardInterrupt):
+        call(client)
+    assert len(server.calls) == 1
+
+
+def test_closing_the_client_ends_the_wait_for_a_busy_server(server, monkeypatch):
+    server.then_refuse(50.0)
+    client = Client(server.target)
+    waits, wait = threading.Event(), client._wait
+    monkeypatch.setattr(client, "_wait", lambda seconds: (waits.set(), wait(seconds)))
+    with ThreadPoolExecutor(1) as thread:
+        speech = thread.submit(client.synthesize, "Hello.")
+        assert waits.wait(10)
+        client.close()
+        with pytest.raises(Cancelled, match="closed while it waited"):
+            speech.result(10)
     assert len(server.calls) == 1
 
 

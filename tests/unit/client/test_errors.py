@@ -13,7 +13,7 @@ from phonoscope.common.errors import FieldViolation, PhonoscopeError
 
 @pytest.fixture
 def client(server):
-    with Client(server.target) as client:
+    with Client(server.target, waits_when_busy=False) as client:
         yield client
 
 

@@ -58,6 +58,11 @@ async def happens(event) -> bool:
     return await asyncio.to_thread(event.wait, 10)
 
 
+async def listen(client, **options) -> None:
+    async for _ in client.stream("x", **options):
+        pass
+
+
 def only(exporter):
     (span,) = exporter.get_finished_spans()
     return span
@@ -153,6 +158,23 @@ def test_attempts_of_one_call_are_one_span(client, server, exporter):
 
 
 @pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), lambda c: list(c.stream("x"))])
+def test_attempts_that_a_busy_server_refused_belong_to_one_span(client, server, exporter, call):
+    server.then_refuse(0.002)
+    call(client)
+    assert code(only(exporter)) == "OK"
+    assert [seen.metadata["traceparent"] for seen in server.calls] == [traceparent(only(exporter))] * 2
+
+
+@pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), listen])
+async def test_attempts_that_a_busy_server_refused_belong_to_one_asynchronous_span(
+    async_client, server, exporter, call
+):
+    server.then_refuse(0.002)
+    await call(async_client)
+    assert [seen.metadata["traceparent"] for seen in server.calls] == [traceparent(only(exporter))] * 2
+
+
+@pytest.mark.parametrize("call", [lambda c: c.synthesize("x"), lambda c: list(c.stream("x"))])
 def test_a_refused_call_is_in_error_with_code_and_reason_and_without_the_message(client, server, exporter, call):
     reason = error_details_pb2.ErrorInfo(reason="VOICE_UNKNOWN", domain="phonoscope")
     server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "nobody is called 'secret'", reason)
@@ -180,11 +202,6 @@ def test_a_deadline_that_passes_is_the_spans_code(client, server, exporter, call
     with pytest.raises(DeadlineExceeded):
         call(client)
     assert code(only(exporter)) == "DEADLINE_EXCEEDED"
-
-
-async def listen(client, **options) -> None:
-    async for _ in client.stream("x", **options):
-        pass
 
 
 @pytest.mark.parametrize(

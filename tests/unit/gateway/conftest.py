@@ -41,7 +41,7 @@ def plain_audio() -> bytes:
 async def app(server: Any) -> AsyncIterator[ASGIApp]:
     settings = GatewaySettings(server=server.target)
     telemetry = build_telemetry(settings, structlog.testing.CapturingLogger(), endings())
-    async with AsyncClient(server.target) as client:
+    async with AsyncClient(server.target, waits_when_busy=False) as client:
         yield build_app(settings, Backend(client, settings.timeout_seconds), telemetry)
     telemetry.tracing.shutdown(1.0)
 
