@@ -16,7 +16,7 @@ import typer
 import phonoscope
 from phonoscope.cli.compare import compare
 from phonoscope.cli.failures import fail, reported
-from phonoscope.cli.load_options import ramp_of, texts_to_say
+from phonoscope.cli.load_options import check_drills, ramp_of, texts_to_say
 from phonoscope.cli.load_progress import is_live, progress
 from phonoscope.cli.load_target import TargetChoice, TargetKind
 from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
@@ -24,6 +24,7 @@ from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.loadgen.corpus import planned_calls
 from phonoscope.loadgen.events import Summary
 from phonoscope.loadgen.generator import LoadGenerator
+from phonoscope.loadgen.neighbours import Neighbours
 from phonoscope.loadgen.plan import LoadPlan, Mode
 from phonoscope.loadgen.report import json_of, table_of
 from phonoscope.loadgen.wav_stream import BodyFormat
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 SERVICE_NAME: Final = "phonoscope-loadgen"
 FLUSH_SECONDS: Final = 3.0
 DEFAULT_CONCURRENCY: Final = 4
+MAX_NEIGHBOURS: Final = 1024
 LINE_SECONDS: Final = 5.0
 LIVE_SECONDS: Final = 1.0
 
@@ -108,6 +110,32 @@ def bench(
     bad_ratio: Annotated[
         float, typer.Option(metavar="RATIO", min=0.0, max=1.0, help="Share of requests made to be refused.")
     ] = 0.0,
+    cancel_ratio: Annotated[
+        float,
+        typer.Option(
+            metavar="RATIO",
+            min=0.0,
+            max=1.0,
+            help="Share of streams that their callers cancel, half of them before the first audio, half right after.",
+        ),
+    ] = 0.0,
+    retry_seconds: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SECONDS",
+            min=0.0,
+            help="Closed loop: after a failure call again after so long, and ignore the server's RetryInfo.",
+        ),
+    ] = None,
+    neighbours: Annotated[
+        int,
+        typer.Option(
+            metavar="N",
+            min=0,
+            max=MAX_NEIGHBOURS,
+            help="Busy processes on this machine during the run; for a server that runs here too.",
+        ),
+    ] = 0,
     seed: Annotated[int, typer.Option(metavar="N", help="The same seed asks for the same speech.")] = 0,
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.0, help="For the server to be SERVING; 0 means for ever.")
@@ -175,10 +203,14 @@ def bench(
         wait_seconds=wait,
         line_seconds=every or (LIVE_SECONDS if is_live() else LINE_SECONDS),
         bad_ratio=bad_ratio,
+        cancel_ratio=cancel_ratio,
+        retry_seconds=retry_seconds,
+        neighbours=neighbours,
         tokens_per_second=tokens_per_second,
         voice=voice,
         seed=seed,
     )
+    check_drills(plan)
     choice = TargetChoice(address=server, kind=target, model=model, body_format=response_format, api_key=api_key)
     choice.check(plan, has_spans=bool(otlp_endpoint))
     with reported():
@@ -198,7 +230,9 @@ async def run(
     """Runs the load until its end, or until a signal."""
     with progress(choice.address) as tell:
         async with choice.build(plan, provider) as server:
-            generator = LoadGenerator(plan, server, planned_calls(plan, texts), on_event=tell)
+            generator = LoadGenerator(
+                plan, server, planned_calls(plan, texts), on_event=tell, neighbours=Neighbours(plan.neighbours)
+            )
             for signal_number in (signal.SIGINT, signal.SIGTERM):
                 asyncio.get_running_loop().add_signal_handler(signal_number, generator.stop)
             return await generator.run()

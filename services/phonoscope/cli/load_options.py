@@ -1,4 +1,4 @@
-"""What some options of `phonoscope bench` mean: rates of a ramp, and texts of a length."""
+"""What some options of `phonoscope bench` mean: rates of a ramp, texts of a length, and drills that fit the run."""
 
 import math
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ from pathlib import Path
 import typer
 
 from phonoscope.loadgen.corpus import built_in_texts, texts_of, texts_within
+from phonoscope.loadgen.plan import LoadPlan, Mode
 
 
 def ramp_of(ramp: str, duration_seconds: float) -> tuple[float, float] | None:
@@ -37,6 +38,20 @@ def texts_to_say(file: Path | None, characters: str) -> Sequence[Sequence[str]]:
         return texts_within(texts, math.ceil(shortest), math.floor(longest))
     except ValueError as error:
         raise typer.BadParameter(f"{error}.", param_hint="--characters") from None
+
+
+def check_drills(plan: LoadPlan) -> None:
+    """Raises BadParameter for a drill that does not go with the mode or the loop of the run."""
+    if plan.cancel_ratio > 0 and plan.mode is Mode.UNARY:
+        raise typer.BadParameter(
+            "only streams are cancelled, and --mode unary has none; use --mode stream, mixed or bidi.",
+            param_hint="--cancel-ratio",
+        )
+    if plan.retry_seconds is not None and plan.is_open_loop:
+        raise typer.BadParameter(
+            "an open loop (--rate, --ramp) does not retry: its calls start when they are due; use --concurrency.",
+            param_hint="--retry-seconds",
+        )
 
 
 def pair_of(text: str, option: str, *, such_as: str) -> tuple[float, float]:

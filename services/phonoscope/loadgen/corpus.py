@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final
 
 from phonoscope.client import SpeechOptions
-from phonoscope.loadgen.plan import LoadPlan, Mode, PlannedCall
+from phonoscope.loadgen.plan import Cancellation, LoadPlan, Mode, PlannedCall
 
 SHORT: Final = (
     "Yes, of course.",
@@ -92,6 +92,8 @@ WEIGHTS: Final = (5, 4, 1)
 
 STREAMS: Final = MappingProxyType({Mode.STREAM: 1.0, Mode.UNARY: 0.0, Mode.MIXED: 0.7, Mode.BIDI: 1.0})
 """The share of streams among the calls."""
+MAX_CANCEL_DELAY_SECONDS: Final = 0.02
+"""Of calls that are cancelled before their first audio: they are still in the queue of a busy server."""
 LARGEST_SEED: Final = 2**64 - 1
 REFUSED: Final[tuple[tuple[str, SpeechOptions], ...]] = (
     ("", {}),
@@ -139,6 +141,8 @@ def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[P
     weights = [weight if group else 0 for weight, group in zip(WEIGHTS, groups, strict=False)]
     pace = plan.tokens_per_second if plan.mode is Mode.BIDI else None
     chance = random.Random(f"calls {plan.seed}")  # noqa: S311 - a load, not a secret
+    # Numbers of their own, so that the texts of a seed stay the same whatever is cancelled.
+    cancel_chance = random.Random(f"cancellations {plan.seed}")  # noqa: S311 - likewise
     while True:
         is_stream = chance.random() < STREAMS[plan.mode]
         is_bad = chance.random() < plan.bad_ratio
@@ -148,4 +152,16 @@ def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[P
             yield PlannedCall(text, options | wrong, is_stream, is_bad=True, tokens_per_second=pace)
         else:
             (group,) = chance.choices(groups, weights)
-            yield PlannedCall(chance.choice(group), options, is_stream, tokens_per_second=pace)
+            text = chance.choice(group)
+            cancellation = next_cancellation(cancel_chance, plan.cancel_ratio) if is_stream else None
+            yield PlannedCall(text, options, is_stream, tokens_per_second=pace, cancellation=cancellation)
+
+
+def next_cancellation(chance: random.Random, ratio: float) -> Cancellation | None:
+    """Returns when the next stream is cancelled, None for never; a higher ratio only adds to those of a lower one."""
+    is_cancelled = chance.random() < ratio
+    is_before_audio = chance.random() < 0.5  # noqa: PLR2004 - half of them
+    delay_seconds = chance.uniform(0.0, MAX_CANCEL_DELAY_SECONDS)
+    if not is_cancelled:
+        return None
+    return Cancellation(delay_seconds if is_before_audio else None)

@@ -12,6 +12,7 @@ import functools
 import itertools
 import random
 from collections.abc import Callable, Coroutine, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Final
 
 from phonoscope.common.errors import StartupError
@@ -28,7 +29,10 @@ LONGEST_PAUSE_SECONDS: Final = 30.0
 
 
 class LoadGenerator:
-    """One run of `plan` against `server`, with calls from `calls`; `on_event` hears how it goes."""
+    """One run of `plan` against `server`, with calls from `calls`; `on_event` hears how it goes.
+
+    `neighbours` is entered when the server is SERVING, and left when the run ends.
+    """
 
     def __init__(
         self,
@@ -36,11 +40,13 @@ class LoadGenerator:
         server: Target,
         calls: Iterable[PlannedCall],
         on_event: Callable[[LoadEvent], None],
+        neighbours: AbstractContextManager[object] | None = None,
     ) -> None:
         self._plan = plan
         self._server = server
         self._calls = itertools.islice(calls, plan.calls or None)
         self._on_event = on_event
+        self._neighbours = neighbours or nullcontext()
         self._presence = Presence(server.status, on_event)
         self._is_stopped = asyncio.Event()
         self._in_flight: set[asyncio.Task[CallMade]] = set()
@@ -61,10 +67,11 @@ class LoadGenerator:
             beside = [tasks.create_task(self._presence.watch())]
             is_there = await self._until_stopped(self._presence.wait(), self._plan.wait_seconds)
             if is_there:
-                self._started = self._told_at = now()
-                beside.append(tasks.create_task(self._tell_figures()))
-                await self._until_stopped(self._start_calls(tasks), self._plan.duration_seconds)
-                await self._until_stopped(self._calls_end())
+                with self._neighbours:
+                    self._started = self._told_at = now()
+                    beside.append(tasks.create_task(self._tell_figures()))
+                    await self._until_stopped(self._start_calls(tasks), self._plan.duration_seconds)
+                    await self._until_stopped(self._calls_end())
             for task in (*beside, *self._in_flight):
                 task.cancel()
         self._whole.merge(self._recent)
@@ -102,7 +109,7 @@ class LoadGenerator:
 
         def give_back(task: asyncio.Task[CallMade]) -> None:
             if not task.cancelled() and task.exception() is None:
-                loop.call_later(pause_after(task.result()), slots.release)
+                loop.call_later(pause_after(task.result(), self._plan.retry_seconds), slots.release)
 
         for call in self._calls:
             await slots.acquire()
@@ -152,14 +159,18 @@ class LoadGenerator:
             self._recent = Tally()
 
 
-def pause_after(made: CallMade) -> float:
+def pause_after(made: CallMade, retry_seconds: float | None = None) -> float:
     """Returns how long a caller of a closed loop waits before the next call.
 
     After a failure as long as the server asks, or else half a second, not all alike; a caller that was kept waiting
-    until its deadline has waited enough.
+    until its deadline has waited enough. With `retry_seconds` just as long as that after every failure.
     """
     is_meant = made.call.is_bad and made.is_refused
-    if not made.error or is_meant or made.error.startswith("DEADLINE_EXCEEDED"):
+    if not made.error or is_meant:
+        return 0.0
+    if retry_seconds is not None:
+        return retry_seconds
+    if made.error.startswith("DEADLINE_EXCEEDED"):
         return 0.0
     if made.retry_after_seconds is not None:
         return min(made.retry_after_seconds, LONGEST_PAUSE_SECONDS)

@@ -5,12 +5,14 @@ server keeps them, one for each call at once; proxies of the environment are not
 """
 
 import asyncio
+from collections.abc import AsyncGenerator
 from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 import httpx
 
+from phonoscope.loadgen.barge_in import listen
 from phonoscope.loadgen.plan import CallMade, PlannedCall
 from phonoscope.loadgen.player import Player
 from phonoscope.loadgen.target import HEALTH_TIMEOUT_SECONDS, NO_AUDIO, SERVING
@@ -83,12 +85,14 @@ class HttpSpeechServer:
         now = asyncio.get_running_loop().time
         player = Player()
         failure: Exception | None = None
+        is_cancelled = False
         try:
             async with asyncio.timeout(self._deadline_seconds):
-                await self._listen(call, player)
+                is_cancelled = await listen(self._audio(call), call, player)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, RefusedReply, BadAudio) as ended:
             failure = ended
-        error = error_name(failure) if failure else "" if player.audio_seconds else NO_AUDIO
+        is_heard = is_cancelled or player.audio_seconds > 0
+        error = error_name(failure) if failure else "" if is_heard else NO_AUDIO
         return CallMade(
             call=call,
             seconds=now() - due,
@@ -100,11 +104,14 @@ class HttpSpeechServer:
             underruns=player.underruns,
             retry_after_seconds=failure.retry_after_seconds if isinstance(failure, RefusedReply) else None,
             is_away=isinstance(failure, httpx.TransportError),
+            is_cancelled=is_cancelled,
         )
 
-    async def _listen(self, call: PlannedCall, player: Player) -> None:
-        """Hears a stream as it comes, and a unary reply when all of it is there."""
-        now = asyncio.get_running_loop().time
+    async def _audio(self, call: PlannedCall) -> AsyncGenerator[float, None]:
+        """Yields the seconds of a stream as they come, and those of a unary reply when all of it is there.
+
+        Closing it closes the response, and the connection where the body has not ended.
+        """
         response = await self._client.send(self._api.request(self._client, call), stream=True)
         try:
             if not response.is_success:
@@ -115,10 +122,10 @@ class HttpSpeechServer:
                     continue
                 whole_seconds += seconds
                 if call.is_stream:
-                    player.hear(now(), seconds)
+                    yield seconds
             audio.end()
             if not call.is_stream and whole_seconds:
-                player.hear(now(), whole_seconds)
+                yield whole_seconds
         finally:
             await response.aclose()
 

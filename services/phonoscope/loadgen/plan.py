@@ -32,6 +32,10 @@ class LoadPlan:
         wait_seconds: how long the server may take to be SERVING at the start; 0 means for ever.
         line_seconds: between two lines of figures.
         bad_ratio: share of requests that a server must refuse.
+        cancel_ratio: share of streams that their callers cancel, half of them before the first audio and half after.
+        retry_seconds: pause of a caller of a closed loop after a failure, whatever the server asks for. None: callers
+            wait as long as the server asks.
+        neighbours: busy processes on this machine during the run.
         tokens_per_second: pace of the words of BIDI; 0 means as fast as the server reads.
         voice: what to ask for; "" is the server's default.
         seed: of texts, kinds of calls, arrivals and speech.
@@ -48,6 +52,9 @@ class LoadPlan:
     wait_seconds: float = 60.0
     line_seconds: float = 5.0
     bad_ratio: float = 0.0
+    cancel_ratio: float = 0.0
+    retry_seconds: float | None = None
+    neighbours: int = 0
     tokens_per_second: float = 0.0
     voice: str = ""
     seed: int = 0
@@ -64,6 +71,23 @@ class LoadPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class Cancellation:
+    """When the caller of a stream cancels it.
+
+    Attributes:
+        delay_seconds: from when the call was sent; a call whose first audio comes earlier is cancelled then. None: the
+            call is cancelled as soon as its first audio is there.
+    """
+
+    delay_seconds: float | None = None
+
+    @property
+    def is_after_audio(self) -> bool:
+        """Whether the caller waits for the first audio."""
+        return self.delay_seconds is None
+
+
+@dataclass(frozen=True, slots=True)
 class PlannedCall:
     """A call to make.
 
@@ -71,6 +95,7 @@ class PlannedCall:
         is_bad: whether the server must refuse it.
         tokens_per_second: pace of its words when they are sent one by one, 0 as fast as they are read; None when the
             text is sent as a whole.
+        cancellation: when its caller cancels it; None for a call that is heard to its end.
     """
 
     text: str
@@ -78,6 +103,7 @@ class PlannedCall:
     is_stream: bool
     is_bad: bool = False
     tokens_per_second: float | None = None
+    cancellation: Cancellation | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,13 +112,15 @@ class CallMade:
 
     Attributes:
         seconds: until it ended, however it did.
-        error: "" for a call that succeeded; otherwise the code, and the server's reason where it gave one.
+        error: "" for a call that succeeded, or that its caller cancelled; otherwise the code, and the server's reason
+            where it gave one.
         is_refused: whether the server refused the request itself, as it must with a bad one.
         first_audio_seconds: until the first audio; None when there was none.
         gaps_seconds: between the chunks of a stream.
         underruns: how often a player that started with the first chunk ran dry.
         retry_after_seconds: when the server asks to come back; None when it does not say.
         is_away: whether no server answered.
+        is_cancelled: whether its caller cancelled it, as planned.
     """
 
     call: PlannedCall
@@ -105,3 +133,4 @@ class CallMade:
     underruns: int = 0
     retry_after_seconds: float | None = None
     is_away: bool = False
+    is_cancelled: bool = False

@@ -27,7 +27,7 @@ def first_audio(sample: Sample) -> float | None:
 
 def whole_call(sample: Sample) -> float | None:
     """Returns the milliseconds until the end of a call that succeeded."""
-    return None if sample.error else MILLISECONDS * sample.seconds
+    return None if sample.error or sample.is_cancelled else MILLISECONDS * sample.seconds
 
 
 def latency_over_time(samples: Sequence[Sample]) -> str:

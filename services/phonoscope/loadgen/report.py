@@ -55,6 +55,7 @@ def unusual_counts(tally: Tally) -> tuple[tuple[str, int], ...]:
     """Returns what is 0 in most runs, with the words for it."""
     return (
         ("refused as meant", tally.refused_as_meant),
+        ("cancelled", tally.cancelled),
         ("no room", tally.no_room),
         ("not sent while away", tally.server_away),
         ("cut off", tally.cut_off),
@@ -89,7 +90,7 @@ def table_of(summary: Summary, address: str) -> str:
         f"{tally.audio_seconds / max(summary.seconds, 1e-9):.1f} audio seconds/s"
     )
     rows = [
-        f"{address}   {pace_in_words(summary.plan)}   {summary.seconds:.1f} s   seed {summary.plan.seed}",
+        header_of(summary, address),
         f"calls      ok {tally.ok}   failed {tally.failed}   {counts}",
         f"rates      {rates}",
         f"underruns  {tally.underruns} in {tally.streams_with_underruns} of {tally.streams} streams",
@@ -99,10 +100,20 @@ def table_of(summary: Summary, address: str) -> str:
     return "\n".join([*rows, "", *percentile_rows(tally)])
 
 
+def header_of(summary: Summary, address: str) -> str:
+    """Returns the first row of the table: what was done where."""
+    plan = summary.plan
+    parts = [address, pace_in_words(plan), f"{summary.seconds:.1f} s", f"seed {plan.seed}"]
+    if plan.neighbours:
+        parts.append(f"busy neighbours {plan.neighbours}")
+    return "   ".join(parts)
+
+
 def pace_in_words(plan: LoadPlan) -> str:
     """Returns mode and pace of a run."""
     if not plan.is_open_loop:
-        return f"{plan.mode.value}, closed loop of {plan.concurrency}"
+        retries = "" if plan.retry_seconds is None else f", retries after {plan.retry_seconds:g} s"
+        return f"{plan.mode.value}, closed loop of {plan.concurrency}{retries}"
     rates = (plan.arrivals_per_second,) if plan.ramp_per_second is None else plan.ramp_per_second
     pace = " to ".join(f"{rate:g}" for rate in rates)
     return f"{plan.mode.value}, open loop of {pace}/s, {plan.most_in_flight} in flight at most"

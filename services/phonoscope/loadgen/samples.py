@@ -20,7 +20,8 @@ class Sample:
         seconds: until it ended, however it did.
         audio_seconds: how much was heard.
         underruns: how often a player would have run dry.
-        error: "" for a call that succeeded, or was refused as it was meant to be.
+        error: "" for a call that succeeded, was refused as it was meant to be, or was cancelled.
+        is_cancelled: whether its caller cancelled it.
     """
 
     due_seconds: float
@@ -29,6 +30,7 @@ class Sample:
     audio_seconds: float
     underruns: int
     error: str
+    is_cancelled: bool = False
 
 
 class SampleLog:
@@ -71,4 +73,5 @@ def sample_of(made: CallMade, due_seconds: float) -> Sample:
         audio_seconds=made.audio_seconds,
         underruns=made.underruns,
         error="" if is_meant else made.error,
+        is_cancelled=made.is_cancelled,
     )

@@ -30,6 +30,7 @@ class Tally:
     def __init__(self) -> None:
         self.ok = 0
         self.refused_as_meant = 0
+        self.cancelled = 0
         self.cut_off = 0
         self.no_room = 0
         self.server_away = 0
@@ -47,8 +48,8 @@ class Tally:
 
     @property
     def ended(self) -> int:
-        """Calls that came to an end of their own."""
-        return self.ok + self.refused_as_meant + self.failed
+        """Calls that ended before the run was stopped, those that their callers cancelled included."""
+        return self.ok + self.refused_as_meant + self.cancelled + self.failed
 
     def add(self, made: CallMade) -> None:
         """Counts one call that has ended."""
@@ -56,6 +57,8 @@ class Tally:
         self._listen(made)
         if made.error:
             self.measured["failure_seconds"].add(made.seconds)
+            return
+        if made.is_cancelled:  # how long it took is up to its caller
             return
         self.measured["stream_seconds" if made.call.is_stream else "unary_seconds"].add(made.seconds)
         if made.audio_seconds:
@@ -65,6 +68,7 @@ class Tally:
         """Adds what `other` has counted."""
         self.ok += other.ok
         self.refused_as_meant += other.refused_as_meant
+        self.cancelled += other.cancelled
         self.cut_off += other.cut_off
         self.no_room += other.no_room
         self.server_away += other.server_away
@@ -82,6 +86,8 @@ class Tally:
             self.refused_as_meant += 1
         elif made.error or made.call.is_bad:
             self._count_error(made.error or ACCEPTED, 1)
+        elif made.is_cancelled:
+            self.cancelled += 1
         else:
             self.ok += 1
 

@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from phonoscope.client import AsyncClient, AudioChunk, InvalidArgument, PhonoscopeClientError, Unavailable
+from phonoscope.loadgen.barge_in import listen
 from phonoscope.loadgen.plan import CallMade, PlannedCall
 from phonoscope.loadgen.player import Player
 
@@ -61,7 +62,9 @@ class SpeechServer:
         self.address = address
         channels = min(MOST_CHANNELS, math.ceil(calls_at_once / CALLS_PER_CHANNEL))
         self._clients = [
-            AsyncClient(address, timeout_seconds=deadline_seconds, tracer_provider=tracer_provider)
+            AsyncClient(
+                address, timeout_seconds=deadline_seconds, tracer_provider=tracer_provider, waits_when_busy=False
+            )
             for _ in range(channels)
         ]
         self._turns = itertools.cycle(self._clients)
@@ -79,14 +82,15 @@ class SpeechServer:
         now = asyncio.get_running_loop().time
         player = Player()
         failure: PhonoscopeClientError | None = None
+        is_cancelled = False
         try:
-            await self._listen(call, player)
+            is_cancelled = await listen(self._audio(call), call, player)
         except PhonoscopeClientError as error:
             failure = error
         return CallMade(
             call=call,
             seconds=now() - due,
-            error=error_name(failure, player),
+            error="" if is_cancelled else error_name(failure, player),
             is_refused=isinstance(failure, InvalidArgument),
             first_audio_seconds=None if player.first_audio_at is None else player.first_audio_at - due,
             audio_seconds=player.audio_seconds,
@@ -94,18 +98,18 @@ class SpeechServer:
             underruns=player.underruns,
             retry_after_seconds=failure.retry_after_seconds if failure else None,
             is_away=isinstance(failure, Unavailable),
+            is_cancelled=is_cancelled,
         )
 
-    async def _listen(self, call: PlannedCall, player: Player) -> None:
-        now = asyncio.get_running_loop().time
+    async def _audio(self, call: PlannedCall) -> AsyncGenerator[float, None]:
+        """Yields the seconds of audio as they come; closing it cancels the call."""
         client = next(self._turns)
         if not call.is_stream:
-            speech = await client.synthesize(call.text, **call.options)
-            player.hear(now(), speech.audio_seconds)
+            yield (await client.synthesize(call.text, **call.options)).audio_seconds
             return
         async with aclosing(chunks_of(client, call)) as chunks:
             async for chunk in chunks:
-                player.hear(now(), chunk.audio_seconds)
+                yield chunk.audio_seconds
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,11 +1,16 @@
 """`phonoscope bench` against a real gRPC server."""
 
 import json
+import os
+import select
 import signal
 import sys
+from pathlib import Path
 
 import grpc
 import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.rpc import error_details_pb2
 
 from phonoscope.cli import bench
 
@@ -67,6 +72,52 @@ def test_bad_requests_are_sent_where_they_are_asked_for(run, server):
     assert {request.text for request in server.requests("SynthesizeStream")} >= {"", "   "}
 
 
+@pytest.mark.parametrize("mode", ["stream", "bidi"])
+def test_streams_are_cancelled_where_it_is_asked_for(run, server, mode):
+    result = run("bench", "-s", server.target, "-n", 20, "--mode", mode, "--cancel-ratio", 1)
+    assert result.exit_code == 0
+    assert "ok 0   failed 0" in result.stdout
+    assert "cancelled 20" in result.stdout
+
+
+def test_a_cancel_ratio_of_zero_suits_every_mode(run, server):
+    result = run("bench", "-s", server.target, "-n", 2, "--mode", "unary", "--cancel-ratio", 0)
+    assert "ok 2   failed 0" in result.stdout
+
+
+def test_rude_callers_do_not_wait_as_long_as_the_server_asks(run, server):
+    """The server asks for 30 s, which is also the default duration: polite callers would make one call."""
+    for _ in range(3):
+        server.then_fail(
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "full",
+            error_details_pb2.RetryInfo(retry_delay=Duration(seconds=30)),
+        )
+    result = run("bench", "-s", server.target, "-n", 4, "-c", 1, "--retry-seconds", 0)
+    assert "ok 1   failed 3" in result.stdout
+    assert "closed loop of 1, retries after 0 s" in result.stdout
+
+
+def children_of(process) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /proc and file descriptors of processes")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_neighbours_are_busy_during_the_run_and_end_with_it_however_it_ends(start, server, number):
+    process = start("bench", "-s", server.target, "--duration", 0, "--every", 0.2, "--neighbours", 2)
+    lines_until(process, "calls/s")
+    pidfds = [os.pidfd_open(pid) for pid in children_of(process)]
+    process.send_signal(number)
+    stdout, stderr = process.communicate(timeout=20)
+    ended = [bool(select.select([pidfd], [], [], 20)[0]) for pidfd in pidfds]
+    for pidfd in pidfds:
+        os.close(pidfd)
+    assert ended == [True, True]
+    assert "Traceback" not in stderr
+    assert ("busy neighbours 2" in stdout) == (number is not signal.SIGKILL)
+
+
 def test_the_json_is_written(run, server, tmp_path):
     run("bench", "-s", server.target, "-n", 5, "--json", tmp_path / "out.json")
     document = json.loads((tmp_path / "out.json").read_text())
@@ -81,6 +132,12 @@ def test_the_json_is_written(run, server, tmp_path):
         (["--text", "EMPTY"], "no text"),
         (["--rate", 0], "--rate"),
         (["--bad-ratio", 2], "--bad-ratio"),
+        (["--cancel-ratio", 2], "--cancel-ratio"),
+        (["--cancel-ratio", 0.1, "--mode", "unary"], "only streams are cancelled, and --mode unary has none"),
+        (["--retry-seconds", -1], "--retry-seconds"),
+        (["--retry-seconds", 0, "--rate", 5], "an open loop (--rate, --ramp) does not retry"),
+        (["--retry-seconds", 1, "--ramp", "1:5"], "an open loop (--rate, --ramp) does not retry"),
+        (["--neighbours", -1], "--neighbours"),
         (["--ramp", "1:5", "--rate", 5], "give one of --concurrency, --rate and --ramp"),
         (["--ramp", "1:5", "-c", 5], "give one of --concurrency, --rate and --ramp"),
         (["--ramp", "5"], "such as 1:20"),
@@ -95,6 +152,7 @@ def test_the_json_is_written(run, server, tmp_path):
         (["--target", "openai"], "wants a URL"),
         (["-s", "http://here:1"], "a URL needs --target"),
         (["-s", "http://here:1", "--target", "openai", "--bad-ratio", 0.5], "--bad-ratio is for --target grpc"),
+        (["-s", "http://here:1", "--target", "openai", "--mode", "unary", "--cancel-ratio", 1], "only streams are"),
         (["-s", "http://here:1", "--target", "openai", "--mode", "bidi"], "--mode bidi is for --target grpc"),
         (["--html", "/nowhere/page.html"], "/nowhere is not a directory"),
         (["-s", "http://here:1", "--target", "piper", "--otlp-endpoint", "http://a:1"], "--otlp-endpoint is for"),

@@ -52,12 +52,15 @@ def test_elsewhere_than_on_a_terminal_there_is_a_line_for_each_event(capsys):
 def test_the_table_has_the_last_seconds_beside_the_whole_run():
     console, live = terminal(), LiveFigures("here:1")
     live.table(figures(2.0, tally_of(0.1, 0.1, 0.1)))
-    console.print(live.table(figures(4.0, tally_of(0.3, error="UNAVAILABLE"))))
+    last = tally_of(0.3, error="UNAVAILABLE")
+    last.add(CallMade(call=STREAM, seconds=0.01, is_cancelled=True))
+    console.print(live.table(figures(4.0, last)))
     table = text_of(console)
     assert "here:1   4 s   3 in flight" in table
     assert row(table, "calls ok") == ["1", "4"]
     assert row(table, "calls failed") == ["1", "1"]
-    assert row(table, "calls/s") == ["1.0", "1.2"]
+    assert row(table, "cancelled") == ["1", "1"]
+    assert row(table, "calls/s") == ["1.5", "1.5"]
     assert row(table, "audio seconds/s") == ["1.0", "2.0"]
     assert row(table, "first audio of streams, p50/p95/p99 ms")[:3] == ["300", "/", "300"]
     assert "UNAVAILABLE 1" in table

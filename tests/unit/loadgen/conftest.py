@@ -94,7 +94,11 @@ class SimulatedServer:
                 is_away=is_away,
             )
         return CallMade(
-            call=call, seconds=now() - due, first_audio_seconds=now() - due, audio_seconds=self.audio_seconds
+            call=call,
+            seconds=now() - due,
+            first_audio_seconds=now() - due,
+            audio_seconds=self.audio_seconds,
+            is_cancelled=call.cancellation is not None,
         )
 
     def _is_within(self, times: list[tuple[float, float]]) -> tuple[float, float] | None:

@@ -1,11 +1,13 @@
 """Texts, and the calls made of them."""
 
+import dataclasses
 import itertools
 
 import pytest
 
 from phonoscope.loadgen.corpus import (
     LONG,
+    MAX_CANCEL_DELAY_SECONDS,
     MEDIUM,
     REFUSED,
     SHORT,
@@ -98,3 +100,38 @@ def test_only_calls_of_bidi_have_a_pace():
         15.0
     }
     assert {call.tokens_per_second for call in some_calls(mode=Mode.STREAM, tokens_per_second=15.0)} == {None}
+
+
+def test_the_ratio_of_cancelled_streams_is_kept_half_of_them_before_the_first_audio():
+    cancelled = [call.cancellation for call in some_calls(cancel_ratio=0.25) if call.cancellation]
+    assert len(cancelled) / 2000 == pytest.approx(0.25, abs=0.04)
+    delays = [cancellation.delay_seconds for cancellation in cancelled if not cancellation.is_after_audio]
+    assert len(delays) / len(cancelled) == pytest.approx(0.5, abs=0.1)
+    assert 0 <= min(delays) < 0.1 * MAX_CANCEL_DELAY_SECONDS
+    assert 0.9 * MAX_CANCEL_DELAY_SECONDS < max(delays) <= MAX_CANCEL_DELAY_SECONDS
+
+
+def test_every_stream_is_cancelled_where_the_ratio_is_1_and_no_other_call_is():
+    calls = some_calls(mode=Mode.MIXED, bad_ratio=0.3, cancel_ratio=1.0)
+    assert all((call.cancellation is not None) == (call.is_stream and not call.is_bad) for call in calls)
+    assert {call.is_stream for call in calls if call.is_bad} == {True, False}
+    assert all(call.cancellation for call in some_calls(mode=Mode.BIDI, cancel_ratio=1.0))
+
+
+def test_a_seed_gives_the_calls_that_it_has_always_given():
+    """Runs are compared across versions: upper case is a stream, as of before there were cancellations."""
+    calls = some_calls(24, ("abcd", "efgh", "ijkl"), mode=Mode.MIXED, seed=4)
+    texts = [call.text.upper() if call.is_stream else call.text for call in calls]
+    assert "".join(texts) == "cGeIBDGLCCDAaCAHKFegBDJE"
+    assert calls[-1].options["seed"] == 14804966688114372003
+
+
+def test_no_call_is_cancelled_where_none_is_asked_for():
+    assert {call.cancellation for call in some_calls()} == {None}
+
+
+def test_what_is_cancelled_changes_nothing_else_of_the_calls_of_a_seed():
+    plain = some_calls(mode=Mode.MIXED, bad_ratio=0.2, seed=4)
+    some = some_calls(mode=Mode.MIXED, bad_ratio=0.2, cancel_ratio=0.5, seed=4)
+    assert [dataclasses.replace(call, cancellation=None) for call in some] == plain
+    assert some == some_calls(mode=Mode.MIXED, bad_ratio=0.2, cancel_ratio=0.5, seed=4)

@@ -1,6 +1,7 @@
 """Whole runs against a simulated server, in simulated time."""
 
 import asyncio
+import contextlib
 import itertools
 import math
 
@@ -11,22 +12,23 @@ from phonoscope.loadgen.arrivals import poisson_arrivals, ramp_arrivals
 from phonoscope.loadgen.events import Figures, ServerAway, ServerBack
 from phonoscope.loadgen.generator import LoadGenerator
 from phonoscope.loadgen.histogram import RELATIVE_ERROR
-from phonoscope.loadgen.plan import LoadPlan, PlannedCall
+from phonoscope.loadgen.plan import Cancellation, LoadPlan, PlannedCall
 
 CALL = PlannedCall("Hello.", {}, is_stream=True)
 BAD_CALL = PlannedCall("", {}, is_stream=True, is_bad=True)
+CANCELLED_CALL = PlannedCall("Hello.", {}, is_stream=True, cancellation=Cancellation())
 
 
 @pytest.fixture
 def load(simulate, simulated_server):
     """Runs a plan; returns its summary and its events. `at` gives times at which to call something of the run."""
 
-    def run(said=None, at=(), **plan):
+    def run(said=None, at=(), neighbours=None, **plan):
         events = []
 
         async def work():
             generator = LoadGenerator(
-                LoadPlan(**plan), simulated_server, said or itertools.repeat(CALL), events.append
+                LoadPlan(**plan), simulated_server, said or itertools.repeat(CALL), events.append, neighbours
             )
             for seconds, act in at:
                 asyncio.get_running_loop().call_at(seconds, act, generator)
@@ -222,8 +224,82 @@ def test_a_caller_of_a_closed_loop_comes_back_when_the_server_asks_and_never_at_
     assert summary.tally.failed / 100 == pytest.approx(calls_a_second, rel=0.1)
 
 
+@pytest.mark.parametrize("retry_after", [None, 0.0, 25.0])
+@pytest.mark.parametrize(
+    "error", ["RESOURCE_EXHAUSTED QUEUE_FULL", "INTERNAL", "DEADLINE_EXCEEDED", "INVALID_ARGUMENT VOICE_UNKNOWN"]
+)
+def test_a_rude_caller_calls_again_after_its_own_pause_whatever_the_server_asks(
+    load, simulated_server, error, retry_after
+):
+    simulated_server.error = error
+    simulated_server.retry_after_seconds = retry_after
+    load(concurrency=1, duration_seconds=10, retry_seconds=0.4)
+    assert simulated_server.started_at == pytest.approx([0.5 * number for number in range(20)])
+
+
+def test_a_rude_caller_does_not_pause_after_success(load, simulated_server):
+    load(concurrency=1, duration_seconds=0, calls=3, retry_seconds=5.0)
+    assert simulated_server.started_at == pytest.approx([0.0, 0.1, 0.2])
+
+
+def test_a_caller_that_cancelled_is_counted_apart_and_calls_again_at_once(load, simulated_server):
+    summary, _ = load(itertools.repeat(CANCELLED_CALL), concurrency=1, duration_seconds=0, calls=3, retry_seconds=5.0)
+    assert simulated_server.started_at == pytest.approx([0.0, 0.1, 0.2])
+    tally = summary.tally
+    assert (tally.cancelled, tally.ok, tally.failed, tally.cut_off) == (3, 0, 0, 0)
+
+
+class Neighbours(contextlib.AbstractContextManager["Neighbours"]):
+    """Remembers when they were there."""
+
+    def __init__(self):
+        self.times = []
+
+    def __enter__(self):
+        self.times.append(asyncio.get_running_loop().time())
+        return self
+
+    def __exit__(self, *_):
+        self.times.append(asyncio.get_running_loop().time())
+
+
+def test_neighbours_are_there_from_when_the_server_is_serving_until_the_last_call_has_ended(load, simulated_server):
+    simulated_server.away = [(0.0, 3.0)]
+    simulated_server.reply_seconds = 4.0
+    neighbours = Neighbours()
+    load(neighbours=neighbours, concurrency=1, duration_seconds=10)
+    start, end = neighbours.times
+    assert start == simulated_server.started_at[0] >= 3.0
+    assert end == pytest.approx(start + 12.0)
+
+
+def test_neighbours_leave_when_the_run_is_stopped(load):
+    neighbours = Neighbours()
+    load(neighbours=neighbours, duration_seconds=0, at=[(5.0, LoadGenerator.stop)])
+    assert neighbours.times == pytest.approx([0.0, 5.0])
+
+
+def test_neighbours_leave_when_the_run_breaks(load, simulated_server):
+    async def fail(*_):
+        raise ZeroDivisionError
+
+    simulated_server.make = fail
+    neighbours = Neighbours()
+    with pytest.raises(ExceptionGroup):
+        load(neighbours=neighbours)
+    assert len(neighbours.times) == 2
+
+
+def test_neighbours_stay_away_while_no_server_is_there(load, simulated_server):
+    simulated_server.away = [(0.0, 1e9)]
+    neighbours = Neighbours()
+    with pytest.raises(StartupError):
+        load(neighbours=neighbours)
+    assert neighbours.times == []
+
+
 def test_requests_that_are_meant_to_be_refused_do_not_slow_the_loop(load):
-    summary, _ = load(itertools.repeat(BAD_CALL), concurrency=1, duration_seconds=10)
+    summary, _ = load(itertools.repeat(BAD_CALL), concurrency=1, duration_seconds=10, retry_seconds=0.4)
     assert summary.tally.refused_as_meant == 100
 
 

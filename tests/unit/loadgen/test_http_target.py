@@ -1,6 +1,7 @@
 """Calls to a real HTTP server, as the load generator sees them."""
 
 import asyncio
+import dataclasses
 
 import httpx
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from phonoscope.loadgen.http_target import HttpSpeechServer, retry_after_seconds
 from phonoscope.loadgen.openai_api import OpenAiApi
 from phonoscope.loadgen.piper_api import PiperApi
-from phonoscope.loadgen.plan import PlannedCall
+from phonoscope.loadgen.plan import Cancellation, PlannedCall
 from phonoscope.loadgen.wav_stream import BodyFormat
 
 STREAM = PlannedCall("Hello.", {}, is_stream=True)
@@ -178,3 +179,50 @@ async def test_proxies_of_the_environment_are_not_used(http_server, monkeypatch)
     monkeypatch.delenv("no_proxy", raising=False)
     async with HttpSpeechServer(http_server.url, PiperApi(), calls_at_once=1, deadline_seconds=9.0) as target:
         assert (await target.make(STREAM, now())).error == ""
+
+
+AFTER = Cancellation()
+LATE = Cancellation(60.0)
+
+
+async def test_a_caller_cancels_after_the_first_samples_and_closes_the_connection(target, http_server, wav_of):
+    http_server.then_send(wav_of(1.0)[: HEADER_BYTES + 4410], http_server.hold)
+    made = await target.make(dataclasses.replace(STREAM, cancellation=AFTER), now())
+    assert (made.is_cancelled, made.error, made.is_away, made.is_refused) == (True, "", False, False)
+    assert made.audio_seconds == pytest.approx(0.1)
+    assert 0 < made.first_audio_seconds <= made.seconds
+    assert target._client._transport._pool.connections == []
+
+
+async def test_a_caller_cancels_before_the_first_samples_after_a_delay(target, http_server, wav_of):
+    http_server.then_send(wav_of(1.0)[:HEADER_BYTES], http_server.hold)
+    made = await target.make(dataclasses.replace(STREAM, cancellation=Cancellation(0.01)), now())
+    assert (made.is_cancelled, made.error, made.first_audio_seconds) == (True, "", None)
+    assert target._client._transport._pool.connections == []
+
+
+async def test_first_samples_that_come_before_the_delay_cancel_the_call_and_are_not_heard(target, http_server, wav_of):
+    http_server.then_send(wav_of(1.0)[: HEADER_BYTES + 4410], http_server.hold)
+    made = await target.make(dataclasses.replace(STREAM, cancellation=LATE), now())
+    assert (made.is_cancelled, made.first_audio_seconds, made.audio_seconds) == (True, None, 0.0)
+    assert target._client._transport._pool.connections == []
+
+
+@pytest.mark.parametrize("cancellation", [AFTER, LATE])
+@pytest.mark.parametrize(
+    ("status", "body", "error"), [(503, b"", "HTTP 503"), (200, b"<html>", "NOT_WAV"), (200, b"", "OK_WITHOUT_AUDIO")]
+)
+async def test_a_call_that_fails_before_it_is_cancelled_has_failed(
+    target, http_server, cancellation, status, body, error
+):
+    http_server.then_reply(status, body)
+    made = await target.make(dataclasses.replace(STREAM, cancellation=cancellation), now())
+    assert (made.is_cancelled, made.error) == (False, error)
+
+
+@pytest.mark.parametrize("cancellation", [AFTER, LATE])
+async def test_a_deadline_that_passes_before_the_cancellation_is_a_failure(http_server, cancellation):
+    http_server.then_send(http_server.hold)
+    async with HttpSpeechServer(http_server.url, OpenAiApi(), calls_at_once=1, deadline_seconds=0.2) as target:
+        made = await target.make(dataclasses.replace(STREAM, cancellation=cancellation), now())
+    assert (made.is_cancelled, made.error) == (False, "DEADLINE_EXCEEDED")

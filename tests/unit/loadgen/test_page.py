@@ -29,6 +29,7 @@ def a_page(address: str = "here:1", error: str = "") -> Page:
     tally = Tally()
     made = CallMade(call=PlannedCall("Hello.", {}, is_stream=True), seconds=1.0, error=error)
     tally.add(made)
+    tally.add(CallMade(call=made.call, seconds=0.01, is_cancelled=True))
     summary = Summary(LoadPlan(mode=Mode.BIDI, seed=77), 3.0, tally, (Sample(0.0, 0.1, 1.0, 2.0, 0, error),))
     return Page(page_of(summary, address))
 
@@ -37,6 +38,7 @@ def test_the_page_has_the_table_the_plots_and_the_settings():
     page = a_page()
     assert "Load on here:1" in page.text
     assert "calls      ok 1   failed 0" in page.text
+    assert "cancelled 1" in page.text
     assert page.tags.count("svg") == page.tags.count("figure") == page.tags.count("figcaption") == 3
     assert '"seed": 77' in page.text
     assert '"mode": "bidi"' in page.text

@@ -64,3 +64,9 @@ def test_a_failed_call_has_no_length_and_one_without_audio_no_first_audio():
     assert (first_audio(a_sample()), whole_call(a_sample())) == (100.0, 1000.0)
     assert first_audio(a_sample(first=None)) is None
     assert whole_call(a_sample(error="INTERNAL")) is None
+
+
+def test_a_cancelled_call_has_its_first_audio_and_no_length():
+    cancelled = Sample(0.0, 0.1, 0.2, 2.0, 0, "", is_cancelled=True)
+    assert (first_audio(cancelled), whole_call(cancelled)) == (100.0, None)
+    assert "refused or failed" not in latency_over_time([cancelled])

@@ -31,6 +31,7 @@ def tally():
     tally.add(CallMade(call=UNARY, seconds=0.08, first_audio_seconds=0.08, audio_seconds=2.0))
     for error in ("INTERNAL", "UNAVAILABLE", "UNAVAILABLE"):
         tally.add(CallMade(call=STREAM, seconds=0.1, error=error))
+    tally.add(CallMade(call=STREAM, seconds=0.01, is_cancelled=True))
     tally.no_room = 7
     return tally
 
@@ -39,7 +40,7 @@ def test_the_line_of_figures_tells_rates_latency_and_what_is_unusual(tally):
     line = line_of(Figures(at_seconds=15.0, seconds=5.0, in_flight=8, tally=tally), "here:1")
     for part in (
         "15 s",
-        "20.8 calls/s",
+        "21.0 calls/s",
         "ok 101",
         "in flight 8",
         "first audio p50 501 p95 948 ms",
@@ -47,6 +48,7 @@ def test_the_line_of_figures_tells_rates_latency_and_what_is_unusual(tally):
         "audio 40.4 s/s",
         "RTF 0.500",
         "underruns 1",
+        "cancelled 1",
         "no room 7",
         "errors UNAVAILABLE 2, INTERNAL 1",
     ):
@@ -79,8 +81,8 @@ def test_the_table_has_all_counts_and_a_row_for_what_was_measured(tally):
     table = table_of(Summary(LoadPlan(concurrency=8, seed=3), 10.0, tally), "here:1")
     assert "here:1   stream, closed loop of 8   10.0 s   seed 3" in table
     assert "ok 101   failed 3" in table
-    assert "no room 7" in table
-    assert "10.40 calls/s   20.2 audio seconds/s" in table
+    assert "cancelled 1   no room 7" in table
+    assert "10.50 calls/s   20.2 audio seconds/s" in table
     assert "1 in 1 of 100 streams" in table
     assert "UNAVAILABLE 2, INTERNAL 1" in table
     rows = {line[:26].strip(): line[26:].split() for line in table.splitlines()[-7:]}
@@ -106,12 +108,13 @@ def test_the_json_holds_plan_counts_and_percentiles(tally):
         "ok": 101,
         "failed": 3,
         "refused_as_meant": 0,
+        "cancelled": 1,
         "no_room": 7,
         "not_sent_while_away": 0,
         "cut_off": 0,
     }
     assert document["errors"] == {"UNAVAILABLE": 2, "INTERNAL": 1}
-    assert document["calls_per_second"] == 10.4
+    assert document["calls_per_second"] == 10.5
     assert document["audio_seconds_per_second"] == 20.2
     first_audio = document["measured"]["first_audio_seconds"]
     assert first_audio["count"] == 100
@@ -137,3 +140,18 @@ def test_json_has_a_line_for_each_call(tally):
     assert told["due_seconds"] == 0.5
     assert told["first_audio_seconds"] is None
     assert told["error"] == "UNAVAILABLE"
+
+
+def test_the_header_names_the_drills_of_a_run_and_only_them():
+    rude = LoadPlan(concurrency=8, retry_seconds=0.25, neighbours=3)
+    (header, *_) = table_of(Summary(rude, 10.0, Tally()), "here:1").splitlines()
+    assert header == "here:1   stream, closed loop of 8, retries after 0.25 s   10.0 s   seed 0   busy neighbours 3"
+    (header, *_) = table_of(Summary(LoadPlan(concurrency=8), 10.0, Tally()), "here:1").splitlines()
+    assert header == "here:1   stream, closed loop of 8   10.0 s   seed 0"
+
+
+def test_json_names_the_drills_of_a_run():
+    plan = json_of(Summary(LoadPlan(cancel_ratio=0.3, retry_seconds=0.25, neighbours=3), 10.0, Tally()), "here:1")[
+        "plan"
+    ]
+    assert (plan["cancel_ratio"], plan["retry_seconds"], plan["neighbours"]) == (0.3, 0.25, 3)

@@ -28,6 +28,13 @@ def test_an_error_is_told_but_not_a_refusal_that_was_meant():
     assert [sample.error for sample in log.samples()] == ["INTERNAL", ""]
 
 
+def test_a_cancelled_call_is_marked():
+    log = SampleLog()
+    log.add(CallMade(call=STREAM, seconds=0.1, is_cancelled=True), 1.0)
+    log.add(MADE, 2.0)
+    assert [(sample.is_cancelled, sample.error) for sample in log.samples()] == [(True, ""), (False, "")]
+
+
 def test_beyond_the_bound_each_call_has_the_same_chance():
     kept = []
     for seed in range(200):

@@ -61,6 +61,15 @@ def test_a_good_request_that_is_refused_has_failed():
     assert (tally.refused_as_meant, tally.failed) == (0, 1)
 
 
+def test_a_cancelled_stream_counts_apart_and_only_its_first_audio_is_measured():
+    heard = CallMade(call=STREAM, seconds=0.6, first_audio_seconds=0.5, audio_seconds=1.0, is_cancelled=True)
+    unheard = CallMade(call=STREAM, seconds=0.01, is_cancelled=True)
+    tally = tally_of(heard, unheard)
+    assert (tally.cancelled, tally.ok, tally.failed, tally.ended) == (2, 0, 0, 2)
+    assert (tally.streams, tally.audio_seconds) == (1, 1.0)
+    assert counts(tally) == {"first_audio_seconds": 1}
+
+
 def test_the_kinds_of_errors_are_bounded():
     tally = tally_of(*(CallMade(call=STREAM, seconds=0.1, error=f"INTERNAL {n}") for n in range(1000)))
     whole = Tally()
@@ -76,10 +85,11 @@ def test_two_merged_hold_the_counts_of_both():
         CallMade(call=STREAM, seconds=1.0, first_audio_seconds=0.7, audio_seconds=3.0, underruns=2),
         CallMade(call=BAD, seconds=0.1, error="INVALID_ARGUMENT", is_refused=True),
         CallMade(call=UNARY, seconds=1.0, error="UNAVAILABLE"),
+        CallMade(call=STREAM, seconds=0.01, is_cancelled=True),
     )
     other.no_room, other.server_away, other.cut_off = 1, 2, 3
     one.merge(other)
-    assert (one.ok, one.refused_as_meant, one.failed) == (2, 1, 1)
+    assert (one.ok, one.refused_as_meant, one.failed, one.cancelled) == (2, 1, 1, 1)
     assert (one.no_room, one.server_away, one.cut_off) == (1, 2, 3)
     assert (one.streams, one.underruns, one.streams_with_underruns, one.audio_seconds) == (2, 3, 2, 5.0)
     assert one.measured["first_audio_seconds"].count == 2

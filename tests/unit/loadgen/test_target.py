@@ -1,6 +1,7 @@
 """Calls to a real gRPC server, as the load generator sees them."""
 
 import asyncio
+import dataclasses
 
 import grpc
 import pytest
@@ -10,7 +11,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from phonoscope.loadgen.plan import PlannedCall
+from phonoscope.loadgen.plan import Cancellation, PlannedCall
 from phonoscope.loadgen.target import CALLS_PER_CHANNEL, SpeechServer, words_in_time, words_of
 
 STREAM = PlannedCall("Hello.", {"voice": "joe", "seed": 7}, is_stream=True)
@@ -166,3 +167,64 @@ async def test_a_call_of_bidi_sends_its_words_and_is_measured_chunk_by_chunk(tar
     assert (settings.text, settings.speaker_id, settings.seed, steps) == ("", "joe", 7, ["Turn", " left", " now."])
     assert (made.error, made.audio_seconds, len(made.gaps_seconds)) == ("", pytest.approx(0.16), 2)
     assert 0 < made.first_audio_seconds <= made.seconds
+
+
+# --- cancelled by its caller -------------------------------------------------------------------------------------
+
+AFTER = Cancellation()
+LATE = Cancellation(60.0)
+BIDI = dataclasses.replace(STREAM, tokens_per_second=0.0)
+
+
+def speak_until_cancelled(server):
+    """The next call gets 0.1 s of audio, and no end; `server.cancelled` is set when its caller leaves."""
+
+    def act(context):
+        context.add_callback(server.cancelled.set)
+        yield b"\0\0" * 1600
+        server.cancelled.wait(20)
+
+    server._script.append(act)
+
+
+@pytest.mark.parametrize("call", [STREAM, BIDI], ids=["stream", "bidi"])
+async def test_a_caller_cancels_after_the_first_chunk_on_the_server_too(target, server, call):
+    speak_until_cancelled(server)
+    made = await target.make(dataclasses.replace(call, cancellation=AFTER), now())
+    assert (made.is_cancelled, made.error, made.is_away, made.is_refused) == (True, "", False, False)
+    assert made.audio_seconds == pytest.approx(0.1)
+    assert 0 < made.first_audio_seconds <= made.seconds
+    assert await asyncio.to_thread(server.cancelled.wait, 5)  # sooner than the deadline
+
+
+@pytest.mark.parametrize("call", [STREAM, BIDI], ids=["stream", "bidi"])
+async def test_a_caller_cancels_before_the_first_chunk_after_a_delay(target, server, call):
+    server.then_speak(then=server.hold)
+    made = await target.make(dataclasses.replace(call, cancellation=Cancellation(0.01)), now())
+    assert (made.is_cancelled, made.error, made.first_audio_seconds) == (True, "", None)
+
+
+async def test_a_first_chunk_that_comes_before_the_delay_cancels_the_call_and_is_not_heard(target, server):
+    speak_until_cancelled(server)
+    made = await target.make(dataclasses.replace(STREAM, cancellation=LATE), now())
+    assert (made.is_cancelled, made.first_audio_seconds, made.audio_seconds) == (True, None, 0.0)
+    assert await asyncio.to_thread(server.cancelled.wait, 5)  # sooner than the deadline
+
+
+@pytest.mark.parametrize("cancellation", [AFTER, LATE])
+async def test_a_call_that_fails_before_it_is_cancelled_has_failed(target, server, cancellation):
+    call = dataclasses.replace(STREAM, cancellation=cancellation)
+    server.then_fail(grpc.StatusCode.INTERNAL, "broken")
+    made = await target.make(call, now())
+    assert (made.is_cancelled, made.error) == (False, "INTERNAL")
+    server.then_speak()
+    made = await target.make(call, now())
+    assert (made.is_cancelled, made.error) == (False, "OK_WITHOUT_AUDIO")
+
+
+@pytest.mark.parametrize("cancellation", [AFTER, LATE])
+async def test_a_deadline_that_passes_before_the_cancellation_is_a_failure(server, cancellation):
+    async with SpeechServer(server.target, calls_at_once=1, deadline_seconds=0.2) as target:
+        server.then_speak(then=server.hold)
+        made = await target.make(dataclasses.replace(STREAM, cancellation=cancellation), now())
+    assert (made.is_cancelled, made.error) == (False, "DEADLINE_EXCEEDED")

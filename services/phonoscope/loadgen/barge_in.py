@@ -1,0 +1,35 @@
+"""Barge-in: a caller that cancels its stream, as a user who interrupts the speech.
+
+target.py and http_target.py read all their audio through `listen`; corpus.py decides which calls are cancelled.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from phonoscope.loadgen.plan import PlannedCall
+from phonoscope.loadgen.player import Player
+
+
+async def listen(audio: AsyncGenerator[float, None], call: PlannedCall, player: Player) -> bool:
+    """Plays the chunks of `audio`, in seconds, until they end or the caller cancels; closes `audio`.
+
+    Returns whether the caller cancelled the call. Raises what `audio` raises before that.
+    """
+    now = asyncio.get_running_loop().time
+    cancellation = call.cancellation
+    delay_seconds = cancellation.delay_seconds if cancellation else None
+    try:
+        async with aclosing(audio), asyncio.timeout(delay_seconds) as limit:
+            async for seconds in audio:
+                # A call that is cancelled before its audio plays none: only fast chunks arrive before the delay, and
+                # they would bias the percentiles of first audio.
+                if cancellation is None or cancellation.is_after_audio:
+                    player.hear(now(), seconds)
+                if cancellation is not None:
+                    return True
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        return True
+    return False

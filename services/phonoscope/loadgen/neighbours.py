@@ -1,0 +1,72 @@
+"""Busy neighbours: processes that take CPU time from a server on the same machine while a run lasts.
+
+Built by cli/bench.py; generator.py enters it when the server is SERVING, and leaves it when the run ends.
+
+Each neighbour is a new interpreter: a fork of a process that runs gRPC's threads may deadlock.
+"""
+
+import os
+import subprocess
+import sys
+from types import TracebackType
+from typing import Final, Self
+
+BUSY_LOOP: Final = """
+import os, sys
+parent = int(sys.argv[1])
+while os.getppid() == parent:
+    for _ in range(1 << 20):
+        pass
+"""
+"""A loop that ends when its parent is gone, also after a SIGKILL that lets the parent clean up nothing.
+
+It asks for its parent some tens of times a second. Linux could send a signal instead (PR_SET_PDEATHSIG), but that
+needs ctypes, works on Linux only, and misses a parent that died before the child had asked for the signal.
+"""
+
+
+class Neighbours:
+    """Runs `count` busy processes while it is entered; a context manager, which kills them at its end."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    @property
+    def pids(self) -> tuple[int, ...]:
+        """The processes that run now."""
+        return tuple(process.pid for process in self._processes)
+
+    def __enter__(self) -> Self:
+        try:
+            for _ in range(self._count):
+                self._processes.append(start_busy_loop(os.getpid()))
+        except BaseException:
+            self._end()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def _end(self) -> None:
+        for process in self._processes:
+            process.kill()
+        for process in self._processes:
+            process.wait()
+        self._processes.clear()
+
+
+def start_busy_loop(parent: int) -> subprocess.Popen[bytes]:
+    """Starts a process that is busy while it is a child of `parent`.
+
+    It writes nothing: Ctrl-C in a terminal reaches it too, and its traceback would be among the figures.
+    """
+    return subprocess.Popen(  # noqa: S603 - this interpreter, with the source above
+        [sys.executable, "-I", "-S", "-c", BUSY_LOOP, str(parent)],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
