@@ -2,7 +2,8 @@
 
 Built by the services' `__main__`, and put before the other sinks, so that what they write has the span's ids. The span
 is current for all that runs in the call's task; parents come by W3C Trace Context (https://www.w3.org/TR/trace-context/).
-Health, reflection and methods that nothing serves have no span.
+Health, reflection and methods that nothing serves have no span. Calls that are refused for want of room have
+at most one span a second for each code: a flood of them would push out the spans of those that are served.
 
 Nothing detaches the span. CallStarted comes at the head of the call's own task, whose context is a copy that ends with
 it, so that there is nothing to put back. And the end may come elsewhere: a stream that is closed early can be closed
@@ -18,7 +19,10 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from phonoscope.common import span_attributes as names
+from phonoscope.common.errors import NotReady, Overloaded
 from phonoscope.common.interceptors import OTHER, CallEnded, CallEvent, CallStarted, Method
+from phonoscope.common.sampling import OncePerSecond
+from phonoscope.common.statuses import STATUS_OF
 from phonoscope.common.tracing import Tracing
 
 W3C: Final = TraceContextTextMapPropagator()
@@ -35,12 +39,16 @@ ERRORS: Final = frozenset(
 )
 
 
+REFUSALS: Final = frozenset({STATUS_OF[Overloaded], STATUS_OF[NotReady]})
+
+
 class CallSpans:
     """Starts a span at each call's start and ends it, with the call's code, at its end."""
 
     def __init__(self, tracing: Tracing) -> None:
         self._is_on = tracing.is_on
         self._tracer = tracing.tracer(__name__)
+        self._refused = OncePerSecond()
         self._spans: dict[int, Span] = {}  # of the sampled calls in flight, by number
 
     def __call__(self, event: CallEvent) -> None:
@@ -65,6 +73,8 @@ class CallSpans:
         span = self._spans.pop(event.call, None)
         if span is None:
             return
+        if event.code in REFUSALS and not event.bytes_sent and self._refused.take(event.code.name) is None:
+            return  # never ended, so never exported
         span.set_attribute(names.RPC_STATUS_CODE, event.code.name)
         if event.code in ERRORS:
             span.set_attribute(names.ERROR_TYPE, event.code.name)

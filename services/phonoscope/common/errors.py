@@ -6,6 +6,7 @@
     │   ├── NotServed                in the contract, but not of this voice
     │   ├── Overloaded               too much is asked at once; `retry_after_seconds` says when to return
     │   ├── NotReady                 warming up or draining; `retry_after_seconds` likewise
+    │   ├── StreamNotRead            the caller left its audio unread for too long
     │   ├── DeadlineUnreachable      could not finish, or did not, before the caller's deadline
     │   └── EngineFailed             our fault: the engine raised
     └── StartupError                 the process cannot start; one line for the user, exit status 1
@@ -119,6 +120,15 @@ class NotReady(ServiceError):
     def __init__(self, message: str, *, reason: str, retry_after_seconds: float) -> None:
         super().__init__(message, reason=reason)
         self.retry_after_seconds = retry_after_seconds
+
+
+class StreamNotRead(ServiceError):
+    """The caller left what it was sent unread for so long that the server ended the stream."""
+
+    REASONS: ClassVar[tuple[str, ...]] = ("STREAM_NOT_READ",)
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, reason="STREAM_NOT_READ")
 
 
 class DeadlineUnreachable(ServiceError):

@@ -20,7 +20,8 @@ from google.protobuf.message import DecodeError
 from grpc._cython import cygrpc  # type: ignore[attr-defined]  # unknown to the stubs of grpc
 
 from phonoscope.common.deadlines import has_passed
-from phonoscope.common.errors import InvalidRequest, ServiceError
+from phonoscope.common.errors import DeadlineUnreachable, InvalidRequest, Overloaded, ServiceError
+from phonoscope.common.refusals import RefusalPacer
 from phonoscope.common.statuses import DETAILS_KEY, STATUS_OF, status_details, status_message
 
 OTHER: Final = "_OTHER"
@@ -109,11 +110,15 @@ CallEvent = CallStarted | MessageReceived | MessageSent | CallEnded
 class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
     """Turns errors of the tree into statuses with details, and any other into INTERNAL, told to `on_unexpected`.
 
-    It reads and writes the messages itself, so that one which cannot be read is an error like others.
+    It reads and writes the messages itself, so that one which cannot be read is an error like others. With `refusals`
+    the statuses of refused calls wait for their turn.
     """
 
-    def __init__(self, on_unexpected: Callable[[str, BaseException], None]) -> None:
+    def __init__(
+        self, on_unexpected: Callable[[str, BaseException], None], refusals: RefusalPacer | None = None
+    ) -> None:
         self._on_unexpected = on_unexpected
+        self._refusals = refusals
 
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
@@ -145,13 +150,15 @@ class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
 
             return answer
 
-        return _wrapped(handler, unary, stream)
+        return wrapped(handler, unary, stream)
 
     async def _abort(self, path: str, error: BaseException, context: Context) -> NoReturn:
         """Ends the call with the error's status; what gRPC itself raised goes on as it is."""
         if isinstance(error, grpc.aio.AbortError) or (isinstance(error, asyncio.CancelledError) and _is_cancelled()):
             raise error
         if isinstance(error, ServiceError):
+            if self._refusals and isinstance(error, Overloaded | DeadlineUnreachable):
+                await self._refusals.wait()
             code = STATUS_OF[type(error)]
             details = status_details(error, code)
             await context.abort(code, status_message(error), ((DETAILS_KEY, details.SerializeToString()),))
@@ -222,7 +229,7 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
             return answer
 
-        return _wrapped(handler, unary, stream)
+        return wrapped(handler, unary, stream)
 
 
 class _Tally:
@@ -294,12 +301,14 @@ def _code_of(error: BaseException, context: Context, timeout_seconds: float | No
         return _set_code(context)
     # ExecuteBatchError: gRPC could not send, not even an error, since the call was over.
     if isinstance(error, asyncio.CancelledError | GeneratorExit | cygrpc.ExecuteBatchError):
+        if isinstance(error, GeneratorExit) and (set_code := _set_code(context)) is not grpc.StatusCode.OK:
+            return set_code  # another task has ended the call
         has_expired = timeout_seconds is not None and has_passed(timeout_seconds, context.time_remaining())
         return grpc.StatusCode.DEADLINE_EXCEEDED if has_expired else grpc.StatusCode.CANCELLED
     return grpc.StatusCode.UNKNOWN
 
 
-def _wrapped(
+def wrapped(
     handler: Handler, unary: Callable[[UnaryCall], UnaryCall], stream: Callable[[StreamCall], StreamCall]
 ) -> Handler:
     """Returns the handler with its one behaviour wrapped, from bytes to bytes; the four shapes differ in this only."""

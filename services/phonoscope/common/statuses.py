@@ -24,6 +24,7 @@ from phonoscope.common.errors import (
     NotServed,
     Overloaded,
     ServiceError,
+    StreamNotRead,
 )
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
@@ -37,6 +38,7 @@ STATUS_OF: Final[Mapping[type[ServiceError], grpc.StatusCode]] = {
     NotServed: grpc.StatusCode.UNIMPLEMENTED,
     Overloaded: grpc.StatusCode.RESOURCE_EXHAUSTED,
     NotReady: grpc.StatusCode.UNAVAILABLE,
+    StreamNotRead: grpc.StatusCode.ABORTED,
     DeadlineUnreachable: grpc.StatusCode.DEADLINE_EXCEEDED,
     EngineFailed: grpc.StatusCode.INTERNAL,
 }

@@ -16,6 +16,7 @@ from phonoscope.common.errors import (
     NotReady,
     NotServed,
     Overloaded,
+    StreamNotRead,
 )
 from phonoscope.common.interceptors import OTHER, CallEnded, CallStarted, MessageReceived, MessageSent, Method
 from phonoscope.common.statuses import STATUS_OF
@@ -125,12 +126,12 @@ def codes_of(registry: CollectorRegistry, method: Method) -> set[str]:
 def test_a_service_of_ours_has_a_series_for_every_code_that_it_can_end_with(
     sink: CallMetrics, registry: CollectorRegistry
 ) -> None:
-    errors = (InvalidRequest, NotServed, Overloaded, NotReady, DeadlineUnreachable, EngineFailed)
+    errors = (InvalidRequest, NotServed, Overloaded, NotReady, StreamNotRead, DeadlineUnreachable, EngineFailed)
     assert set(STATUS_OF) == set(errors)  # a new one needs its code here
     for method in (SPEAK, STREAM):
         assert codes_of(registry, method) == {
             *("OK", "Canceled", "DeadlineExceeded", "Unknown"),
-            *("InvalidArgument", "Unimplemented", "ResourceExhausted", "Unavailable", "Internal"),
+            *("InvalidArgument", "Unimplemented", "ResourceExhausted", "Unavailable", "Aborted", "Internal"),
         }
 
 

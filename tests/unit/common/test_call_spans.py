@@ -436,3 +436,16 @@ async def test_the_instrumentations_own_interceptor_leaves_its_span_current_in_w
     assert [record.getMessage() for record in caplog.records] == ["Failed to detach context"]
     caplog.clear()
     assert (traced.spans[0].attributes or {})["rpc.grpc.status_code"] == 0
+
+
+async def test_of_refused_calls_at_most_one_a_second_is_a_span(serve: Any, traced: Traced) -> None:
+    async def act(context: Any) -> str:
+        return str(await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "full"))
+
+    served = await serve({"Say": doing("unary_unary", act)}, traced.sink)
+    for count in range(1, 4):
+        with pytest.raises(grpc.aio.AioRpcError):
+            await served.call("unary_unary", "a")
+        await served.until(lambda count=count: len(served.ends) == count)
+    assert len(traced.spans) < 3
+    assert {code_of(span) for span in traced.spans} == {"RESOURCE_EXHAUSTED"}

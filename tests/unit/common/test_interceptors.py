@@ -20,6 +20,7 @@ from phonoscope.common.errors import (
     NotServed,
     Overloaded,
     ServiceError,
+    StreamNotRead,
 )
 from phonoscope.common.interceptors import (
     OTHER,
@@ -45,6 +46,7 @@ ERRORS = {
     Overloaded("full", reason="QUEUE_FULL", retry_after_seconds=2): grpc.StatusCode.RESOURCE_EXHAUSTED,
     NotReady("loading", reason="WARMING_UP", retry_after_seconds=1): grpc.StatusCode.UNAVAILABLE,
     DeadlineUnreachable("too late"): grpc.StatusCode.DEADLINE_EXCEEDED,
+    StreamNotRead("nobody reads"): grpc.StatusCode.ABORTED,
     EngineFailed("it broke"): grpc.StatusCode.INTERNAL,
 }
 each_kind = pytest.mark.parametrize("kind", KINDS)
