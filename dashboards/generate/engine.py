@@ -142,6 +142,7 @@ UTILISATION: Final = Row(
                 "see which voice takes it; prepare grows with sentences, render with seconds of audio.",
             ),
             stacked=True,
+            width=6,
         ),
         graph(
             "Audio made in a second of engine time",
@@ -159,6 +160,30 @@ UTILISATION: Final = Row(
                 "PhonoscopeSlowerThanRealTime",
             ),
             lines=((1, RED),),
+            width=6,
+        ),
+        graph(
+            "What admission expects",
+            "short",
+            [
+                Query(f"max by (instance) (tts_engine_demand_ratio{{{SERVER}}})", "demand {{instance}}"),
+                Query(f"max by (instance) (tts_engine_slowdown_ratio{{{SERVER}}})", "slowdown {{instance}}"),
+                Query(
+                    f"max by (instance) (tts_estimated_real_time_factor{{{SERVER}}})", "real-time factor {{instance}}"
+                ),
+                Query(
+                    f"max by (instance) (tts_estimated_first_audio_seconds{{{SERVER}}})", "first audio, s {{instance}}"
+                ),
+            ],
+            About(
+                "Demand: share of the engine's time that the requests held need. Slowdown: the latest turns by the "
+                "best ones. The others: what admission expects of the next request.",
+                "demand below 0.6, slowdown between 1 and 2.",
+                "demand at 0.6: full, add replicas. Slowdown above 3: something else uses the processor.",
+                "PhonoscopeRefusingWhileIdle",
+            ),
+            lines=((0.6, RED),),
+            width=6,
         ),
         graph(
             "Audio owed",
@@ -169,6 +194,7 @@ UTILISATION: Final = Row(
                 "returns to 0 when traffic stops.",
                 "stays up with no traffic: a reader that does not read; see calls in flight in the overview.",
             ),
+            width=6,
         ),
     ),
 )

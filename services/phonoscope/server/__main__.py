@@ -26,6 +26,8 @@ from phonoscope.common.interceptors import CALL_KINDS, CallObserver, ErrorMapper
 from phonoscope.common.logs import configure_logs
 from phonoscope.common.loop_lag import LoopLag
 from phonoscope.common.metrics_endpoint import serving_metrics
+from phonoscope.common.refusals import RefusalPacer
+from phonoscope.common.unread import UnreadGuard
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 from phonoscope.server import legacy, servicer
@@ -86,7 +88,13 @@ async def serve(settings: ServerSettings) -> None:
     emit, metrics = telemetry.emit, telemetry.metrics
     health = Health((*SERVICES, LIVENESS), lambda name, serving: emit(HealthChanged(name, serving)))
     speech = Speech()
-    server = build_server([CallObserver(telemetry.observe), ErrorMapper(telemetry.log.unexpected)])
+    server = build_server(
+        [
+            CallObserver(telemetry.observe),
+            UnreadGuard(settings.max_unread_seconds),
+            ErrorMapper(telemetry.log.unexpected, RefusalPacer()),
+        ]
+    )
     tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(speech), server)
     tts_service_pb2_grpc.add_TTSServiceServicer_to_server(LegacyServicer(speech), server)
     add_health(health, server)
@@ -116,6 +124,7 @@ async def serve(settings: ServerSettings) -> None:
                 emit,
                 most_requests=settings.max_requests,
                 most_audio_seconds=settings.max_audio_seconds_owed,
+                max_first_audio_seconds=settings.max_first_audio_seconds,
             )
             synthesizer = Synthesizer(
                 scheduler,
@@ -126,8 +135,10 @@ async def serve(settings: ServerSettings) -> None:
                 skips_unsupported_ssml=settings.unsupported_ssml == "skip",
                 most_characters=settings.max_text_characters,
                 most_reply_bytes=MOST_REPLY_BYTES,
+                max_unread_seconds=settings.max_unread_seconds,
                 clause_wait_seconds=settings.max_clause_wait_seconds,
             )
+            metrics.watch_engine(scheduler.estimates, scheduler.demand_ratio)
             await scheduler.start()
             synthesizer.precision = engine.precision
             _tell_build(settings, engine, metrics, logger)

@@ -1,6 +1,7 @@
 """What is known of a request when it ends. Kept by ③ synthesizer."""
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from phonoscope.common.deadlines import has_passed
-from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, ServiceError
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, ServiceError, StreamNotRead
 from phonoscope.server.events import AudioEncoded, Emit, Outcome, RequestFinished, RequestStarted
 
 # Reasons that are ours, not the caller's.
@@ -34,6 +35,12 @@ class Account:
     encode_ended: float = 0.0
     encode_seconds: float = 0.0
     first_audio_seconds: float | None = None
+    max_unread_seconds: float = math.inf
+    unread_since: float | None = None
+
+    def is_unread(self) -> bool:
+        """Whether its reader has left its latest chunk unread for so long that the stream is ended for that."""
+        return self.unread_since is not None and time.monotonic() - self.unread_since >= self.max_unread_seconds
 
     def encoded(self, began: float) -> None:
         """Counts a piece of encoding, from `began` until now."""
@@ -85,6 +92,8 @@ async def accounted(account: Account, emit: Emit) -> AsyncIterator[Account]:
     except (asyncio.CancelledError, GeneratorExit):
         if account.has_expired():  # gRPC cancels the call then
             outcome, [reason] = "failed", DeadlineUnreachable.REASONS
+        elif account.is_unread():  # the edge ends the call then
+            outcome, [reason] = "cancelled", StreamNotRead.REASONS
         else:
             outcome, reason = "cancelled", ""
         raise

@@ -1,42 +1,52 @@
-"""⑤ Who is let in: bounds on the requests held, on the audio owed to them, and on what the engine can make in time.
+"""⑤ Who is admitted: bounds on the requests held, on the audio owed to them, and on what the engine can make in time.
 
-Called by `scheduler.py`. What would fail anyway is refused before any work: a caller that hears so at once can go
-elsewhere, and those who were let in keep their sound.
+Called by `scheduler.py`. What would fail anyway is refused before any work: a caller that knows at once can go
+elsewhere, and those who were admitted keep their sound.
+
+The engine has room for a request if, at any time from now on, the work that is due by then fits into that time: the
+processor demand test of earliest deadline first (Baruah, Rosier and Howell 1990). A stream's audio is due as it is
+played, from the time at which its player needs the next; a stream that has not begun also needs a first window, at the
+latest when its caller would give up on it; a whole reply is due at once. An estimate can be wrong, and only work
+corrects it, so an idle engine admits any request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from phonoscope.common.errors import DeadlineUnreachable, Overloaded
+from phonoscope.server.cost_model import Estimates
 
 # What a full server asks callers to wait before they come back.
 RETRY_SECONDS: Final = 1.0
-LONGEST_RETRY_SECONDS: Final = 30.0
-# Share of the engine's time that may be promised to players; with more, one that falls behind never catches up.
+MAX_RETRY_SECONDS: Final = 30.0
+# Share of the engine's time that may be promised: the rest is for turns that take longer than estimated.
 PROMISED_SHARE: Final = 0.6
-# While a player that has been fed for a while is nearer to running dry than this, nobody else is let in.
-SETTLED_SLACK_SECONDS: Final = 1.0
+# Streams that sound are promised to stay ahead by this many times what a first sound takes, so that others can start.
+RESERVE_OF_FIRST_AUDIO: Final = 20.0
 # A deadline is out of reach if the estimate passes it by this factor: estimates from characters are rough.
 DEADLINE_FACTOR: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
-class Owed:
-    """Audio owed to one request.
+class Demand:
+    """What one request wants of the engine.
 
     Attributes:
         audio_seconds: still to be made.
-        slack_seconds: until its player runs dry, or its whole reply is due; past if negative.
-        deadline_seconds: until its caller gives up; None for never.
-        is_settled: it has had audio for a while, and should have some in hand.
+        due_seconds: from now until its next audio, or its whole reply, is needed; negative if it is late.
+        deadline_seconds: from now until its caller gives up; None for never.
+        is_starting: it is a stream whose first window is not rendered yet.
+        is_unary: all of its audio is needed at once.
         waits_for_caller: the engine has nothing to do for it until its caller writes or reads.
     """
 
     audio_seconds: float
-    slack_seconds: float
+    due_seconds: float
     deadline_seconds: float | None = None
-    is_settled: bool = False
+    is_starting: bool = False
+    is_unary: bool = False
     waits_for_caller: bool = False
 
 
@@ -45,38 +55,46 @@ class Admission:
     """The bounds of one server.
 
     Attributes:
-        most_requests: held at once.
-        most_audio_seconds: owed at once, all requests together.
+        max_requests: held at once.
+        max_audio_seconds: owed at once, all requests together.
+        max_first_audio_seconds: how long a stream may wait for its first audio; where an idle engine needs longer,
+            twice as long as that.
     """
 
-    most_requests: int
-    most_audio_seconds: float
+    max_requests: int
+    max_audio_seconds: float
+    max_first_audio_seconds: float
 
-    def check(self, new: Owed, held: Sequence[Owed], pace: float | None) -> None:
-        """Refuses a request that would pass a bound; an idle engine takes any, whatever it believes of its pace.
-
-        An estimate can be wrong, and only work corrects it. So an estimate never keeps an idle engine idle.
+    def check(self, new: Demand, held: Sequence[Demand], estimates: Estimates | None) -> None:
+        """Refuses a request that would pass a bound.
 
         Args:
-            new: what the request will want.
-            held: what is owed to those that are here.
-            pace: engine seconds per second of audio; None while unknown.
+            new: what the request wants.
+            held: what those want that are here.
+            estimates: of the engine's speed; None while unknown.
 
         Raises:
-            Overloaded: a bound would be passed, or players would run dry.
+            Overloaded: a bound would be passed, or somebody's audio would be late.
             DeadlineUnreachable: the request's deadline comes before its audio can be made.
         """
-        if len(held) >= self.most_requests:
+        if len(held) >= self.max_requests:
             raise Overloaded(
                 f"the server already speaks for {len(held)} requests, its limit; call again after the delay",
                 reason="QUEUE_FULL",
                 retry_after_seconds=RETRY_SECONDS,
             )
-        self.check_owed([owed.audio_seconds for owed in held], new.audio_seconds)
-        is_idle = all(owed.waits_for_caller for owed in held)
-        if pace is not None and not is_idle:
-            _check_deadline(new, held, pace)
-            _check_players(new, held, pace)
+        self.check_owed([demand.audio_seconds for demand in held], new.audio_seconds)
+        working = [demand for demand in held if not demand.waits_for_caller]
+        if estimates is None or not working:
+            return
+        _check_deadline(new, working, estimates.real_time_factor)
+        if (late_seconds := self.late_seconds([*working, new], estimates)) > 0:
+            raise Overloaded(
+                f"the engine is busy with {len(working)} requests and could not serve one more in time; call again "
+                "after the delay, or call another replica",
+                reason="CAPACITY_FULL",
+                retry_after_seconds=min(max(RETRY_SECONDS, late_seconds), MAX_RETRY_SECONDS),
+            )
 
     def check_owed(self, held_seconds: Sequence[float], audio_seconds: float) -> None:
         """Refuses audio that would pass the bound on what is owed; an idle server owes any length.
@@ -89,63 +107,62 @@ class Admission:
             Overloaded: the bound would be passed.
         """
         owed_seconds = sum(held_seconds)
-        if owed_seconds > 0 and owed_seconds + audio_seconds > self.most_audio_seconds:
+        if owed_seconds > 0 and owed_seconds + audio_seconds > self.max_audio_seconds:
             raise Overloaded(
                 f"{owed_seconds:.0f} s of audio are owed and this request would add {audio_seconds:.0f} s, over "
-                f"the limit of {self.most_audio_seconds:.0f} s; call again after the delay",
+                f"the limit of {self.max_audio_seconds:.0f} s; call again after the delay",
                 reason="AUDIO_OWED_FULL",
                 retry_after_seconds=RETRY_SECONDS,
             )
 
+    def late_seconds(self, demands: Sequence[Demand], estimates: Estimates) -> float:
+        """Returns how long after its time the latest of all this work would be done; 0 or less if all is in time."""
+        needs = self._needs(demands, estimates)
+        return max((needed_seconds / PROMISED_SHARE - at for at, needed_seconds in needs), default=0.0)
 
-def _check_deadline(new: Owed, held: Sequence[Owed], pace: float) -> None:
+    def demand_ratio(self, demands: Sequence[Demand], estimates: Estimates) -> float:
+        """Returns the largest share of the engine's time, from now to any later time, that this work takes."""
+        shortest_seconds = max(estimates.first_audio_seconds, 1e-6)  # nothing can be done in no time
+        needs = self._needs(demands, estimates)
+        return max((needed_seconds / max(at, shortest_seconds) for at, needed_seconds in needs), default=0.0)
+
+    def _needs(self, demands: Sequence[Demand], estimates: Estimates) -> Iterator[tuple[float, float]]:
+        """Yields times from now, ascending, and the engine seconds that the work takes which is due by then.
+
+        Those seconds jump where a first window or a whole reply is due, and grow while streams play. To look after
+        each change is enough.
+        """
+        changes = sorted(chain.from_iterable(self._changes(demand, estimates) for demand in demands))
+        needed_seconds = growth = latest = 0.0
+        for at, jump, change in changes:
+            needed_seconds += growth * (at - latest) + jump
+            growth += change
+            latest = at
+            yield at, needed_seconds
+
+    def _changes(self, demand: Demand, estimates: Estimates) -> list[tuple[float, float, float]]:
+        """Returns when a request's needs change, by how many engine seconds, and by how much their growth changes."""
+        factor, due_seconds = estimates.real_time_factor, max(0.0, demand.due_seconds)
+        if demand.is_unary:
+            return [(due_seconds, factor * demand.audio_seconds, 0.0)]
+        first_seconds = estimates.first_audio_seconds
+        if demand.is_starting:  # it may begin to play at once, and must have begun before its caller gives up
+            patience_seconds = max(self.max_first_audio_seconds, 2 * first_seconds)
+            begun_seconds = max(0.0, demand.due_seconds + patience_seconds - first_seconds)
+            start = [(begun_seconds, PROMISED_SHARE * first_seconds, 0.0)]
+        else:
+            due_seconds, start = max(0.0, due_seconds - RESERVE_OF_FIRST_AUDIO * first_seconds), []
+        return [*start, (due_seconds, 0.0, factor), (due_seconds + demand.audio_seconds, 0.0, -factor)]
+
+
+def _check_deadline(new: Demand, working: Sequence[Demand], real_time_factor: float) -> None:
     """Refuses what cannot be made before its deadline, after everything that is due before it."""
     if new.deadline_seconds is None:
         return
-    before = sum(owed.audio_seconds for owed in held if owed.slack_seconds <= new.slack_seconds)
-    needed = pace * (before + new.audio_seconds)
-    if needed > DEADLINE_FACTOR * new.deadline_seconds:
+    before_seconds = sum(demand.audio_seconds for demand in working if demand.due_seconds <= new.due_seconds)
+    needed_seconds = real_time_factor * (before_seconds + new.audio_seconds)
+    if needed_seconds > DEADLINE_FACTOR * new.deadline_seconds:
         raise DeadlineUnreachable(
-            f"about {needed:.1f} s of work come before the end of this request, whose deadline is in "
+            f"about {needed_seconds:.1f} s of work come before the end of this request, whose deadline is in "
             f"{new.deadline_seconds:.1f} s; allow more time, send less text, or call another replica"
         )
-
-
-def _check_players(new: Owed, held: Sequence[Owed], pace: float) -> None:
-    """Refuses one more request when somebody's player would run dry, or a whole reply be late.
-
-    First by what shows already: audio that is late, or players that live from hand to mouth. Then by the demand test
-    of earliest deadline first (Baruah, Rosier and Howell 1990), with audio that is due as it is played: by any time,
-    the audio due by then must take no longer than that. It is enough to look where somebody's audio ends.
-    """
-    if not held:
-        return
-    short = max((SETTLED_SLACK_SECONDS if owed.is_settled else 0.0) - owed.slack_seconds for owed in held)
-    if short > 0:
-        raise _busy(len(held), short)
-    everyone = [*held, new]
-    if pace * len(everyone) <= PROMISED_SHARE:
-        return  # all can play at once for ever
-    late = max(_late_seconds(_start(owed) + owed.audio_seconds, everyone, pace) for owed in everyone)
-    if late > 0:
-        raise _busy(len(held), late)
-
-
-def _busy(requests: int, late_seconds: float) -> Overloaded:
-    return Overloaded(
-        f"the engine is busy with {requests} requests and could not feed one more in time; call again after the "
-        "delay, or call another replica",
-        reason="CAPACITY_FULL",
-        retry_after_seconds=min(max(RETRY_SECONDS, late_seconds), LONGEST_RETRY_SECONDS),
-    )
-
-
-def _late_seconds(end: float, everyone: Sequence[Owed], pace: float) -> float:
-    """Returns how long after a time the audio that is due by then would be made; negative if before."""
-    due_seconds = sum(min(owed.audio_seconds, max(0.0, end - _start(owed))) for owed in everyone)
-    return pace * due_seconds / PROMISED_SHARE - end
-
-
-def _start(owed: Owed) -> float:
-    """Returns in how many seconds a player needs the next audio: one that has none yet, or has run dry, at once."""
-    return max(0.0, owed.slack_seconds)

@@ -1,31 +1,14 @@
-"""How many CPU cores this process may use, what its container is allowed included, and who comes first on them.
+"""How many CPU cores this process may use, what its container is allowed included. Called by `__main__`.
 
-`__main__` asks how many, the engine thread gives way. Torch counts the machine's cores; with more threads than the
-container's quota they wait for each other at every convolution. Quotas:
-https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max), and version 1.
+Torch counts the machine's cores; with more threads than the container's quota they wait for each other at every
+convolution. Quotas: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max), and version 1.
 """
 
 import math
 import os
-import sys
-import threading
 from pathlib import Path
 
 CGROUP = Path("/sys/fs/cgroup")
-# A third of the share of a thread that is not nice; more gains nothing.
-ENGINE_NICENESS = 5
-
-
-def give_way() -> None:
-    """Has this thread, and those that it starts, give way to whoever wakes up: serving comes before computing.
-
-    A batch keeps every core busy for milliseconds. Without this, audio that is ready waits for a core to leave, and
-    its reader, on the same machine, for one to receive it. Linux only: elsewhere niceness belongs to the process.
-    """
-    if sys.platform == "linux":
-        thread = threading.get_native_id()
-        niceness = max(ENGINE_NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
-        os.setpriority(os.PRIO_PROCESS, thread, niceness)
 
 
 def usable_cores(cgroup: Path = CGROUP) -> int:

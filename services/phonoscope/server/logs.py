@@ -1,8 +1,15 @@
 """The log's sink: which events become lines. Built by `__main__`. Lines have a request's id, never its text."""
 
+import time
+from collections.abc import Callable
+from typing import Final
+
 import structlog
 
+from phonoscope.common.errors import DeadlineUnreachable, NotReady, Overloaded
 from phonoscope.common.interceptors import CallEnded, CallEvent
+from phonoscope.common.sampling import OncePerSecond
+from phonoscope.common.statuses import STATUS_OF
 from phonoscope.server.events import (
     EngineRaised,
     Event,
@@ -13,14 +20,23 @@ from phonoscope.server.events import (
     VoiceLoaded,
 )
 
+# Requests and calls that are refused for want of room or time: at most one line a second for each reason or code.
+REFUSALS: Final = frozenset((*Overloaded.REASONS, *NotReady.REASONS, *DeadlineUnreachable.REASONS))
+REFUSAL_CODES: Final = frozenset(STATUS_OF[error] for error in (Overloaded, NotReady, DeadlineUnreachable))
 Logger = structlog.typing.FilteringBoundLogger
 
 
 class LogSink:
-    """Writes the events that a person on call wants to read."""
+    """Writes the events that a person on call wants to read.
 
-    def __init__(self, logger: Logger) -> None:
+    Args:
+        logger: takes the lines.
+        clock: seconds, monotonic; tests bring their own.
+    """
+
+    def __init__(self, logger: Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
+        self._refused = OncePerSecond(clock)
 
     def __call__(self, event: Event) -> None:
         """Takes an event of the core."""
@@ -55,6 +71,12 @@ class LogSink:
                 pass  # too many to write down: metrics count them
 
     def _finished(self, event: RequestFinished) -> None:
+        left_out: dict[str, int] = {}
+        if event.reason in REFUSALS and not event.engine_seconds:  # refused before any work: this may be a flood
+            count = self._refused.take(event.reason)
+            if count is None:
+                return
+            left_out = {"left_out": count} if count else {}
         first = event.first_audio_seconds
         self._logger.info(
             "request_finished",
@@ -66,11 +88,18 @@ class LogSink:
             audio_seconds=round(event.audio_seconds, 3),
             engine_seconds=round(event.engine_seconds, 4),
             first_audio_seconds=None if first is None else round(first, 4),
+            **left_out,
         )
 
     def call(self, event: CallEvent) -> None:
         """Takes an event of the RPC layer: the access log, at debug for health and reflection."""
         if isinstance(event, CallEnded):
+            left_out: dict[str, int] = {}
+            if event.code in REFUSAL_CODES and not event.bytes_sent:
+                count = self._refused.take(event.code.name)
+                if count is None:
+                    return
+                left_out = {"left_out": count} if count else {}
             write = self._logger.debug if event.method.service.startswith("grpc.") else self._logger.info
             write(
                 "call_ended",
@@ -80,6 +109,7 @@ class LogSink:
                 seconds=round(event.seconds, 4),
                 bytes_received=event.bytes_received,
                 bytes_sent=event.bytes_sent,
+                **left_out,
             )
 
     def unexpected(self, method: str, error: BaseException) -> None:

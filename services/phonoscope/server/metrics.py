@@ -11,8 +11,17 @@ from typing import Any, Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
 
-from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, NotReady, NotServed, Overloaded
+from phonoscope.common.errors import (
+    DeadlineUnreachable,
+    EngineFailed,
+    InvalidRequest,
+    NotReady,
+    NotServed,
+    Overloaded,
+    StreamNotRead,
+)
 from phonoscope.common.series import Labelled
+from phonoscope.server.cost_model import Estimates
 from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
@@ -51,7 +60,7 @@ LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1
 BEFORE_REQUESTS: Final = ("MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP")
 REASONS: Final[Mapping[Outcome, Sequence[str]]] = {
     "completed": ("",),
-    "cancelled": ("",),
+    "cancelled": ("", *StreamNotRead.REASONS),
     "rejected": tuple(
         reason
         for error in (InvalidRequest, NotServed, Overloaded, NotReady)
@@ -103,6 +112,22 @@ class MetricsSink:
         self._depth = Gauge("tts_queue_depth", "Requests held.", registry=registry)
         self._capacity = Gauge("tts_queue_capacity", "Requests that may be held.", registry=registry)
         self._owed = Gauge("tts_audio_seconds_owed", "Audio owed to the requests held.", registry=registry)
+        self._real_time_factor = Gauge(
+            "tts_estimated_real_time_factor",
+            "Engine time for a second of audio, expected.",
+            registry=registry,
+        )
+        self._first_audio_estimate = Gauge(
+            "tts_estimated_first_audio_seconds",
+            "Engine time to a first sound, expected.",
+            registry=registry,
+        )
+        self._slowdown = Gauge(
+            "tts_engine_slowdown_ratio", "How much slower the engine is than at its best.", registry=registry
+        )
+        self._demand = Gauge(
+            "tts_engine_demand_ratio", "Share of the engine's time that the requests held take.", registry=registry
+        )
         self._waits = histogram("tts_queue_wait_seconds", "Admission to first batch.", WAIT_BUCKETS, voice)
         self._batches = histogram("tts_batch_size", "Batch sizes.", BATCH_BUCKETS, staged)
         self._padding = histogram("tts_batch_padding_ratio", "Padding of batches.", PADDING_BUCKETS, staged)
@@ -145,6 +170,17 @@ class MetricsSink:
     def capacity(self, requests: int) -> None:
         """States how many requests may be held."""
         self._capacity.set(requests)
+
+    def watch_engine(self, estimates: Callable[[], Estimates | None], demand_ratio: Callable[[], float]) -> None:
+        """Shows what admission believes, as it is when somebody looks; 0 while it is unknown."""
+
+        def value_of(read: Callable[[Estimates], float]) -> Callable[[], float]:
+            return lambda: read(known) if (known := estimates()) else 0.0
+
+        self._real_time_factor.set_function(value_of(lambda known: known.real_time_factor))
+        self._first_audio_estimate.set_function(value_of(lambda known: known.first_audio_seconds))
+        self._slowdown.set_function(value_of(lambda known: known.slowdown))
+        self._demand.set_function(demand_ratio)
 
     def make_voice_series(self, voices: Sequence[str]) -> None:
         """Makes the series of the loaded voices, at 0."""

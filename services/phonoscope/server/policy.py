@@ -1,21 +1,28 @@
 """Which batch the engine runs next: the scheduler's judgement, without its threads.
 
 Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that has sounded is due when what it has
-sent will have been played, one that has not is due a moment after it came, and a whole-reply request is due half-way
-to its caller's deadline, while there is still time to make it. Windows start small, for an early first sound, and
-grow, for throughput: at least to the double each time, and as far as the slack of all who wait allows. A batch takes
-windows of like length only: an engine pads them to the longest, so a long one would hold up the others, and short ones
-would be paid for as long ones.
+sent will have been played, one that has not is due as soon as an idle engine could start it, and a whole-reply request
+is due half-way to its caller's deadline, while there is still time to make it.
+
+Two rules keep streams that sound from running dry. Nothing else runs before them unless the next window of each would
+still be in time. And a window is as long as the time that the others leave allows: long ones cost less for a second of
+audio, short ones let others come in between. While several requests are held, no turn takes much longer than a first
+sound does, so that a new caller waits for its own speech rather than for somebody else's.
+
+Windows start small, for an early first sound. A batch takes windows of like length only: an engine pads them to the
+longest, so a long one would hold up the others, and short ones would be paid for as long ones.
 """
 
+import math
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice, takewhile
 from typing import Final
 
+from phonoscope.server.cost_model import CostModel
 from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.pace import RenderCost
+from phonoscope.server.timeline import Step, Timeline
 from phonoscope.server.types import Utterance
 
 # A window that would leave less than this share of itself behind takes the rest along.
@@ -27,16 +34,12 @@ LIKE_LENGTHS: Final = (0.5, 1.5)
 # at the latest: behind live streams, but never starved.
 WHOLE_SHARE: Final = 0.5
 PATIENCE_SECONDS: Final = 60.0
-# A new stream is due after so long: soon, but not before one that sounds and would run dry meanwhile.
-FIRST_SECONDS: Final = 0.2
-# A player that has been sent so much should have some of it in hand.
-SETTLED_SECONDS: Final = 1.0
 # A reader that leaves so much audio untaken is rendered no further; a window more may lie there.
 MOST_UNREAD_SECONDS: Final = 5.0
-# A window may take this share of the time until the next stream runs dry.
+# A window may take this share of the time that is left before somebody runs dry: estimates are not exact.
 SLACK_SHARE: Final = 0.5
-# And no turn shall take longer, since whoever comes meanwhile waits for its end.
-LONGEST_TURN_SECONDS: Final = 0.08
+# While several requests are held, a turn takes at most this many times what a first sound takes.
+MAX_TURN_OF_FIRST_AUDIO: Final = 2.0
 
 
 @dataclass(slots=True, eq=False)
@@ -57,8 +60,8 @@ class Work:
         sent_seconds: audio delivered so far.
         unread, unread_seconds: windows delivered that the reader has not taken yet, and their audio.
         queued, prepared_utterances, spoken: utterances that came, that have or had a plan, that are all rendered.
-        restarted_seconds: audio delivered before text last came with nothing left to say.
         window_frames: size of the next window.
+        first_audio_seconds: how soon after `entered` a stream's first window is due.
     """
 
     entered: float
@@ -79,7 +82,7 @@ class Work:
     queued: int = 0
     prepared_utterances: int = 0
     spoken: int = 0
-    restarted_seconds: float = 0.0
+    first_audio_seconds: float = 0.0
 
     @property
     def due(self) -> float:
@@ -89,31 +92,33 @@ class Work:
             if self.deadline is not None:
                 patience = min(patience, WHOLE_SHARE * (self.deadline - self.entered))
             return self.entered + patience
-        return self.entered + FIRST_SECONDS if self.sounded is None else self.sounded + self.sent_seconds
+        if self.sounded is None:
+            return self.entered + self.first_audio_seconds
+        return self.sounded + self.sent_seconds
 
     @property
-    def is_settled(self) -> bool:
-        """Whether its player has been fed for a while, and should have some audio in hand."""
-        return self.sent_seconds - self.restarted_seconds >= SETTLED_SECONDS
+    def is_starting(self) -> bool:
+        """Whether it is a stream whose first window is not rendered yet."""
+        return self.sounded is None and not self.is_whole
+
+    @property
+    def is_sounding(self) -> bool:
+        """Whether it is a stream whose player has got some audio."""
+        return self.sounded is not None and not self.is_whole
 
     @property
     def awaits_text(self) -> bool:
         """Whether all that came is rendered, and more text may come."""
         return not (self.is_text_complete or self.waiting or self.plans)
 
-    def begins_again(self, now: float, window_frames: int) -> None:
-        """Notes that text came when there was none to speak: the first, or after the player ran dry, is a new start.
-
-        Either way what the player has in hand is what its writer left it, and no sign of a busy engine.
-        """
+    def begins_again(self, now: float, window_frames: int, first_audio_seconds: float) -> None:
+        """Notes that text came when there was none to speak: a new start, unless its player has audio left."""
         if self.is_whole:
             return
         if self.sounded is None:
-            self.entered = now
-            return
-        self.restarted_seconds = self.sent_seconds
-        if self.due <= now:
-            self.sounded = now + FIRST_SECONDS - self.sent_seconds
+            self.entered, self.first_audio_seconds = now, first_audio_seconds
+        elif self.due <= now:
+            self.sounded = now + first_audio_seconds - self.sent_seconds
             self.window_frames = window_frames
 
     @property
@@ -179,13 +184,14 @@ class EarliestDueFirst:
 
     Args:
         tuning: what the engine does best.
+        cost: what turns cost; while it is unknown, windows double and nobody waits for those who sound.
         most_unread: windows that a reader may leave untaken before its request is rendered no further.
     """
 
-    def __init__(self, tuning: Tuning, *, most_unread: int) -> None:
+    def __init__(self, tuning: Tuning, cost: CostModel, *, most_unread: int) -> None:
         self._tuning = tuning
+        self._cost = cost
         self._most_unread = most_unread
-        self.cost = RenderCost()
 
     def choose(self, works: Iterable[Work], now: float) -> PrepareTurn | RenderTurn | None:
         """Returns the next turn, taking nothing off the works; None when there is nothing to do.
@@ -195,22 +201,67 @@ class EarliestDueFirst:
             now: on the clock of their deadlines, in seconds.
         """
         ready = sorted((w for w in works if self._wants_prepare(w) or self._wants_render(w)), key=lambda w: w.due)
+        if self._cost.is_known:
+            ready = self._without_those_who_can_wait(ready, now)
         if not ready:
             return None
+        max_seconds = self._max_turn_seconds(ready, now) if self._cost.is_known else math.inf
         if self._wants_prepare(ready[0]):
-            return self._prepare_turn([w for w in ready if self._wants_prepare(w)])
+            return self._prepare_turn([w for w in ready if self._wants_prepare(w)], max_seconds, now)
         renderable = [w for w in ready if self._wants_render(w)]
-        self._grow(renderable[0], slack=min(w.due for w in ready) - now)
+        if self._cost.is_known:
+            self._size(renderable[0], ready, max_seconds, now)
         return self._render_turn(renderable)
 
-    def _grow(self, work: Work, slack: float) -> None:
-        """Lets the next window of a request that has sounded be as large as the tightest slack allows."""
-        if work.sounded is None and not work.is_whole:
+    def _without_those_who_can_wait(self, ready: Sequence[Work], now: float) -> list[Work]:
+        """Leaves out the requests whose turn would make a stream that sounds run dry; all are in order of `due`."""
+        timeline = Timeline(self._tuning, self._cost, now)
+        sounding = [work for work in ready if work.is_sounding]
+        others = [work for work in ready if not work.is_sounding]
+        if not sounding:
+            return list(ready)
+        frames = timeline.round_frames(len(sounding))
+        steps = [self._step(work, frames) for work in others], [self._step(work, frames) for work in sounding]
+        can_wait = {id(work) for work in others[timeline.room_for(*steps) :]}
+        return [work for work in ready if id(work) not in can_wait]
+
+    def _step(self, work: Work, round_frames: int) -> Step:
+        """Returns what a request needs to get its next audio; streams that sound get windows of `round_frames`."""
+        frames = round_frames if work.is_sounding else self._tuning.first_window_frames
+        if work.plans:
+            frames = min(frames, work.plans[0].frames - work.cursor)
+        count = (self._tuning.prepare_batch if work.is_whole else 1) if self._wants_prepare(work) else 0
+        utterances = list(islice(work.waiting, count))
+        return Step(
+            frames,
+            len(utterances),
+            sum(len(utterance.phoneme_ids) for utterance in utterances),
+            due=work.due if work.is_sounding else None,
+            plays_seconds=frames * self._cost.frame_seconds if work.is_starting else 0.0,
+        )
+
+    def _max_turn_seconds(self, ready: Sequence[Work], now: float) -> float:
+        """Returns how long a turn of the first of these may take for the sake of the others, and of its own player."""
+        first, others = ready[0], ready[1:]
+        timeline = Timeline(self._tuning, self._cost, now)
+        round_frames = timeline.round_frames(_streams(ready))
+        max_seconds = timeline.spare_seconds(self._step(other, round_frames) for other in others if other.is_sounding)
+        if first.is_sounding:
+            max_seconds = min(max_seconds, first.due - now)
+        max_seconds *= SLACK_SHARE
+        if others:
+            first_audio_seconds = self._cost.first_audio_seconds(self._tuning.first_window_frames, now)
+            max_seconds = min(max_seconds, MAX_TURN_OF_FIRST_AUDIO * first_audio_seconds)
+        return max_seconds
+
+    def _size(self, work: Work, ready: Sequence[Work], max_seconds: float, now: float) -> None:
+        """Makes the next window as long as a turn may be, and long enough for a round; a stream's first is small."""
+        if work.is_starting:
             return
-        most = LONGEST_TURN_SECONDS if work.is_whole else min(LONGEST_TURN_SECONDS, SLACK_SHARE * slack)
-        for size in self._tuning.sizes:
-            if size > work.window_frames and (cost := self.cost.seconds(size)) is not None and cost <= most:
-                work.window_frames = size
+        sizes = self._tuning.sizes
+        fitting = [size for size in sizes if self._cost.render_seconds(size, now) <= max_seconds]
+        least = Timeline(self._tuning, self._cost, now).round_frames(_streams(ready)) if work.is_sounding else sizes[0]
+        work.window_frames = max([least, *fitting])
 
     def _wants_prepare(self, work: Work) -> bool:
         """Whether the next utterance should be prepared now: its turn to sound is at most one window away.
@@ -241,14 +292,21 @@ class EarliestDueFirst:
             return False
         return not work.is_whole or (work.is_text_complete and not work.waiting)
 
-    def _prepare_turn(self, works: Sequence[Work]) -> PrepareTurn:
+    def _prepare_turn(self, works: Sequence[Work], max_seconds: float, now: float) -> PrepareTurn:
+        """Returns the first one's next utterance, and as many of the same voice as fit into the batch and the time."""
         voice = works[0].waiting[0].voice_id
-        mates = [w for w in works if w.waiting[0].voice_id == voice][: self._tuning.prepare_batch]
-        batch = [(w, w.waiting[0]) for w in mates]
+        mates = [w for w in works if w.waiting[0].voice_id == voice]
+        candidates = [(w, w.waiting[0]) for w in mates]
         for work in mates:  # whole replies, which need all of theirs first, fill the batch from their own line
             if work.is_whole:
-                more = islice(work.waiting, 1, 1 + self._tuning.prepare_batch - len(batch))
-                batch += [(work, u) for u in takewhile(lambda u: u.voice_id == voice, more)]
+                more = islice(work.waiting, 1, self._tuning.prepare_batch)
+                candidates += [(work, u) for u in takewhile(lambda u: u.voice_id == voice, more)]
+        batch, phonemes = candidates[:1], len(candidates[0][1].phoneme_ids)
+        for work, utterance in candidates[1 : self._tuning.prepare_batch]:
+            phonemes += len(utterance.phoneme_ids)
+            if self._cost.prepare_seconds(phonemes, now) > max_seconds:
+                break
+            batch.append((work, utterance))
         return PrepareTurn(tuple(w for w, _ in batch), tuple(utterance for _, utterance in batch))
 
     def _render_turn(self, works: Sequence[Work]) -> RenderTurn:
@@ -284,3 +342,7 @@ class EarliestDueFirst:
     def first_window_frames(self, *, is_whole: bool) -> int:
         """Returns the size of a request's first window."""
         return self._tuning.largest_window_frames if is_whole else self._tuning.first_window_frames
+
+
+def _streams(works: Iterable[Work]) -> int:
+    return sum(not work.is_whole for work in works)

@@ -14,19 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, ServiceError
-from phonoscope.server.admission import RETRY_SECONDS, Admission, Owed
-from phonoscope.server.cores import give_way
+from phonoscope.server.admission import RETRY_SECONDS, Admission, Demand
+from phonoscope.server.cost_model import CostModel, Estimates
 from phonoscope.server.engines.base import Engine, Plan, Window
 from phonoscope.server.events import Emit, QueueLeft, QueueMoved, UtteranceQueued, UtteranceSpoken
 from phonoscope.server.measured import BatchFailed, MeasuredEngine
-from phonoscope.server.pace import Pace
 from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
 from phonoscope.server.types import Utterance
 
 MOST_UNREAD_WINDOWS: Final = 4
-# When those need audio who have yet to read what they got, or to write what they want.
-NOT_SOON_SECONDS: Final = 3600.0
 # How long the batch under way may take to end once the scheduler stops. An interpreter that ends while native code
 # runs on another thread may crash.
 LAST_BATCH_SECONDS: Final = 10.0
@@ -40,6 +37,7 @@ class Scheduler:
         emit: told of every batch and of the queue's size; called from both threads.
         most_requests: admitted at once.
         most_audio_seconds: owed at once, all requests together.
+        max_first_audio_seconds: how long a stream may have to wait for its first audio.
         clock: seconds, monotonic; tests bring their own.
     """
 
@@ -50,14 +48,16 @@ class Scheduler:
         *,
         most_requests: int,
         most_audio_seconds: float,
+        max_first_audio_seconds: float = 3.0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._engine = MeasuredEngine(engine, emit, clock)
         self._emit = emit
-        self._admission = Admission(most_requests, most_audio_seconds)
+        self._admission = Admission(most_requests, most_audio_seconds, max_first_audio_seconds)
         self._clock = clock
-        self._policy = EarliestDueFirst(engine.tuning, most_unread=MOST_UNREAD_WINDOWS)
-        self._pace = Pace()
+        self._cost = CostModel()
+        self._policy = EarliestDueFirst(engine.tuning, self._cost, most_unread=MOST_UNREAD_WINDOWS)
+        self._first_window_frames = engine.tuning.first_window_frames
         self._streams: dict[int, SpeechStream] = {}  # by identity of their Work
         self._changed = threading.Condition()
         self._is_draining = False
@@ -105,21 +105,67 @@ class Scheduler:
         if deadline_seconds is not None and deadline_seconds <= 0:
             raise DeadlineUnreachable("the deadline had passed before the request was admitted; allow more time")
         with self._changed:
-            if self._is_draining:
-                raise _draining("this server is shutting down")
-            first = self._policy.first_window_frames(is_whole=is_whole)
-            deadline = None if deadline_seconds is None else now + deadline_seconds
-            work = Work(now, deadline, is_whole, first, request)
-            self._admission.check(
-                Owed(audio_seconds, work.due - now, deadline_seconds),
-                [self._owed(held, now) for held in self._streams.values()],
-                self._pace.engine_seconds_per_audio_second(now),
-            )
+            work = self._new_work(now, deadline_seconds, is_whole=is_whole, request=request)
+            self._check(work, audio_seconds, deadline_seconds, now)
             stream = SpeechStream(self, work, audio_seconds, most_seconds)
             self._streams[id(work)] = stream
             self._tell_queue()
             self._changed.notify_all()  # its deadline may be the next
         return stream
+
+    def check_room(self, *, is_whole: bool) -> None:
+        """Refuses where `open` would refuse even a request for no audio, before anything is known of its text.
+
+        Raises:
+            Overloaded, NotReady: as `open`.
+        """
+        now = self._clock()
+        with self._changed:
+            self._check(self._new_work(now, None, is_whole=is_whole), 0.0, None, now)
+
+    def estimates(self) -> Estimates | None:
+        """Returns what is believed now of the engine's speed; None while too little is known."""
+        with self._changed:
+            return self._cost.estimates(self._first_window_frames, self._clock())
+
+    def demand_ratio(self) -> float:
+        """Returns the share of the engine's time that the requests held take, by the estimates; 0 while unknown."""
+        now = self._clock()
+        with self._changed:
+            estimates = self._cost.estimates(self._first_window_frames, now)
+            if estimates is None:
+                return 0.0
+            demands = [self._demand(stream, now) for stream in self._streams.values()]
+        return self._admission.demand_ratio([one for one in demands if not one.waits_for_caller], estimates)
+
+    def _new_work(self, now: float, deadline_seconds: float | None, *, is_whole: bool, request: int = 0) -> Work:
+        return Work(
+            now,
+            None if deadline_seconds is None else now + deadline_seconds,
+            is_whole,
+            self._policy.first_window_frames(is_whole=is_whole),
+            request,
+            first_audio_seconds=self._first_audio_seconds(now),
+        )
+
+    def _check(self, work: Work, audio_seconds: float, deadline_seconds: float | None, now: float) -> None:
+        """Refuses new work that there is no room for."""
+        if self._is_draining:
+            raise _draining("this server is shutting down")
+        self._admission.check(
+            Demand(
+                audio_seconds,
+                work.due - now,
+                deadline_seconds,
+                is_starting=work.is_starting,
+                is_unary=work.is_whole,
+            ),
+            [self._demand(held, now) for held in self._streams.values()],
+            self._cost.estimates(self._first_window_frames, now),
+        )
+
+    def _first_audio_seconds(self, now: float) -> float:
+        return self._cost.first_audio_seconds(self._first_window_frames, now)
 
     def add_utterance(self, stream: SpeechStream, utterance: Utterance) -> None:
         """Puts an utterance in a request's line."""
@@ -127,8 +173,8 @@ class Scheduler:
         self._emit(UtteranceQueued(work.request, work.queued, len(utterance.phoneme_ids)))
         with self._changed:
             if work.awaits_text:
-                first = self._policy.first_window_frames(is_whole=work.is_whole)
-                work.begins_again(self._clock(), first)
+                now, first = self._clock(), self._policy.first_window_frames(is_whole=work.is_whole)
+                work.begins_again(now, first, self._first_audio_seconds(now))
             work.queued += 1
             work.waiting.append(utterance)
             self._changed.notify_all()
@@ -180,7 +226,6 @@ class Scheduler:
     # --- on the engine thread ----------------------------------------------------------------------------------
 
     def _run(self, loop: asyncio.AbstractEventLoop, warm: asyncio.Future[None]) -> None:
-        give_way()
         try:
             self._engine.warm_up()
         except Exception as error:  # noqa: BLE001  the engine loop: `start` raises it
@@ -222,9 +267,8 @@ class Scheduler:
         except BatchFailed:
             self._retry_alone(turn)
             return
-        seconds = sum(member.seconds for member in members)
         with self._changed:
-            self._pace.prepared(seconds, sum(plan.audio_seconds for plan in plans), self._clock())
+            self._cost.prepared(sum(member.seconds for member in members), turn.batch, plans, self._clock())
             for work, plan, member in zip(turn.works, plans, members, strict=True):
                 if stream := self._streams.get(id(work)):
                     self._prepared(stream, plan, member.seconds)
@@ -250,14 +294,10 @@ class Scheduler:
             self._retry_alone(turn)
             return
         with self._changed:
-            self._learn(turn, sum(member.seconds for member in members))
+            self._cost.rendered(sum(member.seconds for member in members), turn.batch, self._clock())
             for work, window, samples, member in zip(turn.works, turn.batch, waveforms, members, strict=True):
                 if stream := self._streams.get(id(work)):
                     self._rendered(stream, window, _rendered(window, samples, member.seconds, work.spoken))
-
-    def _learn(self, turn: RenderTurn, seconds: float) -> None:
-        self._policy.cost.learn(sum(window.frames for window in turn.batch), seconds)
-        self._pace.rendered(seconds, sum(window.audio_seconds for window in turn.batch), self._clock())
 
     def _rendered(self, stream: SpeechStream, window: Window, rendered: Rendered) -> None:
         work, index = stream.work, stream.work.spoken
@@ -291,14 +331,16 @@ class Scheduler:
 
     # --- under the lock ----------------------------------------------------------------------------------------
 
-    def _owed(self, stream: SpeechStream, now: float) -> Owed:
+    def _demand(self, stream: SpeechStream, now: float) -> Demand:
         """Returns what admission must know of a request; those that wait for their caller are not short of audio."""
         work = stream.work
         is_silent = work.awaits_text and (work.queued > 0 or stream.owed_seconds == 0)  # its caller has yet to write
-        waits_for_caller = is_silent or self._policy.is_held_up(work)
-        slack_seconds = NOT_SOON_SECONDS if waits_for_caller else work.due - now
-        return Owed(
-            self._wanted_seconds(stream), slack_seconds, is_settled=work.is_settled, waits_for_caller=waits_for_caller
+        return Demand(
+            self._wanted_seconds(stream),
+            work.due - now,
+            is_starting=work.is_starting,
+            is_unary=work.is_whole,
+            waits_for_caller=is_silent or self._policy.is_held_up(work),
         )
 
     def _end_if_spoken(self, stream: SpeechStream) -> bool:

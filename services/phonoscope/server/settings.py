@@ -85,6 +85,13 @@ class ServerSettings(StrictSettings):
     max_audio_seconds_owed: Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)] = 3600.0
     """Audio owed to all requests together; requests beyond are refused with RESOURCE_EXHAUSTED."""
 
+    max_first_audio_seconds: Annotated[float, Field(gt=0, le=60, allow_inf_nan=False)] = 3.0
+    """How long a stream may wait for its first audio; one that would wait longer is refused with RESOURCE_EXHAUSTED.
+    Where the engine itself needs longer for a first sound, twice as long as that."""
+
+    max_unread_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 120.0
+    """A stream whose caller has read nothing for so long is ended with ABORTED."""
+
     drain_seconds: Seconds = 2.0
     """After SIGTERM, how long to keep serving while load balancers see NOT_SERVING."""
 

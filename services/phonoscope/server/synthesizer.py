@@ -82,6 +82,7 @@ class Synthesizer:
         skips_unsupported_ssml: whether to pass over what a document has that is not served, instead of refusing it.
         most_characters: longest text served.
         most_reply_bytes: longest audio of a whole reply.
+        max_unread_seconds: after which a stream that nobody reads is ended, by the edge.
         clause_wait_seconds: of text in pieces: once all is rendered, how long a clause waits for more.
 
     Attributes:
@@ -99,6 +100,7 @@ class Synthesizer:
         skips_unsupported_ssml: bool = False,
         most_characters: int,
         most_reply_bytes: int,
+        max_unread_seconds: float = 120.0,
         clause_wait_seconds: float = 0.5,
     ) -> None:
         self.voices = tuple(voices)
@@ -115,6 +117,7 @@ class Synthesizer:
             skips_unsupported_ssml=skips_unsupported_ssml,
         )
         self._most_reply_bytes = most_reply_bytes
+        self._max_unread_seconds = max_unread_seconds
         self._numbers = itertools.count(1)
         self._own_pitches = OwnPitches()
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
@@ -127,6 +130,7 @@ class Synthesizer:
             ServiceError: any of its tree; REPLY_TOO_LARGE before anything is rendered.
         """
         async with self._account(request, deadline_seconds) as account:
+            self._scheduler.check_room(is_whole=True)
             resolved = await self._resolve(request, account)
             is_wav = resolved.encoding is Encoding.WAV  # whose header, written last, states the length
             recital = await self._recital(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding, account)
@@ -155,6 +159,7 @@ class Synthesizer:
             ServiceError: any of its tree.
         """
         async with self._account(request, deadline_seconds) as account:
+            self._scheduler.check_room(is_whole=False)
             resolved = await self._resolve(request, account)
             recital = await self._recital(resolved, resolved.encoding, account)
             feed = self._feed(recital, resolved, account)
@@ -171,6 +176,7 @@ class Synthesizer:
             ServiceError: any of its tree, and whatever `pieces` raises.
         """
         async with self._account(settings, deadline_seconds) as account:
+            self._scheduler.check_room(is_whole=False)
             resolved = await self._resolve(settings, account, in_pieces=True)
             recital = await self._recital(resolved, resolved.encoding, account)
             dictation = Dictation(PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
@@ -196,13 +202,17 @@ class Synthesizer:
         async with self._admitted(resolved, account, feed, is_whole=False) as stream:
             async for rendered in stream:
                 if audio := await self._heard(recital, rendered, account):
-                    yield self._chunk(audio, recital, account, player, recital.timings())
+                    chunk = self._chunk(audio, recital, account, player, recital.timings())
+                    account.unread_since = time.monotonic()
+                    yield chunk
+                    account.unread_since = None
                     player.resumed(time.monotonic())
         began = time.monotonic()
         audio = await self._shaped(recital, recital.end)
         account.encoded(began)
         timings = recital.timings(is_end=True)
         if audio or timings:
+            account.unread_since = time.monotonic()
             yield self._chunk(audio, recital, account, player, timings)
 
     def close(self) -> None:
@@ -212,7 +222,13 @@ class Synthesizer:
 
     def _account(self, request: SpeechRequest, deadline_seconds: float | None) -> AbstractAsyncContextManager[Account]:
         request_id = accepted_request_id(request.request_id)
-        account = Account(next(self._numbers), request_id, len(request.text), deadline_seconds)
+        account = Account(
+            next(self._numbers),
+            request_id,
+            len(request.text),
+            deadline_seconds,
+            max_unread_seconds=self._max_unread_seconds,
+        )
         return accounted(account, self._emit)
 
     async def _heard(self, recital: Recital, rendered: Rendered, account: Account) -> bytes:

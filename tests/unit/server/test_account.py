@@ -1,6 +1,10 @@
 """Account: what a request's last events say."""
 
-from phonoscope.server.account import Account
+import time
+
+import pytest
+
+from phonoscope.server.account import Account, accounted
 from phonoscope.server.events import AudioEncoded, Event, RequestFinished
 
 
@@ -44,3 +48,20 @@ def test_a_deadline_passes_and_no_deadline_never_does() -> None:
     assert not Account(1, "", 0, None).has_expired()
     assert not Account(1, "", 0, 1000.0).has_expired()
     assert Account(1, "", 0, 1.0, entered=Account(1, "", 0, None).entered - 5.0).has_expired()
+
+
+def test_a_chunk_is_unread_once_it_has_lain_there_for_so_long() -> None:
+    now = time.monotonic()
+    assert not Account(1, "", 0, None, max_unread_seconds=5.0).is_unread()
+    assert not Account(1, "", 0, None, max_unread_seconds=5.0, unread_since=now - 1.0).is_unread()
+    assert Account(1, "", 0, None, max_unread_seconds=5.0, unread_since=now - 6.0).is_unread()
+
+
+async def test_a_stream_that_is_closed_unread_ends_with_that_reason() -> None:
+    events: list[Event] = []
+    account = Account(1, "", 0, None, max_unread_seconds=5.0, unread_since=time.monotonic() - 6.0)
+    with pytest.raises(GeneratorExit):
+        async with accounted(account, events.append):
+            raise GeneratorExit
+    assert isinstance(events[-1], RequestFinished)
+    assert (events[-1].outcome, events[-1].reason) == ("cancelled", "STREAM_NOT_READ")

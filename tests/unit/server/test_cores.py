@@ -1,14 +1,11 @@
-"""How many cores a container may use, read off control groups that the tests write, and whose turn it is on them."""
+"""How many cores a container may use, read off control groups that the tests write."""
 
 import os
-import sys
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from phonoscope.server.cores import ENGINE_NICENESS, give_way, usable_cores
+from phonoscope.server.cores import usable_cores
 
 
 @pytest.fixture(autouse=True)
@@ -56,17 +53,3 @@ def test_a_system_without_affinity_counts_its_cores(tmp_path: Path, monkeypatch:
     assert usable_cores(tmp_path) == os.cpu_count()
     monkeypatch.setattr("os.cpu_count", lambda: None)
     assert usable_cores(tmp_path) == 1
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="niceness of a thread is Linux's")
-def test_a_thread_that_gives_way_is_nice_and_others_are_not() -> None:
-    before = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    def niceness_after_giving_way_twice() -> int:
-        give_way()
-        give_way()
-        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-
-    with ThreadPoolExecutor(1) as engine:
-        assert engine.submit(niceness_after_giving_way_twice).result() == max(ENGINE_NICENESS, before)
-    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == before

@@ -181,3 +181,33 @@ async def test_every_later_line_of_a_calls_task_has_the_id_of_its_request(logger
         {"request_id": "id-2"},
     ]
     assert bound() == {}
+
+
+def refused(reason: str, outcome: str = "rejected", engine_seconds: float = 0.0) -> RequestFinished:
+    return RequestFinished(7, "id-1", "joe", "en", outcome, reason, 12, 0.0, engine_seconds, None)
+
+
+def test_a_flood_of_refusals_is_one_line_a_second_for_each_reason(
+    logger: CapturingLogger,
+) -> None:
+    now = 10.0
+    sink = LogSink(logger, lambda: now)
+    for _ in range(100):
+        sink(refused("CAPACITY_FULL"))
+        sink(refused("DEADLINE_UNREACHABLE", "failed"))
+        sink.call(CallEnded(1, SPEECH, grpc.StatusCode.RESOURCE_EXHAUSTED, 0.1, 1, 0, 10, 0))
+    assert len(logger.calls) == 3
+    now = 11.0
+    sink(refused("CAPACITY_FULL"))
+    assert logger.calls[-1].kwargs["left_out"] == 99
+    assert "left_out" not in logger.calls[0].kwargs
+
+
+def test_what_was_worked_on_and_what_the_caller_must_mend_is_always_a_line(logger: CapturingLogger) -> None:
+    sink = LogSink(logger, lambda: 10.0)
+    for _ in range(3):
+        sink(refused("DEADLINE_UNREACHABLE", "failed", engine_seconds=0.5))
+        sink(refused("TEXT_EMPTY"))
+        sink.call(CallEnded(1, SPEECH, grpc.StatusCode.DEADLINE_EXCEEDED, 0.1, 1, 2, 10, 2000))
+        sink.call(CallEnded(1, SPEECH, grpc.StatusCode.INVALID_ARGUMENT, 0.1, 1, 0, 10, 0))
+    assert len(logger.calls) == 12

@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import generate_latest as as_text
 from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
 
-from phonoscope.common.errors import InvalidRequest, NotReady, NotServed, Overloaded
+from phonoscope.common.errors import InvalidRequest, NotReady, NotServed, Overloaded, StreamNotRead
 from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
@@ -148,7 +148,8 @@ def test_every_reason_that_a_request_can_end_with_is_known_and_no_other() -> Non
     assert set(BEFORE_REQUESTS) == {"MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP"}
     assert set(REASONS["rejected"]) == refused - set(BEFORE_REQUESTS)
     assert set(REASONS["failed"]) == {"ENGINE_FAILED", "DEADLINE_UNREACHABLE", "INTERNAL"}
-    assert REASONS["completed"] == REASONS["cancelled"] == ("",)
+    assert REASONS["completed"] == ("",)
+    assert set(REASONS["cancelled"]) == {"", *StreamNotRead.REASONS}
 
 
 def test_no_series_waits_for_a_reason_that_nothing_can_feed(sink: MetricsSink, registry: CollectorRegistry) -> None:

@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
+from phonoscope.server.cost_model import CostModel
 from phonoscope.server.engines.base import Plan, Tuning, Window
 from phonoscope.server.policy import (
-    FIRST_SECONDS,
     MOST_UNREAD_SECONDS,
     EarliestDueFirst,
     PrepareTurn,
@@ -33,8 +33,12 @@ def plan_of(said: Utterance) -> Plan:
     return Plan(said.voice_id, frames, FRAME_SAMPLES, RATE_HZ, (frames,))
 
 
-def a_policy(tuning: Tuning = TUNING) -> EarliestDueFirst:
-    return EarliestDueFirst(tuning, most_unread=MOST_UNREAD)
+FIRST_SECONDS = 0.2
+"""How soon the first audio of a request is due that does not say."""
+
+
+def a_policy(tuning: Tuning = TUNING, cost: CostModel | None = None) -> EarliestDueFirst:
+    return EarliestDueFirst(tuning, cost or CostModel(), most_unread=MOST_UNREAD)
 
 
 def a_work(
@@ -47,7 +51,8 @@ def a_work(
     is_text_complete: bool = True,
     request: int = 0,
 ) -> Work:
-    work = Work(entered, deadline, is_whole, policy.first_window_frames(is_whole=is_whole), request)
+    frames = policy.first_window_frames(is_whole=is_whole)
+    work = Work(entered, deadline, is_whole, frames, request, first_audio_seconds=FIRST_SECONDS)
     work.waiting.extend(said)
     work.is_text_complete = is_text_complete
     return work
@@ -345,26 +350,25 @@ def test_a_request_awaits_text_when_all_that_came_is_rendered_and_more_may_come(
 def test_text_that_comes_after_the_player_ran_dry_is_a_new_start():
     work = sounding(a_policy(), sent_seconds=2.0)
     work.window_frames = 128
-    assert work.is_settled
-    work.begins_again(now=50.0, window_frames=16)
+    work.begins_again(now=50.0, window_frames=16, first_audio_seconds=FIRST_SECONDS)
     assert work.due == pytest.approx(50.0 + FIRST_SECONDS)
-    assert (work.window_frames, work.is_settled) == (16, False)
+    assert work.window_frames == 16
 
 
 def test_a_request_is_due_from_when_its_first_text_came():
     work = a_work(a_policy(), entered=0.0, is_text_complete=False)
-    work.begins_again(now=7.0, window_frames=16)
+    work.begins_again(now=7.0, window_frames=16, first_audio_seconds=FIRST_SECONDS)
     assert work.due == pytest.approx(7.0 + FIRST_SECONDS)
     whole = a_work(a_policy(), entered=0.0, is_whole=True, is_text_complete=False)
-    whole.begins_again(now=7.0, window_frames=16)
+    whole.begins_again(now=7.0, window_frames=16, first_audio_seconds=FIRST_SECONDS)
     assert whole.entered == 0.0
 
 
-def test_text_that_comes_in_time_goes_on_where_it_was_but_what_is_in_hand_is_the_writers_affair():
+def test_text_that_comes_in_time_goes_on_where_it_was():
     work = sounding(a_policy(), sent_seconds=2.0)
     work.window_frames = 128
-    work.begins_again(now=1.5, window_frames=16)
-    assert (work.due, work.window_frames, work.is_settled) == (2.0, 128, False)
+    work.begins_again(now=1.5, window_frames=16, first_audio_seconds=FIRST_SECONDS)
+    assert (work.due, work.window_frames) == (2.0, 128)
 
 
 def test_a_stream_whose_reader_waits_does_not_hold_up_the_others():
@@ -409,10 +413,14 @@ def test_every_window_of_an_utterance_names_it():
     assert rendered == [[(7, 0)]] * 3 + [[(7, 1)]]  # 16, 32 and 52 frames, then all of the second
 
 
-def taught(policy: EarliestDueFirst, seconds_per_frame: float) -> EarliestDueFirst:
+def taught(seconds_per_frame: float, *, prepare_seconds: float = 0.02, tuning: Tuning = TUNING) -> EarliestDueFirst:
+    """A policy that knows what turns cost: so much for each frame, and so much for each utterance."""
+    cost = CostModel()
+    plan = plan_of(utterance(1000))
     for frames in (16, 32, 64, 128) * 4:
-        policy.cost.learn(frames, seconds_per_frame * frames)
-    return policy
+        cost.prepared(prepare_seconds, [utterance(1000)], [plan], NOW)
+        cost.rendered(seconds_per_frame * frames, [Window(plan, 0, frames)], NOW)
+    return a_policy(tuning, cost)
 
 
 def sounding(policy: EarliestDueFirst, *, sent_seconds: float) -> Work:
@@ -421,28 +429,78 @@ def sounding(policy: EarliestDueFirst, *, sent_seconds: float) -> Work:
     return work
 
 
-@pytest.mark.parametrize(("slack", "frames"), [(0.02, 16), (0.05, 16), (0.07, 32), (0.2, 64), (10.0, 64)])
-def test_a_window_grows_as_far_as_the_slack_allows_and_no_turn_is_long(slack: float, frames: int):
-    policy = taught(a_policy(), 0.001)
+@pytest.mark.parametrize(("slack", "frames"), [(0.02, 16), (0.05, 16), (0.07, 32), (0.2, 64), (10.0, 128)])
+def test_a_window_grows_as_far_as_the_slack_allows(slack: float, frames: int):
+    policy = taught(0.001)
     [window] = policy.choose([sounding(policy, sent_seconds=slack)], NOW).batch
     assert window.frames == frames
 
 
+def test_beside_others_a_turn_takes_no_longer_than_two_first_sounds():
+    policy = taught(0.001, prepare_seconds=0.02)  # a first sound takes 36 ms
+    streams = [sounding(policy, sent_seconds=10.0) for _ in range(2)]
+    assert policy.choose(streams, NOW).batch[0].frames == 64
+    assert policy.choose(streams[:1], NOW).batch[0].frames == 128
+
+
 def test_a_window_stays_small_when_another_stream_would_run_dry_meanwhile():
-    policy = taught(a_policy(), 0.001)
-    comfortable, tight = sounding(policy, sent_seconds=3.0), sounding(policy, sent_seconds=0.05)
+    policy = taught(0.001, tuning=Tuning(4, 1, 16, 128))
+    urgent, tight = sounding(policy, sent_seconds=0.04), sounding(policy, sent_seconds=0.08)
+    assert policy.choose([urgent, tight], NOW).batch[0].frames == 16
     tight.unread = MOST_UNREAD
-    assert policy.choose([comfortable, tight], NOW).batch[0].frames == 64, "who is not read is not waited for"
-    comfortable.window_frames, tight.unread = 16, 0
-    turn = policy.choose([comfortable, tight], NOW)
-    assert turn.works == (tight, comfortable)
-    assert {window.frames for window in turn.batch} == {16}
+    urgent.sent_seconds = 0.14
+    assert policy.choose([urgent, tight], NOW).batch[0].frames == 64, "who is not read is not waited for"
+
+
+def test_many_streams_get_windows_that_last_for_a_round_of_all():
+    policy = a_policy(Tuning(4, 1, 16, 128), cost := CostModel())
+    plan = plan_of(utterance(1000))
+    for frames in (16, 32, 64, 128) * 4:  # as if each window had 40 frames more
+        cost.prepared(0.001, [utterance(1000)], [plan], NOW)
+        cost.rendered(0.001 * (frames + 40), [Window(plan, 0, frames)], NOW)
+    late = [sounding(policy, sent_seconds=-0.5) for _ in range(4)]
+    assert policy.choose(late, NOW).batch[0].frames == 32  # 4 * 72 ms, and plays 371 ms
+    assert policy.choose(late[:1], NOW).batch[0].frames == 16
 
 
 def test_a_first_window_never_grows():
-    policy = taught(a_policy(), 1e-6)
+    policy = taught(1e-6)
     [window] = policy.choose([prepared(a_work(policy, [utterance(1000)]))], NOW).batch
     assert window.frames == TUNING.first_window_frames
+
+
+def test_nobody_begins_while_that_would_make_a_stream_run_dry():
+    policy = taught(0.001, prepare_seconds=0.02, tuning=Tuning(4, 1, 16, 128))
+    new = a_work(policy, [utterance(1000)], entered=-5.0)
+    sounds = sounding(policy, sent_seconds=0.05)  # 36 ms for the new one, 16 for this one
+    assert policy.choose([new, sounds], NOW).works == (sounds,)
+    sounds.sent_seconds = 0.5
+    assert policy.choose([new, sounds], NOW).works == (new,)
+
+
+def test_a_whole_reply_waits_while_its_turn_would_make_a_stream_run_dry():
+    policy = taught(0.001, prepare_seconds=0.02, tuning=Tuning(4, 1, 16, 128))
+    page = a_work(policy, [utterance(1000)] * 4, entered=-100.0, is_whole=True)
+    sounds = sounding(policy, sent_seconds=0.08)
+    assert policy.choose([page, sounds], NOW).works == (sounds,)
+    sounds.sent_seconds = 5.0
+    assert policy.choose([page, sounds], NOW).works[0] is page
+
+
+def test_a_stream_that_is_dry_already_keeps_nobody_from_beginning_after_it():
+    policy = taught(0.001, tuning=Tuning(4, 1, 16, 128))
+    new, dry = a_work(policy, [utterance(1000)], entered=-5.0), sounding(policy, sent_seconds=-1.0)
+    assert policy.choose([new, dry], NOW).works == (new,)  # it has waited even longer
+    new.entered = NOW
+    assert policy.choose([new, dry], NOW).works == (dry,)
+
+
+def test_a_prepare_takes_others_along_only_while_nobody_runs_dry_meanwhile():
+    policy = taught(0.0001, prepare_seconds=0.02)
+    streams = [a_work(policy, [utterance(1000)]) for _ in range(4)]
+    assert len(policy.choose(streams, NOW).batch) == 2  # as long as two first sounds take
+    tight = sounding(policy, sent_seconds=0.1)
+    assert len(policy.choose([*streams, tight], NOW).batch) == 1
 
 
 def test_a_stream_that_sounds_and_would_run_dry_goes_before_one_that_is_new():

@@ -664,13 +664,49 @@ async def test_a_request_without_text_yet_keeps_nobody_out(bench: Bench):
 
 
 async def test_a_text_that_is_still_being_read_counts_with_what_it_will_want(bench: Bench):
-    await heard(bench.open(utterance("somebody, so that the pace is known.")))
+    slow_engine(bench)
+    await heard(bench.open(utterance("somebody, so that the speed is known.")))
     reading = bench.open(is_complete=False, audio_seconds=5.0)
-    bench.now += 1.0  # past the time at which it should have sounded
     with pytest.raises(Overloaded) as caught:
         bench.open(utterance("a newcomer."))
     assert caught.value.reason == "CAPACITY_FULL"
     reading.finish_text()
+
+
+async def test_a_full_server_is_known_to_be_full_before_anything_is_read(bench: Bench):
+    slow_engine(bench)
+    bench.scheduler.check_room(is_whole=False)
+    await heard(bench.open(utterance("somebody, so that the speed is known.")))
+    bench.scheduler.check_room(is_whole=False)
+    bench.scheduler.check_room(is_whole=True)
+    reading = bench.open(is_complete=False, audio_seconds=5.0)
+    with pytest.raises(Overloaded):
+        bench.scheduler.check_room(is_whole=False)
+    assert bench.of(QueueMoved)[-1].requests == 1
+    reading.finish_text()
+
+
+async def test_what_admission_believes_can_be_seen(bench: Bench):
+    assert (bench.scheduler.estimates(), bench.scheduler.demand_ratio()) == (None, 0.0)
+    slow_engine(bench)
+    await heard(bench.open(utterance("somebody, so that the speed is known.")))
+    estimates = bench.scheduler.estimates()
+    assert estimates is not None
+    assert estimates.real_time_factor > 0
+    assert estimates.first_audio_seconds == pytest.approx(1.0, rel=0.2)  # two turns
+    assert estimates.slowdown >= 1
+    reading = bench.open(is_complete=False, audio_seconds=5.0)
+    assert bench.scheduler.demand_ratio() > 1
+    reading.finish_text()
+
+
+def slow_engine(bench: Bench) -> None:
+    """From now on each turn takes half a second."""
+
+    def fault(_stage: str, _batch: Sequence[Utterance | Window]) -> None:
+        bench.now += 0.5
+
+    bench.engine.fault = fault
 
 
 async def test_audio_that_nobody_reads_is_not_owed_and_keeps_nobody_out(bench: Bench):

@@ -389,9 +389,17 @@ async def test_a_stream_that_is_closed_after_its_deadline_is_told_of_as_failed(s
 async def test_a_call_that_is_cancelled_well_before_its_deadline_is_cancelled(stage: Stage, clock: Clock):
     chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
     await anext(chunks)
-    clock.now += 400.0
+    clock.now += 100.0
     await chunks.aclose()
     assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "")
+
+
+async def test_a_stream_that_is_ended_because_nobody_reads_it_says_so(stage: Stage, clock: Clock):
+    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
+    await anext(chunks)
+    clock.now += 200.0
+    await chunks.aclose()
+    assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "STREAM_NOT_READ")
 
 
 # --- what is told while a request goes on ----------------------------------------------------------------------

@@ -13,7 +13,7 @@ from typing import Final
 
 # Iterations of a busy wait; libgomp defaults to 300 000. With fewer, an idle machine is slower: threads sleep
 # between the small operations of `prepare`. With more, a busy neighbour costs more.
-SPIN_COUNT: Final = 5000
+SPIN_COUNT: Final = 3000
 # Whoever sets one of these has decided otherwise.
 DECIDED_BY: Final = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
