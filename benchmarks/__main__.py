@@ -19,8 +19,10 @@ from benchmarks.gateway_cost import measure_gateway
 from benchmarks.load import measure_load, measure_stream_memory
 from benchmarks.machine import load_average, this_machine
 from benchmarks.memory import measure_memory
+from benchmarks.neighbours import measure_neighbours
 from benchmarks.ours import Ours
 from benchmarks.overhead import measure_overhead
+from benchmarks.overload import measure_overload
 from benchmarks.piper_reference import PiperReference
 from benchmarks.report import Report, markdown, print_table, write_json
 from benchmarks.rows import Row
@@ -43,6 +45,8 @@ PARTS = (
     "controls",
     "encodings",
     "front-end",
+    "neighbours",
+    "overload",
 )
 STARTS = 3
 QUICK_ROUNDS = 3
@@ -91,6 +95,17 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
         yield from measure_front_end(Ours(voice, threads), rounds)
     if "gateway" in parts:
         yield from measure_gateway(rounds)
+    yield from _measure_hardship(parts, voice, threads=threads, rounds=rounds)
+
+
+def _measure_hardship(parts: list[str], voice: Path, *, threads: int, rounds: int) -> Iterator[Row]:
+    """Yields the rows about a machine, or a server, of which too much is asked."""
+    if "neighbours" in parts:
+        with serving(threads) as served:
+            yield from measure_neighbours(served, PiperReference(voice, threads), rounds)
+    if "overload" in parts:
+        with serving(threads) as served:
+            yield from measure_overload(served, max(1, rounds // 2))
 
 
 def _measure_process(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:

@@ -15,7 +15,7 @@ from phonoscope.server.engines.base import Tuning
 # Part of the time that a window plays in which all other streams must get one too.
 ROUND_SHARE: Final = 0.8
 # Turns are counted as so many times their estimate: some take longer.
-SAFETY: Final = 2.0
+SAFETY: Final = 1.75
 
 
 @dataclass(frozen=True, slots=True)
