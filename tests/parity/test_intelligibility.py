@@ -26,6 +26,8 @@ from phonoscope.server.emotions import EMOTIONS
 
 WHISPER_RATE_HZ = 16_000
 MOST_MORE_ERRORS = 0.02
+ONE_WORD = 0.005
+"""Of 206: kernels of different processors round differently, and Whisper then takes one more word for another."""
 MOST_ERRORS = 0.10
 MOST_TIMING_SECONDS = 0.06
 MOST_BIAS_SECONDS = 0.02
@@ -105,7 +107,7 @@ def test_another_pitch_is_the_one_asked_for_lasts_as_long_and_is_understood_as_w
     print(f"pitch {ratio}: median F0 moved by {moved:.3f}; word error rate {plain_errors:.3f}, then {errors:.3f}")
     assert moved == pytest.approx(ratio, rel=0.03)
     assert all(len(one) == len(other) for (one, _), (other, _) in pairs)
-    assert errors <= plain_errors + MOST_MORE_ERRORS
+    assert errors <= plain_errors + MOST_MORE_ERRORS + ONE_WORD
 
 
 def test_a_pitch_in_hertz_is_heard(client: Client):
