@@ -17,7 +17,7 @@ from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady
 from phonoscope.server.admission import RETRY_SECONDS, Admission, Demand
 from phonoscope.server.cost_model import CostModel, Estimates
 from phonoscope.server.engines.base import Engine, Plan, Window
-from phonoscope.server.events import Emit, QueueLeft, QueueMoved, UtteranceQueued, UtteranceSpoken
+from phonoscope.server.events import Emit, EngineRaised, QueueLeft, QueueMoved, UtteranceQueued, UtteranceSpoken
 from phonoscope.server.measured import BatchFailed, MeasuredEngine
 from phonoscope.server.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
 from phonoscope.server.stream import AudioTooLong, Rendered, SpeechStream
@@ -232,11 +232,25 @@ class Scheduler:
             loop.call_soon_threadsafe(_settle, warm, error)
             return
         loop.call_soon_threadsafe(_settle, warm, None)
+        while not self._is_stopping:
+            try:
+                self._run_turns()
+            except Exception as error:  # noqa: BLE001  the engine loop: a defect must not leave callers waiting
+                self._fail_all(error)
+
+    def _run_turns(self) -> None:
         while (turn := self._next_turn()) is not None:
             if isinstance(turn, PrepareTurn):
                 self._prepare(turn)
             else:
                 self._render(turn)
+
+    def _fail_all(self, error: Exception) -> None:
+        """Reports a defect of the scheduler itself, and fails every request held: none would get a turn."""
+        self._emit(EngineRaised("", "render", (), self._clock(), error))
+        with self._changed:
+            for stream in list(self._streams.values()):
+                self._fail(stream, EngineFailed("the scheduler failed; the server's log says how; call again"))
 
     def _next_turn(self) -> PrepareTurn | RenderTurn | None:
         with self._changed:

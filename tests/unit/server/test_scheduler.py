@@ -719,3 +719,17 @@ async def test_audio_that_nobody_reads_is_not_owed_and_keeps_nobody_out(bench: B
     assert bench.of(QueueMoved)[-1] == QueueMoved(1, 0.0)
     with unread:
         pass
+
+
+async def test_a_defect_of_the_scheduler_fails_the_requests_held_and_not_the_thread(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    def choose(*_: object) -> None:
+        monkeypatch.undo()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.scheduler._policy, "choose", choose)
+    with pytest.raises(EngineFailed, match="log"):
+        await heard(bench.open(utterance()))
+    assert isinstance(bench.of(EngineRaised)[-1].error, ZeroDivisionError)
+    assert len(await heard(bench.open(utterance("and on it goes."))))
