@@ -94,7 +94,10 @@ class DeadlineExceeded(PhonoscopeClientError):
 
 
 class Cancelled(PhonoscopeClientError):
-    """The call was cancelled by another thread of this process, or by the server."""
+    """The call was cancelled by another thread of this process, or by the server.
+
+    The server does so when its audio is left unread for too long (`reason` "STREAM_NOT_READ").
+    """
 
 
 class ServerError(PhonoscopeClientError):
@@ -115,6 +118,7 @@ ERROR_OF_CODE: Final[Mapping[grpc.StatusCode, type[PhonoscopeClientError]]] = Ma
         grpc.StatusCode.UNAVAILABLE: Unavailable,
         grpc.StatusCode.DEADLINE_EXCEEDED: DeadlineExceeded,
         grpc.StatusCode.CANCELLED: Cancelled,
+        grpc.StatusCode.ABORTED: Cancelled,
     }
 )
 """Status code to exception; every other code is a ServerError."""

@@ -6,7 +6,7 @@ from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2
 
 from phonoscope import client as public
-from phonoscope.client import Client, PhonoscopeClientError, ServerError
+from phonoscope.client import Cancelled, Client, PhonoscopeClientError, ServerError
 from phonoscope.client.errors import ERROR_OF_CODE, LOST_STATUS
 from phonoscope.common.errors import FieldViolation, PhonoscopeError
 
@@ -77,4 +77,5 @@ def test_a_status_whose_details_are_broken_still_says_code_and_message(client, s
 
 def test_one_except_clause_catches_them_all():
     assert issubclass(PhonoscopeClientError, PhonoscopeError)
+    assert ERROR_OF_CODE[grpc.StatusCode.ABORTED] is Cancelled  # the caller left its audio unread
     assert all(issubclass(kind, PhonoscopeClientError) for kind in {*ERROR_OF_CODE.values(), ServerError})
