@@ -159,12 +159,17 @@ class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         if isinstance(error, ServiceError):
             if self._refusals and isinstance(error, Overloaded | DeadlineUnreachable):
                 await self._refusals.wait()
-            code = STATUS_OF[type(error)]
-            details = status_details(error, code)
-            await context.abort(code, status_message(error), ((DETAILS_KEY, details.SerializeToString()),))
+            await abort(context, error)
         self._on_unexpected(path, error)
         await context.abort(grpc.StatusCode.INTERNAL, "the server failed on this call; its log says how")
         raise AssertionError("abort returned") from error
+
+
+async def abort(context: Context, error: ServiceError) -> None:
+    """Ends a call with an error's status, its details in the trailers; raises what gRPC raises for that."""
+    code = STATUS_OF[type(error)]
+    details = status_details(error, code)
+    await context.abort(code, status_message(error), ((DETAILS_KEY, details.SerializeToString()),))
 
 
 def _is_cancelled() -> bool:

@@ -13,8 +13,7 @@ from typing import Any
 import grpc
 
 from phonoscope.common.errors import StreamNotRead
-from phonoscope.common.interceptors import Context, Continuation, Handler, StreamCall, wrapped
-from phonoscope.common.statuses import DETAILS_KEY, STATUS_OF, status_details, status_message
+from phonoscope.common.interceptors import Context, Continuation, Handler, StreamCall, abort, wrapped
 
 
 class UnreadGuard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
@@ -58,10 +57,8 @@ class UnreadGuard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
             f"nothing of this stream was read for {self._max_unread_seconds:g} s, so the server ended it; read the "
             "stream as it comes, or cancel the call"
         )
-        code = STATUS_OF[StreamNotRead]
-        details = ((DETAILS_KEY, status_details(error, code).SerializeToString()),)
-        abort = asyncio.ensure_future(context.abort(code, status_message(error), details))
+        status = asyncio.ensure_future(abort(context, error))
         await asyncio.sleep(0)
         if task is not None:
             task.cancel()
-        await asyncio.gather(abort, return_exceptions=True)
+        await asyncio.gather(status, return_exceptions=True)
