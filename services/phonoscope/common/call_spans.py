@@ -2,7 +2,7 @@
 
 Built by the services' `__main__`, and put before the other sinks, so that what they write has the span's ids. The span
 is current for all that runs in the call's task; parents come by W3C Trace Context (https://www.w3.org/TR/trace-context/).
-Health, reflection and methods that nothing serves have no span. Calls that are refused for want of room have
+Health, reflection and methods that nothing serves have no span. Calls that are refused for lack of room have
 at most one span a second for each code: a flood of them would push out the spans of those that are served.
 
 Nothing detaches the span. CallStarted comes at the head of the call's own task, whose context is a copy that ends with

@@ -1,15 +1,14 @@
-"""How often calls are refused: whoever calls again at once must not take the processor from those who are served.
+"""How often calls are refused: callers that retry at once must not take the processor from those who are served.
 
 A refusal costs about a millisecond, most of it gRPC's own, and holds the interpreter, for which the engine's thread
 waits after each operation. Answers beyond a rate are therefore delayed: callers that wait for an answer before they
-call again come as often as they are answered. Built by a service's `__main__`, asked
-by ErrorMapper.
+call again come as often as they are answered. Built by a service's `__main__`, used by ErrorMapper.
 """
 
 import asyncio
 from typing import Final
 
-# Refusals a second that are answered at once, on average. At 50 the engine made a quarter less on two cores.
+# Refusals a second that are answered at once, on average: a fiftieth of the interpreter's time.
 PER_SECOND: Final = 20.0
 # So many may come together.
 BURST: Final = 20

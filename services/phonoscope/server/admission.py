@@ -23,7 +23,7 @@ RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 30.0
 # Share of the engine's time that may be promised: the rest is for turns that take longer than estimated.
 PROMISED_SHARE: Final = 0.6
-# Streams that sound are promised to stay ahead by this many times what a first sound takes, so that others can start.
+# Streams that play are promised to stay ahead by this many times what a first sound takes, so that others can start.
 RESERVE_OF_FIRST_AUDIO: Final = 40.0
 # A deadline is out of reach if the estimate passes it by this factor: estimates from characters are rough.
 DEADLINE_FACTOR: Final = 1.25

@@ -20,7 +20,7 @@ from phonoscope.server.events import (
     VoiceLoaded,
 )
 
-# Requests and calls that are refused for want of room or time: at most one line a second for each reason or code.
+# Requests and calls that are refused for lack of room or time: at most one line a second for each reason or code.
 REFUSALS: Final = frozenset((*Overloaded.REASONS, *NotReady.REASONS, *DeadlineUnreachable.REASONS))
 REFUSAL_CODES: Final = frozenset(STATUS_OF[error] for error in (Overloaded, NotReady, DeadlineUnreachable))
 Logger = structlog.typing.FilteringBoundLogger

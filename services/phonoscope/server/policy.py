@@ -4,7 +4,7 @@ Called by `scheduler.py` with its lock held. Earliest deadline first: a stream t
 sent will have been played, one that has not is due as soon as an idle engine could start it, and a whole-reply request
 is due half-way to its caller's deadline, while there is still time to make it.
 
-Two rules keep streams that sound from running dry. Nothing else runs before them unless the next window of each would
+Two rules keep streams that play from running dry. Nothing else runs before them unless the next window of each would
 still be in time. And a window is as long as the time that the others leave allows: long ones cost less for a second of
 audio, short ones let others come in between. While several requests are held, no turn takes much longer than a first
 sound does, so that a new caller waits for its own speech rather than for somebody else's.
@@ -102,7 +102,7 @@ class Work:
         return self.sounded is None and not self.is_whole
 
     @property
-    def is_sounding(self) -> bool:
+    def is_playing(self) -> bool:
         """Whether it is a stream whose player has got some audio."""
         return self.sounded is not None and not self.is_whole
 
@@ -184,7 +184,7 @@ class EarliestDueFirst:
 
     Args:
         tuning: what the engine does best.
-        cost: what turns cost; while it is unknown, windows double and nobody waits for those who sound.
+        cost: what turns cost; while it is unknown, windows double and nobody waits for those who play.
         most_unread: windows that a reader may leave untaken before its request is rendered no further.
     """
 
@@ -214,20 +214,20 @@ class EarliestDueFirst:
         return self._render_turn(renderable)
 
     def _without_those_who_can_wait(self, ready: Sequence[Work], now: float) -> list[Work]:
-        """Leaves out the requests whose turn would make a stream that sounds run dry; all are in order of `due`."""
+        """Leaves out the requests whose turn would make a stream that plays run dry; all are in order of `due`."""
         timeline = Timeline(self._tuning, self._cost, now)
-        sounding = [work for work in ready if work.is_sounding]
-        others = [work for work in ready if not work.is_sounding]
-        if not sounding:
+        playing = [work for work in ready if work.is_playing]
+        others = [work for work in ready if not work.is_playing]
+        if not playing:
             return list(ready)
-        frames = timeline.round_frames(len(sounding))
-        steps = [self._step(work, frames) for work in others], [self._step(work, frames) for work in sounding]
+        frames = timeline.round_frames(len(playing))
+        steps = [self._step(work, frames) for work in others], [self._step(work, frames) for work in playing]
         can_wait = {id(work) for work in others[timeline.room_for(*steps) :]}
         return [work for work in ready if id(work) not in can_wait]
 
     def _step(self, work: Work, round_frames: int) -> Step:
-        """Returns what a request needs to get its next audio; streams that sound get windows of `round_frames`."""
-        frames = round_frames if work.is_sounding else self._tuning.first_window_frames
+        """Returns what a request needs to get its next audio; streams that play get windows of `round_frames`."""
+        frames = round_frames if work.is_playing else self._tuning.first_window_frames
         if work.plans:
             frames = min(frames, work.plans[0].frames - work.cursor)
         count = (self._tuning.prepare_batch if work.is_whole else 1) if self._wants_prepare(work) else 0
@@ -236,7 +236,7 @@ class EarliestDueFirst:
             frames,
             len(utterances),
             sum(len(utterance.phoneme_ids) for utterance in utterances),
-            due=work.due if work.is_sounding else None,
+            due=work.due if work.is_playing else None,
             plays_seconds=frames * self._cost.frame_seconds if work.is_starting else 0.0,
         )
 
@@ -245,8 +245,8 @@ class EarliestDueFirst:
         first, others = ready[0], ready[1:]
         timeline = Timeline(self._tuning, self._cost, now)
         round_frames = timeline.round_frames(_streams(ready))
-        max_seconds = timeline.spare_seconds(self._step(other, round_frames) for other in others if other.is_sounding)
-        if first.is_sounding:
+        max_seconds = timeline.spare_seconds(self._step(other, round_frames) for other in others if other.is_playing)
+        if first.is_playing:
             max_seconds = min(max_seconds, first.due - now)
         max_seconds *= SLACK_SHARE
         if others:
@@ -260,7 +260,7 @@ class EarliestDueFirst:
             return
         sizes = self._tuning.sizes
         fitting = [size for size in sizes if self._cost.render_seconds(size, now) <= max_seconds]
-        least = Timeline(self._tuning, self._cost, now).round_frames(_streams(ready)) if work.is_sounding else sizes[0]
+        least = Timeline(self._tuning, self._cost, now).round_frames(_streams(ready)) if work.is_playing else sizes[0]
         work.window_frames = max([least, *fitting])
 
     def _wants_prepare(self, work: Work) -> bool:

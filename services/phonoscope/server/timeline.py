@@ -1,4 +1,4 @@
-"""⑤ Whether streams that sound get their next windows in time: `policy.py` asks before it lets others go first.
+"""⑤ Whether streams that play get their next windows in time: `policy.py` asks before it lets others go first.
 
 Pure arithmetic on the cost model's estimates. Called with the scheduler's lock held, while the cost model is known.
 """
@@ -25,8 +25,8 @@ class Step:
     Attributes:
         frames: of its next window.
         phonemes: to prepare before that, of `utterances` utterances.
-        due: when its player runs dry, on the scheduler's clock; None for a request that does not sound.
-        plays_seconds: of a stream that does not sound yet: how long its first window plays; 0 for any other.
+        due: when its player runs dry, on the scheduler's clock; None for a request that does not play.
+        plays_seconds: of a stream that does not play yet: how long its first window plays; 0 for any other.
     """
 
     frames: int
@@ -65,28 +65,28 @@ class Timeline:
                 return size
         return sizes[-1]
 
-    def spare_seconds(self, sounding: Iterable[Step]) -> float:
+    def spare_seconds(self, playing: Iterable[Step]) -> float:
         """Returns how long the engine may do something else before one of these runs dry; negative if one will.
 
         Those that are dry already do not count: nothing saves them, and they are first in line anyway.
         """
         spare_seconds, before = math.inf, _Work(self._tuning, self._cost, self._now)
-        in_order = sorted(((step.due, step) for step in sounding if step.due is not None), key=lambda one: one[0])
+        in_order = sorted(((step.due, step) for step in playing if step.due is not None), key=lambda one: one[0])
         for due, step in in_order:
             before.add(step)
             if due >= self._now:
                 spare_seconds = min(spare_seconds, due - self._now - before.seconds)
         return spare_seconds
 
-    def room_for(self, others: Sequence[Step], sounding: Sequence[Step]) -> int:
-        """Returns how many of some others, from the first, can have their turns before all that sound.
+    def room_for(self, others: Sequence[Step], playing: Sequence[Step]) -> int:
+        """Returns how many of some others, from the first, can have their turns before all that play.
 
-        One that begins to sound with its turn needs its second window in time too.
+        One that begins to play with its turn needs its second window in time too.
         """
-        return bisect_left(range(len(others)), 1, key=lambda last: not self._fits(others[: last + 1], sounding))
+        return bisect_left(range(len(others)), 1, key=lambda last: not self._fits(others[: last + 1], playing))
 
-    def _fits(self, others: Sequence[Step], sounding: Sequence[Step]) -> bool:
-        first, steps = _Work(self._tuning, self._cost, self._now), list(sounding)
+    def _fits(self, others: Sequence[Step], playing: Sequence[Step]) -> bool:
+        first, steps = _Work(self._tuning, self._cost, self._now), list(playing)
         for other in others:
             first.add(other)
             if other.plays_seconds:

@@ -1,4 +1,4 @@
-"""Timeline: how long streams that sound can do without the engine, and who may go first."""
+"""Timeline: how long streams that play can do without the engine, and who may go first."""
 
 import math
 
@@ -51,8 +51,8 @@ def test_a_stream_that_is_dry_already_takes_its_turn_but_is_not_waited_for() -> 
 
 
 def test_others_go_first_as_far_as_the_spare_time_reaches() -> None:
-    sounding = [playing(0.2)]
-    assert timeline().room_for([new()] * 5, sounding) == 2  # 36 ms each, with safety 72
+    streams = [playing(0.2)]
+    assert timeline().room_for([new()] * 5, streams) == 2  # 36 ms each, with safety 72
     assert timeline().room_for([new()] * 5, [playing(0.02)]) == 0
 
 
@@ -71,6 +71,6 @@ def test_a_round_is_over_before_its_first_window_is_played() -> None:
 
 def test_windows_that_share_a_batch_share_what_a_turn_costs() -> None:
     alone, together = timeline(fixed_seconds=0.04), timeline(Tuning(4, 8, 16, 128), fixed_seconds=0.04)
-    sounding = [playing(1.0) for _ in range(8)]
-    assert alone.spare_seconds(sounding) == pytest.approx(1.0 - SAFETY * 8 * 0.056)
-    assert together.spare_seconds(sounding) == pytest.approx(1.0 - SAFETY * (0.04 + 8 * 0.016))
+    streams = [playing(1.0) for _ in range(8)]
+    assert alone.spare_seconds(streams) == pytest.approx(1.0 - SAFETY * 8 * 0.056)
+    assert together.spare_seconds(streams) == pytest.approx(1.0 - SAFETY * (0.04 + 8 * 0.016))
