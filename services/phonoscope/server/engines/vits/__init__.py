@@ -1,5 +1,5 @@
-"""The VITS engine. Importing it bounds how long OpenMP's threads spin, which has to happen before torch is loaded."""
+"""The VITS engine. Importing it sets environment variables of OpenMP and oneDNN, which read them when torch loads."""
 
-from phonoscope.server.engines.vits.openmp import bound_spinning
+from phonoscope.server.engines.vits.libraries import configure_libraries
 
-bound_spinning()
+configure_libraries()
