@@ -27,6 +27,7 @@ from benchmarks.piper_reference import PiperReference
 from benchmarks.report import Report, markdown, print_table, write_json
 from benchmarks.rows import Row
 from benchmarks.served import serving
+from benchmarks.sharing import measure_sharing
 from benchmarks.speed import measure_speed
 from benchmarks.startup import measure_startup
 from benchmarks.telemetry_cost import measure_telemetry
@@ -46,6 +47,7 @@ PARTS = (
     "encodings",
     "front-end",
     "neighbours",
+    "sharing",
     "overload",
 )
 STARTS = 3
@@ -103,6 +105,8 @@ def _measure_hardship(parts: list[str], voice: Path, *, threads: int, rounds: in
     if "neighbours" in parts:
         with serving(threads) as served:
             yield from measure_neighbours(served, PiperReference(voice, threads), rounds)
+    if "sharing" in parts:
+        yield from measure_sharing(threads, rounds)
     if "overload" in parts:
         with serving(threads) as served:
             yield from measure_overload(served, max(1, rounds // 2))

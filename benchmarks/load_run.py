@@ -37,9 +37,14 @@ class LoadResult:
 
     @property
     def goodput(self) -> float:
-        """Seconds of audio of calls that succeeded and never ran dry, per second."""
-        good = sum(s["audio_seconds"] for s in self.figures["samples"] if not s["error"] and not s["underruns"])
-        return float(good / self.figures["seconds"])
+        """Seconds of audio of calls that succeeded and never ran dry, per second until the last success ended.
+
+        Callers that only wait for a refusal at the end of a run do not count: the engine has nothing to do by then.
+        """
+        succeeded = [s for s in self.figures["samples"] if not s["error"]]
+        good = sum(s["audio_seconds"] for s in succeeded if not s["underruns"])
+        ended = max((s["due_seconds"] + s["seconds"] for s in succeeded), default=self.figures["seconds"])
+        return float(good / ended)
 
     @property
     def seconds_of_audio(self) -> float:
