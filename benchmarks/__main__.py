@@ -32,7 +32,7 @@ from benchmarks.speed import measure_speed
 from benchmarks.startup import measure_startup
 from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
-from phonoscope.server.cores import usable_cores
+from phonoscope.server.engines.cores import usable_cores
 
 PARTS = (
     "speed",

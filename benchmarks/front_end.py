@@ -13,7 +13,7 @@ from benchmarks.ours import Ours
 from benchmarks.rows import Row
 from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median
-from phonoscope.server.requests import RequestResolver
+from phonoscope.server.request.resolver import RequestResolver
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.lexicon import Lexicon

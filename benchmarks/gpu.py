@@ -24,8 +24,8 @@ from benchmarks.rows import Row
 from benchmarks.served import serving
 from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median, timed
-from phonoscope.server.cores import usable_cores
 from phonoscope.server.engines.base import Window
+from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.types import Utterance
 
 ItemT = TypeVar("ItemT")

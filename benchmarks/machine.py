@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from phonoscope.server.cores import usable_cores
+from phonoscope.server.engines.cores import usable_cores
 
 
 @dataclass(frozen=True, slots=True)

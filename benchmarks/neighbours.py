@@ -11,7 +11,7 @@ from benchmarks.served import Served
 from benchmarks.texts import TEXTS
 from benchmarks.turns import Spoken, in_turns, median, timed
 from phonoscope.loadgen.neighbours import Neighbours
-from phonoscope.server.cores import usable_cores
+from phonoscope.server.engines.cores import usable_cores
 
 CHARACTERS: Final = 235
 PER_CORE: Final = (0.5, 1, 2)

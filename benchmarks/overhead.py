@@ -11,8 +11,8 @@ from benchmarks.rows import Row
 from benchmarks.texts import TEXTS
 from benchmarks.turns import median
 from phonoscope.server.events import BatchRan, Event
-from phonoscope.server.scheduler import Scheduler
-from phonoscope.server.stream import SpeechStream
+from phonoscope.server.scheduling.scheduler import Scheduler
+from phonoscope.server.scheduling.stream import SpeechStream
 from phonoscope.server.types import Utterance
 
 STREAMS: Final = 32

@@ -20,9 +20,9 @@ from phonoscope.comparison.bare import build_tones, nobody
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
 from phonoscope.server.__main__ import SWITCH_SECONDS, served_methods
 from phonoscope.server.events import Emit, LoopLagged
-from phonoscope.server.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.rpc.servicer import Speech, TextToSpeechServicer
 from phonoscope.server.settings import ServerSettings
-from phonoscope.server.telemetry import build_telemetry
+from phonoscope.server.telemetry.pipeline import build_telemetry
 
 
 async def main(telemetry: str, endpoint: str = "", sample_ratio: str = "1") -> None:

@@ -19,9 +19,9 @@ from benchmarks.machine import load_average, this_machine
 from benchmarks.ours import Ours
 from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median
-from phonoscope.server.cores import usable_cores
 from phonoscope.server.engines.base import Plan, Window
-from phonoscope.server.engines.vits.halves import AnyShape
+from phonoscope.server.engines.cores import usable_cores
+from phonoscope.server.engines.vits.runner import AnyShape
 
 TILE_KIB: Final = (0, 512, 1024, 2048, 4096, 8192)
 FIRST_WINDOW_FRAMES: Final = (12, 16, 24, 32, 48)

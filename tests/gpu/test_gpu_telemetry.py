@@ -6,8 +6,8 @@ import torch
 from prometheus_client import CollectorRegistry
 
 from phonoscope.server.engines.vits.memory import cuda_device, cuda_memory
-from phonoscope.server.gpu import GpuTelemetry, gpu_telemetry
-from phonoscope.server.nvml import Gpu
+from phonoscope.server.telemetry.gpu import GpuTelemetry, gpu_telemetry
+from phonoscope.server.telemetry.nvml import Gpu
 
 pytestmark = [
     pytest.mark.gpu,

@@ -8,8 +8,8 @@ import pytest
 import torch
 
 from phonoscope.server.engines.base import Window
+from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, PHONEMES, ROWS
 from phonoscope.server.engines.vits.engine import VitsEngine
-from phonoscope.server.engines.vits.fixed_shapes import FRAMES, PHONEMES, ROWS
 from phonoscope.server.engines.vits.loading import load_voice, resolve_device
 from phonoscope.server.types import Utterance
 

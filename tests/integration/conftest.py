@@ -27,20 +27,20 @@ from phonoscope.common.interceptors import CallEnded, CallEvent, CallObserver, E
 from phonoscope.common.logs import configure_logs
 from phonoscope.protos.legacy import tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
-from phonoscope.server import legacy, servicer
 from phonoscope.server.__main__ import SERVICES, served_methods
 from phonoscope.server.engines.base import Plan, Tuning, Window
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
 from phonoscope.server.events import Event, HealthChanged, QueueMoved, RequestFinished
-from phonoscope.server.legacy import LegacyServicer
-from phonoscope.server.lexicon_files import LexiconFiles
-from phonoscope.server.scheduler import Scheduler
-from phonoscope.server.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.rpc import legacy, servicer
+from phonoscope.server.rpc.legacy import LegacyServicer
+from phonoscope.server.rpc.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
-from phonoscope.server.synthesizer import Synthesizer
-from phonoscope.server.telemetry import Telemetry, build_telemetry
+from phonoscope.server.speech.synthesizer import Synthesizer
+from phonoscope.server.telemetry.pipeline import Telemetry, build_telemetry
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
 from phonoscope.server.text.lexicon import Lexicon
+from phonoscope.server.text.lexicon_files import LexiconFiles
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phonemizer import Letters
 from phonoscope.server.types import PhonemeScheme, Utterance

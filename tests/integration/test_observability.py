@@ -19,7 +19,7 @@ from phonoscope.common.call_metrics import CODE_NAMES
 from phonoscope.common.interceptors import MessageSent
 from phonoscope.common.metrics_endpoint import serving_metrics
 from phonoscope.protos.tts.v1 import tts_pb2
-from phonoscope.server.scheduler import MOST_UNREAD_WINDOWS
+from phonoscope.server.scheduling.scheduler import MOST_UNREAD_WINDOWS
 
 SERVICE = "phonoscope.tts.v1.TextToSpeech"
 TEXT = "A sentence to speak. And another one, for the stream!"

@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from phonoscope.client import Client, Encoding, Unavailable
 from phonoscope.server.__main__ import main
-from phonoscope.server.servicer import MOST_MESSAGE_BYTES
+from phonoscope.server.rpc.servicer import MOST_MESSAGE_BYTES
 
 GENEROUS_SECONDS = 120.0
 VOICE = "en_US-joe-medium"

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.vits.engine import VitsEngine
-from phonoscope.server.engines.vits.halves import AnyShape
 from phonoscope.server.engines.vits.precision import LARGEST_DISTANCE_DB, log_mel_distance_db
+from phonoscope.server.engines.vits.runner import AnyShape
 
 PEAK = 1e-3  # against onnxruntime
 EXACT = 1e-4  # against ourselves

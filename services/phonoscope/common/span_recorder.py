@@ -1,8 +1,8 @@
 """Spans of what is over: made in one go, from times that were noted, without the life of a span that is under way.
 
-Made by tracing.py, used by server/spans.py. The SDK's tracer asks the sampler, copies attributes under a lock and
-keeps a live object for each span. For what belongs to a sampled call, and is told when it is over, none of that is
-needed, and it costs more than twice as much. What comes out is the SDK's ReadableSpan, sent like all others.
+Made by tracing.py, used by server/telemetry/spans.py. The SDK's tracer asks the sampler, copies attributes under a
+lock and keeps a live object for each span. For what belongs to a sampled call, and is recorded when it is over, none
+of that is needed, and it costs more than twice as much. The result is the SDK's ReadableSpan, sent like all others.
 """
 
 from collections.abc import Callable, Mapping, Sequence

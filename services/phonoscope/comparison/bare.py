@@ -7,9 +7,9 @@ from phonoscope.server.__main__ import MOST_REPLY_BYTES, build_engine
 from phonoscope.server.engines.base import Engine
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
 from phonoscope.server.events import Emit
-from phonoscope.server.scheduler import Scheduler
+from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
-from phonoscope.server.synthesizer import Synthesizer
+from phonoscope.server.speech.synthesizer import Synthesizer
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.phonemizer import Letters, Phonemizer

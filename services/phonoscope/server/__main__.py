@@ -30,25 +30,25 @@ from phonoscope.common.refusals import RefusalPacer
 from phonoscope.common.unread import UnreadGuard
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
-from phonoscope.server import legacy, servicer
-from phonoscope.server.cores import usable_cores
+from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import Device, LoadedVoice, load_voice, resolve_device, torch_build
 from phonoscope.server.engines.vits.precision import resolve_precision
+from phonoscope.server.engines.voice_files import find_voices, order_voices
 from phonoscope.server.events import Emit, HealthChanged, LoopLagged, VoiceLoaded
-from phonoscope.server.gpu import gpu_telemetry
-from phonoscope.server.legacy import LegacyServicer
-from phonoscope.server.lexicon_files import LexiconFiles
-from phonoscope.server.metrics import MetricsSink
-from phonoscope.server.scheduler import Scheduler
-from phonoscope.server.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.rpc import legacy, servicer
+from phonoscope.server.rpc.legacy import LegacyServicer
+from phonoscope.server.rpc.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
-from phonoscope.server.synthesizer import Synthesizer
-from phonoscope.server.telemetry import build_telemetry
+from phonoscope.server.speech.synthesizer import Synthesizer
+from phonoscope.server.telemetry.gpu import gpu_telemetry
+from phonoscope.server.telemetry.metrics import MetricsSink
+from phonoscope.server.telemetry.pipeline import build_telemetry
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.lexicon_files import LexiconFiles
 from phonoscope.server.types import Voice
-from phonoscope.server.voices import find_voices, order_voices
 
 # A whole reply, envelope included, stays within the 4 MiB that gRPC clients accept by default.
 MOST_REPLY_BYTES = 4 * 2**20 - 4096

@@ -9,7 +9,7 @@ from google.protobuf.wrappers_pb2 import StringValue
 from google.rpc.error_details_pb2 import BadRequest, ErrorInfo, RetryInfo
 from grpc_status import rpc_status
 
-import phonoscope.server.synthesizer  # noqa: F401  defines whatever errors the server has
+import phonoscope.server.speech.synthesizer  # noqa: F401  defines whatever errors the server has
 from phonoscope.common.errors import (
     DeadlineUnreachable,
     EngineFailed,

@@ -1,7 +1,7 @@
 """Text that comes in pieces becomes stretches to read: each as soon as it is sure that nothing to come changes it.
 
-Called by `pieces.py` with what a caller sends, tokens of a language model mostly. Where sentences end is for `split`
-to say; this module knows when that can be said. However a text is cut into pieces, its stretches are the same.
+Called by `incremental_input.py` with what a caller sends, tokens of a language model mostly. `split` decides where
+sentences end; this module knows when that is certain. However a text is cut into pieces, its stretches are the same.
 docs/text.md tells the rules.
 """
 

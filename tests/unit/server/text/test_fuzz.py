@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from phonoscope.common.errors import InvalidRequest
-from phonoscope.server.requests import RequestResolver, ResolvedRequest
+from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.text.phonemizer import Clause

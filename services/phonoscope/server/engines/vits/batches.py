@@ -1,4 +1,4 @@
-"""Utterances and windows of different lengths side by side, as the network takes them. Called by `halves.py`.
+"""Utterances and windows of different lengths side by side, as the network takes them. Called by `runner.py`.
 
 Where lengths differ there is a mask, so that a batch gives what its members give alone. Lengths come from a small
 fixed set: oneDNN generates code for each new shape, which takes longer than a short window takes to render, and keeps

@@ -1,7 +1,7 @@
 """Convolutions along time, in the layout and by the path that is quickest for each kind.
 
 Used by `modules.py` and `model.py`. All take and return (batch, channels, 1, time) with channels last in memory.
-`packed.py` has stand-ins for those of them that a CPU runs best otherwise.
+`onednn.py` has stand-ins for those of them that a CPU runs best otherwise.
 """
 
 import torch

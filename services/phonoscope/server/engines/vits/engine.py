@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import Plan, Tuning, Window
 from phonoscope.server.engines.vits.batches import VitsPlan, padded_lengths
-from phonoscope.server.engines.vits.fixed_shapes import FRAMES, ROWS, FixedShapes
-from phonoscope.server.engines.vits.halves import AnyShape, Halves
+from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, FixedShapes
+from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.precision import (
@@ -25,7 +25,7 @@ from phonoscope.server.engines.vits.precision import (
     log_mel_distance_db,
     precision_name,
 )
-from phonoscope.server.engines.vits.recorders import CudaRecorder, Recorder
+from phonoscope.server.engines.vits.runner import AnyShape, Halves
 from phonoscope.server.types import Utterance, Voice
 
 # Largest activation of a generator's tile. docs/benchmarks.md has the sweep.

@@ -1,4 +1,4 @@
-"""What torch knows of a CUDA device: which it is, and what its allocator holds there. Called by server/gpu.py."""
+"""Which CUDA device torch uses, and what its allocator holds there. Called by server/telemetry/gpu.py."""
 
 import contextlib
 from dataclasses import dataclass

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from phonoscope.common.errors import SettingsError
 from phonoscope.server.engines.vits.model import Vits
-from phonoscope.server.engines.vits.packed import TYPICAL_FRAMES, can_pack, pack
+from phonoscope.server.engines.vits.onednn import TYPICAL_FRAMES, can_pack, pack
 
 PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Mean difference of two log-mel spectrograms. The smallest differences of level that people notice are about 1 dB.

@@ -1,6 +1,6 @@
 """Reads an SSML document into a script, element by element, as expat tells them.
 
-`requests.py` calls `read_document` for a request's `ssml`. A passage goes on through elements that change how
+`resolver.py` calls `read_document` for a request's `ssml`. A passage goes on through elements that change how
 something is said, so that a sentence keeps its melody; it ends where a sentence, a paragraph, a break or another
 speaker begins.
 Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3. docs/ssml.md says what is served, and what its values mean.

@@ -7,9 +7,9 @@ import pytest
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.emotions import NEUTRAL, Prosody
 from phonoscope.server.engines.tone import tone_voice
+from phonoscope.server.request.voice_choice import VoiceChoice
 from phonoscope.server.text.passage import Script
 from phonoscope.server.text.ssml.document import read_document
-from phonoscope.server.voice_choice import VoiceChoice
 
 ANN = tone_voice("ann", language="en-US")
 VOICES = (

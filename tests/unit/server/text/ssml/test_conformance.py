@@ -216,8 +216,8 @@ def english(reader):
 
 @pytest.mark.parametrize("alphabet", ["", ' alphabet="ipa"'])
 def test_a_phoneme_says_its_ph_and_the_alphabet_is_ipa(reader, english, alphabet: str) -> None:
+    from phonoscope.server.request.voice_choice import VoiceChoice
     from phonoscope.server.text.ssml.document import read_document
-    from phonoscope.server.voice_choice import VoiceChoice
 
     document = f'<speak>You say <phoneme{alphabet} ph="təˈmɑːtoʊ">tomato</phoneme> here.</speak>'
     script = read_document(document, english, VoiceChoice([english]), skips_unsupported=False)

@@ -6,11 +6,11 @@ import pytest
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.engines.tone import tone_voice
+from phonoscope.server.request.voice_choice import VoiceChoice
 from phonoscope.server.text.safe_xml import Refusal
 from phonoscope.server.text.ssml.elements import Frame
 from phonoscope.server.text.ssml.speakers import NobodySpeaks, Speakers
 from phonoscope.server.types import Voice
-from phonoscope.server.voice_choice import VoiceChoice
 
 ANN = tone_voice("ann", language="en-US")
 BEN = tone_voice("ben", language="en-GB")

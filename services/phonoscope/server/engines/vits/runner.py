@@ -1,0 +1,131 @@
+"""The two halves of a network at work: utterances to latents over frames, windows of them to samples.
+
+`engine.py` chooses between two ways: `AnyShape`, here, which computes what there is to compute and suits a CPU, and
+`cuda_graph_runner.py`, which always computes the same few shapes and suits a GPU.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from phonoscope.server.engines.base import Window
+from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch
+from phonoscope.server.engines.vits.mask import Mask
+from phonoscope.server.engines.vits.model import Vits
+from phonoscope.server.types import Utterance
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Laid:
+    """An utterance laid out over its frames."""
+
+    phoneme_frames: Tensor  # (phonemes,), on the CPU
+    latents: Tensor  # (latent, frames)
+    speaker: Tensor | None  # (1, speaker_channels, 1, 1)
+
+
+class Halves(Protocol):
+    """One network, ready to run. Everything is called in inference mode, from one thread."""
+
+    def lay_out(
+        self, batch: Sequence[Utterance], sources: Sequence[torch.Generator], most_frames: int
+    ) -> Sequence[Laid]:
+        """Returns each utterance over its frames, at most `most_frames` for a phoneme; `sources` draw its noise."""
+
+    def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+        """Returns the samples of each window."""
+
+
+class AnyShape:
+    """Runs a network on whatever lengths a batch has; nothing is computed twice, and each row is its own launch.
+
+    Args:
+        model: the network.
+        tile_bytes: largest activation of the generator; 0 for no tiles.
+    """
+
+    def __init__(self, model: Vits, tile_bytes: int = 0) -> None:
+        self._model = model
+        self._tile_bytes = tile_bytes
+
+    def lay_out(
+        self, batch: Sequence[Utterance], sources: Sequence[torch.Generator], most_frames: int
+    ) -> Sequence[Laid]:
+        """Returns each utterance over its frames, at most `most_frames` for a phoneme."""
+        text = TextBatch.of(batch, sources)
+        speaker = self._model.speaker(text.speakers)
+        prior = self._model.prior(text.ids, text.mask, text.duration_noise, speaker)
+        durations = frames_of(prior.log_duration, text.length_scales, text.speeds, most_frames)
+        laid = []
+        for row, (utterance, source) in enumerate(zip(batch, sources, strict=True)):
+            phonemes = slice(len(utterance.phoneme_ids))
+            phoneme_frames = durations[row, phonemes]
+            latents = _latents(
+                phoneme_frames,
+                mean=prior.mean[row, :, phonemes],
+                deviation=prior.log_deviation[row, :, phonemes].exp() * utterance.noise_scale,
+                source=source,
+            )
+            laid.append(Laid(phoneme_frames, latents, None if speaker is None else speaker[row : row + 1]))
+        return laid
+
+    def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+        """Returns the samples of each window."""
+        shape = self._model.shape
+        batch = FrameBatch.of(windows, shape.flow_context_frames + shape.generator_context_frames)
+        near = batch.near(shape.generator_context_frames)
+        rows = waveform(self._model, batch.latents, batch.mask, batch.speaker, near, self._tile_bytes).numpy()
+        first = (batch.offset - near.start) * shape.samples_per_frame
+        return [
+            row[first : first + window.frames * shape.samples_per_frame].copy()
+            for row, window in zip(rows, windows, strict=True)
+        ]
+
+
+def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, most_frames: int) -> Tensor:
+    """Returns whole frames for log durations, on the CPU, so that rounding never depends on the device.
+
+    VITS rounds every phoneme up. Were its durations divided by the speed before that, twice the speed would be 1.6
+    times the rate, since most phonemes last a few frames; so the ends of the rounded ones are divided, and rounded.
+
+    Args:
+        log_duration: in frames, (batch, phonemes).
+        length_scales: of the voices, (batch, 1).
+        speeds: asked for, (batch, phonemes).
+        most_frames: for a phoneme at speed 1.
+    """
+    frames = (log_duration.exp() * length_scales).ceil().clamp(max=most_frames)
+    ends = (frames / speeds.double()).cumsum(dim=1).round().clamp(min=1)
+    return ends.diff(dim=1, prepend=torch.zeros_like(ends[:, :1])).long()
+
+
+def _latents(phoneme_frames: Tensor, *, mean: Tensor, deviation: Tensor, source: torch.Generator) -> Tensor:
+    """Returns one utterance's prior laid out over its frames, with its noise, (latent, frames)."""
+    noise = torch.randn(mean.shape[0], int(phoneme_frames.sum()), generator=source)
+    return mean.repeat_interleave(phoneme_frames, dim=1) + noise * deviation.repeat_interleave(phoneme_frames, dim=1)
+
+
+def waveform(
+    model: Vits, latents: Tensor, mask: Mask | None, speaker: Tensor | None, near: slice, tile_bytes: int = 0
+) -> Tensor:
+    """Returns samples in [-1, 1], (batch, frames of `near` * samples_per_frame), float32.
+
+    Args:
+        model: computes in the precision of its generator.
+        latents: of windows and their context, (batch, latent, 1, frames).
+        mask: of these frames, or None.
+        speaker: (batch, speaker_channels, 1, 1), or None.
+        near: the frames that the generator needs.
+        tile_bytes: largest activation of the generator; 0 for no tiles.
+    """
+    dtype = model.dec.conv_pre.dtype
+    speaker = None if speaker is None else speaker.to(dtype)
+    z = model.flow(latents.to(dtype), mask, speaker)
+    near_mask = None if mask is None else mask.cut(near.start, near.stop)
+    samples: Tensor = model.dec(z[..., near], near_mask, speaker, tile_bytes // dtype.itemsize)
+    return samples[:, 0, 0]

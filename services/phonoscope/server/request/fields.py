@@ -1,0 +1,209 @@
+"""What each field of a request asks for, or a refusal that names the field. `resolver.py` puts the fields together.
+
+The ranges are those of the contract, protos/phonoscope/tts/v1/tts.proto.
+"""
+
+import secrets
+from typing import Final
+
+from phonoscope.common.errors import InvalidRequest
+from phonoscope.server.audio.codecs import CODECS
+from phonoscope.server.emotions import EMOTIONS, NEUTRAL, Prosody, mixed
+from phonoscope.server.messages import shown
+from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
+from phonoscope.server.text.lexicon import BadPronunciation, Lexicon
+from phonoscope.server.types import TIMING_TYPES, Encoding, SpeechRequest, TimingType, Voice
+
+MOST_PRONUNCIATIONS: Final = 1_000
+SPEED_RANGE: Final = (0.25, 4.0)
+PITCH_RANGE: Final = (0.5, 2.0)
+SAMPLE_RATE_RANGE_HZ: Final = (8_000, 48_000)
+VOLUME_GAIN_RANGE_DB: Final = (-96.0, 16.0)
+LONGEST_REQUEST_ID: Final = 128
+INTENSITY_RANGE: Final = (0.0, 1.0)
+WEIGHT_RANGE: Final = (0.0, 1.0)
+NEUTRAL_NAME: Final = "neutral"
+# A sum of 32-bit floats may pass one by its rounding.
+MOST_WEIGHT: Final = 1.0 + 1e-5
+
+# Whose decoders add a delay of their own that no stream can state.
+WITHOUT_TIMINGS: Final = frozenset({Encoding.MP3, Encoding.AAC})
+_ENCODING_NAMES: Final = frozenset(encoding.value for encoding in Encoding)
+
+
+def own_lexicon(request: SpeechRequest, voice: Voice, server: Lexicon) -> Lexicon:
+    """Returns the request's own pronunciations, in front of the server's."""
+    if (count := len(request.pronunciations)) > MOST_PRONUNCIATIONS:
+        raise _no_pronunciation("", f"has {count} entries; send at most {MOST_PRONUNCIATIONS}")
+    try:
+        for index, given in enumerate(request.pronunciations):
+            if given.ipa:
+                _check_ipa(index, given.ipa, voice)
+        return Lexicon.of(request.pronunciations, below=server)
+    except BadPronunciation as bad:
+        raise _no_pronunciation(f"[{bad.index}].{bad.part}", bad.fault) from None
+
+
+def _check_ipa(index: int, ipa: str, voice: Voice) -> None:
+    try:
+        known_ipa(ipa, voice)
+    except UnknownSymbol as fault:
+        raise BadPronunciation(index, "ipa", str(fault)) from None
+
+
+def _no_pronunciation(where: str, fault: str) -> InvalidRequest:
+    return InvalidRequest.of(f"pronunciations{where}", fault, reason="PRONUNCIATION_INVALID")
+
+
+def timing_types(request: SpeechRequest, encoding: Encoding) -> frozenset[TimingType]:
+    """Returns what to tell of."""
+    known = frozenset(kind for kind in TIMING_TYPES if kind in request.timing_types)
+    if unknown := [kind for kind in request.timing_types if kind not in TIMING_TYPES]:
+        description = f"{shown(unknown[0])} is unknown; send {', '.join(kind.upper() for kind in TIMING_TYPES)}"
+        raise InvalidRequest.of("timing_types", description, reason="TIMING_TYPE_UNKNOWN")
+    if known and encoding in WITHOUT_TIMINGS:
+        description = (
+            f"cannot go with {encoding.name}, whose stream begins with a delay that it cannot state; send another "
+            "audio_config.encoding, such as OGG_OPUS, or no timing_types"
+        )
+        raise InvalidRequest.of("timing_types", description, reason="TIMINGS_NOT_CARRIED")
+    return known
+
+
+def speed(request: SpeechRequest) -> float:
+    """Returns the rate of speech, as a ratio."""
+    return _ratio("speed", request.speed, SPEED_RANGE, reason="SPEED_OUT_OF_RANGE")
+
+
+def pitch(request: SpeechRequest) -> float:
+    """Returns the pitch, as a ratio."""
+    return _ratio("pitch", request.pitch, PITCH_RANGE, reason="PITCH_OUT_OF_RANGE")
+
+
+def _ratio(field: str, value: float, limits: tuple[float, float], *, reason: str) -> float:
+    """Returns the ratio, 1.0 for the 0 of an absent field."""
+    if value == 0:
+        return 1.0
+    return _within(field, value, limits, "send a ratio from {:g} to {:g}, 1 is neutral", reason=reason)
+
+
+def _within(field: str, value: float, limits: tuple[float, float], advice: str, *, reason: str) -> float:
+    """Returns a value within its limits; `advice` takes these."""
+    low, high = limits
+    if not low <= value <= high:  # NaN fails too
+        raise InvalidRequest.of(field, f"is {value:g}; {advice.format(low, high)}", reason=reason)
+    return value
+
+
+def prosody(request: SpeechRequest) -> Prosody:
+    """Returns what the asked emotions make of the voice."""
+    weights = _weights(request)
+    intensity = _intensity(request)
+    scaled = {name: weight * intensity for name, weight in weights.items() if name != NEUTRAL_NAME}
+    return mixed(scaled) if any(scaled.values()) else NEUTRAL
+
+
+def _weights(request: SpeechRequest) -> dict[str, float]:
+    """Returns the asked emotions by name, in small letters."""
+    if not request.emotion_weights:
+        return {_emotion_name("emotion", request.emotion): 1.0} if request.emotion else {}
+    if request.emotion:
+        raise InvalidRequest.of(
+            "emotion", "is there beside emotion_weights; send one of the two", reason="EMOTION_TWICE"
+        )
+    weights: dict[str, float] = {}
+    for given, weight in request.emotion_weights.items():
+        name = _emotion_name("emotion_weights", given)
+        if name in weights:
+            raise InvalidRequest.of("emotion_weights", f"has {shown(given)} twice", reason="EMOTION_WEIGHTS_INVALID")
+        advice = f"for {shown(name)}: send {{:g}} to {{:g}}"
+        weights[name] = _within("emotion_weights", weight, WEIGHT_RANGE, advice, reason="EMOTION_WEIGHTS_INVALID")
+    if (total := sum(weights.values())) > MOST_WEIGHT:
+        raise InvalidRequest.of(
+            "emotion_weights", f"sum to {total:g}; send at most 1 in all", reason="EMOTION_WEIGHTS_INVALID"
+        )
+    return weights
+
+
+def _emotion_name(field: str, given: str) -> str:
+    name = given.lower()
+    if name not in EMOTIONS and name != NEUTRAL_NAME:
+        known = ", ".join((NEUTRAL_NAME, *EMOTIONS))
+        raise InvalidRequest.of(field, f"{shown(given)} is unknown; emotions: {known}", reason="EMOTION_UNKNOWN")
+    return name
+
+
+def _intensity(request: SpeechRequest) -> float:
+    intensity = 1.0 if request.emotion_intensity is None else request.emotion_intensity
+    reason = "EMOTION_INTENSITY_OUT_OF_RANGE"
+    return _within("emotion_intensity", intensity, INTENSITY_RANGE, "send {:g} to {:g}", reason=reason)
+
+
+def encoding(request: SpeechRequest) -> Encoding:
+    """Returns the encoding."""
+    if not request.encoding:
+        return Encoding.LINEAR16
+    try:
+        return Encoding(request.encoding)
+    except ValueError:
+        served = ", ".join(encoding.name for encoding in Encoding)
+        raise InvalidRequest.of(
+            "audio_config.encoding",
+            f"{shown(request.encoding)} is unknown; encodings served: {served}",
+            reason="ENCODING_UNKNOWN",
+        ) from None
+
+
+def sample_rate(request: SpeechRequest) -> int:
+    """Returns the sample rate in hertz, 0 for the one that suits the voice."""
+    low, high = SAMPLE_RATE_RANGE_HZ
+    if request.sample_rate_hz and not low <= request.sample_rate_hz <= high:
+        raise InvalidRequest.of(
+            "audio_config.sample_rate_hertz",
+            f"is {request.sample_rate_hz}; send {low} to {high}, or 0 for the voice's own rate",
+            reason="SAMPLE_RATE_OUT_OF_RANGE",
+        )
+    codec = CODECS.get(Encoding(request.encoding)) if request.encoding in _ENCODING_NAMES else None
+    if request.sample_rate_hz and codec and codec.rates_hz and request.sample_rate_hz not in codec.rates_hz:
+        raise InvalidRequest.of(
+            "audio_config.sample_rate_hertz",
+            f"is {request.sample_rate_hz}, which {request.encoding.upper()} has not; send one of "
+            f"{', '.join(str(rate) for rate in codec.rates_hz)}, or 0 for the one that suits the voice",
+            reason="SAMPLE_RATE_OUT_OF_RANGE",
+        )
+    return request.sample_rate_hz
+
+
+def own_rate(voice: Voice, encoding: Encoding) -> int:
+    """Returns the voice's own rate, or the one of the encoding's that suits it."""
+    codec = CODECS.get(encoding)
+    return voice.sample_rate_hz if codec is None else codec.rate_for(voice.sample_rate_hz)
+
+
+def volume_gain(request: SpeechRequest) -> float:
+    """Returns the gain in decibels."""
+    field, reason = "audio_config.volume_gain_db", "VOLUME_GAIN_OUT_OF_RANGE"
+    return _within(field, request.volume_gain_db, VOLUME_GAIN_RANGE_DB, "send {:g} to {:g} decibels", reason=reason)
+
+
+def accepted_request_id(given: str) -> str:
+    """Returns a caller's id where it is one, and one of our own otherwise."""
+    return given if given and _is_request_id(given) else secrets.token_hex(8)
+
+
+def _is_request_id(given: str) -> bool:
+    return len(given) <= LONGEST_REQUEST_ID and given.isascii() and given.isprintable()
+
+
+def request_id(request: SpeechRequest) -> str:
+    """Returns the request's id, or one of our own."""
+    given = request.request_id
+    if not given:
+        return secrets.token_hex(8)
+    if not _is_request_id(given):
+        raise InvalidRequest.of(
+            "request_id",
+            f"has {len(given)} characters; send at most {LONGEST_REQUEST_ID} printable ASCII characters",
+            reason="REQUEST_ID_INVALID",
+        )
+    return given

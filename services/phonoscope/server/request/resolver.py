@@ -1,0 +1,244 @@
+"""What a caller asked for becomes what will be done, or a refusal that names every field at fault.
+
+Called by ③ synthesizer before anything else; `fields.py` judges each field.
+"""
+
+import secrets
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, TypeVar
+
+from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, ServiceError
+from phonoscope.server.audio.codecs import CODECS
+from phonoscope.server.audio.encode import BYTES_PER_SAMPLE
+from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.request import fields
+from phonoscope.server.request.voice_choice import VoiceChoice
+from phonoscope.server.text.lexicon import EMPTY, Lexicon
+from phonoscope.server.text.passage import Passage, Script
+from phonoscope.server.text.ssml.document import read_document
+from phonoscope.server.types import Encoding, SpeechRequest, TimingType, Voice
+
+LONGEST_SSML_RATIO: Final = 8
+# Rough duration of a character of English at speed 1, for admission before anything is known exactly.
+SECONDS_PER_CHARACTER: Final = 0.065
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvedRequest:
+    """A request with nothing left open: every default applied, every name looked up.
+
+    Attributes:
+        source: the text or document, as it came; offsets count its characters.
+        source_field: the field that it came in.
+        script: what of it is said.
+        speed, pitch, volume_gain_db: asked for, those of the emotions included.
+        prosody: of the emotions alone.
+        lexicons: how words are said, by the language of the voice that says them.
+        timing_types: what to tell of, besides the audio.
+    """
+
+    source: str
+    script: Script
+    voice: Voice
+    speaker: int
+    speed: float
+    pitch: float
+    encoding: Encoding
+    sample_rate_hz: int
+    volume_gain_db: float
+    seed: int
+    request_id: str
+    prosody: Prosody = NEUTRAL
+    lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
+    timing_types: frozenset[TimingType] = frozenset()
+    source_field: str = "text"
+
+    @property
+    def bytes_per_second(self) -> int:
+        """How much a second of its audio takes."""
+        codec = CODECS.get(self.encoding)
+        if codec is None:
+            return self.sample_rate_hz * BYTES_PER_SAMPLE
+        return codec.bytes_per_second(self.sample_rate_hz)
+
+    @property
+    def speaker_id(self) -> str:
+        """The voice, or voice:speaker, as a caller would ask for it again."""
+        return speaker_name(self.voice, self.speaker)
+
+    def lexicon(self, voice: Voice) -> Lexicon:
+        """Returns how a voice says words."""
+        return self.lexicons.get(voice.language, EMPTY)
+
+    def seconds(self, characters: float) -> float:
+        """Returns roughly how long it takes to say so many characters."""
+        return characters * SECONDS_PER_CHARACTER / self.speed
+
+    def too_large(self, audio_seconds: float, most_bytes: int) -> InvalidRequest:
+        """Returns the refusal of a whole reply whose audio is as long as that at least."""
+        size = audio_seconds * self.bytes_per_second
+        return InvalidRequest.of(
+            self.source_field,
+            f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {self.encoding.name} "
+            f"at {self.sample_rate_hz} Hz; a whole reply holds {most_bytes / 2**20:.1f} MiB. "
+            "Call SynthesizeStream with the same request, or send less text",
+            reason="REPLY_TOO_LARGE",
+        )
+
+    @property
+    def changes_pitch(self) -> bool:
+        """Whether any of it is said at another pitch than the voice's own."""
+        return self.pitch != 1.0 or self.prosody.pitch_range != 1.0 or self.script.has_pitch
+
+    @property
+    def needs_own_pitch(self) -> bool:
+        """Whether it cannot be said before the speakers' own pitch is known."""
+        return self.prosody.pitch_range != 1.0 or self.script.has_hertz
+
+    @property
+    def speakers(self) -> list[tuple[Voice, int]]:
+        """Everybody who speaks in it."""
+        others = ((one.voice, one.speaker) for one in self.script.passages if one.voice is not None)
+        return list(dict.fromkeys([(self.voice, self.speaker), *others]))
+
+
+def speaker_name(voice: Voice, speaker: int) -> str:
+    """Returns a voice, or voice:speaker, as a caller would ask for it."""
+    return f"{voice.id}:{voice.speakers[speaker]}" if voice.speakers else voice.id
+
+
+class RequestResolver:
+    """Checks requests against the loaded voices and the server's limits.
+
+    Args:
+        voices: the loaded voices, the default first.
+        server_lexicon: the server's own entries for a language.
+        most_characters: longest text served.
+        skips_unsupported_ssml: whether to pass over what a document has that is not served.
+    """
+
+    def __init__(
+        self,
+        voices: Sequence[Voice],
+        server_lexicon: Callable[[str], Lexicon] = lambda _language: EMPTY,
+        *,
+        most_characters: int,
+        skips_unsupported_ssml: bool = False,
+    ) -> None:
+        self._choice = VoiceChoice(voices)
+        self._server_lexicon = server_lexicon
+        self._most_characters = most_characters
+        self._skips_unsupported_ssml = skips_unsupported_ssml
+
+    def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:
+        """Returns the request with nothing left open.
+
+        Args:
+            request: as it came.
+            in_pieces: its text comes later, and must not be here.
+
+        Raises:
+            InvalidRequest: with a violation for every field at fault.
+            NotServed: the fields are good, but the voice renders no emotions, and one is asked for.
+        """
+        faults: list[InvalidRequest] = []
+
+        def checked(check: Callable[[SpeechRequest], T], otherwise: T) -> T:
+            try:
+                return check(request)
+            except InvalidRequest as fault:
+                faults.append(fault)
+                return otherwise
+
+        source = checked(_no_text if in_pieces else self._source, "")
+        voice, speaker = checked(self._voice, (self._choice.default, 0))
+        encoding = checked(fields.encoding, Encoding.LINEAR16)
+        prosody = checked(fields.prosody, NEUTRAL)
+        script = checked(lambda asked: self._script(asked, source, voice), Script(()))
+        speaking = {one.voice.language for one in script.passages if one.voice is not None} | {voice.language}
+        resolved = ResolvedRequest(
+            source=source,
+            script=script,
+            voice=voice,
+            speaker=speaker,
+            speed=checked(fields.speed, 1.0) * prosody.rate,
+            pitch=checked(fields.pitch, 1.0) * prosody.pitch,
+            encoding=encoding,
+            sample_rate_hz=checked(fields.sample_rate, 0) or fields.own_rate(voice, encoding),
+            volume_gain_db=checked(fields.volume_gain, 0.0) + prosody.gain_db,
+            seed=secrets.randbits(64) if request.seed is None else request.seed,
+            request_id=checked(fields.request_id, ""),
+            prosody=prosody,
+            lexicons=checked(lambda asked: self._lexicons(asked, voice, speaking), {}),
+            timing_types=checked(lambda asked: fields.timing_types(asked, encoding), frozenset()),
+            source_field="ssml" if request.ssml else "text",
+        )
+        if faults:
+            raise _joined(faults)
+        if prosody is not NEUTRAL and any(one.emotion_rendering == "none" for one, _ in resolved.speakers):
+            raise NotServed(
+                f"{voice.id} renders no emotions; leave them out, or send a voice that renders them: see ListVoices",
+                reason="EMOTION_NOT_SERVED",
+            )
+        return resolved
+
+    def check_length(self, characters: int, field: str = "text") -> None:
+        """Raises InvalidRequest for a text of more characters than are served."""
+        if characters > self._most_characters:
+            raise InvalidRequest.of(
+                field,
+                f"has {characters} characters, the limit is {self._most_characters}; send it in parts",
+                reason="TEXT_TOO_LONG",
+            )
+
+    def _source(self, request: SpeechRequest) -> str:
+        """Returns the text or the document."""
+        if request.ssml:
+            if request.text:
+                raise InvalidRequest.of("ssml", "is there beside text; send one of the two", reason="TEXT_TWICE")
+            most = LONGEST_SSML_RATIO * self._most_characters
+            if len(request.ssml) > most:
+                description = f"has {len(request.ssml)} characters, the limit is {most}; send it in parts"
+                raise InvalidRequest.of("ssml", description, reason="TEXT_TOO_LONG")
+            return request.ssml
+        if not request.text.strip():
+            raise InvalidRequest.of("text", "is empty; send at least one word, or ssml", reason="TEXT_EMPTY")
+        self.check_length(len(request.text))
+        return request.text
+
+    def _lexicons(self, request: SpeechRequest, voice: Voice, languages: Collection[str]) -> Mapping[str, Lexicon]:
+        """Returns how each language's words are said: as the request has it, and else as the server has."""
+        known = {name: fields.own_lexicon(request, voice, self._server_lexicon(name)) for name in languages}
+        return {name: lexicon for name, lexicon in known.items() if lexicon.size}
+
+    def _voice(self, request: SpeechRequest) -> tuple[Voice, int]:
+        return self._choice.asked(request.speaker_id, request.language, request.text)
+
+    def _script(self, request: SpeechRequest, source: str, voice: Voice) -> Script:
+        if not source:
+            return Script(())
+        if not request.ssml:
+            return Script((Passage(source),))
+        skips = self._skips_unsupported_ssml
+        script = read_document(source, voice, self._choice, skips_unsupported=skips)
+        self.check_length(script.characters, "ssml")
+        return script
+
+
+def _no_text(request: SpeechRequest) -> str:
+    if request.text or request.ssml:
+        field = "settings.text" if request.text else "settings.ssml"
+        raise InvalidRequest.of(
+            field, "must be empty; send plain text in messages of its own, after it", reason="TEXT_IN_SETTINGS"
+        )
+    return ""
+
+
+def _joined(faults: Sequence[InvalidRequest]) -> ServiceError:
+    """Returns one error for all faults; its reason is the fault's own when there is one."""
+    if len(faults) == 1:
+        return faults[0]
+    violations: list[FieldViolation] = [violation for fault in faults for violation in fault.violations]
+    return InvalidRequest(violations, reason="SEVERAL_FIELDS")

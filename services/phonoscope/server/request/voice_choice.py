@@ -1,0 +1,134 @@
+"""Who speaks: a caller's speaker_id, language, or the script of the text, as one of the loaded voices.
+
+Called by `resolver.py`, and by the reader of SSML documents for `voice` and `lang`.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from phonoscope.common.errors import InvalidRequest
+from phonoscope.server.messages import listed, shown
+from phonoscope.server.text.writing import has_letters_of, languages_written_in, scripts_in, scripts_of
+from phonoscope.server.types import Voice
+
+AUTO: Final = "auto"
+LONGEST_SPEAKER_NUMBER: Final = 9
+Speaker = tuple[Voice, int]
+
+
+class VoiceChoice:
+    """Chooses among voices, the default first."""
+
+    def __init__(self, voices: Sequence[Voice]) -> None:
+        self._voices = {voice.id: voice for voice in voices}
+        self.default = voices[0]
+
+    def asked(self, speaker_id: str, language: str, text: str) -> Speaker:
+        """Returns who speaks for a request's fields; the text counts where the language is "auto", or none.
+
+        Raises:
+            InvalidRequest: no such voice, speaker or language, or none that reads the text's script.
+        """
+        is_auto = language.lower() == AUTO
+        if speaker_id in ("", "default"):
+            if is_auto:
+                return self._of_script(text)
+            voice = self.of_language(language) if language else self.default
+            speaker = voice, voice.default_speaker
+        else:
+            speaker = self._named(speaker_id, "" if is_auto else language)
+        self._check_script(speaker[0], text)
+        return speaker
+
+    def named(self, speaker_id: str) -> Speaker:
+        """Returns the voice, or voice:speaker, of that name. Raises InvalidRequest where there is none."""
+        return self._named(speaker_id, "")
+
+    def of_language(self, language: str) -> Voice:
+        """Returns the first voice of a language. Raises InvalidRequest where there is none."""
+        for voice in self._voices.values():  # the default first
+            if speaks(voice, language):
+                return voice
+        raise InvalidRequest.of(
+            "language",
+            f"no loaded voice speaks {shown(language)}; languages: {listed(self._languages)}",
+            reason="LANGUAGE_UNKNOWN",
+        )
+
+    @property
+    def _languages(self) -> list[str]:
+        return sorted({voice.language for voice in self._voices.values()})
+
+    def _named(self, speaker_id: str, language: str) -> Speaker:
+        name, _, speaker = speaker_id.partition(":")
+        if (named := self._voices.get(name)) is None:
+            raise InvalidRequest.of(
+                "speaker_id",
+                f"{shown(name)} is not loaded; voices: {listed(list(self._voices))}",
+                reason="VOICE_UNKNOWN",
+            )
+        if language and not speaks(named, language):
+            raise InvalidRequest.of(
+                "language",
+                f"{shown(language)} is not the language of {named.id}, which speaks {named.language}; "
+                "leave one of the two empty",
+                reason="LANGUAGE_MISMATCH",
+            )
+        return named, _speaker_number(named, speaker)
+
+    def _of_script(self, text: str) -> Speaker:
+        """Returns the first voice that reads the script that most of the text is in; the default where it has none."""
+        scripts = scripts_in(text)
+        if not scripts:
+            return self.default, self.default.default_speaker
+        for voice in self._voices.values():
+            if scripts[0] in scripts_of(voice.language):
+                return voice, voice.default_speaker
+        raise self._unread(scripts[0], "is mostly")
+
+    def _check_script(self, voice: Voice, text: str) -> None:
+        """Refuses a text of which a voice could name the letters at best: espeak-ng would say "Chinese letter"."""
+        if voice.phonemes.kind != "espeak" or has_letters_of(scripts_of(voice.language), text):
+            return
+        if scripts := scripts_in(text):
+            raise self._unread(scripts[0], f"is for {voice.id}, which speaks {voice.language}, and")
+
+    def _unread(self, script: str, what: str) -> InvalidRequest:
+        languages = languages_written_in(script)
+        wanted = f" (a voice of {languages})" if languages else ""
+        return InvalidRequest.of(
+            "text",
+            f"{what} in {script} script{wanted}; loaded voices speak {listed(self._languages)}. Load a voice that "
+            'reads it, or, if one is loaded, send language "auto" or its speaker_id',
+            reason="SCRIPT_NOT_SPOKEN",
+        )
+
+
+def speaks(voice: Voice, language: str) -> bool:
+    """Whether a voice's language is the asked BCP 47 tag or a variety of it: "en" covers "en-US"."""
+    asked = language.replace("_", "-").lower()
+    own = voice.language.lower()
+    return own == asked or own.startswith(asked + "-")
+
+
+def _speaker_number(voice: Voice, speaker: str) -> int:
+    if not speaker:
+        return voice.default_speaker
+    if speaker in voice.speakers:
+        return voice.speakers.index(speaker)
+    if speaker.isascii() and speaker.isdecimal() and len(speaker) <= LONGEST_SPEAKER_NUMBER:
+        number = int(speaker)
+        if number < max(1, len(voice.speakers)):
+            return number
+    if not voice.speakers:
+        raise InvalidRequest.of(
+            "speaker_id",
+            f"{voice.id} has one speaker and {shown(speaker)} is not it; send {voice.id!r}",
+            reason="SPEAKER_UNKNOWN",
+        )
+    raise InvalidRequest.of(
+        "speaker_id",
+        f"{voice.id} has no speaker {shown(speaker)}; send a number from 0 to {len(voice.speakers) - 1}, or a name "
+        "that ListVoices gives",
+        reason="SPEAKER_UNKNOWN",
+    )

@@ -1,0 +1,1 @@
+"""The edge: protobuf to domain and back."""

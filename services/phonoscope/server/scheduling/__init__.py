@@ -1,0 +1,1 @@
+"""Which work the engine does next, and for whom."""

@@ -1,0 +1,168 @@
+"""⑤ Who is admitted: bounds on the requests held, on the audio owed to them, and on what the engine can make in time.
+
+Called by `scheduler.py`. What would fail anyway is refused before any work: a caller that knows at once can go
+elsewhere, and those who were admitted keep their sound.
+
+The engine has room for a request if, at any time from now on, the work that is due by then fits into that time: the
+processor demand test of earliest deadline first (Baruah, Rosier and Howell 1990). A stream's audio is due as it is
+played, from the time at which its player needs the next; a stream that has not begun also needs a first window, at the
+latest when its caller would give up on it; a whole reply is due at once. An estimate can be wrong, and only work
+corrects it, so an idle engine admits any request.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Final
+
+from phonoscope.common.errors import DeadlineUnreachable, Overloaded
+from phonoscope.server.scheduling.cost_model import Estimates
+
+# What a full server asks callers to wait before they come back.
+RETRY_SECONDS: Final = 1.0
+MAX_RETRY_SECONDS: Final = 30.0
+# Share of the engine's time that may be promised: the rest is for turns that take longer than estimated.
+PROMISED_SHARE: Final = 0.6
+# Streams that play are promised to stay ahead by this many times what a first sound takes, so that others can start.
+RESERVE_OF_FIRST_AUDIO: Final = 40.0
+# A deadline is out of reach if the estimate passes it by this factor: estimates from characters are rough.
+DEADLINE_FACTOR: Final = 1.25
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What one request wants of the engine.
+
+    Attributes:
+        audio_seconds: still to be made.
+        due_seconds: from now until its next audio, or its whole reply, is needed; negative if it is late.
+        deadline_seconds: from now until its caller gives up; None for never.
+        is_starting: it is a stream whose first window is not rendered yet.
+        is_unary: all of its audio is needed at once.
+        waits_for_caller: the engine has nothing to do for it until its caller writes or reads.
+    """
+
+    audio_seconds: float
+    due_seconds: float
+    deadline_seconds: float | None = None
+    is_starting: bool = False
+    is_unary: bool = False
+    waits_for_caller: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """The bounds of one server.
+
+    Attributes:
+        max_requests: held at once.
+        max_audio_seconds: owed at once, all requests together.
+        max_first_audio_seconds: how long a stream may wait for its first audio; where an idle engine needs longer,
+            twice as long as that.
+    """
+
+    max_requests: int
+    max_audio_seconds: float
+    max_first_audio_seconds: float
+
+    def check(self, new: Demand, held: Sequence[Demand], estimates: Estimates | None) -> None:
+        """Refuses a request that would pass a bound.
+
+        Args:
+            new: what the request wants.
+            held: what those want that are here.
+            estimates: of the engine's speed; None while unknown.
+
+        Raises:
+            Overloaded: a bound would be passed, or somebody's audio would be late.
+            DeadlineUnreachable: the request's deadline comes before its audio can be made.
+        """
+        if len(held) >= self.max_requests:
+            raise Overloaded(
+                f"the server already speaks for {len(held)} requests, its limit; call again after the delay",
+                reason="QUEUE_FULL",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+        self.check_owed([demand.audio_seconds for demand in held], new.audio_seconds)
+        working = [demand for demand in held if not demand.waits_for_caller]
+        if estimates is None or not working:
+            return
+        _check_deadline(new, working, estimates.real_time_factor)
+        if (late_seconds := self.late_seconds([*working, new], estimates)) > 0:
+            raise Overloaded(
+                f"the engine is busy with {len(working)} requests and could not serve one more in time; call again "
+                "after the delay, or call another replica",
+                reason="CAPACITY_FULL",
+                retry_after_seconds=min(max(RETRY_SECONDS, late_seconds), MAX_RETRY_SECONDS),
+            )
+
+    def check_owed(self, held_seconds: Sequence[float], audio_seconds: float) -> None:
+        """Refuses audio that would pass the bound on what is owed; an idle server owes any length.
+
+        Args:
+            held_seconds: owed to each of the other requests.
+            audio_seconds: what one request wants.
+
+        Raises:
+            Overloaded: the bound would be passed.
+        """
+        owed_seconds = sum(held_seconds)
+        if owed_seconds > 0 and owed_seconds + audio_seconds > self.max_audio_seconds:
+            raise Overloaded(
+                f"{owed_seconds:.0f} s of audio are owed and this request would add {audio_seconds:.0f} s, over "
+                f"the limit of {self.max_audio_seconds:.0f} s; call again after the delay",
+                reason="AUDIO_OWED_FULL",
+                retry_after_seconds=RETRY_SECONDS,
+            )
+
+    def late_seconds(self, demands: Sequence[Demand], estimates: Estimates) -> float:
+        """Returns how long after its time the latest of all this work would be done; 0 or less if all is in time."""
+        needs = self._needs(demands, estimates)
+        return max((needed_seconds / PROMISED_SHARE - at for at, needed_seconds in needs), default=0.0)
+
+    def demand_ratio(self, demands: Sequence[Demand], estimates: Estimates) -> float:
+        """Returns the largest share of the engine's time, from now to any later time, that this work takes."""
+        shortest_seconds = max(estimates.first_audio_seconds, 1e-6)  # nothing can be done in no time
+        needs = self._needs(demands, estimates)
+        return max((needed_seconds / max(at, shortest_seconds) for at, needed_seconds in needs), default=0.0)
+
+    def _needs(self, demands: Sequence[Demand], estimates: Estimates) -> Iterator[tuple[float, float]]:
+        """Yields times from now, ascending, and the engine seconds that the work takes which is due by then.
+
+        Those seconds jump where a first window or a whole reply is due, and grow while streams play. To look after
+        each change is enough.
+        """
+        changes = sorted(chain.from_iterable(self._changes(demand, estimates) for demand in demands))
+        needed_seconds = growth = latest = 0.0
+        for at, jump, change in changes:
+            needed_seconds += growth * (at - latest) + jump
+            growth += change
+            latest = at
+            yield at, needed_seconds
+
+    def _changes(self, demand: Demand, estimates: Estimates) -> list[tuple[float, float, float]]:
+        """Returns when a request's needs change, by how many engine seconds, and by how much their growth changes."""
+        factor, due_seconds = estimates.real_time_factor, max(0.0, demand.due_seconds)
+        if demand.is_unary:
+            return [(due_seconds, factor * demand.audio_seconds, 0.0)]
+        first_seconds = estimates.first_audio_seconds
+        if demand.is_starting:  # it may begin to play at once, and must have begun before its caller gives up
+            patience_seconds = max(self.max_first_audio_seconds, 2 * first_seconds)
+            begun_seconds = max(0.0, demand.due_seconds + patience_seconds - first_seconds)
+            start = [(begun_seconds, PROMISED_SHARE * first_seconds, 0.0)]
+        else:
+            due_seconds, start = max(0.0, due_seconds - RESERVE_OF_FIRST_AUDIO * first_seconds), []
+        return [*start, (due_seconds, 0.0, factor), (due_seconds + demand.audio_seconds, 0.0, -factor)]
+
+
+def _check_deadline(new: Demand, working: Sequence[Demand], real_time_factor: float) -> None:
+    """Refuses what cannot be made before its deadline, after everything that is due before it."""
+    if new.deadline_seconds is None:
+        return
+    before_seconds = sum(demand.audio_seconds for demand in working if demand.due_seconds <= new.due_seconds)
+    needed_seconds = real_time_factor * (before_seconds + new.audio_seconds)
+    if needed_seconds > DEADLINE_FACTOR * new.deadline_seconds:
+        raise DeadlineUnreachable(
+            f"about {needed_seconds:.1f} s of work come before the end of this request, whose deadline is in "
+            f"{new.deadline_seconds:.1f} s; allow more time, send less text, or call another replica"
+        )

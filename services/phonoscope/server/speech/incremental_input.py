@@ -1,0 +1,82 @@
+"""Text in pieces, on its way from the caller to the scheduler: what is said when, and how far ahead is read.
+
+Called by ③ synthesizer. A caller that writes faster than is spoken is not read from, so that gRPC's flow control holds
+it up; one that writes slower is waited for, but not with a clause in hand and nothing left to say.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from phonoscope.server.scheduling.stream import SpeechStream
+from phonoscope.server.speech.playback import PlaybackClock
+from phonoscope.server.text.incremental import IncrementalText, Stretch
+
+# Utterances that may wait, or be under way, before the caller's next piece is taken.
+MOST_UNSPOKEN_UTTERANCES: Final = 4
+
+
+class Flush:
+    """In place of a piece: speak what has come, without waiting for more."""
+
+
+async def speak_as_it_comes(
+    pieces: AsyncIterator[str | Flush],
+    text: IncrementalText,
+    stream: SpeechStream,
+    say: Callable[[Sequence[Stretch]], Awaitable[None]],
+    clause_wait_seconds: float,
+) -> None:
+    """Says each stretch of a text once it is over, until the pieces end.
+
+    Args:
+        pieces: as they come.
+        text: what they become.
+        stream: of the request; it tells what is still unspoken.
+        say: hands stretches to the scheduler.
+        clause_wait_seconds: once all is rendered, how long a clause waits for the rest of its sentence.
+    """
+    coming = _soon(anext(pieces, None))
+    try:
+        while True:
+            if text.has_clause and not await _comes_in_time(coming, stream, clause_wait_seconds):
+                await say(text.take_clause())
+                continue
+            piece = await coming
+            if piece is None:
+                break
+            await say(text.flush() if isinstance(piece, Flush) else text.add(piece))
+            await stream.wait_until_fewer(MOST_UNSPOKEN_UTTERANCES)
+            coming = _soon(anext(pieces, None))
+        await say(text.flush())
+    finally:
+        coming.cancel()
+
+
+async def _comes_in_time(coming: "asyncio.Task[str | Flush | None]", stream: SpeechStream, seconds: float) -> bool:
+    """Whether the next piece comes while there is something to say, or soon after."""
+    spoken = _soon(stream.wait_until_fewer(1))
+    try:
+        await asyncio.wait({coming, spoken}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        spoken.cancel()
+    if not coming.done():
+        await asyncio.wait({coming}, timeout=seconds)
+    return coming.done()
+
+
+def _soon(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
+    async def awaited() -> Any:  # noqa: ANN401  whatever it gives
+        return await awaitable
+
+    coroutine: Coroutine[Any, Any, Any] = awaited()
+    return asyncio.create_task(coroutine)
+
+
+@dataclass(frozen=True, slots=True)
+class Dictation:
+    """What text in pieces has besides a request."""
+
+    player: PlaybackClock
+    text: IncrementalText

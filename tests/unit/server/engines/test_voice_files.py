@@ -1,0 +1,150 @@
+"""Which voices a server loads: embedded, in its folder, or fetched from a hub that the tests serve."""
+
+import functools
+import hashlib
+import http.server
+import json
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import CapturingLogger
+
+from phonoscope.common.errors import SettingsError, VoiceDownloadError
+from phonoscope.server.engines.tone import tone_voice
+from phonoscope.server.engines.voice_files import EMBEDDED_PACKAGE, find_voices, order_voices
+from phonoscope.server.settings import ServerSettings
+
+EMBEDDED = "en_US-joe-medium"
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """The address of a hub that offers de_DE-eva-low."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    root = tmp_path / "hub"
+    root.mkdir()
+    entries = {}
+    for name, content in {"de_DE-eva-low.onnx": b"model", "de_DE-eva-low.onnx.json": b"{}"}.items():
+        (root / name).write_bytes(content)
+        entries[name] = {"size_bytes": len(content), "md5_digest": hashlib.md5(content).hexdigest()}
+    (root / "voices.json").write_text(json.dumps({"de_DE-eva-low": {"files": entries}}))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(root)))
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "voices"
+    path.mkdir()
+    return path
+
+
+Find = Callable[..., list[Path]]
+
+
+@pytest.fixture
+def find(folder: Path) -> Find:
+    def find(**settings: Any) -> list[Path]:
+        return find_voices(ServerSettings(voices_dir=folder, **settings), CapturingLogger())
+
+    return find
+
+
+@pytest.fixture
+def no_embedded_voice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("phonoscope.server.engines.voice_files.find_spec", lambda name: None)
+
+
+def test_the_embedded_voice_is_found(find: Find) -> None:
+    (path,) = find()
+    assert path.name == f"{EMBEDDED}.onnx"
+    assert path.parts[-3] == EMBEDDED_PACKAGE
+    assert path.with_name(f"{path.name}.json").is_file()
+
+
+def test_voices_of_the_folder_come_after_the_embedded_one(find: Find, folder: Path) -> None:
+    for name in ("b.onnx", "a.onnx", "a.onnx.json", "README.md"):
+        (folder / name).touch()
+    assert [path.name for path in find()] == [f"{EMBEDDED}.onnx", "a.onnx", "b.onnx"]
+
+
+def test_a_voice_of_the_folder_replaces_the_embedded_one_of_its_name(find: Find, folder: Path) -> None:
+    (folder / f"{EMBEDDED}.onnx").touch()
+    assert find() == [folder / f"{EMBEDDED}.onnx"]
+
+
+def test_a_folder_of_the_home_directory_may_be_written_with_a_tilde(
+    find: Find, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "a.onnx").touch()
+    monkeypatch.setenv("HOME", str(folder.parent))
+    assert folder / "a.onnx" in find_voices(ServerSettings(voices_dir=Path("~/voices")), CapturingLogger())
+
+
+def test_a_folder_that_is_not_there_has_no_voices(find: Find, folder: Path) -> None:
+    folder.rmdir()
+    assert [path.stem for path in find()] == [EMBEDDED]
+
+
+def test_a_named_voice_that_is_missing_is_fetched_and_the_log_says_so(folder: Path, hub: str) -> None:
+    logger = CapturingLogger()
+    settings = ServerSettings(voices_dir=folder, voices=" de_DE-eva-low , ", hub_url=hub)
+    assert find_voices(settings, logger)[1:] == [folder / "de_DE-eva-low.onnx"]
+    assert (folder / "de_DE-eva-low.onnx").read_bytes() == b"model"
+    assert [call.args for call in logger.calls] == [("voice_pull_started",), ("voice_pulled",)]
+
+
+def test_a_named_voice_that_is_there_needs_no_hub(find: Find, folder: Path) -> None:
+    (folder / "my_own_voice.onnx").touch()
+    found = find(voices=f"my_own_voice,{EMBEDDED}", hub_url="http://127.0.0.1:9")
+    assert [path.stem for path in found] == [EMBEDDED, "my_own_voice"]
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "joe", "en-us-joe", "en_US-joe-medium.onnx"])
+def test_a_name_that_is_no_voices_is_refused_before_anything_is_fetched(find: Find, name: str) -> None:
+    with pytest.raises(VoiceDownloadError, match="is no voice name"):
+        find(voices=name, hub_url="http://127.0.0.1:9")
+
+
+def test_a_name_that_the_hub_does_not_have_is_refused(find: Find, hub: str) -> None:
+    with pytest.raises(VoiceDownloadError, match="has no voice 'de_DE-adam-low'; near it: de_DE-eva-low"):
+        find(voices="de_DE-adam-low", hub_url=hub)
+
+
+@pytest.mark.usefixtures("no_embedded_voice")
+def test_no_voice_at_all_is_told_with_the_way_out(find: Find, folder: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        find()
+    assert str(folder) in str(caught.value)
+    assert "phonoscope voices pull en_US-joe-medium" in str(caught.value)
+
+
+@pytest.mark.usefixtures("no_embedded_voice")
+def test_the_folder_alone_is_enough(find: Find, folder: Path) -> None:
+    (folder / "a.onnx").touch()
+    assert find() == [folder / "a.onnx"]
+
+
+def test_the_first_loaded_voice_is_the_default_and_the_others_follow_by_name() -> None:
+    b, c, a = (tone_voice(name) for name in "bca")
+    assert order_voices([b, c, a], "") == [b, a, c]
+    assert order_voices([b, c, a], "c") == [c, a, b]
+
+
+def test_a_default_voice_that_is_not_loaded_is_refused_with_the_loaded_ones() -> None:
+    with pytest.raises(SettingsError) as caught:
+        order_voices([tone_voice("b"), tone_voice("a")], "c")
+    assert str(caught.value) == "default_voice 'c' is not loaded; voices: a, b"

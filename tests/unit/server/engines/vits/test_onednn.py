@@ -1,0 +1,101 @@
+"""Packed convolutions equal the plain ones that they stand for."""
+
+import pytest
+import torch
+from torch import nn
+
+from phonoscope.server.engines.vits.config import ConvShape
+from phonoscope.server.engines.vits.convolutions import Depthwise, conv, same_conv
+from phonoscope.server.engines.vits.onednn import (
+    FEWEST_CHANNELS_AS_PRODUCT,
+    PackedConv,
+    PackedProduct,
+    PackedUpsampling,
+    can_pack,
+    pack,
+)
+
+pytestmark = [
+    pytest.mark.skipif(not can_pack(), reason="this torch was built without oneDNN"),
+    pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-5), (torch.bfloat16, 0.02)]),
+]
+
+
+def randomise(layer):
+    source = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.normal_(std=0.1, generator=source)
+    return layer.requires_grad_(requires_grad=False)
+
+
+def packed(layer, dtype, length):
+    network = nn.ModuleDict({"layer": layer})
+    pack(network, dtype, length=length)
+    return network["layer"]
+
+
+def sound(channels, length, batch=2):
+    source = torch.Generator().manual_seed(2)
+    x = torch.randn(batch, channels, 1, length, generator=source)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def assert_same(made, wanted, tolerance):
+    assert made.shape == wanted.shape
+    assert float((made.float() - wanted).abs().max()) <= tolerance * float(wanted.abs().max())
+
+
+@pytest.mark.parametrize(("taps", "dilation"), [(1, 1), (3, 1), (5, 1), (3, 4)])
+@pytest.mark.parametrize("length", [1, 7, 40])
+def test_many_channels_are_one_product(dtype, tolerance, taps, dilation, length):
+    plain = randomise(same_conv(FEWEST_CHANNELS_AS_PRODUCT, 24, taps, dilation))
+    quick = packed(plain, dtype, length=16)
+    x = sound(FEWEST_CHANNELS_AS_PRODUCT, length)
+    assert isinstance(quick, PackedProduct)
+    assert_same(quick(x.to(dtype)), plain(x), tolerance)
+
+
+def test_a_product_takes_a_slice_of_channels(dtype, tolerance):
+    plain = randomise(same_conv(8, 24))
+    x = sound(24, 10)
+    assert_same(packed(plain, dtype, length=10)(x.to(dtype)[:, 8:16]), plain(x[:, 8:16]), tolerance)
+
+
+def test_a_convolution_without_bias_has_none(dtype, tolerance):
+    plain = randomise(conv(ConvShape(4, 6, 1, bias=False)))
+    assert_same(packed(plain, dtype, length=10)(sound(4, 10).to(dtype)), plain(sound(4, 10)), tolerance)
+
+
+@pytest.mark.parametrize(("taps", "dilation"), [(3, 1), (7, 12)])
+@pytest.mark.parametrize("length", [64, 300])
+def test_few_channels_stay_a_convolution_at_any_length(dtype, tolerance, taps, dilation, length):
+    plain = randomise(same_conv(32, 32, taps, dilation))
+    quick = packed(plain, dtype, length=256)
+    assert isinstance(quick, PackedConv) == (dtype == torch.bfloat16)
+    assert_same(quick(sound(32, length).to(dtype)), plain(sound(32, length)), tolerance)
+
+
+@pytest.mark.parametrize("channels", [32, FEWEST_CHANNELS_AS_PRODUCT])
+def test_a_residual_is_added_and_stays_as_it_was(dtype, tolerance, channels):
+    plain = randomise(same_conv(channels, channels, 3))
+    x, other = sound(channels, 20), sound(channels, 20).flip(3)
+    residual = other.to(dtype)
+    made = packed(plain, dtype, length=20).plus(x.to(dtype), residual)
+    assert_same(made, plain(x) + other, tolerance)
+    assert residual.equal(other.to(dtype))
+
+
+@pytest.mark.parametrize(("taps", "stride"), [(16, 8), (8, 4), (4, 2), (7, 3)])
+@pytest.mark.parametrize("length", [1, 2, 33])
+def test_upsampling_is_one_product(dtype, tolerance, taps, stride, length):
+    padding = (taps - stride) // 2
+    plain = randomise(nn.ConvTranspose2d(16, 8, (1, taps), (1, stride), (0, padding)))
+    quick = packed(plain, dtype, length=32)
+    assert isinstance(quick, PackedUpsampling)
+    assert_same(quick(sound(16, length).to(dtype)), plain(sound(16, length)), tolerance)
+
+
+def test_a_depthwise_convolution_stays_as_it_is(dtype, tolerance):
+    layer = Depthwise(8, 3, 1)
+    assert packed(layer, dtype, length=10) is layer

@@ -1,0 +1,278 @@
+"""Protobuf to domain and back, without a network: the synthesizer is a script."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from phonoscope.common.errors import InvalidRequest, NotReady
+from phonoscope.protos.tts.v1 import tts_pb2
+from phonoscope.server.engines.tone import tone_voice
+from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest
+from phonoscope.server.rpc.servicer import SERVICE_NAME, Speech, TextToSpeechServicer, speech_request
+from phonoscope.server.speech.incremental_input import Flush
+from phonoscope.server.speech.synthesizer import Spoken, SpokenChunk
+from phonoscope.server.types import Encoding, Pronunciation, SpeechRequest
+
+JOE = tone_voice("joe", language="en-US", sample_rate_hz=16_000)
+CHOIR = tone_voice("choir", language="de-DE", sample_rate_hz=8_000, speakers=("anna", "bea"))
+RESOLVER = RequestResolver([JOE, CHOIR], most_characters=1000)
+ASKED = tts_pb2.SynthesizeRequest(
+    text="Hallo.",
+    speaker_id="choir:bea",
+    seed=7,
+    request_id="id-1",
+    audio_config=tts_pb2.AudioConfig(encoding=tts_pb2.AUDIO_ENCODING_WAV),
+)
+
+
+class Context:
+    """A call with 2.5 s left."""
+
+    def time_remaining(self) -> float:
+        return 2.5
+
+
+class ScriptedSynthesizer:
+    """Says b"one" and b"two" to everything, and notes what it was asked."""
+
+    voices = (JOE, CHOIR)
+    precision = "bfloat16"
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[SpeechRequest, float | None]] = []
+        self.pieces: list[str | Flush] = []
+        self.is_closed = False
+
+    async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
+        self.asked.append((request, deadline_seconds))
+        return Spoken(RESOLVER.resolve(request), b"onetwo", 3.0)
+
+    async def speak_in_chunks(
+        self, request: SpeechRequest, deadline_seconds: float | None
+    ) -> AsyncIterator[tuple[ResolvedRequest, SpokenChunk]]:
+        self.asked.append((request, deadline_seconds))
+        resolved = RESOLVER.resolve(request)
+        try:
+            yield resolved, SpokenChunk(b"one", 1.0)
+            yield resolved, SpokenChunk(b"two", 2.0)
+        finally:
+            self.is_closed = True
+
+    async def speak_pieces(
+        self, settings: SpeechRequest, pieces: AsyncIterator[str | Flush], deadline_seconds: float | None
+    ) -> AsyncIterator[tuple[ResolvedRequest, SpokenChunk]]:
+        self.asked.append((settings, deadline_seconds))
+        resolved = RESOLVER.resolve(settings, in_pieces=True)
+        try:
+            async for piece in pieces:
+                self.pieces.append(piece)
+                yield resolved, SpokenChunk(b"one", 1.0, (len(self.pieces), 40))
+        finally:
+            self.is_closed = True
+
+
+@pytest.fixture
+def synthesizer() -> ScriptedSynthesizer:
+    return ScriptedSynthesizer()
+
+
+@pytest.fixture
+def servicer(synthesizer: ScriptedSynthesizer) -> TextToSpeechServicer:
+    speech = Speech()
+    speech.begin(synthesizer)  # type: ignore[arg-type]
+    return TextToSpeechServicer(speech)
+
+
+def test_an_empty_message_is_an_unset_request() -> None:
+    assert speech_request(tts_pb2.SynthesizeRequest()) == SpeechRequest(text="")
+
+
+def test_every_field_of_the_contract_reaches_the_domain() -> None:
+    message = tts_pb2.SynthesizeRequest(
+        text="Hello.",
+        speaker_id="joe:1",
+        speed=0.5,
+        pitch=1.5,
+        emotion="sad",
+        language="en",
+        audio_config=tts_pb2.AudioConfig(
+            encoding=tts_pb2.AUDIO_ENCODING_WAV, sample_rate_hertz=8000, volume_gain_db=-6.0
+        ),
+        seed=2**64 - 1,
+        request_id="id",
+        emotion_weights={"sad": 0.5},
+        emotion_intensity=0.25,
+        ssml="<speak/>",
+        pronunciations=[tts_pb2.Pronunciation(phrase="a", ipa="b"), tts_pb2.Pronunciation(phrase="c", respelling="d")],
+        timing_types=[tts_pb2.TIMING_TYPE_VISEME, 99],
+    )
+    assert {field.name for field, _ in message.ListFields()} == {field.name for field in message.DESCRIPTOR.fields}
+    assert speech_request(message) == SpeechRequest(
+        "Hello.", "joe:1", 0.5, 1.5, "sad", {"sad": 0.5}, 0.25, "en", "wav", 8000, -6.0, 2**64 - 1, "id",
+        "<speak/>", (Pronunciation("a", ipa="b"), Pronunciation("c", respelling="d")), ("viseme", "99"),
+    )  # fmt: skip
+
+
+def test_a_seed_of_nought_is_not_an_absent_one() -> None:
+    assert speech_request(tts_pb2.SynthesizeRequest(seed=0)).seed == 0
+    assert speech_request(tts_pb2.SynthesizeRequest()).seed is None
+
+
+def encoding_of(number: int) -> str:
+    # An open enum: a newer client may send any number.
+    request = tts_pb2.SynthesizeRequest()
+    request.audio_config.encoding = number  # type: ignore[assignment]
+    return speech_request(request).encoding
+
+
+def test_every_encoding_of_the_contract_is_known_to_the_domain() -> None:
+    names = {encoding_of(number) for number in tts_pb2.AudioEncoding.values()}
+    assert names == {"", *(encoding.value for encoding in Encoding)}
+
+
+@pytest.mark.parametrize("number", [99, -1, 2**31 - 1])
+def test_an_encoding_of_a_newer_contract_comes_as_its_number(number: int) -> None:
+    assert encoding_of(number) == str(number)
+
+
+async def test_a_whole_reply_names_everything_that_was_chosen(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer
+) -> None:
+    reply = await servicer.Synthesize(ASKED, Context())  # type: ignore[arg-type]
+    assert reply == tts_pb2.SynthesizeResponse(
+        audio_data=b"onetwo",
+        sample_rate=8000,
+        status="success",
+        encoding=tts_pb2.AUDIO_ENCODING_WAV,
+        audio_seconds=3.0,
+        seed=7,
+        request_id="id-1",
+        speaker_id="choir:bea",
+    )
+    assert synthesizer.asked == [(speech_request(ASKED), 2.5)]
+
+
+async def test_a_stream_names_what_was_chosen_in_its_first_message(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer
+) -> None:
+    replies = [reply async for reply in servicer.SynthesizeStream(ASKED, Context())]  # type: ignore[arg-type]
+    common = {"sample_rate": 8000, "status": "success", "encoding": tts_pb2.AUDIO_ENCODING_WAV}
+    assert replies == [
+        tts_pb2.SynthesizeStreamResponse(
+            audio_data=b"one",
+            audio_seconds=1.0,
+            sequence=0,
+            seed=7,
+            request_id="id-1",
+            speaker_id="choir:bea",
+            **common,
+        ),
+        tts_pb2.SynthesizeStreamResponse(audio_data=b"two", audio_seconds=2.0, sequence=1, **common),
+    ]
+    assert synthesizer.asked == [(speech_request(ASKED), 2.5)]
+
+
+async def test_a_stream_that_is_closed_early_closes_the_synthesizers(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer
+) -> None:
+    replies: Any = servicer.SynthesizeStream(ASKED, Context())  # type: ignore[arg-type]
+    await anext(replies)
+    await replies.aclose()
+    assert synthesizer.is_closed
+
+
+async def test_voices_are_listed_with_the_default_first(servicer: TextToSpeechServicer) -> None:
+    reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(), Context())  # type: ignore[arg-type]
+    rendering = tts_pb2.EMOTION_RENDERING_PROSODY
+    common: Any = {"engine": "tone", "precision": "bfloat16", "emotion_rendering": rendering}
+    assert list(reply.voices) == [
+        tts_pb2.Voice(id="joe", language="en-US", sample_rate_hertz=16_000, is_default=True, **common),
+        tts_pb2.Voice(id="choir", language="de-DE", sample_rate_hertz=8000, speakers=["anna", "bea"], **common),
+    ]
+
+
+@pytest.mark.parametrize(("language", "ids"), [("de", ["choir"]), ("EN_us", ["joe"]), ("fr", [])])
+async def test_voices_can_be_listed_by_language(servicer: TextToSpeechServicer, language: str, ids: list[str]) -> None:
+    reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(language=language), Context())  # type: ignore[arg-type]
+    assert [voice.id for voice in reply.voices] == ids
+
+
+async def steps(*messages: tts_pb2.StreamingSynthesizeRequest) -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:
+    for message in messages:
+        yield message
+
+
+def step(**of: Any) -> tts_pb2.StreamingSynthesizeRequest:
+    return tts_pb2.StreamingSynthesizeRequest(**of)
+
+
+SETTINGS = tts_pb2.SynthesizeRequest(speaker_id="choir:bea", seed=7, request_id="id-1")
+
+
+async def test_text_in_pieces_is_handed_on_as_it_comes_and_audio_says_what_it_speaks(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer
+) -> None:
+    messages = steps(step(settings=SETTINGS), step(text="Hal"), step(text=""), step(flush=True), step(text="lo"))
+    replies = [reply async for reply in servicer.StreamingSynthesize(messages, Context())]  # type: ignore[arg-type]
+    assert synthesizer.asked == [(speech_request(SETTINGS), 2.5)]
+    assert [piece if isinstance(piece, str) else Flush for piece in synthesizer.pieces] == ["Hal", "", Flush, "lo"]
+    assert [(reply.text_span.start, reply.text_span.stop) for reply in replies] == [(1, 40), (2, 40), (3, 40), (4, 40)]
+    assert [reply.audio.sequence for reply in replies] == [0, 1, 2, 3]
+    assert [reply.audio.request_id for reply in replies] == ["id-1", "", "", ""]
+    assert replies[0].audio.audio_data == b"one"
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason"),
+    [
+        ([], "SETTINGS_FIRST"),
+        ([step()], "SETTINGS_FIRST"),
+        ([step(text="Hello.")], "SETTINGS_FIRST"),
+        ([step(flush=True)], "SETTINGS_FIRST"),
+        ([step(settings=SETTINGS), step(settings=SETTINGS)], "SETTINGS_TWICE"),
+        ([step(settings=SETTINGS), step(text="a"), step()], "STEP_EMPTY"),
+        ([step(settings=SETTINGS), step(flush=False)], "STEP_EMPTY"),
+        ([step(settings=ASKED)], "TEXT_IN_SETTINGS"),
+    ],
+)
+async def test_messages_out_of_order_are_refused_with_the_way_out(
+    servicer: TextToSpeechServicer, messages: list[tts_pb2.StreamingSynthesizeRequest], reason: str
+) -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        async for _ in servicer.StreamingSynthesize(steps(*messages), Context()):  # type: ignore[arg-type]
+            pass
+    assert caught.value.reason == reason
+    assert reason in InvalidRequest.REASONS
+    assert ";" in str(caught.value)  # what is wrong; what to do
+
+
+async def test_a_stream_of_pieces_that_is_closed_early_closes_the_synthesizers(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer
+) -> None:
+    messages = steps(step(settings=SETTINGS), step(text="Hal"), step(text="lo"))
+    replies: Any = servicer.StreamingSynthesize(messages, Context())  # type: ignore[arg-type]
+    await anext(replies)
+    await replies.aclose()
+    assert synthesizer.is_closed
+    assert synthesizer.pieces == ["Hal"]
+
+
+async def test_before_voices_are_loaded_every_method_says_to_come_back() -> None:
+    servicer = TextToSpeechServicer(Speech())
+    context: Any = Context()
+    calls = [
+        servicer.Synthesize(ASKED, context),
+        anext(aiter(servicer.SynthesizeStream(ASKED, context))),
+        anext(aiter(servicer.StreamingSynthesize(steps(), context))),
+        servicer.ListVoices(tts_pb2.ListVoicesRequest(), context),
+    ]
+    for call in calls:
+        with pytest.raises(NotReady, match="still loading") as caught:
+            await call
+        assert caught.value.reason == "WARMING_UP"
+        assert caught.value.retry_after_seconds > 0
+
+
+def test_the_service_has_its_name() -> None:
+    assert SERVICE_NAME == "phonoscope.tts.v1.TextToSpeech"

@@ -1,0 +1,735 @@
+"""Scheduler: admission, turns on the engine thread, deadlines, cancellation, failures, the drain."""
+
+import asyncio
+import itertools
+import queue
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, Overloaded
+from phonoscope.server.engines.base import Plan, Tuning, Window
+from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.events import (
+    BatchRan,
+    EngineRaised,
+    Event,
+    Member,
+    QueueLeft,
+    QueueMoved,
+    UtteranceQueued,
+    UtteranceSpoken,
+)
+from phonoscope.server.scheduling.scheduler import MOST_UNREAD_WINDOWS, Scheduler
+from phonoscope.server.scheduling.stream import AudioTooLong, SpeechStream
+from phonoscope.server.types import Utterance
+
+TUNING = Tuning(prepare_batch=4, render_batch=3, first_window_frames=8, largest_window_frames=32)
+GENEROUS_SECONDS = 30.0
+Fault = Callable[[str, Sequence[Utterance | Window]], None]
+
+
+def utterance(text: str = "one, two, three, four.", **changes: object) -> Utterance:
+    ids = tone_voice().phonemes.ids
+    plain = Utterance("tone", tuple(ids[sign][0] for sign in text), 0, 1.0, 0.667, 0.8, seed=1)
+    return replace(plain, **changes)
+
+
+def audio_of(*said: Utterance) -> NDArray[np.float32]:
+    engine = ToneEngine()
+    plans = [engine.prepare([one])[0] for one in said]
+    return np.concatenate([engine.render([Window(plan, 0, plan.frames)])[0] for plan in plans])
+
+
+class SteppedEngine:
+    """A ToneEngine that writes down its batches, and, while it is held, runs each only when it is let to."""
+
+    name, device = "stepped", "cpu"
+
+    def __init__(self, tuning: Tuning = TUNING, voices: Sequence[str] = ("tone",)) -> None:
+        self._tone = ToneEngine([tone_voice(name) for name in voices], tuning=tuning)
+        self.voices, self.tuning = self._tone.voices, tuning
+        self.calls: list[tuple[str, list[Utterance | Window]]] = []
+        self.is_held = False
+        self.fault: Fault = lambda _stage, _batch: None
+        self._reached: queue.Queue[str] = queue.Queue()
+        self._permits = threading.Semaphore(0)
+
+    def warm_up(self) -> None:
+        self.fault("warm_up", [])
+
+    def prepare(self, batch: Sequence[Utterance]) -> list[Plan]:
+        self._step("prepare", batch)
+        return self._tone.prepare(batch)
+
+    def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+        self._step("render", windows)
+        return self._tone.render(windows)
+
+    def _step(self, stage: str, batch: Sequence[Utterance | Window]) -> None:
+        self.calls.append((stage, list(batch)))
+        self._reached.put(stage)
+        if self.is_held:
+            assert self._permits.acquire(timeout=GENEROUS_SECONDS)
+        self.fault(stage, batch)
+
+    async def reaches(self, stage: str) -> None:
+        """Waits until the next batch is at the engine; it must be of that stage."""
+        assert await asyncio.to_thread(self._reached.get, timeout=GENEROUS_SECONDS) == stage
+
+    def step(self) -> None:
+        """Lets one batch run."""
+        self._permits.release()
+
+    def let_go(self) -> None:
+        """Lets all batches run from now on."""
+        self.is_held = False
+        self._permits.release(1000)
+
+    def batches(self, stage: str) -> list[list[Utterance | Window]]:
+        return [batch for at, batch in self.calls if at == stage]
+
+
+@dataclass
+class Bench:
+    """A scheduler on a stepped engine and a clock that stands still."""
+
+    engine: SteppedEngine = field(default_factory=SteppedEngine)
+    events: list[Event] = field(default_factory=list)
+    now: float = 100.0
+    most_requests: int = 8
+    most_audio_seconds: float = 1000.0
+    numbers: Iterator[int] = field(default_factory=lambda: itertools.count(1))
+
+    def __post_init__(self) -> None:
+        self.build()
+
+    def build(self) -> None:
+        self.scheduler = Scheduler(
+            self.engine,
+            self.events.append,
+            most_requests=self.most_requests,
+            most_audio_seconds=self.most_audio_seconds,
+            clock=lambda: self.now,
+        )
+
+    def open(self, *said: Utterance, audio_seconds: float = 1.0, is_complete: bool = True, **how: object):
+        request = next(self.numbers)
+        stream = self.scheduler.open(request=request, audio_seconds=audio_seconds, **how)
+        for one in said:
+            stream.say(one)
+        if is_complete:
+            stream.finish_text()
+        return stream
+
+    def of(self, kind: type) -> list[Event]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+
+@pytest.fixture
+async def bench() -> AsyncIterator[Bench]:
+    before = set(threading.enumerate())
+    bench = Bench()
+    await bench.scheduler.start()
+    yield bench
+    bench.engine.let_go()
+    await bench.scheduler.drain(0)
+    assert not [thread for thread in threading.enumerate() if thread.name == "engine" and thread not in before]
+    assert bench.of(QueueMoved)[-1:] in ([], [QueueMoved(0, 0)])
+
+
+async def heard(stream: SpeechStream) -> NDArray[np.float32]:
+    async with asyncio.timeout(GENEROUS_SECONDS):
+        return np.concatenate([rendered.samples async for rendered in stream])
+
+
+# --- speech ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_a_request_hears_its_utterances_in_order_to_the_last_sample(bench: Bench, is_whole: bool):
+    said = [utterance("first, one."), utterance("second, two.", seed=2), utterance("a")]
+    with bench.open(*said, is_whole=is_whole) as stream:
+        np.testing.assert_array_equal(await heard(stream), audio_of(*said))
+
+
+async def test_many_requests_at_once_each_hear_their_own(bench: Bench):
+    texts = ["a", "bb.", "ccc, c", "dddd dddd dddd.", "e e e", "ffffffffff"]
+    bench.engine.is_held = True
+    streams = [bench.open(utterance(text, seed=n), is_whole=n % 2 == 0) for n, text in enumerate(texts)]
+    bench.engine.let_go()
+    for number, (text, audio) in enumerate(zip(texts, await asyncio.gather(*map(heard, streams)), strict=True)):
+        np.testing.assert_array_equal(audio, audio_of(utterance(text, seed=number)))
+    assert max(len(batch) for _, batch in bench.engine.calls) > 1
+
+
+async def test_audio_leaves_before_the_rest_is_made(bench: Bench):
+    bench.engine.is_held = True
+    stream = bench.open(utterance("a long, long sentence, and more of it."))
+    bench.engine.step()
+    bench.engine.step()
+    first = await anext(stream)
+    assert len(first.samples) == 8 * 256
+    assert len(bench.engine.batches("render")) <= 2
+
+
+async def test_utterances_may_come_while_others_are_spoken(bench: Bench):
+    stream = bench.open(utterance("first."), is_complete=False)
+    first = audio_of(utterance("first."))
+    got = []
+    while sum(map(len, got)) < len(first):
+        got.append((await anext(stream)).samples)
+    stream.say(utterance("then."))
+    stream.finish_text()
+    both = np.concatenate([*got, await heard(stream)])
+    np.testing.assert_array_equal(both, audio_of(utterance("first."), utterance("then.")))
+
+
+async def test_a_request_that_says_nothing_ends_at_once(bench: Bench):
+    with bench.open() as stream:
+        assert [rendered async for rendered in stream] == []
+
+
+async def test_the_engine_time_of_a_request_is_its_share_of_every_batch(bench: Bench):
+    def tick(_stage: str, _batch: object) -> None:
+        bench.now += 1.0
+
+    bench.engine.fault = tick
+    bench.engine.is_held = True
+    streams = [bench.open(utterance("same length."), is_whole=True) for _ in range(2)]
+    bench.engine.let_go()
+    await asyncio.gather(*map(heard, streams))
+    ran = sum(event.seconds for event in bench.of(BatchRan))
+    assert ran == len(bench.engine.calls)
+    assert sum(stream.engine_seconds for stream in streams) == pytest.approx(ran)
+
+
+async def test_the_time_in_the_queue_is_told_exactly_once_for_each_request(bench: Bench):
+    bench.engine.is_held = True
+    first = bench.open(utterance("first."), utterance("more."))
+    await bench.engine.reaches("prepare")
+    second = bench.open(utterance("second."), utterance("more."))
+    bench.now += 7.0
+    bench.engine.let_go()
+    await asyncio.gather(heard(first), heard(second))
+    assert bench.of(QueueLeft) == [QueueLeft(1, "tone", 0.0), QueueLeft(2, "tone", 7.0)]
+
+
+async def test_a_reader_that_stops_reading_is_rendered_no_further_and_goes_on_later(bench: Bench):
+    stream = bench.open(utterance("abcdefghijklmnopqrstuvwxyz" * 4))
+    other = bench.open(utterance("another, which is read."))
+    await heard(other)
+    with bench.open(utterance("and one more, to give the engine thread turns.")) as more:
+        await heard(more)
+    windows = [window for batch in bench.engine.batches("render") for window in batch]
+    own = max((window.plan for window in windows), key=lambda plan: plan.frames)
+    assert sum(window.plan is own for window in windows) == MOST_UNREAD_WINDOWS
+    np.testing.assert_array_equal(await heard(stream), audio_of(utterance("abcdefghijklmnopqrstuvwxyz" * 4)))
+
+
+# --- what is told of utterances --------------------------------------------------------------------------------
+
+
+def shares(bench: Bench, stage: str) -> dict[tuple[int, int], float]:
+    """Engine seconds by request and utterance, from all batches of a stage."""
+    total: dict[tuple[int, int], float] = {}
+    for event in bench.of(BatchRan):
+        if event.stage == stage:
+            for member in event.members:
+                owner = (member.request, member.utterance)
+                total[owner] = total.get(owner, 0.0) + member.seconds
+    return total
+
+
+async def test_several_utterances_of_one_whole_request_are_told_apart_in_one_batch(bench: Bench):
+    bench.engine.fault = lambda _stage, _batch: setattr(bench, "now", bench.now + 6.0)
+    bench.engine.is_held = True
+    held = bench.open(utterance("hold."), is_whole=True)
+    await bench.engine.reaches("prepare")
+    several = bench.open(*(utterance("a" * length) for length in (10, 20, 30)), is_whole=True)
+    bench.engine.let_go()
+    await asyncio.gather(heard(held), heard(several))
+    _, batch = [event for event in bench.of(BatchRan) if event.stage == "prepare"]
+    assert batch.members == (Member(2, 0, 1.0), Member(2, 1, 2.0), Member(2, 2, 3.0))
+    assert batch.seconds == 6.0
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_every_second_of_the_engine_is_some_utterances(bench: Bench, is_whole: bool):
+    bench.engine.fault = lambda _stage, _batch: setattr(bench, "now", bench.now + 1.0)
+    bench.engine.is_held = True
+    streams = [bench.open(utterance(f"first of {n}."), utterance("more."), is_whole=is_whole) for n in range(5)]
+    bench.engine.let_go()
+    await asyncio.gather(*map(heard, streams))
+    for stage in ("prepare", "render"):
+        told = shares(bench, stage)
+        assert set(told) == {(request, index) for request in range(1, 6) for index in range(2)}
+        assert sum(told.values()) == pytest.approx(len(bench.engine.batches(stage)))
+        assert all(event.seconds == 1.0 for event in bench.of(BatchRan))
+
+
+async def test_the_utterances_of_a_request_are_told_of_in_order(bench: Bench):
+    bench.engine.is_held = True
+    said = [utterance("abcdefgh."), utterance("ij."), utterance("abcdefghijklmnop.")]
+    stream = bench.open(*said)
+    assert bench.of(UtteranceQueued) == [UtteranceQueued(1, n, len(one.phoneme_ids)) for n, one in enumerate(said)]
+    bench.engine.let_go()
+    await heard(stream)
+    assert bench.of(UtteranceSpoken) == [UtteranceSpoken(1, n) for n in range(3)]
+    renders = [event for event in bench.events if isinstance(event, UtteranceSpoken) or is_render(event)]
+    for index in range(3):
+        last = max(n for n, event in enumerate(renders) if is_render(event) and event.members[0].utterance == index)
+        assert renders[last + 1] == UtteranceSpoken(1, index)
+
+
+def is_render(event: Event) -> bool:
+    return isinstance(event, BatchRan) and event.stage == "render"
+
+
+async def test_an_utterance_that_was_not_rendered_to_its_end_is_not_told_of_as_spoken(bench: Bench):
+    with bench.open(utterance("abcdefghijklmnopqrstuvwxyz" * 4)) as stream:
+        await anext(stream)
+    await heard(bench.open(utterance("after.")))
+    assert bench.of(UtteranceSpoken) == [UtteranceSpoken(2, 0)]
+
+
+@pytest.mark.parametrize("stage", ["prepare", "render"])
+async def test_an_utterance_that_is_tried_again_alone_keeps_its_name(bench: Bench, stage: str):
+    said = [utterance(text, noise_w_scale=0.0) for text in ("one good.", "two good.", "one fine.")]
+    bench.engine.fault = lambda at, batch: fails_together(at, batch) if at == stage else None
+    bench.engine.is_held = True
+    held = bench.open(utterance("hold."))
+    await bench.engine.reaches("prepare")
+    if stage == "prepare":  # a whole request's utterances share a batch
+        streams = [bench.open(*said, is_whole=True)]
+        owners = [(2, 0), (2, 1), (2, 2)]
+    else:
+        streams = [bench.open(one) for one in said]
+        owners = [(2, 0), (3, 0), (4, 0)]
+    bench.engine.let_go()
+    for stream, own in zip(streams, [said] if stage == "prepare" else [[one] for one in said], strict=True):
+        np.testing.assert_array_equal(await heard(stream), audio_of(*own))
+    await heard(held)
+    (raised, *_) = bench.of(EngineRaised)
+    assert [(member.request, member.utterance) for member in raised.members] == owners
+    told = [event.members for event in bench.of(BatchRan) if event.stage == stage]
+    assert all(len(members) == 1 for members in told)
+    names = [(member.request, member.utterance) for (member,) in told if member.request != 1]
+    assert list(dict.fromkeys(names)) == owners
+
+
+def fails_together(_stage: str, batch: Sequence[Utterance | Window]) -> None:
+    if len(batch) > 1:
+        raise RuntimeError("one at a time")
+
+
+# --- admission -------------------------------------------------------------------------------------------------
+
+
+async def test_more_requests_than_may_be_held_are_refused_until_one_ends(bench: Bench):
+    streams = [bench.open(is_complete=False) for _ in range(8)]
+    with pytest.raises(Overloaded, match="8 requests") as caught:
+        bench.open()
+    assert (caught.value.reason, caught.value.retry_after_seconds) == ("QUEUE_FULL", 1.0)
+    streams[0].finish_text()
+    assert bench.open(is_complete=False)
+
+
+async def test_more_audio_than_may_be_owed_is_refused_until_some_is_made(bench: Bench):
+    big = bench.open(audio_seconds=900.0, is_complete=False)
+    with pytest.raises(Overloaded, match="900 s of audio are owed and this request would add 101 s") as caught:
+        bench.open(audio_seconds=101.0)
+    assert caught.value.reason == "AUDIO_OWED_FULL"
+    assert bench.open(audio_seconds=100.0)
+    with big:
+        pass
+    assert bench.open(audio_seconds=101.0)
+
+
+async def test_a_request_whose_text_grows_is_refused_once_too_much_would_be_owed(bench: Bench):
+    growing, _other = (bench.open(audio_seconds=1.0, is_complete=False) for _ in range(2))
+    growing.expect(999.0)
+    with pytest.raises(Overloaded) as caught:
+        growing.expect(999.5)
+    assert caught.value.reason == "AUDIO_OWED_FULL"
+    assert growing.unsent_seconds == 999.0
+
+
+async def test_alone_a_text_may_grow_to_any_length(bench: Bench):
+    stream = bench.open(audio_seconds=1.0, is_complete=False)
+    stream.expect(1e6)
+    stream.expect(1.0)
+    assert stream.unsent_seconds == 1e6, "an estimate is never lowered"
+
+
+async def test_a_request_that_waits_for_its_text_holds_its_place_but_keeps_nobody_out(bench: Bench):
+    idle = [bench.open(utterance("one."), is_complete=False) for _ in range(7)]
+    for stream in idle:
+        while stream.unspoken_utterances:
+            await anext(stream)
+    bench.now += 1000.0  # their players ran dry long ago
+    assert len(await heard(bench.open(utterance("two."))))
+    bench.open(is_complete=False)
+    with pytest.raises(Overloaded) as caught:
+        bench.open()
+    assert caught.value.reason == "QUEUE_FULL"
+
+
+async def test_text_that_comes_late_is_spoken(bench: Bench):
+    stream = bench.open(utterance("one."), is_complete=False)
+    parts = []
+    while stream.unspoken_utterances:
+        parts.append((await anext(stream)).samples)
+    bench.now += 1000.0
+    stream.say(utterance("two."))
+    stream.finish_text()
+    parts += [rendered.samples async for rendered in stream]
+    np.testing.assert_array_equal(np.concatenate(parts), audio_of(utterance("one."), utterance("two.")))
+
+
+async def test_each_window_says_whose_it_is_and_how_long(bench: Bench):
+    windows = [rendered async for rendered in bench.open(utterance("one."), utterance("two, three."))]
+    assert [window.utterance for window in windows] == sorted(window.utterance for window in windows)
+    assert {window.utterance for window in windows} == {0, 1}
+    assert [window.audio_seconds for window in windows] == [len(window.samples) / 22_050 for window in windows]
+
+
+async def test_a_reader_that_stopped_reading_keeps_nobody_out(bench: Bench):
+    stalled = bench.open(utterance("abcdefghijklmnopqrstuvwxyz" * 40))
+    await heard(bench.open(utterance("another, which is read, and gives the engine turns.")))
+    bench.now += 1000.0
+    assert len(await heard(bench.open(utterance("a newcomer."))))
+    await anext(stalled)
+    assert stalled.work.due > bench.now, "what lies there has yet to be played"
+
+
+async def test_an_idle_server_takes_a_request_of_any_length(bench: Bench):
+    assert bench.open(audio_seconds=1e6, is_complete=False)
+    with pytest.raises(Overloaded):
+        bench.open(audio_seconds=0.1)
+
+
+async def test_a_deadline_that_has_passed_is_refused_at_once(bench: Bench):
+    with pytest.raises(DeadlineUnreachable, match="had passed before"):
+        bench.open(deadline_seconds=0.0)
+    assert bench.of(QueueMoved) == []
+
+
+async def test_no_work_is_done_for_a_request_whose_deadline_passes_in_the_queue(bench: Bench):
+    bench.engine.is_held = True
+    first = bench.open(utterance("first."))
+    await bench.engine.reaches("prepare")
+    late = bench.open(utterance("too late."), deadline_seconds=5.0)
+    bench.now += 5.0
+    bench.engine.let_go()
+    await heard(first)
+    with pytest.raises(DeadlineUnreachable, match="before the speech was made"):
+        await heard(late)
+    assert utterance("too late.") not in itertools.chain(*bench.engine.batches("prepare"))
+
+
+async def test_a_deadline_passes_while_nothing_else_happens():
+    scheduler = Scheduler(SteppedEngine(), lambda _event: None, most_requests=1, most_audio_seconds=1)
+    await scheduler.start()
+    with pytest.raises(DeadlineUnreachable):
+        await heard(scheduler.open(request=1, audio_seconds=1.0, deadline_seconds=0.01))
+    await scheduler.drain(0)
+
+
+async def test_a_whole_reply_that_will_be_too_long_is_refused_before_anything_is_rendered(bench: Bench):
+    said = [utterance(f"sentence {letter}, with words.") for letter in "abcdefgh"]
+    seconds = len(audio_of(*said)) / 22_050
+    with pytest.raises(AudioTooLong) as caught:
+        await heard(bench.open(*said, is_whole=True, most_seconds=seconds - 0.01))
+    assert seconds - 0.01 < caught.value.audio_seconds <= seconds + 1e-9
+    assert bench.engine.batches("render") == []
+    assert len(await heard(bench.open(*said, is_whole=True, most_seconds=seconds + 0.01)))
+
+
+# --- cancellation ----------------------------------------------------------------------------------------------
+
+
+async def test_a_cancelled_request_is_not_rendered_after_the_turn_under_way(bench: Bench):
+    bench.engine.is_held = True
+    with bench.open(utterance("abcdefghijklmnopqrstuvwxyz" * 4)) as stream:
+        bench.engine.step()
+        bench.engine.step()
+        await anext(stream)
+        await bench.engine.reaches("prepare")
+        await bench.engine.reaches("render")
+        await bench.engine.reaches("render")
+    made = len(bench.engine.calls)
+    with bench.open(utterance("another.")) as other:
+        bench.engine.let_go()
+        await heard(other)
+    owners = [window.plan.frames for batch in bench.engine.batches("render")[2:] for window in batch]
+    assert len(bench.engine.calls) > made
+    assert owners
+    assert set(owners) == {len(audio_of(utterance("another."))) // 256}
+
+
+async def test_a_request_cancelled_in_the_queue_never_reaches_the_engine(bench: Bench):
+    bench.engine.is_held = True
+    first = bench.open(utterance("first."))
+    await bench.engine.reaches("prepare")
+    with bench.open(utterance("never.")):
+        pass
+    bench.engine.let_go()
+    await heard(first)
+    assert utterance("never.") not in itertools.chain(*bench.engine.batches("prepare"))
+
+
+async def test_the_queue_is_told_of_every_move_and_is_empty_at_the_end(bench: Bench):
+    with bench.open(utterance("cancelled."), audio_seconds=3.0, is_complete=False):
+        assert bench.of(QueueMoved)[-1] == QueueMoved(1, 3.0)
+    assert bench.of(QueueMoved)[-1] == QueueMoved(0, 0.0)
+    await heard(bench.open(utterance("spoken.")))
+    assert bench.of(QueueMoved)[-1] == QueueMoved(0, 0.0)
+
+
+async def test_the_queue_is_empty_when_the_text_ends_after_all_of_it_was_spoken(bench: Bench):
+    stream = bench.open(utterance("spoken."), is_complete=False)
+    length = len(audio_of(utterance("spoken.")))
+    while length > 0:
+        length -= len((await anext(stream)).samples)
+    stream.finish_text()
+    assert [rendered async for rendered in stream] == []
+    assert bench.of(QueueMoved)[-1] == QueueMoved(0, 0.0)
+
+
+# --- failures --------------------------------------------------------------------------------------------------
+
+
+def fails_for(stage: str, is_guilty: Callable[[Utterance | Window], bool]) -> Fault:
+    def fault(at: str, batch: Sequence[Utterance | Window]) -> None:
+        if at == stage and any(map(is_guilty, batch)):
+            raise RuntimeError("out of order")
+
+    return fault
+
+
+def is_window_of(one: Utterance | Window, said: Utterance) -> bool:
+    (plan,) = ToneEngine().prepare([said])
+    return isinstance(one, Window) and one.plan == plan
+
+
+@pytest.mark.parametrize("stage", ["prepare", "render"])
+async def test_a_request_that_the_engine_fails_on_takes_no_batch_mate_with_it(bench: Bench, stage: str):
+    # Of one length: they share every batch. Only the guilty one has a plan of its pitches.
+    said = [utterance(text, noise_w_scale=0.0) for text in ("good one.", "bad five.", "fine too.")]
+    guilty = said[1]
+    bench.engine.fault = fails_for(stage, lambda one: one == guilty or is_window_of(one, guilty))
+    bench.engine.is_held = True
+    held = bench.open(utterance("hold."))
+    await bench.engine.reaches("prepare")
+    streams = [bench.open(one) for one in said]
+    bench.engine.let_go()
+    await heard(held)
+    results = await asyncio.gather(*map(heard, streams), return_exceptions=True)
+    for text_said, result in zip(said, results, strict=True):
+        if text_said is guilty:
+            assert isinstance(result, EngineFailed)
+        else:
+            np.testing.assert_array_equal(result, audio_of(text_said))
+    raised = [[member.request for member in event.members] for event in bench.of(EngineRaised)]
+    assert raised == [[2, 3, 4], [3]]
+    assert all((event.stage, str(event.error)) == (stage, "out of order") for event in bench.of(EngineRaised))
+
+
+async def test_a_request_cancelled_while_its_batch_fails_is_not_tried_again(bench: Bench):
+    bench.engine.is_held = True
+    held = bench.open(utterance("hold."), is_whole=True)
+    await bench.engine.reaches("prepare")
+    bench.engine.fault = fails_for("prepare", lambda one: one == utterance("bad."))
+    bad, mate, gone = (bench.open(utterance(text)) for text in ("bad.", "mate.", "gone."))
+    bench.engine.step()
+    await bench.engine.reaches("prepare")
+    with gone:
+        pass
+    bench.engine.let_go()
+    with pytest.raises(EngineFailed):
+        await heard(bad)
+    await asyncio.gather(heard(mate), heard(held))
+    assert [utterance("gone.")] not in bench.engine.batches("prepare")
+
+
+@pytest.mark.parametrize("spoil", [lambda made: made[:-1], lambda made: [one[:-1] for one in made]])
+async def test_an_engine_that_makes_too_little_fails_the_request_and_not_the_thread(bench: Bench, spoil):
+    render = bench.engine.render
+    bench.engine.render = lambda windows: spoil(render(windows))  # type: ignore[method-assign]
+    with pytest.raises(EngineFailed):
+        await heard(bench.open(utterance()))
+    bench.engine.render = render  # type: ignore[method-assign]
+    assert len(await heard(bench.open(utterance())))
+
+
+@pytest.mark.parametrize("spoil", [lambda plans: plans[:-1], lambda plans: [replace(p, frames=0) for p in plans]])
+async def test_an_engine_that_plans_too_little_fails_the_request_and_not_the_thread(bench: Bench, spoil):
+    prepare = bench.engine.prepare
+    bench.engine.prepare = lambda batch: spoil(prepare(batch))  # type: ignore[method-assign]
+    with pytest.raises(EngineFailed):
+        await heard(bench.open(utterance()))
+    bench.engine.prepare = prepare  # type: ignore[method-assign]
+    assert len(await heard(bench.open(utterance())))
+
+
+async def test_an_error_of_the_warm_up_is_raised_by_start():
+    bench = Bench()
+
+    def fault(stage: str, _batch: object) -> None:
+        raise RuntimeError(f"no memory in {stage}")
+
+    bench.engine.fault = fault
+    with pytest.raises(RuntimeError, match="no memory in warm_up"):
+        await bench.scheduler.start()
+    await bench.scheduler.drain(0)
+
+
+async def test_a_start_that_is_cancelled_leaves_no_error_behind():
+    bench, warming, goes_on = Bench(), threading.Event(), threading.Event()
+
+    def fault(_stage: str, _batch: object) -> None:
+        warming.set()
+        goes_on.wait(GENEROUS_SECONDS)
+
+    bench.engine.fault = fault
+    errors: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _loop, context: errors.append(context))
+    start = asyncio.create_task(bench.scheduler.start())
+    await asyncio.to_thread(warming.wait, GENEROUS_SECONDS)
+    start.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await start
+    goes_on.set()
+    await bench.scheduler.drain(0)
+    assert errors == []
+
+
+# --- the drain -------------------------------------------------------------------------------------------------
+
+
+async def test_a_drain_finishes_what_was_accepted_and_refuses_what_is_new(bench: Bench):
+    bench.engine.is_held = True
+    stream = bench.open(utterance("accepted."))
+    draining = asyncio.create_task(bench.scheduler.drain(GENEROUS_SECONDS))
+    await asyncio.to_thread(lambda: None)  # the drain has begun: its first act comes before its first wait
+    with pytest.raises(NotReady) as caught:
+        bench.open(utterance("new."))
+    assert (caught.value.reason, caught.value.retry_after_seconds) == ("DRAINING", 1.0)
+    bench.engine.let_go()
+    np.testing.assert_array_equal(await heard(stream), audio_of(utterance("accepted.")))
+    await draining
+
+
+async def test_a_drain_fails_what_is_not_finished_within_its_bound(bench: Bench):
+    stream = bench.open(utterance("accepted."), is_complete=False)
+    await bench.scheduler.drain(0)
+    with pytest.raises(NotReady, match="shut down first"):
+        await heard(stream)
+
+
+async def test_a_drain_waits_for_the_batch_under_way(bench: Bench):
+    bench.engine.is_held = True
+    bench.open(utterance("accepted."))
+    await bench.engine.reaches("prepare")
+    draining = asyncio.create_task(bench.scheduler.drain(0))
+    for _ in range(10):  # more turns of the executor than a drain takes that does not wait
+        await asyncio.to_thread(lambda: None)
+    assert not draining.done()
+    bench.engine.let_go()
+    await draining
+
+
+async def test_a_writer_that_is_barely_ahead_of_its_listener_keeps_nobody_out(bench: Bench):
+    slow = bench.open(utterance("one, two, three, four, five, six."), is_complete=False)
+    while slow.unspoken_utterances:
+        await anext(slow)
+    assert slow.work.sent_seconds > 1.0
+    bench.now = slow.work.due - 0.1
+    slow.say(utterance("and so on."))
+    assert len(await heard(bench.open(utterance("a newcomer."))))
+
+
+async def test_a_request_without_text_yet_keeps_nobody_out(bench: Bench):
+    silent = bench.open(is_complete=False, audio_seconds=0.0)
+    await heard(bench.open(utterance("somebody else, so that the pace is known.")))
+    bench.now += 1000.0
+    assert len(await heard(bench.open(utterance("a newcomer."))))
+    silent.say(utterance("at last."))
+    assert bench.open(utterance("another newcomer."), is_complete=False)
+
+
+async def test_a_text_that_is_still_being_read_counts_with_what_it_will_want(bench: Bench):
+    slow_engine(bench)
+    await heard(bench.open(utterance("somebody, so that the speed is known.")))
+    reading = bench.open(is_complete=False, audio_seconds=5.0)
+    with pytest.raises(Overloaded) as caught:
+        bench.open(utterance("a newcomer."))
+    assert caught.value.reason == "CAPACITY_FULL"
+    reading.finish_text()
+
+
+async def test_a_full_server_is_known_to_be_full_before_anything_is_read(bench: Bench):
+    slow_engine(bench)
+    bench.scheduler.check_room(is_whole=False)
+    await heard(bench.open(utterance("somebody, so that the speed is known.")))
+    bench.scheduler.check_room(is_whole=False)
+    bench.scheduler.check_room(is_whole=True)
+    reading = bench.open(is_complete=False, audio_seconds=5.0)
+    with pytest.raises(Overloaded):
+        bench.scheduler.check_room(is_whole=False)
+    assert bench.of(QueueMoved)[-1].requests == 1
+    reading.finish_text()
+
+
+async def test_what_admission_believes_can_be_seen(bench: Bench):
+    assert (bench.scheduler.estimates(), bench.scheduler.demand_ratio()) == (None, 0.0)
+    slow_engine(bench)
+    await heard(bench.open(utterance("somebody, so that the speed is known.")))
+    estimates = bench.scheduler.estimates()
+    assert estimates is not None
+    assert estimates.real_time_factor > 0
+    assert estimates.first_audio_seconds == pytest.approx(1.0, rel=0.2)  # two turns
+    assert estimates.slowdown >= 1
+    reading = bench.open(is_complete=False, audio_seconds=5.0)
+    assert bench.scheduler.demand_ratio() > 1
+    reading.finish_text()
+
+
+def slow_engine(bench: Bench) -> None:
+    """From now on each turn takes half a second."""
+
+    def fault(_stage: str, _batch: Sequence[Utterance | Window]) -> None:
+        bench.now += 0.5
+
+    bench.engine.fault = fault
+
+
+async def test_audio_that_nobody_reads_is_not_owed_and_keeps_nobody_out(bench: Bench):
+    unread = bench.open(utterance("a" * 400), audio_seconds=999.0)
+    async with asyncio.timeout(GENEROUS_SECONDS):
+        while unread.work.unread < MOST_UNREAD_WINDOWS:  # noqa: ASYNC110  the engine thread makes them
+            await asyncio.sleep(0)
+    with bench.open(utterance("b"), audio_seconds=999.0) as other:
+        await heard(other)
+    assert bench.of(QueueMoved)[-1] == QueueMoved(1, 0.0)
+    with unread:
+        pass
+
+
+async def test_a_defect_of_the_scheduler_fails_the_requests_held_and_not_the_thread(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+):
+    def choose(*_: object) -> None:
+        monkeypatch.undo()
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.scheduler._policy, "choose", choose)
+    with pytest.raises(EngineFailed, match="log"):
+        await heard(bench.open(utterance()))
+    assert isinstance(bench.of(EngineRaised)[-1].error, ZeroDivisionError)
+    assert len(await heard(bench.open(utterance("and on it goes."))))

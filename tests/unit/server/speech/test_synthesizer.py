@@ -1,0 +1,634 @@
+"""Synthesizer: from a request to bytes, on the tone engine and a real scheduler."""
+
+import asyncio
+import contextlib
+import gc
+import struct
+import threading
+import time
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, NotReady, Overloaded
+from phonoscope.server.audio.encode import wav_header
+from phonoscope.server.engines.base import Plan, Tuning, Window
+from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.events import (
+    AudioEncoded,
+    BatchRan,
+    ChunkSent,
+    Event,
+    FirstAudio,
+    QueueLeft,
+    QueueMoved,
+    RequestFinished,
+    RequestStarted,
+    TextRead,
+    UtteranceQueued,
+    UtteranceSpoken,
+)
+from phonoscope.server.request.fields import LONGEST_REQUEST_ID
+from phonoscope.server.scheduling.scheduler import MOST_UNREAD_WINDOWS, Scheduler
+from phonoscope.server.speech import request_stats as account_module
+from phonoscope.server.speech import synthesizer as synthesizer_module
+from phonoscope.server.speech.synthesizer import SpokenChunk, Synthesizer
+from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.phonemizer import Clause, Letters
+from phonoscope.server.types import SpeechRequest, Utterance
+
+TEXT = "The first sentence. And a second one, longer than the first! A third?"
+TUNING = Tuning(prepare_batch=4, render_batch=4, first_window_frames=8, largest_window_frames=32)
+GENEROUS_SECONDS = 30.0
+RATE_HZ = 22_050
+
+
+class Choirmaster:
+    """A ToneEngine that writes down what it is given, and that waits, or fails, where it is told to."""
+
+    name, device, tuning = "choir", "cpu", TUNING
+
+    def __init__(self) -> None:
+        # Read through the phonemizer, as real voices are.
+        voice = tone_voice()
+        voice = replace(voice, phonemes=replace(voice.phonemes, kind="espeak", espeak_voice="en"))
+        self._tone = ToneEngine([voice], tuning=TUNING)
+        self.voices = self._tone.voices
+        self.prepared: list[Utterance] = []
+        self.rendered: list[Window] = []
+        self.may_render = threading.Event()
+        self.may_render.set()
+        self.is_rendering = threading.Event()
+        self.is_broken = False
+
+    def warm_up(self) -> None:
+        self._tone.warm_up()
+
+    def prepare(self, batch: Sequence[Utterance]) -> list[Plan]:
+        self.prepared += batch
+        return self._tone.prepare(batch)
+
+    def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+        self.is_rendering.set()
+        assert self.may_render.wait(GENEROUS_SECONDS)
+        self.rendered += windows
+        if self.is_broken:
+            raise RuntimeError("hoarse")
+        return self._tone.render(windows)
+
+
+class Steps:
+    """A gate for Choirmaster that lets as many batches through as it is told to."""
+
+    def __init__(self) -> None:
+        self._permits = threading.Semaphore(0)
+
+    def wait(self, seconds: float) -> bool:
+        return self._permits.acquire(timeout=seconds)
+
+    def step(self) -> None:
+        self._permits.release()
+
+    def set(self) -> None:
+        self._permits.release(10_000)
+
+
+class Clock:
+    """Stands still at the time at which the test began, until the test puts it forward."""
+
+    def __init__(self) -> None:
+        self.now = time.monotonic()
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+class StumblingLetters(Letters):
+    """Counts what it reads; fails on the word "unreadable", and waits before the word "later" until it may read it."""
+
+    def __init__(self) -> None:
+        self.sentences_read = 0
+        self.may_read_on = threading.Event()
+
+    def clauses(self, text: str, voice: str) -> list[Clause]:
+        self.sentences_read += 1
+        if "later" in text:
+            assert self.may_read_on.wait(GENEROUS_SECONDS)
+        if "unreadable" in text:
+            raise OSError("the dictionary is gone")
+        return super().clauses(text, voice)
+
+
+@dataclass
+class Stage:
+    """A synthesizer, what is below it, and what it told."""
+
+    engine: Choirmaster = field(default_factory=Choirmaster)
+    events: list[Event] = field(default_factory=list)
+    loop_errors: list[object] = field(default_factory=list)
+    most_reply_bytes: int = 4 * 2**20
+
+    def __post_init__(self) -> None:
+        self.scheduler = Scheduler(self.engine, self.events.append, most_requests=4, most_audio_seconds=1000.0)
+        self.build()
+
+    def build(self) -> None:
+        self.letters = StumblingLetters()
+        self.synthesizer = Synthesizer(
+            self.scheduler,
+            TextFrontEnd(self.letters),
+            self.engine.voices,
+            self.events.append,
+            most_characters=2000,
+            most_reply_bytes=self.most_reply_bytes,
+        )
+
+    async def speak(self, text: str = TEXT, **how: object):
+        return await self.synthesizer.speak(SpeechRequest(text, **{"seed": 1, **how}), None)
+
+    def chunks(self, text: str = TEXT, **how: object):
+        return self.synthesizer.speak_in_chunks(SpeechRequest(text, **{"seed": 1, **how}), None)
+
+    async def made(self, is_whole: bool, text: str = TEXT, **how: object) -> object:
+        """Speaks, in one way or the other."""
+        return await (self.speak(text, **how) if is_whole else self.streamed(text, **how))
+
+    async def streamed(self, text: str = TEXT, **how: object) -> list[SpokenChunk]:
+        return [chunk async for _, chunk in self.chunks(text, **how)]
+
+    def of(self, kind: type) -> list:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def finished(self) -> RequestFinished:
+        """The one RequestFinished so far."""
+        (event,) = self.of(RequestFinished)
+        return event
+
+
+@pytest.fixture
+async def stage() -> AsyncIterator[Stage]:
+    stage = Stage()
+    loop = asyncio.get_running_loop()
+    loop.set_exception_handler(lambda _loop, context: stage.loop_errors.append(context))
+    await stage.scheduler.start()
+    yield stage
+    stage.engine.may_render.set()
+    await stage.scheduler.drain(0)
+    stage.synthesizer.close()
+    # Tasks and generators that were left behind complain when they are collected.
+    gc.collect()
+    await asyncio.sleep(0)
+    assert stage.loop_errors == []
+    assert stage.of(QueueMoved)[-1:] in ([], [QueueMoved(0, 0)])
+
+
+def pcm(audio: bytes) -> NDArray[np.int16]:
+    return np.frombuffer(audio, "<i2")
+
+
+# --- audio -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("how", [{}, {"sample_rate_hz": 16_000}, {"volume_gain_db": -6.0}, {"speed": 2.0}])
+async def test_the_chunks_of_a_stream_are_the_whole_reply_to_the_last_bit(stage: Stage, how: dict[str, object]):
+    spoken = await stage.speak(**how)
+    chunks = await stage.streamed(**how)
+    assert len(chunks) > 3
+    assert b"".join(chunk.audio for chunk in chunks) == spoken.audio
+    assert sum(chunk.audio_seconds for chunk in chunks) == pytest.approx(spoken.audio_seconds)
+    assert spoken.audio_seconds == len(spoken.audio) / 2 / spoken.request.sample_rate_hz
+
+
+async def test_every_sentence_is_spoken_in_order(stage: Stage):
+    spoken = await stage.speak(seed=7)
+    assert len(stage.engine.prepared) == 3
+    tone = ToneEngine(stage.engine.voices)
+    plans = [tone.prepare([one])[0] for one in stage.engine.prepared]
+    wanted = np.concatenate([tone.render([Window(plan, 0, plan.frames)])[0] for plan in plans])
+    np.testing.assert_array_equal(pcm(spoken.audio), np.rint(wanted * np.float32(32767)).astype("<i2"))
+
+
+async def test_a_whole_wav_reply_has_a_header_with_exact_lengths(stage: Stage):
+    spoken = await stage.speak(encoding="wav", sample_rate_hz=8000)
+    body = spoken.audio[44:]
+    assert spoken.audio[:44] == wav_header(sample_rate_hz=8000, pcm_bytes=len(body))
+    assert struct.unpack("<I", spoken.audio[40:44]) == (len(body),)
+    assert body == (await stage.speak(sample_rate_hz=8000)).audio
+
+
+async def test_a_wav_stream_has_one_header_with_open_lengths(stage: Stage):
+    audio = b"".join(chunk.audio for chunk in await stage.streamed(encoding="wav"))
+    assert audio[:44] == wav_header(sample_rate_hz=RATE_HZ, pcm_bytes=None)
+    assert audio[44:] == (await stage.speak()).audio
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 16_000, 24_000, 48_000])
+async def test_another_sample_rate_changes_the_number_of_samples_and_not_the_duration(stage: Stage, rate_hz: int):
+    own = len((await stage.speak()).audio) // 2
+    assert len((await stage.speak(sample_rate_hz=rate_hz)).audio) // 2 == own * rate_hz // RATE_HZ
+
+
+async def test_gain_is_in_decibels(stage: Stage):
+    plain, quiet = [pcm((await stage.speak(volume_gain_db=gain)).audio).astype(float) for gain in (0.0, -20.0)]
+    assert np.abs(quiet - plain / 10).max() <= 0.6
+
+
+async def test_speed_shortens_the_audio(stage: Stage):
+    plain, fast = [(await stage.speak(speed=speed)).audio_seconds for speed in (1.0, 2.0)]
+    assert fast == pytest.approx(plain / 2, rel=0.2)
+
+
+# --- seeds -----------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_seed_gives_the_same_audio_and_another_seed_another(stage: Stage):
+    first, again, other = [(await stage.speak(seed=seed)).audio for seed in (5, 5, 6)]
+    assert first == again
+    assert first != other
+
+
+async def test_without_a_seed_each_reply_has_a_fresh_one_which_makes_it_again(stage: Stage):
+    first, second = [await stage.speak(seed=None) for _ in range(2)]
+    assert first.request.seed != second.request.seed
+    assert first.audio != second.audio
+    assert (await stage.speak(seed=first.request.seed)).audio == first.audio
+
+
+@pytest.mark.parametrize("seed", [0, 2**64 - 1])
+async def test_each_sentence_has_a_seed_of_its_own_that_torch_takes(stage: Stage, seed: int):
+    await stage.speak("The same. The same. The same.", seed=seed)
+    seeds = [one.seed for one in stage.engine.prepared]
+    assert len(set(seeds)) == 3
+    assert all(0 <= one < 2**63 for one in seeds)
+
+
+# --- the account of each request -------------------------------------------------------------------------------
+
+
+async def test_a_completed_request_is_told_of_once_with_what_it_sent(stage: Stage):
+    spoken = await stage.speak(request_id="mine")
+    event = stage.finished()
+    assert (event.outcome, event.reason, event.voice, event.request_id) == ("completed", "", "tone", "mine")
+    assert (event.characters, event.audio_seconds) == (len(TEXT), spoken.audio_seconds)
+    assert event.engine_seconds > 0
+    assert len(stage.of(FirstAudio)) == 1
+    assert {one.stage for one in stage.of(BatchRan)} == {"prepare", "render"}
+    assert len(stage.of(TextRead)) == len(stage.of(QueueLeft)) == len(stage.of(AudioEncoded)) == 1
+
+
+async def test_a_completed_stream_is_told_of_once_and_its_first_audio_once(stage: Stage):
+    chunks = await stage.streamed()
+    assert stage.finished().outcome == "completed"
+    assert stage.finished().audio_seconds == pytest.approx(sum(chunk.audio_seconds for chunk in chunks))
+    assert len(stage.of(FirstAudio)) == 1
+    assert len(stage.of(TextRead)) == len(stage.of(QueueLeft)) == len(stage.of(AudioEncoded)) == 1
+
+
+async def test_first_audio_is_told_before_the_first_chunk_is_taken_further(stage: Stage):
+    async with contextlib.aclosing(stage.chunks()) as chunks:
+        await anext(chunks)
+        assert len(stage.of(FirstAudio)) == 1
+        assert stage.of(RequestFinished) == []
+
+
+async def test_a_request_that_is_refused_is_told_of_once_without_a_voice(stage: Stage):
+    with pytest.raises(InvalidRequest):
+        await stage.speak(speaker_id="nobody")
+    event = stage.finished()
+    assert (event.outcome, event.reason, event.voice, event.audio_seconds) == ("rejected", "VOICE_UNKNOWN", "", 0.0)
+
+
+async def test_a_request_that_is_not_admitted_is_told_of_as_rejected(stage: Stage):
+    held = [stage.scheduler.open(request=0, audio_seconds=1.0) for _ in range(4)]
+    with pytest.raises(Overloaded):
+        await stage.speak()
+    with pytest.raises(Overloaded):
+        await stage.streamed()
+    assert [(e.outcome, e.reason) for e in stage.of(RequestFinished)] == [("rejected", "QUEUE_FULL")] * 2
+    for stream in held:
+        stage.scheduler.remove(stream)
+
+
+async def test_a_stream_that_is_closed_early_is_told_of_as_cancelled_and_made_no_further(stage: Stage):
+    long_text = "abcdefghijklmnopqrstuvwxyz. " * 40
+    async with contextlib.aclosing(stage.chunks(long_text)) as chunks:
+        await anext(chunks)
+    event = stage.finished()
+    assert (event.outcome, event.reason) == ("cancelled", "")
+    assert 0 < event.audio_seconds < 1
+    assert stage.of(QueueMoved)[-1] == QueueMoved(0, 0)
+    await stage.speak("after.")
+    assert len(stage.engine.prepared) < 10
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_a_task_that_is_cancelled_is_told_of_as_cancelled(stage: Stage, is_whole: bool):
+    stage.engine.may_render.clear()
+    task = asyncio.ensure_future(stage.speak() if is_whole else stage.streamed())
+    assert await asyncio.to_thread(stage.engine.is_rendering.wait, GENEROUS_SECONDS)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "")
+    assert stage.of(QueueMoved)[-1:] == [QueueMoved(0, 0)]
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_a_request_that_the_engine_fails_on_is_told_of_as_failed(stage: Stage, is_whole: bool):
+    stage.engine.is_broken = True
+    with pytest.raises(EngineFailed):
+        await (stage.speak() if is_whole else stage.streamed())
+    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "ENGINE_FAILED")
+
+
+async def test_a_deadline_that_has_passed_is_told_of_as_failed(stage: Stage):
+    with pytest.raises(DeadlineUnreachable):
+        await stage.synthesizer.speak(SpeechRequest(TEXT), deadline_seconds=0.0)
+    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
+
+
+async def test_a_draining_server_refuses(stage: Stage):
+    await stage.scheduler.drain(0)
+    with pytest.raises(NotReady):
+        await stage.speak()
+    assert (stage.finished().outcome, stage.finished().reason) == ("rejected", "DRAINING")
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_a_deadline_at_which_grpc_cancels_the_call_is_told_of_as_failed(
+    stage: Stage, is_whole: bool, clock: Clock
+):
+    stage.engine.may_render.clear()
+    request = SpeechRequest(TEXT, seed=1)
+
+    async def stream() -> None:
+        async for _ in stage.synthesizer.speak_in_chunks(request, deadline_seconds=500.0):
+            pass
+
+    task = asyncio.ensure_future(stage.synthesizer.speak(request, deadline_seconds=500.0) if is_whole else stream())
+    assert await asyncio.to_thread(stage.engine.is_rendering.wait, GENEROUS_SECONDS)
+    clock.now += 499.0  # within the hundredth by which a timeout is rounded up on the wire
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
+
+
+async def test_a_stream_that_is_closed_after_its_deadline_is_told_of_as_failed(stage: Stage, clock: Clock):
+    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
+    await anext(chunks)
+    clock.now += 500.0
+    await chunks.aclose()
+    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
+
+
+async def test_a_call_that_is_cancelled_well_before_its_deadline_is_cancelled(stage: Stage, clock: Clock):
+    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
+    await anext(chunks)
+    clock.now += 100.0
+    await chunks.aclose()
+    assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "")
+
+
+async def test_a_stream_that_is_ended_because_nobody_reads_it_says_so(stage: Stage, clock: Clock):
+    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
+    await anext(chunks)
+    clock.now += 200.0
+    await chunks.aclose()
+    assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "STREAM_NOT_READ")
+
+
+# --- what is told while a request goes on ----------------------------------------------------------------------
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    for module in (synthesizer_module, account_module):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
+    return clock
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_every_request_is_told_of_from_its_start_to_its_end(stage: Stage, is_whole: bool):
+    await stage.made(is_whole, request_id="first")
+    with pytest.raises(InvalidRequest):
+        await stage.made(is_whole, "", request_id="second")
+    kinds = [type(event) for event in stage.events]
+    assert kinds[0] is RequestStarted
+    assert stage.of(RequestStarted) == [RequestStarted(1, "first"), RequestStarted(2, "second")]
+    assert [(event.request, event.request_id) for event in stage.of(RequestFinished)] == [(1, "first"), (2, "second")]
+    own = [event for event in stage.events if getattr(event, "request", 1) == 1 and not isinstance(event, QueueMoved)]
+    assert isinstance(own[-1], RequestFinished)
+
+
+async def test_a_finished_request_names_its_language_and_first_audio(stage: Stage):
+    await stage.speak()
+    (first,) = stage.of(FirstAudio)
+    assert (first.request, first.delivery, first.voice) == (1, "whole", "tone")
+    assert (stage.finished().language, stage.finished().first_audio_seconds) == ("en-US", first.seconds)
+
+
+async def test_a_stream_tells_of_its_first_audio_as_such(stage: Stage):
+    await stage.streamed()
+    (first,) = stage.of(FirstAudio)
+    assert (first.request, first.delivery) == (1, "stream")
+    assert 0 < first.seconds == stage.finished().first_audio_seconds
+
+
+async def test_a_request_without_audio_has_no_first(stage: Stage):
+    with pytest.raises(InvalidRequest):
+        await stage.speak("")
+    assert stage.of(FirstAudio) == []
+    assert (stage.finished().language, stage.finished().first_audio_seconds) == ("", None)
+
+
+@pytest.mark.parametrize("given", ["", "two\nlines", "é", "x" * (LONGEST_REQUEST_ID + 1), "\x1b[31m"])
+async def test_an_id_that_is_unfit_reaches_no_event_and_one_of_ours_takes_its_place(stage: Stage, given: str):
+    if given:
+        with pytest.raises(InvalidRequest):
+            await stage.speak(request_id=given)
+    else:
+        assert (await stage.speak(request_id=given)).request.request_id == stage.finished().request_id
+    (started,) = stage.of(RequestStarted)
+    assert started.request_id == stage.finished().request_id
+    assert started.request_id != given
+    assert len(started.request_id) == 16
+    assert started.request_id.isalnum()
+
+
+async def test_ids_of_ours_are_all_different(stage: Stage):
+    for _ in range(3):
+        await stage.speak("a.", request_id="")
+    assert len({event.request_id for event in stage.of(RequestStarted)}) == 3
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_the_events_of_a_request_come_in_the_order_in_which_they_happen(stage: Stage, is_whole: bool):
+    await stage.made(is_whole)
+    at = {type(event): number for number, event in reversed(list(enumerate(stage.events)))}  # the first of each kind
+    order = (RequestStarted, UtteranceQueued, QueueLeft, BatchRan, UtteranceSpoken, AudioEncoded, RequestFinished)
+    assert [at[kind] for kind in order] == sorted(at[kind] for kind in order)
+    assert at[BatchRan] < at[FirstAudio] < at[AudioEncoded]
+    assert [event.index for event in stage.of(UtteranceQueued)] == [0, 1, 2]
+    assert [event.index for event in stage.of(UtteranceSpoken)] == [0, 1, 2]
+    assert {event.request for event in (*stage.of(UtteranceQueued), *stage.of(UtteranceSpoken))} == {1}
+
+
+async def test_every_stage_has_its_time(stage: Stage):
+    await stage.speak()
+    (text,), (encoded,), (left,) = stage.of(TextRead), stage.of(AudioEncoded), stage.of(QueueLeft)
+    assert text.split_seconds > 0
+    assert text.phonemize_seconds > 0
+    assert (text.characters, text.sentences, text.unknown_phonemes, text.voice) == (len(TEXT), 3, 0, "tone")
+    assert left.seconds >= 0
+    assert encoded.began < encoded.ended
+    assert 0 < encoded.seconds <= encoded.ended - encoded.began
+    shares = [member.seconds for batch in stage.of(BatchRan) for member in batch.members]
+    assert sum(shares) == pytest.approx(stage.finished().engine_seconds)
+
+
+async def test_phonemes_that_the_voice_cannot_say_are_counted(stage: Stage):
+    await stage.speak("Good. Łódź! Привет.")
+    assert [event.unknown_phonemes for event in stage.of(TextRead)] == [3 + 6]
+
+
+async def test_a_text_of_unknown_phonemes_alone_is_counted_though_it_is_refused(stage: Stage):
+    with pytest.raises(InvalidRequest):
+        await stage.speak("ŁßłŁßł.")
+    assert [(event.unknown_phonemes, event.sentences) for event in stage.of(TextRead)] == [(6, 0)]
+
+
+# --- chunks, as a player hears them ----------------------------------------------------------------------------
+
+
+ONE_SENTENCE = "abcdefghijklmnopqrstuvwxyz" * 3
+
+
+async def test_every_chunk_but_the_first_has_a_gap_and_a_slack(stage: Stage):
+    chunks = await stage.streamed()
+    sent = stage.of(ChunkSent)
+    assert len(sent) == len(chunks) - 1
+    assert {(event.request, event.voice) for event in sent} == {(1, "tone")}
+    assert all(event.gap_seconds >= 0 for event in sent)
+
+
+async def test_a_whole_reply_has_no_chunks(stage: Stage):
+    await stage.speak()
+    assert stage.of(ChunkSent) == []
+
+
+async def test_a_slow_engine_lets_the_player_run_dry(stage: Stage, clock: Clock):
+    steps = stage.engine.may_render = Steps()
+    async with contextlib.aclosing(stage.chunks(ONE_SENTENCE)) as chunks:
+        steps.step()
+        _, first = await anext(chunks)
+        following = asyncio.ensure_future(anext(chunks))
+        await asyncio.to_thread(lambda: None)  # the reader waits now
+        clock.now += 100.0
+        steps.step()
+        await following
+        (sent,) = stage.of(ChunkSent)
+        assert sent.gap_seconds == pytest.approx(100.0)
+        assert sent.slack_seconds == pytest.approx(first.audio_seconds - 100.0)
+
+
+async def test_a_slow_reader_does_not(stage: Stage, clock: Clock):
+    async with contextlib.aclosing(stage.chunks(ONE_SENTENCE)) as chunks:
+        await anext(chunks)
+        clock.now += 100.0
+        await anext(chunks)
+        (sent,) = stage.of(ChunkSent)
+        assert sent.gap_seconds == 0.0
+        assert sent.slack_seconds >= 0.0
+
+
+async def test_an_engine_that_keeps_up_leaves_what_it_made_ahead_as_slack(stage: Stage, clock: Clock):
+    heard = [chunk.audio_seconds for chunk in await stage.streamed()]
+    sent = stage.of(ChunkSent)
+    assert [event.gap_seconds for event in sent] == [0.0] * len(sent)
+    ahead = [sum(heard[: number + 1]) for number in range(len(sent))]
+    assert [event.slack_seconds for event in sent] == pytest.approx(ahead)
+
+
+# --- text ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_text_with_nothing_to_pronounce_is_refused_with_the_way_out(stage: Stage, is_whole: bool):
+    with pytest.raises(InvalidRequest, match="nothing that can be spoken") as caught:
+        await (stage.speak("🙂 🙂") if is_whole else stage.streamed("🙂 🙂"))
+    assert caught.value.reason == "TEXT_UNPRONOUNCEABLE"
+    assert [violation.field for violation in caught.value.violations] == ["text"]
+    assert (stage.finished().outcome, stage.finished().reason) == ("rejected", "TEXT_UNPRONOUNCEABLE")
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+@pytest.mark.parametrize("text", ["unreadable", "Good. Good. And unreadable. Good."])
+async def test_a_failure_of_the_text_thread_fails_the_request_alone(stage: Stage, is_whole: bool, text: str):
+    with pytest.raises(OSError, match="dictionary"):
+        await (stage.speak(text) if is_whole else stage.streamed(text))
+    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "INTERNAL")
+    assert (await stage.speak("Good.")).audio
+
+
+async def test_text_is_read_no_further_once_its_request_has_ended(stage: Stage):
+    text = "Another. " * 200
+    async with contextlib.aclosing(stage.chunks("unreadable. " + text)) as chunks:
+        with pytest.raises(OSError, match="dictionary"):
+            await anext(chunks)
+    assert stage.letters.sentences_read == 1
+    async with contextlib.aclosing(stage.chunks(text)) as chunks:
+        await anext(chunks)
+    read = stage.letters.sentences_read
+    await stage.speak("After.")
+    assert stage.letters.sentences_read <= read + 2  # the one under way, and "After."
+
+
+async def test_the_first_sentence_is_spoken_before_the_next_is_read(stage: Stage):
+    async with contextlib.aclosing(stage.chunks("Good. And more, later.")) as chunks:
+        _, first = await anext(chunks)
+        assert first.audio
+        stage.letters.may_read_on.set()
+        assert [chunk async for _, chunk in chunks]
+    assert len(stage.engine.prepared) == 2
+
+
+# --- limits ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("rate_hz", [8000, 44_100])
+async def test_a_reply_that_would_be_too_large_names_the_way_out_and_is_not_rendered(stage: Stage, rate_hz: int):
+    size = len((await stage.speak(sample_rate_hz=rate_hz)).audio)
+    stage.events.clear()
+    stage.engine.rendered.clear()
+    stage.most_reply_bytes = size - 2
+    stage.build()
+    with pytest.raises(InvalidRequest, match=f"MiB as LINEAR16 at {rate_hz} Hz.*Call SynthesizeStream") as caught:
+        await stage.speak(sample_rate_hz=rate_hz)
+    assert caught.value.reason == "REPLY_TOO_LARGE"
+    assert stage.engine.rendered == []
+    assert (stage.finished().outcome, stage.finished().reason) == ("rejected", "REPLY_TOO_LARGE")
+    assert b"".join(chunk.audio for chunk in await stage.streamed(sample_rate_hz=rate_hz))
+
+
+async def test_a_reply_of_exactly_the_limit_is_made(stage: Stage):
+    stage.most_reply_bytes = len((await stage.speak()).audio)
+    stage.build()
+    assert len((await stage.speak()).audio) == stage.most_reply_bytes
+
+
+async def test_what_a_slow_reader_leaves_is_bounded(stage: Stage):
+    text = "abcdefghijklmnopqrstuvwxyz" * 5
+    async with contextlib.aclosing(stage.chunks(text)) as chunks:
+        await anext(chunks)
+        await stage.speak("Others are served meanwhile.")
+        await stage.speak("And once more.")
+        longest = max((window.plan for window in stage.engine.rendered), key=lambda plan: plan.frames)
+        made = sum(window.plan is longest for window in stage.engine.rendered)
+        assert 1 < made <= 1 + MOST_UNREAD_WINDOWS
+        assert [len(one.phoneme_ids) for one in stage.engine.prepared]
