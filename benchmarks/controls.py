@@ -16,7 +16,7 @@ from benchmarks.turns import in_turns, median
 from phonoscope.client import SpeechOptions
 from phonoscope.server.audio.encode import AudioEncoder
 from phonoscope.server.emotions import NEUTRAL, Prosody
-from phonoscope.server.engines.base import Window
+from phonoscope.server.engines.vits.plan import Window
 from phonoscope.server.types import Encoding
 
 PITCH: Final = 1.3
@@ -85,7 +85,7 @@ def _speak(ours: Ours, sentences: list[tuple[int, ...]], manner: Prosody) -> flo
 
 
 def _windows(ours: Ours, ids: tuple[int, ...]) -> Iterator[NDArray[np.float32]]:
-    plan, largest = ours.plan(ids), ours.engine.tuning.largest_window_frames
+    plan, largest = ours.plan(ids), ours.engine.window_frames[-1]
     for start in range(0, plan.frames, largest):
         yield ours.engine.render([Window(plan, start, min(start + largest, plan.frames))])[0]
 

@@ -19,7 +19,7 @@ from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.audio.encode import AudioEncoder
-from phonoscope.server.engines.base import Window
+from phonoscope.server.engines.vits.plan import Window
 from phonoscope.server.types import Encoding
 
 TEXT: Final = TEXTS[235]
@@ -82,7 +82,7 @@ def _windows(ours: Ours) -> list[NDArray[np.float32]]:
     """Returns the text's samples as a stream gets them: a short window first, then the engine's largest."""
     plans = [ours.plan(ids) for ids in ours.sentences(TEXT)]
     spoken = np.concatenate([ours.engine.render([Window(plan, 0, plan.frames)])[0] for plan in plans])
-    per_frame, largest = plans[0].samples_per_frame, ours.engine.tuning.largest_window_frames
+    per_frame, largest = plans[0].samples_per_frame, ours.engine.window_frames[-1]
     cuts = range(FIRST_WINDOW_FRAMES * per_frame, len(spoken), largest * per_frame)
     return np.split(spoken, cuts)
 

@@ -24,9 +24,8 @@ from benchmarks.rows import Row
 from benchmarks.served import serving
 from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median, timed
-from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.cores import usable_cores
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import Window
 
 ItemT = TypeVar("ItemT")
 
@@ -104,19 +103,18 @@ def measure_batch(device: str, threads: int, rounds: int) -> Iterator[Row]:
 
 def _speak_all(ours: Ours, sentences: Sequence[tuple[int, ...]]) -> float:
     """Speaks everything in the largest batches that the engine likes; returns the seconds of audio."""
-    tuning, voice = ours.engine.tuning, ours.voice
-    scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
-    utterances = [Utterance(voice.id, ids, voice.default_speaker, *scales, seed=0) for ids in sentences]
+    max_batch = ours.engine.tuning.max_batch
+    utterances = [ours.utterance(ids) for ids in sentences]
     utterances.sort(key=lambda utterance: len(utterance.phoneme_ids))
-    plans = [plan for part in _by(utterances, tuning.prepare_batch) for plan in ours.engine.prepare(part)]
-    most = tuning.largest_window_frames
+    plans = [plan for part in _by(utterances, max_batch["prepare"]) for plan in ours.engine.prepare(part)]
+    most = ours.engine.window_frames[-1]
     windows = [
         Window(plan, start, min(start + most, plan.frames)) for plan in plans for start in range(0, plan.frames, most)
     ]
     windows.sort(key=lambda window: window.frames)
     return sum(
         len(samples) / plans[0].sample_rate_hz
-        for part in _by(windows, tuning.render_batch)
+        for part in _by(windows, max_batch["render"])
         for samples in ours.engine.render(part)
     )
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import torch
 
-from phonoscope.server.engines.base import Plan, Window
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice
+from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
 from phonoscope.server.engines.vits.precision import resolve_precision
 from phonoscope.server.text.espeak import Espeak
-from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.types import Utterance
 
 
@@ -49,29 +49,35 @@ class Ours:
 
     def sentences(self, text: str) -> list[tuple[int, ...]]:
         """Returns the phoneme ids of each sentence."""
-        return [sentence.phoneme_ids for sentence in self._front_end.sentences(text, self.voice.phonemes)]
+        return [_ids(sentence) for sentence in self._front_end.sentences(text, self.voice.phonemes)]
 
     def first_sentence(self, text: str) -> tuple[int, ...]:
         """Returns the phoneme ids of the first sentence; the rest of the text is left alone, as in the server."""
-        return next(self._front_end.sentences(text, self.voice.phonemes)).phoneme_ids
+        return _ids(next(self._front_end.sentences(text, self.voice.phonemes)))
 
     def speak(self, text: str) -> float:
         """Text to samples; returns the seconds of audio."""
         sentences = self._front_end.sentences(text, self.voice.phonemes)
-        return sum(self._speak_sentence(sentence.phoneme_ids) for sentence in sentences)
+        return sum(self._speak_sentence(_ids(sentence)) for sentence in sentences)
 
     def speak_ids(self, sentences: Sequence[tuple[int, ...]]) -> float:
         """Phoneme ids to samples; returns the seconds of audio."""
         return sum(self._speak_sentence(ids) for ids in sentences)
 
-    def plan(self, ids: tuple[int, ...]) -> Plan:
+    def plan(self, ids: tuple[int, ...]) -> VitsPlan:
         """Runs `prepare` for one sentence with the voice's own settings."""
-        voice = self.voice
-        scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
-        [plan] = self.engine.prepare([Utterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
+        [plan] = self.engine.prepare([self.utterance(ids)])
         return plan
+
+    def utterance(self, ids: tuple[int, ...]) -> VitsUtterance:
+        """Returns a sentence as the network takes it."""
+        return self.engine.open(Utterance(self.voice.id, ids, self.voice.default_speaker)).utterance
 
     def _speak_sentence(self, ids: tuple[int, ...]) -> float:
         plan = self.plan(ids)
         [samples] = self.engine.render([Window(plan, 0, plan.frames)])
         return len(samples) / plan.sample_rate_hz
+
+
+def _ids(sentence: Sentence) -> tuple[int, ...]:
+    return tuple(int(symbol) for symbol in sentence.symbols)

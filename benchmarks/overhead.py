@@ -1,7 +1,9 @@
 """What the scheduler itself takes, with 32 streams: the time between batches, by the time in them."""
 
 import asyncio
+import itertools
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -10,9 +12,11 @@ from benchmarks.ours import Ours
 from benchmarks.rows import Row
 from benchmarks.texts import TEXTS
 from benchmarks.turns import median
+from phonoscope.server.build import build_scheduler
 from phonoscope.server.events import BatchRan, Event
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.scheduling.stream import SpeechStream
+from phonoscope.server.settings import ServerSettings
 from phonoscope.server.types import Utterance
 
 STREAMS: Final = 32
@@ -43,26 +47,27 @@ async def _shares(ours: Ours, rounds: int) -> list[float]:
         if isinstance(event, BatchRan):
             busy.append(event.seconds)
 
-    scheduler = Scheduler(ours.engine, emit, most_requests=STREAMS, most_audio_seconds=1e6)
+    settings = ServerSettings(max_requests=STREAMS, max_audio_seconds_owed=1e6)
+    scheduler = build_scheduler([ours.engine], emit, settings)
     await scheduler.start()
     shares = []
+    numbers = itertools.count()
     for _ in range(rounds + 1):
         busy.clear()
-        seconds = await _speak(scheduler, ours)
+        seconds = await _speak(scheduler, ours, numbers)
         shares.append(seconds / sum(busy) - 1)
     await scheduler.drain(0)
     return shares[1:]  # the first met some shapes for the first time
 
 
-async def _speak(scheduler: Scheduler, ours: Ours) -> float:
+async def _speak(scheduler: Scheduler, ours: Ours, numbers: Iterator[int]) -> float:
     voice = ours.voice
-    scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
     ids = ours.sentences(TEXTS[CHARACTERS])
     began = time.perf_counter()
-    streams = [scheduler.open(request=number, audio_seconds=1.0) for number in range(STREAMS)]
+    streams = [scheduler.open(request=next(numbers), voice_id=voice.id, audio_seconds=1.0) for _ in range(STREAMS)]
     for stream in streams:
         for sentence in ids:
-            stream.say(Utterance(voice.id, sentence, voice.default_speaker, *scales, seed=0))
+            stream.say(Utterance(voice.id, sentence, voice.default_speaker))
         stream.finish_text()
     await asyncio.gather(*map(_read, streams))
     return time.perf_counter() - began

@@ -19,8 +19,8 @@ from benchmarks.machine import load_average, this_machine
 from benchmarks.ours import Ours
 from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median
-from phonoscope.server.engines.base import Plan, Window
 from phonoscope.server.engines.cores import usable_cores
+from phonoscope.server.engines.vits.plan import VitsPlan, Window
 from phonoscope.server.engines.vits.runner import AnyShape
 
 TILE_KIB: Final = (0, 512, 1024, 2048, 4096, 8192)
@@ -68,7 +68,7 @@ def _stages(ours: Ours) -> Sweep:
     """What stands between the passage and its first sound."""
     ids = ours.first_sentence(PASSAGE)
     plan = ours.plan(ids)
-    first = Window(plan, 0, ours.engine.tuning.first_window_frames)
+    first = Window(plan, 0, ours.engine.window_frames[0])
     return (
         f"the way to first audio, 235 characters (first sentence: {len(ids)} ids, {plan.frames} frames)",
         {
@@ -142,7 +142,7 @@ def _tiles(ours: Ours, windows: Sequence[Window]) -> Sweep:
     )
 
 
-def _neighbours(plan: Plan) -> list[Window]:
+def _neighbours(plan: VitsPlan) -> list[Window]:
     """Returns windows in the middle of a plan, with context on both sides."""
     starts = range(64, 64 + BATCH * BATCH_WINDOW_FRAMES, BATCH_WINDOW_FRAMES)
     return [Window(plan, start, start + BATCH_WINDOW_FRAMES) for start in starts]

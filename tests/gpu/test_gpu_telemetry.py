@@ -5,7 +5,7 @@ import structlog
 import torch
 from prometheus_client import CollectorRegistry
 
-from phonoscope.server.engines.vits.memory import cuda_device, cuda_memory
+from phonoscope.server.engines.cuda_memory import cuda_device, cuda_memory
 from phonoscope.server.telemetry.gpu import GpuTelemetry, gpu_telemetry
 from phonoscope.server.telemetry.nvml import Gpu
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, PHONEMES, ROWS
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice, resolve_device
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
+from phonoscope.server.engines.vits.plan import Window
 
 pytestmark = [
     pytest.mark.gpu,

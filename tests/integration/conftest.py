@@ -15,10 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import grpc
-import numpy as np
 import pytest
 import structlog
-from numpy.typing import NDArray
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
 from phonoscope.common.grpc_server import bind, build_server, enable_reflection
@@ -27,16 +25,17 @@ from phonoscope.common.interceptors import CallEnded, CallEvent, CallObserver, E
 from phonoscope.common.logs import configure_logs
 from phonoscope.protos.legacy import tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
-from phonoscope.server.__main__ import SERVICES, served_methods
-from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.build import SERVICES, build_scheduler, served_methods
+from phonoscope.server.engines.base import Job, Step, StepResult
+from phonoscope.server.engines.tone import RENDER, ToneEngine, tone_voice
 from phonoscope.server.events import Event, HealthChanged, QueueMoved, RequestFinished
 from phonoscope.server.rpc import legacy, servicer
 from phonoscope.server.rpc.legacy import LegacyServicer
-from phonoscope.server.rpc.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.rpc.readiness import Speech
+from phonoscope.server.rpc.servicer import TextToSpeechServicer
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
-from phonoscope.server.speech.synthesizer import Synthesizer
+from phonoscope.server.speech.synthesizer import Limits, Synthesizer
 from phonoscope.server.telemetry.pipeline import Telemetry, build_telemetry
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
 from phonoscope.server.text.lexicon import Lexicon
@@ -53,10 +52,10 @@ VOICES = (tone_voice("tone"), replace(TON, emotion_rendering="none"))
 class GatedEngine:
     """A ToneEngine that renders while its gate is open; it closes by itself after so many windows."""
 
-    name, device = "tone", "cpu"
+    name, device, precision, step_kinds = "tone", "cpu", "float32", ToneEngine.step_kinds
 
     def __init__(self) -> None:
-        self._tone = ToneEngine(VOICES, tuning=Tuning(8, 4, 16, 64))
+        self._tone = ToneEngine(VOICES, sizes=(16, 32, 64), max_batch=4)
         self.voices, self.tuning = self._tone.voices, self._tone.tuning
         self.gate = threading.Event()
         self.gate.set()
@@ -68,18 +67,25 @@ class GatedEngine:
     def warm_up(self) -> None:
         self._tone.warm_up()
 
-    def prepare(self, batch: Sequence[Utterance]) -> list[Plan]:
-        return self._tone.prepare(batch)
+    def open(self, utterance: Utterance) -> Job:
+        return self._tone.open(utterance)
 
-    def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+    def close(self, job: Job) -> None:
+        self._tone.close(job)
+
+    def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        if steps[0].kind == RENDER:
+            self._wait_at_the_gate(len(steps))
+        return self._tone.run(steps)
+
+    def _wait_at_the_gate(self, windows: int) -> None:
         self.is_rendering.set()
         assert self.gate.wait(GENEROUS_SECONDS)
         if self.is_broken:
             raise RuntimeError("out of tune")
-        self.windows_rendered += len(windows)
+        self.windows_rendered += windows
         if self.windows_rendered >= self.closes_after:
             self.gate.clear()
-        return self._tone.render(windows)
 
 
 class StumblingFrontEnd(TextFrontEnd):
@@ -166,16 +172,16 @@ async def running(
     add_health(server.health, grpc_server)
     enable_reflection(grpc_server, [servicer.SERVICE_NAME, legacy.SERVICE_NAME, "grpc.health.v1.Health"])
     server.target = f"127.0.0.1:{bind(grpc_server, '127.0.0.1', 0)}"
-    server.scheduler = Scheduler(engine, tell, most_requests=40, most_audio_seconds=10_000)
+    settings = ServerSettings(max_requests=40, max_audio_seconds_owed=10_000)
+    server.scheduler = build_scheduler([engine], tell, settings)
     front_end = StumblingFrontEnd(Letters())
     synthesizer = Synthesizer(
         server.scheduler,
         front_end,
         engine.voices,
         tell,
+        limits=Limits(max_characters=5000, max_reply_bytes=2**20),
         lexicons=LexiconFiles(lexicons, tell),
-        most_characters=5000,
-        most_reply_bytes=2**20,
     )
     await grpc_server.start()
     await server.scheduler.start()
@@ -309,7 +315,7 @@ async def watched(
     kept, endpoint = collector
     settings = ServerSettings(otlp_endpoint=endpoint, trace_sample_ratio=trace_sample_ratio)
     telemetry = build_telemetry(settings, logger, served_methods())
-    telemetry.metrics.make_voice_series([voice.id for voice in VOICES])
+    telemetry.metrics.make_voice_series({voice.id: ToneEngine.step_kinds for voice in VOICES})
     async with running(telemetry.emit, telemetry.observe, telemetry.log.unexpected) as server:
         yield Watched(server, telemetry, kept, written)
     await asyncio.to_thread(telemetry.tracing.shutdown, GENEROUS_SECONDS)

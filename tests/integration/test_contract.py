@@ -25,7 +25,7 @@ from phonoscope.client import (
 )
 from phonoscope.common.interceptors import CallEnded, CallStarted
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
-from phonoscope.server.events import RequestStarted
+from phonoscope.server.events import RequestStarted, UtteranceQueued
 
 TEXT = "A sentence to speak. And another one, for the stream!"
 LONG_TEXT = "abcdefghijklmnopqrstuvwxyz, " * 60
@@ -72,12 +72,14 @@ async def test_the_async_client_hears_the_same_from_the_unary_call_and_the_strea
 
 
 async def test_a_range_of_pitch_turns_around_the_speakers_own_which_is_measured_once(client, server):
-    """By a request of the server's own, so that whoever reads metrics and logs can tell."""
+    """Below the level of requests: by utterances that go straight to the scheduler."""
     whole = [await client.synthesize(TEXT, seed=3, emotion="happy") for _ in range(2)]
     chunks = [chunk async for chunk in client.stream(TEXT, seed=3, emotion="happy")]
     assert whole[0].audio == whole[1].audio == b"".join(chunk.audio for chunk in chunks)
-    ids = [event.request_id for event in server.events if isinstance(event, RequestStarted)]
-    assert (len(ids), ids.count("own-pitch")) == (4, 1)
+    requests = {event.request for event in server.events if isinstance(event, RequestStarted)}
+    spoken = [event.request for event in server.events if isinstance(event, UtteranceQueued)]
+    assert len(requests) == 3
+    assert len({number for number in spoken if number not in requests}) == 1, "measured once"
 
 
 async def test_messages_are_bounded_and_each_has_its_share_of_the_duration(client):
@@ -181,13 +183,14 @@ async def test_a_reply_too_large_for_one_message_is_refused_and_streams(client, 
 
 
 async def test_a_full_server_says_when_to_come_back(server):
-    held = [server.scheduler.open(request=0, audio_seconds=0.0) for _ in range(40)]
+    held = [server.scheduler.open(request=10_000 + n, voice_id="tone", audio_seconds=0.0) for n in range(40)]
     async with AsyncClient(server.target, waits_when_busy=False) as client:
         with pytest.raises(ResourceExhausted) as caught:
             await client.synthesize(TEXT)
     assert (caught.value.reason, caught.value.retry_after_seconds) == ("QUEUE_FULL", 1.0)
     for stream in held:
-        server.scheduler.remove(stream)
+        with stream:
+            pass
 
 
 async def test_an_engine_that_fails_is_an_internal_error_and_the_next_call_is_served(client, server):

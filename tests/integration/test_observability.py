@@ -19,7 +19,7 @@ from phonoscope.common.call_metrics import CODE_NAMES
 from phonoscope.common.interceptors import MessageSent
 from phonoscope.common.metrics_endpoint import serving_metrics
 from phonoscope.protos.tts.v1 import tts_pb2
-from phonoscope.server.scheduling.scheduler import MOST_UNREAD_WINDOWS
+from phonoscope.server.scheduling.request_state import MAX_UNREAD_STEPS
 
 SERVICE = "phonoscope.tts.v1.TextToSpeech"
 TEXT = "A sentence to speak. And another one, for the stream!"
@@ -207,7 +207,7 @@ async def test_a_health_watch_works_and_makes_no_span(watched: Watched, watched_
 def has_run_ahead(server: TestServer) -> bool:
     """Whether the engine has made all that it may beyond what gRPC took, which is more than its smallest window."""
     sent = [event.payload_bytes for event in server.calls if isinstance(event, MessageSent)]
-    return sum(sent) > 2**16 and server.engine.windows_rendered >= len(sent) + MOST_UNREAD_WINDOWS
+    return sum(sent) > 2**16 and server.engine.windows_rendered >= len(sent) + MAX_UNREAD_STEPS
 
 
 @pytest.mark.parametrize("has_stalled", [False, True], ids=["engine_waited_for", "reader_waited_for"])

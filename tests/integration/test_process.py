@@ -20,7 +20,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from phonoscope.client import Client, Encoding, Unavailable
 from phonoscope.server.__main__ import main
-from phonoscope.server.rpc.servicer import MOST_MESSAGE_BYTES
+from phonoscope.server.rpc.wire import MAX_MESSAGE_BYTES
 
 GENEROUS_SECONDS = 120.0
 VOICE = "en_US-joe-medium"
@@ -188,7 +188,7 @@ def test_metrics_count_what_the_client_did(server: Process, client: Client):
     assert grew("tts_requests_total", voice_model="", outcome="rejected", reason="VOICE_UNKNOWN") == 1
     assert grew("tts_time_to_first_audio_seconds_count", voice_model=VOICE, delivery="whole") == 1
     assert grew("tts_time_to_first_audio_seconds_count", voice_model=VOICE, delivery="stream") == 1
-    windows = 1 + sum(len(chunk.audio) < MOST_MESSAGE_BYTES for chunk in chunks[:-1])  # a longer one is cut
+    windows = 1 + sum(len(chunk.audio) < MAX_MESSAGE_BYTES for chunk in chunks[:-1])  # a longer one is cut
     assert grew("tts_inter_chunk_seconds_count", voice_model=VOICE) == windows - 1
     assert grew("tts_characters_total", voice_model=VOICE) == 2 * len(TEXT)
     sent_seconds = speech.audio_seconds + sum(chunk.audio_seconds for chunk in chunks)

@@ -11,11 +11,10 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
-from phonoscope.server.engines.base import Window
-from phonoscope.server.engines.vits.batches import VitsPlan
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import VitsPlan, Window
+from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
 
 
 @dataclass

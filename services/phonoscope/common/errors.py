@@ -97,9 +97,9 @@ class InvalidRequest(ServiceError):
 
 
 class NotServed(ServiceError):
-    """A feature of the contract that this build does not serve yet."""
+    """The contract has it, but the voice cannot do it; the message names voices that can."""
 
-    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED",)
+    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED", "TIMINGS_NOT_SERVED")
 
 
 class Overloaded(ServiceError):

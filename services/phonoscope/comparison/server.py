@@ -26,8 +26,9 @@ from phonoscope.common.grpc_server import bind, build_server
 from phonoscope.common.interceptors import ErrorMapper
 from phonoscope.comparison.bare import EngineName, build_tones, build_voice, nobody
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
-from phonoscope.server.__main__ import SWITCH_SECONDS
-from phonoscope.server.rpc.servicer import Speech, TextToSpeechServicer
+from phonoscope.server.build import SWITCH_SECONDS
+from phonoscope.server.rpc.readiness import Speech
+from phonoscope.server.rpc.servicer import TextToSpeechServicer
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.speech.synthesizer import Synthesizer
 from phonoscope.server.types import SpeechRequest

@@ -1,4 +1,1 @@
-"""The inference service.
-
-A request passes ① __main__ ② servicer ③ synthesizer ④ text ⑤ scheduler ⑥ engines ⑦ engines/vits ⑧ audio.
-"""
+"""The inference service: text to speech over gRPC. docs/architecture.md follows a request through its folders."""

@@ -1,6 +1,6 @@
 """Emotions as prosody: how far each moves rate, pitch, its range, loudness and liveliness from neutral speech.
 
-resolver.py mixes what a caller asks for; utterances.py, the engine and audio/ carry it out. The directions are those
+request/ mixes what a caller asks for; speech/, the engine and audio/ carry it out. The directions are those
 on which the literature agrees; the sizes are ours, small enough that every word stays understood. Per emotion:
 
 - happy: faster, fewer pauses, higher, much wider, louder (Murray and Arnott 1993, table 1; Juslin and Laukka 2003,

@@ -1,6 +1,6 @@
 """What the core says has happened, as frozen records; sinks turn them into numbers, spans and lines of the log.
 
-Emitted by ③ synthesizer and ⑤ scheduler, from the event loop's thread and from the engine thread: a sink must be safe
+Emitted by `speech/` and `scheduling/`, from the event loop's thread and from the engine thread: a sink must be safe
 to call from both, and must not block. `request` is a request's number, unique in this process: by it a sink joins what
 belongs together. RequestStarted, FirstAudio, ChunkSent and RequestFinished come in the task of the call itself. Times
 are those of time.monotonic(), in seconds. Records never hold the text that is spoken.
@@ -8,10 +8,10 @@ are those of time.monotonic(), in seconds. Records never hold the text that is s
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
-Stage = Literal["split", "phonemize", "queue", "prepare", "render", "encode"]
-EngineStage = Literal["prepare", "render"]
+# Stages of a request before and after the engine, whose own are the kinds of its steps.
+STAGES: Final = ("split", "phonemize", "queue", "encode")
 Delivery = Literal["stream", "whole"]
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
 
@@ -101,16 +101,16 @@ class QueueLeft:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceQueued:
-    """An utterance stands in its request's line; `index` counts from 0."""
+    """An utterance waits for the engine; `index` counts from 0, `symbols` are phonemes, or characters."""
 
     request: int
     index: int
-    phonemes: int
+    symbols: int
 
 
 @dataclass(frozen=True, slots=True)
 class UtteranceSpoken:
-    """The last window of an utterance is rendered."""
+    """The last samples of an utterance are made."""
 
     request: int
     index: int
@@ -135,11 +135,12 @@ class BatchRan:
     """The engine ran one batch, from `began` until now.
 
     Attributes:
+        stage: the kind of its steps.
         padding_ratio: share of the batch's positions that were padding, 0 to 1.
     """
 
     voice: str
-    stage: EngineStage
+    stage: str
     members: tuple[Member, ...]
     began: float
     seconds: float
@@ -148,10 +149,15 @@ class BatchRan:
 
 @dataclass(frozen=True, slots=True)
 class EngineRaised:
-    """The engine raised on a batch that began at `began`; `error` has the traceback."""
+    """The engine raised on a batch that began at `began`.
+
+    Attributes:
+        stage: the kind of its steps.
+        error: has the traceback.
+    """
 
     voice: str
-    stage: EngineStage
+    stage: str
     members: tuple[Member, ...]
     began: float
     error: Exception

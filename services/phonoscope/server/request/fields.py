@@ -4,6 +4,7 @@ The ranges are those of the contract, protos/phonoscope/tts/v1/tts.proto.
 """
 
 import secrets
+from collections.abc import Mapping
 from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
@@ -95,16 +96,14 @@ def _within(field: str, value: float, limits: tuple[float, float], advice: str, 
     return value
 
 
-def prosody(request: SpeechRequest) -> Prosody:
-    """Returns what the asked emotions make of the voice."""
-    weights = _weights(request)
-    intensity = _intensity(request)
+def prosody(weights: Mapping[str, float], intensity: float) -> Prosody:
+    """Returns what emotions of these weights make of a voice."""
     scaled = {name: weight * intensity for name, weight in weights.items() if name != NEUTRAL_NAME}
     return mixed(scaled) if any(scaled.values()) else NEUTRAL
 
 
-def _weights(request: SpeechRequest) -> dict[str, float]:
-    """Returns the asked emotions by name, in small letters."""
+def emotion_weights(request: SpeechRequest) -> Mapping[str, float]:
+    """Returns the weights of emotions by name, in lower case."""
     if not request.emotion_weights:
         return {_emotion_name("emotion", request.emotion): 1.0} if request.emotion else {}
     if request.emotion:
@@ -133,7 +132,8 @@ def _emotion_name(field: str, given: str) -> str:
     return name
 
 
-def _intensity(request: SpeechRequest) -> float:
+def emotion_intensity(request: SpeechRequest) -> float:
+    """Returns the intensity of the emotions, 0 to 1."""
     intensity = 1.0 if request.emotion_intensity is None else request.emotion_intensity
     reason = "EMOTION_INTENSITY_OUT_OF_RANGE"
     return _within("emotion_intensity", intensity, INTENSITY_RANGE, "send {:g} to {:g}", reason=reason)

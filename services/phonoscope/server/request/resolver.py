@@ -1,6 +1,6 @@
 """What a caller asked for becomes what will be done, or a refusal that names every field at fault.
 
-Called by ③ synthesizer before anything else; `fields.py` judges each field.
+Called by `speech/synthesizer.py` before anything else; `fields.py` judges each field.
 """
 
 import secrets
@@ -12,6 +12,7 @@ from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, 
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.audio.encode import BYTES_PER_SAMPLE
 from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.messages import listed
 from phonoscope.server.request import fields
 from phonoscope.server.request.voice_choice import VoiceChoice
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
@@ -33,8 +34,9 @@ class ResolvedRequest:
         source: the text or document, as it came; offsets count its characters.
         source_field: the field that it came in.
         script: what of it is said.
-        speed, pitch, volume_gain_db: asked for, those of the emotions included.
-        prosody: of the emotions alone.
+        speed, pitch, volume_gain_db: of the request's own voice, what its emotions make of them included.
+        prosody: of the emotions alone, for voices that render them by prosody.
+        emotion_weights, emotion_intensity: as they were asked for, for voices that render emotions natively.
         lexicons: how words are said, by the language of the voice that says them.
         timing_types: what to tell of, besides the audio.
     """
@@ -54,6 +56,29 @@ class ResolvedRequest:
     lexicons: Mapping[str, Lexicon] = field(default_factory=dict)
     timing_types: frozenset[TimingType] = frozenset()
     source_field: str = "text"
+    emotion_weights: Mapping[str, float] = field(default_factory=dict)
+    emotion_intensity: float = 1.0
+
+    @property
+    def has_emotion(self) -> bool:
+        """Whether any emotion but neutral is asked for."""
+        return any(name != fields.NEUTRAL_NAME and weight for name, weight in self.emotion_weights.items()) and bool(
+            self.emotion_intensity
+        )
+
+    def prosody_of(self, voice: Voice) -> Prosody:
+        """Returns what the emotions make of a voice's prosody: nothing where the engine renders them natively."""
+        return NEUTRAL if voice.emotion_rendering == "native" else self.prosody
+
+    def speed_of(self, voice: Voice) -> float:
+        """Returns the speed at which a voice speaks."""
+        own, other = self.prosody_of(self.voice), self.prosody_of(voice)
+        return self.speed if other is own else self.speed * other.rate / own.rate
+
+    def pitch_of(self, voice: Voice) -> float:
+        """Returns the pitch at which a voice speaks, as a ratio to its own."""
+        own, other = self.prosody_of(self.voice), self.prosody_of(voice)
+        return self.pitch if other is own else self.pitch * other.pitch / own.pitch
 
     @property
     def bytes_per_second(self) -> int:
@@ -90,12 +115,17 @@ class ResolvedRequest:
     @property
     def changes_pitch(self) -> bool:
         """Whether any of it is said at another pitch than the voice's own."""
-        return self.pitch != 1.0 or self.prosody.pitch_range != 1.0 or self.script.has_pitch
+        voices = [voice for voice, _ in self.speakers]
+        return self.script.has_pitch or self._changes_range or any(self.pitch_of(voice) != 1.0 for voice in voices)
 
     @property
     def needs_own_pitch(self) -> bool:
         """Whether it cannot be said before the speakers' own pitch is known."""
-        return self.prosody.pitch_range != 1.0 or self.script.has_hertz
+        return self.script.has_hertz or self._changes_range
+
+    @property
+    def _changes_range(self) -> bool:
+        return any(self.prosody_of(voice).pitch_range != 1.0 for voice, _ in self.speakers)
 
     @property
     def speakers(self) -> list[tuple[Voice, int]]:
@@ -127,6 +157,7 @@ class RequestResolver:
         most_characters: int,
         skips_unsupported_ssml: bool = False,
     ) -> None:
+        self._voices = tuple(voices)
         self._choice = VoiceChoice(voices)
         self._server_lexicon = server_lexicon
         self._most_characters = most_characters
@@ -141,7 +172,7 @@ class RequestResolver:
 
         Raises:
             InvalidRequest: with a violation for every field at fault.
-            NotServed: the fields are good, but the voice renders no emotions, and one is asked for.
+            NotServed: the fields are good, but a voice cannot do what one of them asks for.
         """
         faults: list[InvalidRequest] = []
 
@@ -155,7 +186,11 @@ class RequestResolver:
         source = checked(_no_text if in_pieces else self._source, "")
         voice, speaker = checked(self._voice, (self._choice.default, 0))
         encoding = checked(fields.encoding, Encoding.LINEAR16)
-        prosody = checked(fields.prosody, NEUTRAL)
+        no_weights: Mapping[str, float] = {}
+        weights = checked(fields.emotion_weights, no_weights)
+        intensity = checked(fields.emotion_intensity, 1.0)
+        prosody = fields.prosody(weights, intensity)
+        own = NEUTRAL if voice.emotion_rendering == "native" else prosody
         script = checked(lambda asked: self._script(asked, source, voice), Script(()))
         speaking = {one.voice.language for one in script.passages if one.voice is not None} | {voice.language}
         resolved = ResolvedRequest(
@@ -163,26 +198,41 @@ class RequestResolver:
             script=script,
             voice=voice,
             speaker=speaker,
-            speed=checked(fields.speed, 1.0) * prosody.rate,
-            pitch=checked(fields.pitch, 1.0) * prosody.pitch,
+            speed=checked(fields.speed, 1.0) * own.rate,
+            pitch=checked(fields.pitch, 1.0) * own.pitch,
             encoding=encoding,
             sample_rate_hz=checked(fields.sample_rate, 0) or fields.own_rate(voice, encoding),
-            volume_gain_db=checked(fields.volume_gain, 0.0) + prosody.gain_db,
+            volume_gain_db=checked(fields.volume_gain, 0.0) + own.gain_db,
             seed=secrets.randbits(64) if request.seed is None else request.seed,
             request_id=checked(fields.request_id, ""),
             prosody=prosody,
             lexicons=checked(lambda asked: self._lexicons(asked, voice, speaking), {}),
             timing_types=checked(lambda asked: fields.timing_types(asked, encoding), frozenset()),
             source_field="ssml" if request.ssml else "text",
+            emotion_weights=weights,
+            emotion_intensity=intensity,
         )
         if faults:
             raise _joined(faults)
-        if prosody is not NEUTRAL and any(one.emotion_rendering == "none" for one, _ in resolved.speakers):
+        self._check_served(resolved)
+        return resolved
+
+    def _check_served(self, resolved: ResolvedRequest) -> None:
+        """Raises NotServed where a voice of the request cannot do what is asked."""
+        voices = [voice for voice, _ in resolved.speakers]
+        if resolved.has_emotion and (unable := [one for one in voices if one.emotion_rendering == "none"]):
+            able = [one.id for one in self._voices if one.emotion_rendering != "none"]
             raise NotServed(
-                f"{voice.id} renders no emotions; leave them out, or send a voice that renders them: see ListVoices",
+                f"{unable[0].id} renders no emotions; leave them out, or {_other_voices(able)}",
                 reason="EMOTION_NOT_SERVED",
             )
-        return resolved
+        if resolved.timing_types and (unable := [one for one in voices if not one.has_timings]):
+            able = [one.id for one in self._voices if one.has_timings]
+            raise NotServed(
+                f"{unable[0].id} has no timings: its engine cannot tell when a word begins; leave timing_types out, "
+                f"or {_other_voices(able)}",
+                reason="TIMINGS_NOT_SERVED",
+            )
 
     def check_length(self, characters: int, field: str = "text") -> None:
         """Raises InvalidRequest for a text of more characters than are served."""
@@ -225,6 +275,11 @@ class RequestResolver:
         script = read_document(source, voice, self._choice, skips_unsupported=skips)
         self.check_length(script.characters, "ssml")
         return script
+
+
+def _other_voices(able: Sequence[str]) -> str:
+    """Returns what to do instead, where these voices can."""
+    return f"send another speaker_id: {listed(able)}" if able else "load a voice that can: no loaded one does"
 
 
 def _no_text(request: SpeechRequest) -> str:

@@ -1,11 +1,13 @@
-"""② The older contract, /TTSService/Synthesize: a small adapter in front of the same synthesizer.
+"""The older contract, /TTSService/Synthesize: a small adapter in front of the same synthesizer.
 
 protos/legacy/tts_service.proto is kept to the letter. Audio is raw 16-bit PCM at the voice's own rate; what the newer
 contract refuses, this one refuses alike.
 """
 
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
-from phonoscope.server.rpc.servicer import STATUS, Context, Speech
+from phonoscope.server.rpc.readiness import Speech
+from phonoscope.server.rpc.servicer import Context
+from phonoscope.server.rpc.wire import STATUS
 from phonoscope.server.types import SpeechRequest
 
 SERVICE_NAME = tts_service_pb2.DESCRIPTOR.services_by_name["TTSService"].full_name

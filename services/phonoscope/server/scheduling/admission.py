@@ -1,4 +1,4 @@
-"""⑤ Who is admitted: bounds on the requests held, on the audio owed to them, and on what the engine can make in time.
+"""Who is admitted: bounds on the requests held, on the audio owed to them, and on what the engine can make in time.
 
 Called by `scheduler.py`. What would fail anyway is refused before any work: a caller that knows at once can go
 elsewhere, and those who were admitted keep their sound.
@@ -40,6 +40,7 @@ class Demand:
         is_starting: it is a stream whose first window is not rendered yet.
         is_unary: all of its audio is needed at once.
         waits_for_caller: the engine has nothing to do for it until its caller writes or reads.
+        estimates: of the speed of its engine; None while unknown.
     """
 
     audio_seconds: float
@@ -48,6 +49,7 @@ class Demand:
     is_starting: bool = False
     is_unary: bool = False
     waits_for_caller: bool = False
+    estimates: Estimates | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +67,12 @@ class Admission:
     max_audio_seconds: float
     max_first_audio_seconds: float
 
-    def check(self, new: Demand, held: Sequence[Demand], estimates: Estimates | None) -> None:
+    def check(self, new: Demand, held: Sequence[Demand]) -> None:
         """Refuses a request that would pass a bound.
 
         Args:
             new: what the request wants.
             held: what those want that are here.
-            estimates: of the engine's speed; None while unknown.
 
         Raises:
             Overloaded: a bound would be passed, or somebody's audio would be late.
@@ -85,10 +86,10 @@ class Admission:
             )
         self.check_owed([demand.audio_seconds for demand in held], new.audio_seconds)
         working = [demand for demand in held if not demand.waits_for_caller]
-        if estimates is None or not working:
+        if new.estimates is None or not working:
             return
-        _check_deadline(new, working, estimates.real_time_factor)
-        if (late_seconds := self.late_seconds([*working, new], estimates)) > 0:
+        _check_deadline(new, working)
+        if (late_seconds := self.late_seconds([*working, new])) > 0:
             raise Overloaded(
                 f"the engine is busy with {len(working)} requests and could not serve one more in time; call again "
                 "after the delay, or call another replica",
@@ -115,24 +116,26 @@ class Admission:
                 retry_after_seconds=RETRY_SECONDS,
             )
 
-    def late_seconds(self, demands: Sequence[Demand], estimates: Estimates) -> float:
+    def late_seconds(self, demands: Sequence[Demand]) -> float:
         """Returns how long after its time the latest of all this work would be done; 0 or less if all is in time."""
-        needs = self._needs(demands, estimates)
+        needs = self._needs(demands)
         return max((needed_seconds / PROMISED_SHARE - at for at, needed_seconds in needs), default=0.0)
 
-    def demand_ratio(self, demands: Sequence[Demand], estimates: Estimates) -> float:
+    def demand_ratio(self, demands: Sequence[Demand]) -> float:
         """Returns the largest share of the engine's time, from now to any later time, that this work takes."""
-        shortest_seconds = max(estimates.first_audio_seconds, 1e-6)  # nothing can be done in no time
-        needs = self._needs(demands, estimates)
+        working = [demand for demand in demands if not demand.waits_for_caller]
+        firsts = (demand.estimates.first_audio_seconds for demand in working if demand.estimates)
+        shortest_seconds = max(min(firsts, default=0.0), 1e-6)  # nothing can be done in no time
+        needs = self._needs(working)
         return max((needed_seconds / max(at, shortest_seconds) for at, needed_seconds in needs), default=0.0)
 
-    def _needs(self, demands: Sequence[Demand], estimates: Estimates) -> Iterator[tuple[float, float]]:
+    def _needs(self, demands: Sequence[Demand]) -> Iterator[tuple[float, float]]:
         """Yields times from now, ascending, and the engine seconds that the work takes which is due by then.
 
         Those seconds jump where a first window or a whole reply is due, and grow while streams play. To look after
         each change is enough.
         """
-        changes = sorted(chain.from_iterable(self._changes(demand, estimates) for demand in demands))
+        changes = sorted(chain.from_iterable(self._changes(demand) for demand in demands))
         needed_seconds = growth = latest = 0.0
         for at, jump, change in changes:
             needed_seconds += growth * (at - latest) + jump
@@ -140,8 +143,11 @@ class Admission:
             latest = at
             yield at, needed_seconds
 
-    def _changes(self, demand: Demand, estimates: Estimates) -> list[tuple[float, float, float]]:
+    def _changes(self, demand: Demand) -> list[tuple[float, float, float]]:
         """Returns when a request's needs change, by how many engine seconds, and by how much their growth changes."""
+        estimates = demand.estimates
+        if estimates is None:
+            return []
         factor, due_seconds = estimates.real_time_factor, max(0.0, demand.due_seconds)
         if demand.is_unary:
             return [(due_seconds, factor * demand.audio_seconds, 0.0)]
@@ -155,14 +161,18 @@ class Admission:
         return [*start, (due_seconds, 0.0, factor), (due_seconds + demand.audio_seconds, 0.0, -factor)]
 
 
-def _check_deadline(new: Demand, working: Sequence[Demand], real_time_factor: float) -> None:
+def _check_deadline(new: Demand, working: Sequence[Demand]) -> None:
     """Refuses what cannot be made before its deadline, after everything that is due before it."""
     if new.deadline_seconds is None:
         return
-    before_seconds = sum(demand.audio_seconds for demand in working if demand.due_seconds <= new.due_seconds)
-    needed_seconds = real_time_factor * (before_seconds + new.audio_seconds)
+    before = [demand for demand in working if demand.due_seconds <= new.due_seconds]
+    needed_seconds = sum(_engine_seconds(demand) for demand in (*before, new))
     if needed_seconds > DEADLINE_FACTOR * new.deadline_seconds:
         raise DeadlineUnreachable(
             f"about {needed_seconds:.1f} s of work come before the end of this request, whose deadline is in "
             f"{new.deadline_seconds:.1f} s; allow more time, send less text, or call another replica"
         )
+
+
+def _engine_seconds(demand: Demand) -> float:
+    return demand.estimates.real_time_factor * demand.audio_seconds if demand.estimates else 0.0

@@ -1,24 +1,20 @@
-"""⑤ What the engine's turns cost, learned from the turns themselves.
+"""What an engine's steps cost, learned from the batches that it runs.
 
-Pure: `scheduler.py` adds every turn, with its lock held. `policy.py` sizes windows by the estimates, `admission.py`
-decides by them who can be served.
+Pure: `scheduler.py` adds every batch, with its lock held. `policy.py` chooses the length of steps by the estimates,
+`admission.py` decides by them who can be served. One CostModel for each engine, one KindCost for each kind of step.
 
-An estimate has two parts. The shape, a line over the size of a turn, is a property of the engine and is learned
-slowly. The slowdown, how long the latest turns took compared with the shape, follows the machine within some ten
-turns. Without turns the slowdown fades towards the best one seen: an estimate that forbids work must not outlive the
-load that caused it. Only complete turns count, each with the audio that it planned or made, so a cancelled request
-leaves no cost behind without its audio.
+An estimate has two parts. The shape, a line over the cost of a batch, is a property of the engine and is learned
+slowly. The slowdown, how long the latest batches took compared with the shape, follows the machine within some ten
+batches. Without batches the slowdown decays towards the best one seen: an estimate that forbids work must not outlive
+the load that caused it. Only complete batches count, each with the audio that it planned or made, so a cancelled
+request leaves no cost behind without its audio.
 """
 
 import math
 import statistics
 from collections import deque
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-
-from phonoscope.server.engines.base import Plan, Window
-from phonoscope.server.types import Utterance
 
 # Weight of the shape's sums that is kept at each turn: half of it comes from the latest 34 turns.
 KEPT_PER_TURN: Final = 0.98
@@ -48,7 +44,7 @@ class Estimates:
 
     Attributes:
         real_time_factor: engine seconds for a second of audio, all stages together.
-        first_audio_seconds: engine time from text to a stream's first window, on an engine that does nothing else.
+        first_audio_seconds: engine time from text to a stream's first audio, on an engine that does nothing else.
         slowdown: how many times slower the engine is than at its best.
     """
 
@@ -57,14 +53,20 @@ class Estimates:
     slowdown: float
 
 
-class TurnCost:
-    """Engine seconds of one stage's turns, by their size: phonemes to prepare, or frames to render."""
+class KindCost:
+    """Engine seconds of one kind's batches, by the sum of their steps' costs, and how much audio that work makes.
+
+    Attributes:
+        makes_audio: whether its steps make audio themselves, rather than prepare for it.
+    """
 
     def __init__(self) -> None:
         self._turns = 0
-        # Fading sums over past turns of 1, size, seconds, size squared and size times seconds; of members and audio.
-        self._n = self._x = self._y = self._xx = self._xy = self._audio_seconds = 0.0
-        self._members = 0.0
+        # Fading sums over past batches of 1, cost, seconds, cost squared and cost times seconds.
+        self._n = self._x = self._y = self._xx = self._xy = 0.0
+        # Fading sums of cost, steps and utterances of the work whose audio is known, and of that audio.
+        self._audio_cost = self._audio_seconds = self._audio_steps = self._utterances = 0.0
+        self.makes_audio = False
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_TURNS)  # (size, seconds)
         self._slowdown = 1.0
         self._best_slowdown = math.inf
@@ -76,54 +78,72 @@ class TurnCost:
         """Whether there is an estimate."""
         return self._turns >= MIN_TURNS
 
-    def learn(self, seconds: float, *, members: int, size: int, audio_seconds: float, now: float) -> None:
-        """Adds a turn; `size` and `audio_seconds` are those of all its members together."""
+    def learn(self, seconds: float, cost: float, now: float) -> None:
+        """Adds a batch; `cost` is that of all its steps together."""
         seconds = max(seconds, SHORTEST_TURN_SECONDS)
         self._turns += 1
-        self._recent.append((size, seconds))
+        self._recent.append((cost, seconds))
         self._shape(*self._settled_turn())
-        self._members = KEPT_PER_TURN * self._members + members
-        self._audio_seconds = KEPT_PER_TURN * self._audio_seconds + audio_seconds
         if self.is_known:
             self._measure_slowdown()
         self._latest = now
         if self._slowdown >= self._peak_slowdown or now - self._peak_at >= PROMISE_SECONDS:
             self._peak_slowdown, self._peak_at = self._slowdown, now
 
-    def seconds(self, size: float, now: float, turns: int = 1) -> float:
-        """Returns the time that this much takes in so many turns; 0 before the first turn."""
+    def learn_audio(self, cost: float, steps: int, audio_seconds: float, *, utterances: int) -> None:
+        """Adds work whose audio is known: what it planned, or made.
+
+        Args:
+            cost: of all its steps.
+            steps: how many these were.
+            audio_seconds: made by them, or of the whole utterances that they were for.
+            utterances: whose work of this kind it was, all of it; 0 for a part of one.
+        """
+        keep = KEPT_PER_TURN
+        self.makes_audio |= not utterances
+        self._audio_cost = keep * self._audio_cost + cost
+        self._audio_steps = keep * self._audio_steps + steps
+        self._audio_seconds = keep * self._audio_seconds + audio_seconds
+        self._utterances = keep * self._utterances + utterances
+
+    def seconds(self, cost: float, now: float, turns: float = 1) -> float:
+        """Returns the time that so much work takes in so many batches; 0 before the first batch."""
         fixed, slope = self._line()
-        return self._slowdown_at(now) * (fixed * turns + slope * size)
+        return self._slowdown_at(now) * (fixed * turns + slope * cost)
 
     def seconds_per_audio_second(self, now: float) -> float:
-        """Returns the time that a second of audio takes in turns like the latest ones; 0 before the first turn.
+        """Returns the time that a second of audio takes in batches like the latest ones; 0 before there was audio.
 
         It is meant for promises, and cautious: machines that are shared are slow and fast by turns.
         """
-        if not self._audio_seconds:
+        if not self._audio_seconds or not self._x:
             return 0.0
         fixed, slope = self._line()
         slowdown = self._slowdown_at(now)
         if now - self._peak_at < PROMISE_SECONDS:
             slowdown = max(slowdown, min(self._peak_slowdown, MAX_CAUTION * slowdown))
-        return slowdown * (fixed * self._n + slope * self._x) / self._audio_seconds
+        return slowdown * (fixed * self._n / self._x + slope) * self._audio_cost / self._audio_seconds
+
+    def cost_of(self, audio_seconds: float) -> float:
+        """Returns the cost of so much audio, on average over the latest steps; of a step of them, where that is 0."""
+        if not self._audio_seconds:
+            return 0.0
+        if not audio_seconds:
+            return self._audio_cost / self._audio_steps
+        return audio_seconds * self._audio_cost / self._audio_seconds
+
+    def utterance_seconds(self, now: float) -> float:
+        """Returns the time of all steps of an average utterance, each a batch by itself; 0 while unknown."""
+        if not self._utterances or self.makes_audio:
+            return 0.0
+        return self.seconds(self._audio_cost / self._utterances, now, self._audio_steps / self._utterances)
 
     def slowdown(self, now: float) -> float:
         """Returns how many times slower the latest turns were than the best ones, 1 or more."""
         return max(1.0, self._slowdown_at(now) / self._best_slowdown) if self.is_known else 1.0
 
-    @property
-    def mean_size(self) -> float:
-        """Size of a member of a turn, on average over the latest ones; 0 before the first turn."""
-        return self._x / self._members if self._members else 0.0
-
-    @property
-    def audio_seconds_per_size(self) -> float:
-        """Audio of one unit of size, on average over the latest turns; 0 before the first turn."""
-        return self._audio_seconds / self._x if self._x else 0.0
-
     def _settled_turn(self) -> tuple[float, float]:
-        """Returns the size of the turn in the middle of the latest ones, and its time without their slowdown.
+        """Returns the cost of the batch in the middle of the latest ones, and its time without their slowdown.
 
         Those before and after it tell a machine that became slower from a size that costs more than expected.
         """
@@ -135,7 +155,7 @@ class TurnCost:
 
     def _shape(self, size: float, seconds: float) -> None:
         """Adds a turn, as long as it would have taken without the slowdown, to the line."""
-        typical, before = self.mean_size, 0.0
+        typical, before = self._x / self._n if self._n else 0.0, 0.0
         if self.is_known:
             fixed, slope = self._line()
             before, expected = fixed + slope * typical, fixed + slope * size
@@ -181,59 +201,56 @@ class TurnCost:
 
 
 class CostModel:
-    """What `prepare` and `render` cost on this engine, on this machine, now. Times are of one monotonic clock."""
+    """What the steps of one engine cost, on this machine, now. Times are of one monotonic clock."""
 
     def __init__(self) -> None:
-        self._prepare, self._render = TurnCost(), TurnCost()
+        self._kinds: dict[str, KindCost] = {}
 
     @property
     def is_known(self) -> bool:
-        """Whether enough turns were seen for estimates."""
-        return self._render.is_known and self._prepare.mean_size > 0
+        """Whether enough batches were seen for estimates: of every kind that makes audio, and one of each other."""
+        makers = [kind for kind in self._kinds.values() if kind.makes_audio]
+        return bool(makers) and all(kind.is_known for kind in makers)
 
-    def prepared(self, seconds: float, batch: Sequence[Utterance], plans: Sequence[Plan], now: float) -> None:
-        """Adds a `prepare` that took so many seconds."""
-        phonemes = sum(len(utterance.phoneme_ids) for utterance in batch)
-        audio_seconds = sum(plan.audio_seconds for plan in plans)
-        self._prepare.learn(seconds, members=len(plans), size=phonemes, audio_seconds=audio_seconds, now=now)
+    def learn(self, kind: str, seconds: float, cost: float, now: float) -> None:
+        """Adds a batch of steps of one kind that took so many seconds."""
+        self._kinds.setdefault(kind, KindCost()).learn(seconds, cost, now)
 
-    def rendered(self, seconds: float, windows: Sequence[Window], now: float) -> None:
-        """Adds a `render` that took so many seconds."""
-        frames, audio_seconds = sum(one.frames for one in windows), sum(one.audio_seconds for one in windows)
-        self._render.learn(seconds, members=len(windows), size=frames, audio_seconds=audio_seconds, now=now)
+    def learn_audio(self, kind: str, cost: float, steps: int, audio_seconds: float, *, utterances: int) -> None:
+        """Adds work whose audio is known; see KindCost.learn_audio."""
+        self._kinds.setdefault(kind, KindCost()).learn_audio(cost, steps, audio_seconds, utterances=utterances)
 
-    @property
-    def frame_seconds(self) -> float:
-        """Audio of a frame, on average over the latest turns; 0 while unknown."""
-        return self._render.audio_seconds_per_size
+    def seconds(self, kind: str, cost: float, now: float, turns: float = 1) -> float:
+        """Returns the time of so much work of one kind in so many batches; 0 while unknown."""
+        return self._kinds[kind].seconds(cost, now, turns) if self.is_known and kind in self._kinds else 0.0
 
-    def prepare_factor(self, now: float) -> float:
-        """Returns the time of `prepare` for a second of audio; 0 while unknown."""
-        return self._prepare.seconds_per_audio_second(now)
+    def audio_work(self, audio_seconds: float) -> list[tuple[str, float]]:
+        """Returns the kinds of steps that make audio, and the cost of so much of it; of a step of it, where that is 0."""
+        return [(name, kind.cost_of(audio_seconds)) for name, kind in self._kinds.items() if kind.makes_audio]
 
-    def prepare_seconds(self, phonemes: float, now: float, turns: int = 1) -> float:
-        """Returns the time to prepare so many phonemes in so many turns; 0 while unknown."""
-        return self._prepare.seconds(phonemes, now, turns) if self.is_known else 0.0
+    def preparation_factor(self, now: float) -> float:
+        """Returns the time of the steps that make no audio, for a second of audio; 0 while unknown."""
+        return sum(kind.seconds_per_audio_second(now) for kind in self._kinds.values() if not kind.makes_audio)
 
-    def render_seconds(self, frames: float, now: float, turns: int = 1) -> float:
-        """Returns the time to render so many frames in so many turns; 0 while unknown."""
-        return self._render.seconds(frames, now, turns) if self.is_known else 0.0
+    def real_time_factor(self, now: float) -> float:
+        """Returns the time of all steps for a second of audio; 0 while unknown."""
+        return sum(kind.seconds_per_audio_second(now) for kind in self._kinds.values()) if self.is_known else 0.0
 
-    def first_audio_seconds(self, first_window_frames: int, now: float) -> float:
-        """Returns the time to prepare an average utterance and render a first window of it; 0 while unknown."""
-        return self.prepare_seconds(self._prepare.mean_size, now) + self.render_seconds(first_window_frames, now)
-
-    def estimates(self, first_window_frames: int, now: float) -> Estimates | None:
-        """Returns what is believed at `now`; None while too little is known.
+    def first_audio_seconds(self, first_step_seconds: float, now: float) -> float:
+        """Returns the time to prepare an average utterance and make a first step of audio; 0 while unknown.
 
         Args:
-            first_window_frames: size of a stream's first window.
-            now: on the clock of the turns, in seconds.
+            first_step_seconds: audio of that step.
+            now: on the clock of the batches, in seconds.
         """
         if not self.is_known:
+            return 0.0
+        preparation = sum(kind.utterance_seconds(now) for kind in self._kinds.values() if not kind.makes_audio)
+        return preparation + sum(self.seconds(kind, cost, now) for kind, cost in self.audio_work(first_step_seconds))
+
+    def estimates(self, first_step_seconds: float, now: float) -> Estimates | None:
+        """Returns what is believed at `now`; None while too little is known. Arguments as `first_audio_seconds`."""
+        if not self.is_known:
             return None
-        return Estimates(
-            self._prepare.seconds_per_audio_second(now) + self._render.seconds_per_audio_second(now),
-            self.first_audio_seconds(first_window_frames, now),
-            self._render.slowdown(now),
-        )
+        slowdown = max(kind.slowdown(now) for kind in self._kinds.values() if kind.makes_audio)
+        return Estimates(self.real_time_factor(now), self.first_audio_seconds(first_step_seconds, now), slowdown)

@@ -1,348 +1,284 @@
 """Which batch the engine runs next: the scheduler's judgement, without its threads.
 
-Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that has sounded is due when what it has
-sent will have been played, one that has not is due as soon as an idle engine could start it, and a whole-reply request
-is due half-way to its caller's deadline, while there is still time to make it.
+Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that plays is due when what it has sent
+will have been played, one that does not is due as soon as an idle engine could start it, and a unary request is due
+half-way to its caller's deadline, while there is still time to make it.
 
-Two rules keep streams that play from running dry. Nothing else runs before them unless the next window of each would
-still be in time. And a window is as long as the time that the others leave allows: long ones cost less for a second of
-audio, short ones let others come in between. While several requests are held, no turn takes much longer than a first
-sound does, so that a new caller waits for its own speech rather than for somebody else's.
+Two rules keep streams that play from running dry. Nothing else runs before them unless the next step of each would
+still be in time. And a step makes as much audio as the time that the others leave allows: long steps cost less for a
+second of audio, short ones let others come in between. While several requests are held, no batch takes much longer
+than first audio does, so that a new caller waits for its own speech rather than for somebody else's.
 
-Windows start small, for an early first sound. A batch takes windows of like length only: an engine pads them to the
-longest, so a long one would hold up the others, and short ones would be paid for as long ones.
+Steps start small, for early first audio. A batch takes steps of like cost only: an engine pads them to the longest, so
+a long one would hold up the others, and short ones would be paid for as long ones.
+
+To change the policy, write a class with the methods of `Policy` and give it to the scheduler in `build.py`.
 """
 
 import math
-from collections import Counter, deque
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from itertools import islice, takewhile
-from typing import Final
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final, Protocol
 
-from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.scheduling.cost_model import CostModel
-from phonoscope.server.scheduling.timeline import Step, Timeline
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.base import Step
+from phonoscope.server.scheduling.lane import Slot
+from phonoscope.server.scheduling.request_state import OpenJob, RequestState
+from phonoscope.server.scheduling.timeline import Timeline, Turn, Work, audio_work
 
-# A window that would leave less than this share of itself behind takes the rest along.
-SMALLEST_REST: Final = 0.5
-# Lengths of a window that may share a batch with the most urgent one, as ratios to that one's; the rest rule above
-# makes windows of one nominal size differ by as much.
-LIKE_LENGTHS: Final = (0.5, 1.5)
-# Whole-reply requests are due after this share of the time that their caller gives them, and after PATIENCE_SECONDS
-# at the latest: behind live streams, but never starved.
-WHOLE_SHARE: Final = 0.5
-PATIENCE_SECONDS: Final = 60.0
-# A reader that leaves so much audio untaken is rendered no further; a window more may lie there.
-MOST_UNREAD_SECONDS: Final = 5.0
-# A window may take this share of the time that is left before somebody runs dry: estimates are not exact.
+# Costs of steps that may share a batch with the most urgent one, as ratios to that one's; an engine that cuts an
+# utterance into windows makes those of one nominal size differ by as much.
+LIKE_COSTS: Final = (0.5, 1.5)
+# A batch may take this share of the time that is left before somebody runs dry: estimates are not exact.
 SLACK_SHARE: Final = 0.5
-# While several requests are held, a turn takes at most this many times what a first sound takes.
-MAX_TURN_OF_FIRST_AUDIO: Final = 2.0
-
-
-@dataclass(slots=True, eq=False)
-class Work:
-    """What the engine owes one request. The scheduler alone changes it, under its lock.
-
-    Attributes:
-        request: the request's number, for events.
-        entered: when it was admitted, or its first text came, on the scheduler's clock, in seconds.
-        deadline: when its caller gives up, on the same clock; None for never.
-        is_whole: audio is wanted only once all of it is made, and not before all utterances are prepared.
-        waiting: utterances to prepare, in order.
-        plans: utterances to render, in order; `cursor` is the next frame of the first.
-        is_text_complete: no more utterances will come.
-        started: when its first utterance went to the engine.
-        sounded: when the first window was delivered.
-        prepared_seconds: audio of all utterances prepared so far.
-        sent_seconds: audio delivered so far.
-        unread, unread_seconds: windows delivered that the reader has not taken yet, and their audio.
-        queued, prepared_utterances, spoken: utterances that came, that have or had a plan, that are all rendered.
-        window_frames: size of the next window.
-        first_audio_seconds: how soon after `entered` a stream's first window is due.
-    """
-
-    entered: float
-    deadline: float | None
-    is_whole: bool
-    window_frames: int
-    request: int = 0
-    waiting: deque[Utterance] = field(default_factory=deque)
-    plans: deque[Plan] = field(default_factory=deque)
-    cursor: int = 0
-    is_text_complete: bool = False
-    started: float | None = None
-    sounded: float | None = None
-    prepared_seconds: float = 0.0
-    sent_seconds: float = 0.0
-    unread: int = 0
-    unread_seconds: float = 0.0
-    queued: int = 0
-    prepared_utterances: int = 0
-    spoken: int = 0
-    first_audio_seconds: float = 0.0
-
-    @property
-    def due(self) -> float:
-        """When this request's next audio should be there, on the scheduler's clock."""
-        if self.is_whole:
-            patience = PATIENCE_SECONDS
-            if self.deadline is not None:
-                patience = min(patience, WHOLE_SHARE * (self.deadline - self.entered))
-            return self.entered + patience
-        if self.sounded is None:
-            return self.entered + self.first_audio_seconds
-        return self.sounded + self.sent_seconds
-
-    @property
-    def is_starting(self) -> bool:
-        """Whether it is a stream whose first window is not rendered yet."""
-        return self.sounded is None and not self.is_whole
-
-    @property
-    def is_playing(self) -> bool:
-        """Whether it is a stream whose player has got some audio."""
-        return self.sounded is not None and not self.is_whole
-
-    @property
-    def awaits_text(self) -> bool:
-        """Whether all that came is rendered, and more text may come."""
-        return not (self.is_text_complete or self.waiting or self.plans)
-
-    def begins_again(self, now: float, window_frames: int, first_audio_seconds: float) -> None:
-        """Notes that text came when there was none to speak: a new start, unless its player has audio left."""
-        if self.is_whole:
-            return
-        if self.sounded is None:
-            self.entered, self.first_audio_seconds = now, first_audio_seconds
-        elif self.due <= now:
-            self.sounded = now + first_audio_seconds - self.sent_seconds
-            self.window_frames = window_frames
-
-    @property
-    def is_spoken(self) -> bool:
-        """Whether its text is complete and all of it is rendered."""
-        return self.is_text_complete and not self.waiting and not self.plans
-
-    def prepared(self, plan: Plan) -> None:
-        """Puts the plan of the first waiting utterance in the place of that utterance."""
-        self.waiting.popleft()
-        self.plans.append(plan)
-        self.prepared_utterances += 1
-        self.prepared_seconds += plan.audio_seconds
-
-    def rendered(self, window: Window, now: float) -> None:
-        """Moves past a window of the first plan, which was delivered at `now`."""
-        plan = window.plan
-        if self.sounded is None:
-            self.sounded = now
-        self.unread += 1
-        self.unread_seconds += window.audio_seconds
-        self.sent_seconds += window.audio_seconds
-        self.cursor = window.stop
-        if self.cursor == plan.frames:
-            self.plans.popleft()
-            self.cursor = 0
-            self.spoken += 1
+# While several requests are held, a batch takes at most this many times what first audio takes.
+MAX_BATCH_OF_FIRST_AUDIO: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class PrepareTurn:
-    """One `prepare`: the next waiting utterances of these requests; a whole-reply request may have several."""
+class PlannedStep:
+    """One step of a batch, and whose it is."""
 
-    works: tuple[Work, ...]
-    batch: tuple[Utterance, ...]
-
-    @property
-    def owners(self) -> list[tuple[int, int]]:
-        """The request's number and the utterance's index, for each of the batch."""
-        before = Counter[int]()
-        owners = []
-        for work in self.works:
-            owners.append((work.request, work.prepared_utterances + before[id(work)]))
-            before[id(work)] += 1
-        return owners
+    state: RequestState
+    job: OpenJob
+    step: Step
 
 
 @dataclass(frozen=True, slots=True)
-class RenderTurn:
-    """One `render`: the next window of each of these requests."""
+class Batch:
+    """Steps of one engine, kind and batch key, that run together."""
 
-    works: tuple[Work, ...]
-    batch: tuple[Window, ...]
+    members: tuple[PlannedStep, ...]
 
     @property
-    def owners(self) -> list[tuple[int, int]]:
-        """The request's number and the utterance's index, for each of the batch."""
-        return [(work.request, work.spoken) for work in self.works]
+    def slot(self) -> Slot:
+        """The engine that runs it."""
+        return self.members[0].job.slot
+
+    @property
+    def kind(self) -> str:
+        """The kind of its steps."""
+        return self.members[0].step.kind
 
 
-class EarliestDueFirst:
-    """Chooses turns for an engine of that tuning.
+class Policy(Protocol):
+    """Decides what runs next. Every method is called with the scheduler's lock held, and changes no state."""
 
-    Args:
-        tuning: what the engine does best.
-        cost: what turns cost; while it is unknown, windows double and nobody waits for those who play.
-        most_unread: windows that a reader may leave untaken before its request is rendered no further.
-    """
+    def to_open(self, states: Iterable[RequestState]) -> RequestState | None:
+        """Returns a request whose next waiting utterance an engine should begin now; None where there is none."""
 
-    def __init__(self, tuning: Tuning, cost: CostModel, *, most_unread: int) -> None:
-        self._tuning = tuning
-        self._cost = cost
-        self._most_unread = most_unread
-
-    def choose(self, works: Iterable[Work], now: float) -> PrepareTurn | RenderTurn | None:
-        """Returns the next turn, taking nothing off the works; None when there is nothing to do.
+    def choose(self, states: Iterable[RequestState], now: float) -> Batch | None:
+        """Returns the next batch; None when there is nothing to do.
 
         Args:
-            works: what is owed to each request.
+            states: of the requests held.
             now: on the clock of their deadlines, in seconds.
         """
-        ready = sorted((w for w in works if self._wants_prepare(w) or self._wants_render(w)), key=lambda w: w.due)
-        if self._cost.is_known:
-            ready = self._without_those_who_can_wait(ready, now)
+
+    def next_step_seconds(self, state: RequestState) -> float:
+        """Returns how much audio the step after the one just delivered should make at least."""
+
+
+class EarliestDeadlineFirst(Policy):
+    """The policy described above."""
+
+    def to_open(self, states: Iterable[RequestState]) -> RequestState | None:
+        """Returns the most urgent request whose next utterance should be begun now."""
+        return min((state for state in states if _wants_to_open(state)), key=lambda state: state.due, default=None)
+
+    def choose(self, states: Iterable[RequestState], now: float) -> Batch | None:
+        """Returns the most urgent step that may run, and those that can share its batch."""
+        ready = sorted((state for state in states if _next(state) is not None), key=lambda state: state.due)
+        ready = _without_those_that_can_wait(ready, now)
         if not ready:
             return None
-        max_seconds = self._max_turn_seconds(ready, now) if self._cost.is_known else math.inf
-        if self._wants_prepare(ready[0]):
-            return self._prepare_turn([w for w in ready if self._wants_prepare(w)], max_seconds, now)
-        renderable = [w for w in ready if self._wants_render(w)]
-        if self._cost.is_known:
-            self._size(renderable[0], ready, max_seconds, now)
-        return self._render_turn(renderable)
+        max_seconds = _max_batch_seconds(ready, now)
+        first = _next(ready[0])
+        assert first is not None  # noqa: S101  ready ones have a next step
+        if makes_audio(first.step):
+            return _audio_batch(_sized(first, ready, max_seconds, now), ready)
+        return _preparation_batch(first, ready, max_seconds, now)
 
-    def _without_those_who_can_wait(self, ready: Sequence[Work], now: float) -> list[Work]:
-        """Leaves out the requests whose turn would make a stream that plays run dry; all are in order of `due`."""
-        timeline = Timeline(self._tuning, self._cost, now)
-        playing = [work for work in ready if work.is_playing]
-        others = [work for work in ready if not work.is_playing]
-        if not playing:
-            return list(ready)
-        frames = timeline.round_frames(len(playing))
-        steps = [self._step(work, frames) for work in others], [self._step(work, frames) for work in playing]
-        can_wait = {id(work) for work in others[timeline.room_for(*steps) :]}
-        return [work for work in ready if id(work) not in can_wait]
-
-    def _step(self, work: Work, round_frames: int) -> Step:
-        """Returns what a request needs to get its next audio; streams that play get windows of `round_frames`."""
-        frames = round_frames if work.is_playing else self._tuning.first_window_frames
-        if work.plans:
-            frames = min(frames, work.plans[0].frames - work.cursor)
-        count = (self._tuning.prepare_batch if work.is_whole else 1) if self._wants_prepare(work) else 0
-        utterances = list(islice(work.waiting, count))
-        return Step(
-            frames,
-            len(utterances),
-            sum(len(utterance.phoneme_ids) for utterance in utterances),
-            due=work.due if work.is_playing else None,
-            plays_seconds=frames * self._cost.frame_seconds if work.is_starting else 0.0,
-        )
-
-    def _max_turn_seconds(self, ready: Sequence[Work], now: float) -> float:
-        """Returns how long a turn of the first of these may take for the sake of the others, and of its own player."""
-        first, others = ready[0], ready[1:]
-        timeline = Timeline(self._tuning, self._cost, now)
-        round_frames = timeline.round_frames(_streams(ready))
-        max_seconds = timeline.spare_seconds(self._step(other, round_frames) for other in others if other.is_playing)
-        if first.is_playing:
-            max_seconds = min(max_seconds, first.due - now)
-        max_seconds *= SLACK_SHARE
-        if others:
-            first_audio_seconds = self._cost.first_audio_seconds(self._tuning.first_window_frames, now)
-            max_seconds = min(max_seconds, MAX_TURN_OF_FIRST_AUDIO * first_audio_seconds)
-        return max_seconds
-
-    def _size(self, work: Work, ready: Sequence[Work], max_seconds: float, now: float) -> None:
-        """Makes the next window as long as a turn may be, and long enough for a round; a stream's first is small."""
-        if work.is_starting:
-            return
-        sizes = self._tuning.sizes
-        fitting = [size for size in sizes if self._cost.render_seconds(size, now) <= max_seconds]
-        least = Timeline(self._tuning, self._cost, now).round_frames(_streams(ready)) if work.is_playing else sizes[0]
-        work.window_frames = max([least, *fitting])
-
-    def _wants_prepare(self, work: Work) -> bool:
-        """Whether the next utterance should be prepared now: its turn to sound is at most one window away.
-
-        Nothing comes before a stream's first sound, however short its first utterance is.
-        """
-        if not work.waiting:
-            return False
-        if work.is_whole or not work.plans:
-            return True
-        if work.sounded is None:
-            return False
-        return len(work.plans) == 1 and self._next_window(work).stop == work.plans[0].frames
-
-    def is_held_up(self, work: Work) -> bool:
-        """Whether a request's reader must take some of what lies there before more is made."""
-        return work.unread >= self._most_unread or work.unread_seconds >= MOST_UNREAD_SECONDS
-
-    def taken(self, work: Work, audio_seconds: float, now: float) -> None:
-        """Notes that a reader took a window; what a slow one left lying it cannot have played meanwhile."""
-        if self.is_held_up(work) and work.sounded is not None:
-            work.sounded = max(work.sounded, now + work.unread_seconds - work.sent_seconds)
-        work.unread -= 1
-        work.unread_seconds = work.unread_seconds - audio_seconds if work.unread else 0.0
-
-    def _wants_render(self, work: Work) -> bool:
-        if not work.plans or self.is_held_up(work):
-            return False
-        return not work.is_whole or (work.is_text_complete and not work.waiting)
-
-    def _prepare_turn(self, works: Sequence[Work], max_seconds: float, now: float) -> PrepareTurn:
-        """Returns the first one's next utterance, and as many of the same voice as fit into the batch and the time."""
-        voice = works[0].waiting[0].voice_id
-        mates = [w for w in works if w.waiting[0].voice_id == voice]
-        candidates = [(w, w.waiting[0]) for w in mates]
-        for work in mates:  # whole replies, which need all of theirs first, fill the batch from their own line
-            if work.is_whole:
-                more = islice(work.waiting, 1, self._tuning.prepare_batch)
-                candidates += [(work, u) for u in takewhile(lambda u: u.voice_id == voice, more)]
-        batch, phonemes = candidates[:1], len(candidates[0][1].phoneme_ids)
-        for work, utterance in candidates[1 : self._tuning.prepare_batch]:
-            phonemes += len(utterance.phoneme_ids)
-            if self._cost.prepare_seconds(phonemes, now) > max_seconds:
-                break
-            batch.append((work, utterance))
-        return PrepareTurn(tuple(w for w, _ in batch), tuple(utterance for _, utterance in batch))
-
-    def _render_turn(self, works: Sequence[Work]) -> RenderTurn:
-        voice = works[0].plans[0].voice_id
-        shortest, longest = (ratio * self._next_window(works[0]).frames for ratio in LIKE_LENGTHS)
-        windows = ((w, self._next_window(w)) for w in works if w.plans[0].voice_id == voice)
-        like = ((w, window) for w, window in windows if shortest <= window.frames <= longest)
-        batch = list(islice(like, self._tuning.render_batch))
-        if len(works) == 1:
-            batch += self._following(works[0], batch[0][1], self._tuning.render_batch - 1)
-        return RenderTurn(tuple(w for w, _ in batch), tuple(window for _, window in batch))
-
-    def _next_window(self, work: Work) -> Window:
-        plan, frames = work.plans[0], work.window_frames
-        rest = plan.frames - work.cursor - frames
-        stop = plan.frames if rest < frames * SMALLEST_REST else work.cursor + frames
-        return Window(plan, work.cursor, stop)
-
-    def _following(self, work: Work, window: Window, most: int) -> list[tuple[Work, Window]]:
-        """Returns the windows that follow one in a whole reply's plan, for a batch that has nobody else in it."""
-        if not work.is_whole:
-            return []
-        plan, frames = window.plan, window.frames
-        rests = ((stop, plan.frames - stop) for stop in range(window.stop + frames, plan.frames + 1, frames))
-        stops = [stop for stop, rest in rests if rest == 0 or rest >= frames * SMALLEST_REST]
-        return [(work, Window(plan, stop - frames, stop)) for stop in stops[:most]]
-
-    def next_window_frames(self, work: Work) -> int:
-        """Returns the least size of the window after the one just rendered: the next that is its double."""
-        sizes = self._tuning.sizes
-        return next((size for size in sizes if size >= 2 * work.window_frames), sizes[-1])
-
-    def first_window_frames(self, *, is_whole: bool) -> int:
-        """Returns the size of a request's first window."""
-        return self._tuning.largest_window_frames if is_whole else self._tuning.first_window_frames
+    def next_step_seconds(self, state: RequestState) -> float:
+        """Returns the next length that is about the double, so that streams grow towards cheap steps."""
+        sizes = state.slot.tuning.audio_seconds
+        return next((size for size in sizes if size >= 1.9 * state.step_seconds), sizes[-1] if sizes else 0.0)
 
 
-def _streams(works: Iterable[Work]) -> int:
-    return sum(not work.is_whole for work in works)
+def makes_audio(step: Step) -> bool:
+    """Whether a step makes audio, as far as that is known before it runs."""
+    return step.audio_seconds is None or step.audio_seconds > 0
+
+
+def _may_share(one: PlannedStep, other: PlannedStep) -> bool:
+    same_engine = one.job.slot is other.job.slot
+    return same_engine and (one.step.kind, one.step.batch_key) == (other.step.kind, other.step.batch_key)
+
+
+def _wants_to_open(state: RequestState) -> bool:
+    """Whether its next waiting utterance should be begun: its turn to play is at most one step away.
+
+    Nothing comes before a stream's first audio, however short its first utterance is.
+    """
+    if not state.waiting:
+        return False
+    slot = state.next_slot
+    if not slot.has_room:
+        return False
+    if not state.jobs:
+        return slot.tuning.max_jobs is None or not state.is_backpressured
+    if state.is_unary:
+        return state.is_planned_ahead
+    if state.playing_since is None or len(state.jobs) > 1:
+        return False
+    step = state.jobs[0].next_step(state.step_seconds)
+    return step is not None and state.jobs[0].is_last(step)
+
+
+def _next(state: RequestState) -> PlannedStep | None:
+    """Returns what a request needs next: the preparation of what is begun, then its audio."""
+    return next(_preparations(state), None) or _next_audio(state)
+
+
+def _preparations(state: RequestState) -> Iterator[PlannedStep]:
+    """Yields the steps without audio that are next in its jobs."""
+    for job in state.jobs:
+        step = job.next_step(state.step_seconds)
+        if step is not None and not makes_audio(step):
+            yield PlannedStep(state, job, step)
+
+
+def _next_audio(state: RequestState) -> PlannedStep | None:
+    """Returns the next step of audio, of the first utterance that is under way; None where it has to wait.
+
+    A unary request waits until every utterance has its length, where the engine can tell: nothing is rendered of a
+    reply that turns out too long. A reader that does not read waits too, unless its job keeps others from the engine.
+    """
+    if not state.jobs:
+        return None
+    job, slot = state.jobs[0], state.jobs[0].slot
+    if state.is_unary and state.is_planned_ahead and (state.waiting or not state.is_text_complete):
+        return None
+    if state.is_backpressured and slot.tuning.max_jobs is None:
+        return None
+    step = job.next_step(state.step_seconds)
+    if step is None or not makes_audio(step):
+        return None
+    if state.is_unary and next(_preparations(state), None) is not None:
+        return None
+    return PlannedStep(state, job, step)
+
+
+def _without_those_that_can_wait(ready: Sequence[RequestState], now: float) -> list[RequestState]:
+    """Leaves out the requests whose turn would make a stream that plays run dry; all are in order of `due`."""
+    playing = [state for state in ready if state.is_playing]
+    others = [state for state in ready if not state.is_playing]
+    if not playing or not others:
+        return list(ready)
+    timeline, streams = Timeline(now), Counter(state.slot for state in playing)
+    turns = [_turn(state, timeline, streams) for state in others], [_turn(s, timeline, streams) for s in playing]
+    can_wait = {id(state) for state in others[timeline.room_for(*turns) :]}
+    return [state for state in ready if id(state) not in can_wait]
+
+
+def _turn(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> Turn:
+    """Returns what a request needs to get its next audio; streams that play get steps that last for a round."""
+    slot = state.slot
+    wanted = timeline.round_seconds(slot, streams) if state.is_playing else slot.first_step_seconds
+    preparations = list(_preparations(state))
+    if preparations:
+        most = preparations[0].job.slot.max_batch(preparations[0].step.kind) if state.is_unary else 1
+        preparations = preparations[:most]
+    work = [Work(one.job.slot, one.step.kind, one.step.cost) for one in preparations]
+    step = state.jobs[0].next_step(wanted) if state.jobs else None
+    plays_seconds = wanted
+    if step is not None and makes_audio(step):
+        work.append(Work(state.jobs[0].slot, step.kind, step.cost))
+        plays_seconds = wanted if step.audio_seconds is None else step.audio_seconds
+    else:
+        work += audio_work(slot, wanted)
+    return Turn(
+        tuple(work),
+        slot,
+        due=state.due if state.is_playing else None,
+        plays_seconds=plays_seconds if state.is_starting else 0.0,
+    )
+
+
+def _max_batch_seconds(ready: Sequence[RequestState], now: float) -> float:
+    """Returns how long a batch of the first of these may take, for the sake of the others and of its own player."""
+    if not ready[0].slot.cost.is_known:
+        return math.inf
+    first, others = ready[0], ready[1:]
+    timeline, streams = Timeline(now), Counter(state.slot for state in ready if not state.is_unary)
+    max_seconds = timeline.spare_seconds(_turn(other, timeline, streams) for other in others if other.is_playing)
+    if first.is_playing:
+        max_seconds = min(max_seconds, first.due - now)
+    max_seconds *= SLACK_SHARE
+    if others:
+        max_seconds = min(max_seconds, MAX_BATCH_OF_FIRST_AUDIO * first.slot.first_audio_seconds(now))
+    return max_seconds
+
+
+def _sized(first: PlannedStep, ready: Sequence[RequestState], max_seconds: float, now: float) -> PlannedStep:
+    """Makes a step as long as the batch may take, and long enough for a round; a stream's first stays small."""
+    state, slot = first.state, first.job.slot
+    sizes = slot.tuning.audio_seconds
+    if state.is_starting or not sizes or not slot.cost.is_known:
+        return _alone(first, ready)
+    streams = Counter(one.slot for one in ready if not one.is_unary)
+    least = Timeline(now).round_seconds(slot, streams) if state.is_playing else sizes[0]
+    wanted = max([least, *(size for size in sizes if _seconds(first, size, now) <= max_seconds)])
+    step = first.job.next_step(wanted)
+    return _alone(first if step is None else PlannedStep(state, first.job, step), ready)
+
+
+def _seconds(member: PlannedStep, audio_seconds: float, now: float) -> float:
+    step = member.job.next_step(audio_seconds)
+    return 0.0 if step is None else member.job.slot.cost.seconds(step.kind, step.cost, now)
+
+
+def _alone(first: PlannedStep, ready: Sequence[RequestState]) -> PlannedStep:
+    """Lets a unary request that is alone have as much audio of one step as the engine makes at once."""
+    slot = first.job.slot
+    if not first.state.is_unary or len(ready) > 1 or not slot.tuning.audio_seconds:
+        return first
+    step = first.job.next_step(slot.tuning.audio_seconds[-1] * slot.max_batch(first.step.kind))
+    return first if step is None else PlannedStep(first.state, first.job, step)
+
+
+def _audio_batch(first: PlannedStep, ready: Sequence[RequestState]) -> Batch:
+    """Returns the first step, and the next steps of others that are alike."""
+    shortest, longest = (ratio * first.step.cost for ratio in LIKE_COSTS)
+    others = (member for state in ready if state is not first.state and (member := _next_audio(state)))
+    like = (one for one in others if _may_share(one, first) and shortest <= one.step.cost <= longest)
+    return Batch((first, *islice(like, first.job.slot.max_batch(first.step.kind) - 1)))
+
+
+def _preparation_batch(first: PlannedStep, ready: Sequence[RequestState], max_seconds: float, now: float) -> Batch:
+    """Returns the first step, and as many of others as fit into the batch and the time.
+
+    Unary requests, which need all of their utterances prepared first, fill it from their own.
+    """
+    slot, cost = first.job.slot, first.step.cost
+    members = [first]
+    for member in _candidates(ready):
+        if member.job is first.job or not _may_share(member, first):
+            continue
+        cost += member.step.cost
+        is_too_long = slot.cost.seconds(first.step.kind, cost, now) > max_seconds
+        if len(members) == slot.max_batch(first.step.kind) or is_too_long:
+            break
+        members.append(member)
+    return Batch(tuple(members))
+
+
+def _candidates(ready: Sequence[RequestState]) -> Iterator[PlannedStep]:
+    """Yields the preparations of several requests, the most urgent of each first."""
+    firsts = ((state, list(_preparations(state))) for state in ready)
+    own = [(state, steps) for state, steps in firsts if steps]
+    yield from (steps[0] for _, steps in own)
+    for state, steps in own:
+        if state.is_unary:
+            yield from steps[1:]

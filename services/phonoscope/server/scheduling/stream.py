@@ -1,4 +1,4 @@
-"""One admitted request, as ③ synthesizer holds it: utterances go in, samples come out. `scheduler.py` makes them."""
+"""One admitted request, as `speech/` holds it: utterances go in, samples come out. `scheduler.py` makes them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -7,93 +7,85 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from phonoscope.server.scheduling.policy import Work
+from phonoscope.server.scheduling.request_state import RequestState
 from phonoscope.server.types import Utterance
 
 
 class AudioTooLong(Exception):
-    """A whole reply would pass its limit; nothing of it was rendered."""
+    """A unary reply would pass its limit."""
 
     def __init__(self, audio_seconds: float) -> None:
         super().__init__(audio_seconds)
         self.audio_seconds = audio_seconds
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Rendered:
-    """Samples of one window.
+    """The next samples of a request.
 
     Attributes:
-        samples: in [-1, 1].
-        engine_seconds: their share of the batch.
+        context: what `say` was given with the utterance.
+        samples: in [-1, 1], shape (n,).
+        start: sample of the utterance with which they begin.
         audio_seconds: their duration.
-        utterance: index within the request, in the order of `say`.
-        phoneme_frames: frames that each phoneme id of the utterance lasts.
-        start: first frame of the window within the utterance.
+        engine_seconds: the engine's time for them.
+        symbol_samples: how many samples each symbol of the utterance lasts; None where the engine cannot tell.
     """
 
+    context: object
     samples: NDArray[np.float32]
-    engine_seconds: float
+    start: int
     audio_seconds: float
-    utterance: int = 0
-    phoneme_frames: tuple[int, ...] = ()
-    start: int = 0
-    samples_per_frame: int = 1
+    engine_seconds: float = 0.0
+    symbol_samples: tuple[int, ...] | None = None
 
 
 class StreamOwner(Protocol):
     """What a stream asks of its scheduler; each call may come from the event loop only."""
 
-    def add_utterance(self, stream: "SpeechStream", utterance: Utterance) -> None:
-        """Puts an utterance in the stream's line."""
+    def add_utterance(self, state: RequestState, utterance: Utterance, context: object) -> None:
+        """Puts an utterance behind those already there."""
 
-    def expect(self, stream: "SpeechStream", audio_seconds: float) -> None:
-        """Raises the estimate of what the stream will want in all."""
+    def expect(self, state: RequestState, audio_seconds: float) -> None:
+        """Raises the estimate of what the request will want in all."""
 
-    def finish_text(self, stream: "SpeechStream") -> None:
-        """Marks the stream's text as complete."""
+    def finish_text(self, state: RequestState) -> None:
+        """Marks the request's text as complete."""
 
-    def taken(self, stream: "SpeechStream", audio_seconds: float) -> None:
-        """Counts a window of so much audio as read."""
+    def acknowledge(self, state: RequestState, audio_seconds: float) -> None:
+        """Counts so much audio as read."""
 
-    def remove(self, stream: "SpeechStream") -> None:
-        """Forgets the stream and whatever it still had waiting."""
+    def remove(self, state: RequestState) -> None:
+        """Drops the request and whatever it still had waiting."""
 
 
 class SpeechStream:
     """One admitted request: utterances go in, samples come out. Use it on the event loop, as a context manager.
 
-    Iterating, once, yields Rendered windows in order until the last utterance is spoken. It raises EngineFailed,
-    DeadlineUnreachable, NotReady or AudioTooLong. Leaving the context cancels whatever is left; its windows are never
-    rendered.
+    Iterating, once, yields Rendered in order until the last utterance is spoken. It raises EngineFailed,
+    DeadlineUnreachable, NotReady or AudioTooLong. Leaving the context cancels whatever is left.
+
+    Attributes:
+        ending: what `finish_text` was given.
     """
 
-    def __init__(self, owner: "StreamOwner", work: Work, owed_seconds: float, most_seconds: float | None) -> None:
+    def __init__(self, owner: StreamOwner, state: RequestState) -> None:
         self._owner = owner
+        self._state = state
         self._loop = asyncio.get_running_loop()
-        self._arrived: asyncio.Queue[Rendered | BaseException | None] = asyncio.Queue()
+        self._arrived = asyncio.Queue[Rendered | BaseException | None]()
         self._has_moved = asyncio.Event()
-        self.work = work
-        self.owed_seconds = owed_seconds
-        self.most_seconds = most_seconds
-        self.engine_seconds = 0.0
+        self.ending: object = None
 
     @property
-    def unsent_seconds(self) -> float:
-        """Audio owed to the request: by the estimate while text is still to be prepared, exactly afterwards.
-
-        Nothing is owed while the caller has not sent what comes next.
-        """
-        if self.work.awaits_text and self.work.queued:
-            return 0.0
-        is_exact = self.work.is_text_complete and not self.work.waiting
-        wanted = self.work.prepared_seconds if is_exact else max(self.owed_seconds, self.work.prepared_seconds)
-        return max(0.0, wanted - self.work.sent_seconds)
+    def engine_seconds(self) -> float:
+        """The engine's time for the request so far."""
+        return self._state.engine_seconds
 
     @property
     def unspoken_utterances(self) -> int:
-        """Utterances that came and are not rendered to their end."""
-        return self.work.queued - self.work.spoken
+        """Utterances that came and are not spoken to their end."""
+        return self._state.queued - self._state.finished
 
     async def wait_until_fewer(self, utterances: int) -> None:
         """Returns once fewer than so many utterances are unspoken; never after a failure, which the reader gets."""
@@ -108,19 +100,20 @@ class SpeechStream:
         Raises:
             Overloaded: too much audio would be owed.
         """
-        self._owner.expect(self, audio_seconds)
+        self._owner.expect(self._state, audio_seconds)
 
-    def say(self, utterance: Utterance) -> None:
-        """Adds an utterance after those already there."""
-        self._owner.add_utterance(self, utterance)
+    def say(self, utterance: Utterance, context: object = None) -> None:
+        """Adds an utterance after those already there; `context` comes back with its samples."""
+        self._owner.add_utterance(self._state, utterance, context)
 
-    def finish_text(self) -> None:
-        """Says that no more utterances will come."""
-        self._owner.finish_text(self)
+    def finish_text(self, ending: object = None) -> None:
+        """Declares that no more utterances will come; `ending` is what the reader finds behind the last one."""
+        self.ending = ending
+        self._owner.finish_text(self._state)
 
     def fail(self, error: BaseException) -> None:
-        """Gives the stream up: its reader gets the error after what was already delivered."""
-        self._owner.remove(self)
+        """Gives the request up: its reader gets the error after what was already delivered."""
+        self._owner.remove(self._state)
         self._arrived.put_nowait(error)
 
     def __aiter__(self) -> Self:
@@ -132,18 +125,22 @@ class SpeechStream:
             raise StopAsyncIteration
         if isinstance(item, BaseException):
             raise item
-        self._owner.taken(self, item.audio_seconds)
+        self._owner.acknowledge(self._state, item.audio_seconds)
         return item
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._owner.remove(self)
+        self._owner.remove(self._state)
 
     def deliver(self, item: Rendered | BaseException | None) -> None:
-        """Hands an item to the reader, from the engine thread; None ends the stream."""
+        """Hands an item to the reader, from the lane's thread; None ends the stream."""
         self._loop.call_soon_threadsafe(self._arrive, item)
+
+    def note_progress(self) -> None:
+        """Wakes whoever waits for utterances to be spoken, from the lane's thread, where no samples do that."""
+        self._loop.call_soon_threadsafe(self._has_moved.set)
 
     def _arrive(self, item: Rendered | BaseException | None) -> None:
         self._arrived.put_nowait(item)

@@ -1,121 +1,134 @@
-"""⑤ Whether streams that play get their next windows in time: `policy.py` asks before it lets others go first.
+"""Whether streams that play get their next audio in time: `policy.py` asks before it lets others go first.
 
-Pure arithmetic on the cost model's estimates. Called with the scheduler's lock held, while the cost model is known.
+Pure arithmetic on the cost models' estimates. Called with the scheduler's lock held.
 """
 
 import math
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from phonoscope.server.engines.base import Tuning
-from phonoscope.server.scheduling.cost_model import CostModel
+from phonoscope.server.scheduling.lane import Slot
 
-# Part of the time that a window plays in which all other streams must get one too.
+# Part of the time that a step plays in which all other streams must get one too.
 ROUND_SHARE: Final = 0.8
-# Turns are counted as so many times their estimate: some take longer.
+# Batches are counted as so many times their estimate: some take longer.
 SAFETY: Final = 1.75
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Work:
+    """Work of one kind for one request."""
+
+    slot: Slot
+    kind: str
+    cost: float
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
     """What one request needs of the engine to get its next audio.
 
     Attributes:
-        frames: of its next window.
-        phonemes: to prepare before that, of `utterances` utterances.
+        work: the steps until then.
         due: when its player runs dry, on the scheduler's clock; None for a request that does not play.
-        plays_seconds: of a stream that does not play yet: how long its first window plays; 0 for any other.
+        plays_seconds: of a stream that does not play yet: how long its first audio plays; 0 for any other.
+        slot: the engine that makes the audio.
     """
 
-    frames: int
-    utterances: int = 0
-    phonemes: int = 0
+    work: tuple[Work, ...]
+    slot: Slot
     due: float | None = None
     plays_seconds: float = 0.0
 
 
 class Timeline:
-    """Steps of streams, in the order in which they are due.
+    """Turns of requests, in the order in which they are due.
 
     Args:
-        tuning: sizes of windows and batches.
-        cost: what turns cost.
         now: on the scheduler's clock.
     """
 
-    def __init__(self, tuning: Tuning, cost: CostModel, now: float) -> None:
-        self._tuning = tuning
-        self._cost = cost
+    def __init__(self, now: float) -> None:
         self._now = now
 
-    def round_frames(self, streams: int) -> int:
-        """Returns the shortest window that lasts until so many streams have had one each; the longest if none does.
+    def round_seconds(self, slot: Slot, streams: Mapping[Slot, int]) -> float:
+        """Returns the shortest audio of a step that lasts until all streams have had one; the longest if none does.
 
         Shorter ones, with the context that each is rendered with, would take more time than they play.
-        """
-        sizes = self._tuning.sizes
-        turns = math.ceil(streams / self._tuning.render_batch)
-        for size in sizes:
-            plays_seconds = size * self._cost.frame_seconds
-            render_seconds = self._cost.render_seconds(streams * size, self._now, turns)
-            prepare_seconds = streams * plays_seconds * self._cost.prepare_factor(self._now)
-            if render_seconds + prepare_seconds <= ROUND_SHARE * plays_seconds:
-                return size
-        return sizes[-1]
 
-    def spare_seconds(self, playing: Iterable[Step]) -> float:
+        Args:
+            slot: the engine whose lengths are tried.
+            streams: how many there are on each engine.
+        """
+        sizes = slot.tuning.audio_seconds
+        for plays_seconds in sizes:
+            work = _Sum(self._now)
+            preparation_seconds = 0.0
+            for one, count in streams.items():
+                preparation_seconds += count * plays_seconds * one.cost.preparation_factor(self._now)
+                for _ in range(count):
+                    work.add(audio_work(one, plays_seconds))
+            if work.seconds + preparation_seconds <= ROUND_SHARE * plays_seconds:
+                return plays_seconds
+        return sizes[-1] if sizes else 0.0
+
+    def spare_seconds(self, playing: Iterable[Turn]) -> float:
         """Returns how long the engine may do something else before one of these runs dry; negative if one will.
 
         Those that are dry already do not count: nothing saves them, and they are first in line anyway.
         """
-        spare_seconds, before = math.inf, _Work(self._tuning, self._cost, self._now)
-        in_order = sorted(((step.due, step) for step in playing if step.due is not None), key=lambda one: one[0])
-        for due, step in in_order:
-            before.add(step)
+        spare_seconds, before = math.inf, _Sum(self._now)
+        in_order = sorted(((turn.due, turn) for turn in playing if turn.due is not None), key=lambda one: one[0])
+        for due, turn in in_order:
+            before.add(turn.work)
             if due >= self._now:
-                spare_seconds = min(spare_seconds, due - self._now - before.seconds)
+                spare_seconds = min(spare_seconds, due - self._now - SAFETY * before.seconds)
         return spare_seconds
 
-    def room_for(self, others: Sequence[Step], playing: Sequence[Step]) -> int:
+    def room_for(self, others: Sequence[Turn], playing: Sequence[Turn]) -> int:
         """Returns how many of some others, from the first, can have their turns before all that play.
 
-        One that begins to play with its turn needs its second window in time too.
+        One that begins to play with its turn needs its second step in time too.
         """
         return bisect_left(range(len(others)), 1, key=lambda last: not self._fits(others[: last + 1], playing))
 
-    def _fits(self, others: Sequence[Step], playing: Sequence[Step]) -> bool:
-        first, steps = _Work(self._tuning, self._cost, self._now), list(playing)
+    def _fits(self, others: Sequence[Turn], playing: Sequence[Turn]) -> bool:
+        first, turns = _Sum(self._now), list(playing)
+        streams = Counter(turn.slot for turn in turns)
         for other in others:
-            first.add(other)
+            first.add(other.work)
             if other.plays_seconds:
-                due = self._now + first.seconds + other.plays_seconds
-                frames = self.round_frames(len(steps) + 1)
-                steps.append(Step(frames, due=due))
-        return self.spare_seconds(steps) >= first.seconds
+                due = self._now + SAFETY * first.seconds + other.plays_seconds
+                streams[other.slot] += 1
+                turns.append(Turn(audio_work(other.slot, self.round_seconds(other.slot, streams)), other.slot, due))
+        return self.spare_seconds(turns) >= SAFETY * first.seconds
 
 
-class _Work:
-    """The time of several steps, where those that fit share a batch."""
+def audio_work(slot: Slot, audio_seconds: float) -> tuple[Work, ...]:
+    """Returns the work of a step of about so much audio, as it was on average."""
+    return tuple(Work(slot, kind, cost) for kind, cost in slot.cost.audio_work(audio_seconds))
 
-    def __init__(self, tuning: Tuning, cost: CostModel, now: float) -> None:
-        self._tuning = tuning
-        self._cost = cost
+
+class _Sum:
+    """The time of several pieces of work, where those that fit share a batch."""
+
+    def __init__(self, now: float) -> None:
         self._now = now
-        self._utterances = self._phonemes = self._windows = self._frames = 0
+        self._sums: dict[tuple[Slot, str], tuple[float, int]] = defaultdict(lambda: (0.0, 0))
 
-    def add(self, step: Step) -> None:
-        """Adds a step."""
-        self._utterances += step.utterances
-        self._phonemes += step.phonemes
-        self._windows += 1
-        self._frames += step.frames
+    def add(self, works: Iterable[Work]) -> None:
+        """Adds work."""
+        for work in works:
+            cost, count = self._sums[work.slot, work.kind]
+            self._sums[work.slot, work.kind] = cost + work.cost, count + 1
 
     @property
     def seconds(self) -> float:
-        """The engine's time for all of them."""
-        prepares = math.ceil(self._utterances / self._tuning.prepare_batch)
-        renders = math.ceil(self._windows / self._tuning.render_batch)
-        prepare_seconds = self._cost.prepare_seconds(self._phonemes, self._now, prepares)
-        return SAFETY * (prepare_seconds + self._cost.render_seconds(self._frames, self._now, renders))
+        """The engines' time for all of it."""
+        return sum(
+            slot.cost.seconds(kind, cost, self._now, math.ceil(count / slot.max_batch(kind)))
+            for (slot, kind), (cost, count) in self._sums.items()
+        )

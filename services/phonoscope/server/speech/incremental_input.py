@@ -1,7 +1,7 @@
-"""Text in pieces, on its way from the caller to the scheduler: what is said when, and how far ahead is read.
+"""Text in pieces, on its way from the caller to the scheduler: what is spoken when, and how far ahead is read.
 
-Called by ③ synthesizer. A caller that writes faster than is spoken is not read from, so that gRPC's flow control holds
-it up; one that writes slower is waited for, but not with a clause in hand and nothing left to say.
+Called by `text_producer.py`. A caller that writes faster than is spoken is not read from, so that gRPC's flow control
+holds it up; one that writes slower is waited for, but not with a clause in hand and nothing left to say.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from phonoscope.server.speech.playback import PlaybackClock
 from phonoscope.server.text.incremental import IncrementalText, Stretch
 
 # Utterances that may wait, or be under way, before the caller's next piece is taken.
-MOST_UNSPOKEN_UTTERANCES: Final = 4
+MAX_UNSPOKEN_UTTERANCES: Final = 4
 
 
 class Flush:
@@ -47,7 +47,7 @@ async def speak_as_it_comes(
             if piece is None:
                 break
             await say(text.flush() if isinstance(piece, Flush) else text.add(piece))
-            await stream.wait_until_fewer(MOST_UNSPOKEN_UTTERANCES)
+            await stream.wait_until_fewer(MAX_UNSPOKEN_UTTERANCES)
             coming = _soon(anext(pieces, None))
         await say(text.flush())
     finally:
@@ -75,7 +75,7 @@ def _soon(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
 
 
 @dataclass(frozen=True, slots=True)
-class Dictation:
+class IncrementalInput:
     """What text in pieces has besides a request."""
 
     player: PlaybackClock

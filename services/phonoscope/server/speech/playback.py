@@ -1,9 +1,9 @@
 """A pure model of a player that starts at the first chunk of a stream: does it ever run dry?
 
-Called by ③ synthesizer, once a chunk is made and once gRPC has taken it; what comes out becomes ChunkSent. The player
-is the simplest that there is: no network, no buffer of its own, sound from the instant of the first chunk. A reader
-that would not take a chunk (gRPC's flow control) still had audio that it had not read, so we cannot have let it run
-dry: what it made us wait is neither gap nor underrun of ours.
+Called by `delivery.py` and `synthesizer.py`, once a chunk is made and once gRPC has taken it; the result becomes
+ChunkSent. The player is the simplest that there is: no network, no buffer of its own, playing from the instant of the
+first chunk. A reader that would not take a chunk (gRPC's flow control) still had audio that it had not read, so it was
+not we who let it run dry: the time that it made us wait is neither gap nor underrun of ours.
 """
 
 

@@ -1,4 +1,4 @@
-"""What is known of a request when it ends. Kept by ③ synthesizer."""
+"""What a request's last events report: kept by `synthesizer.py` while the request runs."""
 
 import asyncio
 import math
@@ -17,8 +17,8 @@ FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
 
 
 @dataclass(slots=True)
-class Account:
-    """What is known of a request when it ends, for its last events."""
+class RequestStats:
+    """What is known of one request."""
 
     request: int
     request_id: str
@@ -55,8 +55,8 @@ class Account:
             return False
         return has_passed(self.deadline_seconds, self.entered + self.deadline_seconds - time.monotonic())
 
-    def tell_end(self, emit: Emit, outcome: Outcome, reason: str) -> None:
-        """Tells of the encoding, if there was any, and of the end."""
+    def report_end(self, emit: Emit, outcome: Outcome, reason: str) -> None:
+        """Emits AudioEncoded, if there was any, and RequestFinished."""
         if self.encode_began is not None:
             began, ended = self.encode_began, self.encode_ended
             emit(AudioEncoded(self.request, self.voice, self.encoding, began, ended, self.encode_seconds))
@@ -77,25 +77,25 @@ class Account:
 
 
 @asynccontextmanager
-async def accounted(account: Account, emit: Emit) -> AsyncIterator[Account]:
-    """Tells of a request's start and, whichever way it goes, of its end."""
-    emit(RequestStarted(account.request, account.request_id))
+async def recorded(stats: RequestStats, emit: Emit) -> AsyncIterator[RequestStats]:
+    """Emits RequestStarted and, whichever way the request goes, its end."""
+    emit(RequestStarted(stats.request, stats.request_id))
     outcome: Outcome = "failed"
     reason = "INTERNAL"
     try:
-        yield account
+        yield stats
         outcome, reason = "completed", ""
     except ServiceError as error:
         reason = error.reason
         outcome = "failed" if reason in FAILURES else "rejected"
         raise
     except (asyncio.CancelledError, GeneratorExit):
-        if account.has_expired():  # gRPC cancels the call then
+        if stats.has_expired():  # gRPC cancels the call then
             outcome, [reason] = "failed", DeadlineUnreachable.REASONS
-        elif account.is_unread():  # the edge ends the call then
+        elif stats.is_unread():  # the edge ends the call then
             outcome, [reason] = "cancelled", StreamNotRead.REASONS
         else:
             outcome, reason = "cancelled", ""
         raise
     finally:
-        account.tell_end(emit, outcome, reason)
+        stats.report_end(emit, outcome, reason)

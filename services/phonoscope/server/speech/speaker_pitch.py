@@ -1,51 +1,107 @@
-"""The pitch that each speaker has of their own: a changed range of pitch turns around it, hertz are measured by it.
+"""The pitch that each speaker has: a changed range of pitch turns around it, and hertz are measured by it.
 
-③ synthesizer asks.
+`synthesizer.py` asks. A speaker is measured once, by utterances that go straight to the scheduler: it is no request.
 """
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.audio.f0 import median_hz
 from phonoscope.server.emotions import Prosody
 from phonoscope.server.request.resolver import ResolvedRequest, speaker_name
+from phonoscope.server.scheduling.scheduler import Scheduler
+from phonoscope.server.speech.utterance_builder import sentence_seed
+from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.safe_xml import place_of
 from phonoscope.server.text.ssml.values import PITCH_RANGE
+from phonoscope.server.types import Utterance, Voice
 
 # Figures, since every language reads them its own way; two large numbers, since they have a sentence's melody, where
 # a list's is higher: within 1 % of the embedded voice's median over 20 sentences, where counting to ten is 13 % above.
 PITCH_TEXT: Final = "1234567. 7654321."
+# For admission: about as long as that takes.
+PITCH_TEXT_SECONDS: Final = 8.0
 
-Listen = Callable[[str], Awaitable[tuple[NDArray[np.float32], int]]]
 
+class SpeakerPitches:
+    """Measures each speaker once, when first asked; callers that come meanwhile wait for the same answer.
 
-class OwnPitches:
-    """Measures each speaker once, when first asked; callers that come meanwhile wait for the same answer."""
+    Args:
+        scheduler: speaks.
+        front_end: text to symbols.
+        text_thread: on which it is called.
+        next_number: returns a number for the scheduler that no request has.
+    """
 
-    def __init__(self) -> None:
+    def __init__(
+        self, scheduler: Scheduler, front_end: TextFrontEnd, text_thread: Executor, next_number: Callable[[], int]
+    ) -> None:
+        self._scheduler = scheduler
+        self._front_end = front_end
+        self._text_thread = text_thread
+        self._next_number = next_number
         self._hz: dict[str, float] = {}
         self._measuring = asyncio.Lock()
 
-    async def of(self, speaker_id: str, listen: Listen) -> float:
+    async def of(self, voice: Voice, speaker: int, deadline_seconds: float | None) -> float:
         """Returns a speaker's pitch in hertz, 0 where they have none.
 
         Args:
-            speaker_id: voice, or voice:speaker.
-            listen: has a text spoken by them; returns samples, shape (n,), and their rate in hertz.
+            voice: the speaker's.
+            speaker: number within the voice.
+            deadline_seconds: how long a measurement may take; None for any time.
 
         Raises:
-            ServiceError: what `listen` raises; the next caller tries again.
+            ServiceError: what the scheduler raises; the next caller tries again.
         """
+        name = speaker_name(voice, speaker)
         async with self._measuring:
-            if speaker_id not in self._hz:
-                self._hz[speaker_id] = median_hz(*await listen(PITCH_TEXT))
-            return self._hz[speaker_id]
+            if name not in self._hz:
+                self._hz[name] = await self._measure(voice, speaker, deadline_seconds)
+            return self._hz[name]
+
+    async def _measure(self, voice: Voice, speaker: int, deadline_seconds: float | None) -> float:
+        utterances = await asyncio.get_running_loop().run_in_executor(
+            self._text_thread, self._utterances, voice, speaker
+        )
+        if not utterances:  # a voice that cannot read figures
+            return 0.0
+        stream = self._scheduler.open(
+            request=self._next_number(),
+            voice_id=voice.id,
+            audio_seconds=PITCH_TEXT_SECONDS,
+            deadline_seconds=deadline_seconds,
+            is_unary=True,
+        )
+        with stream:
+            for utterance in utterances:
+                stream.say(utterance)
+            stream.finish_text()
+            parts = [rendered.samples async for rendered in stream]
+        return median_hz(np.concatenate(parts), voice.sample_rate_hz)
+
+    def _utterances(self, voice: Voice, speaker: int) -> list[Utterance]:
+        """Returns the text as the speaker would say it plainly."""
+        sentences = self._front_end.sentences(Passage(PITCH_TEXT), voice.phonemes)
+        return [
+            Utterance(
+                voice.id,
+                sentence.symbols,
+                speaker,
+                sentence_seed(0, number),
+                text=sentence.text,
+                language=voice.language,
+                reference=voice.reference,
+            )
+            for number, sentence in enumerate(sentences)
+        ]
 
 
 def pitch_ratio(prosody: Prosody, own_hz: float) -> float:
@@ -56,14 +112,14 @@ def pitch_ratio(prosody: Prosody, own_hz: float) -> float:
 
 
 def check_hertz(resolved: ResolvedRequest, own_hz: Mapping[str, float]) -> None:
-    """Refuses a document that wants a speaker to be more than an octave away from their own pitch.
+    """Refuses a document that asks for more than an octave above or below a speaker's own pitch.
 
     Args:
         resolved: the request.
         own_hz: of everybody who speaks in it, by speaker.
 
     Raises:
-        InvalidRequest: SSML_INVALID, with the place of the first text that is to be said so.
+        InvalidRequest: SSML_INVALID, with the place of the first text at such a pitch.
     """
     low, high = PITCH_RANGE
     for passage in resolved.script.passages:

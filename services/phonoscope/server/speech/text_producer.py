@@ -1,6 +1,6 @@
 """A request's text, on its way to the scheduler: read sentence by sentence, each handed on as an utterance.
 
-③ synthesizer makes one for each request, and runs it beside the reading of what it yields. Sentences are read on the
+`synthesizer.py` makes one for each request, and runs it beside the reading of the audio. Sentences are read on the
 text thread, one at a time, so that the first is spoken while the last is still letters.
 """
 
@@ -13,42 +13,42 @@ from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.events import Emit, TextRead
 from phonoscope.server.request.resolver import ResolvedRequest
 from phonoscope.server.scheduling.stream import SpeechStream
-from phonoscope.server.speech.incremental_input import Dictation, Flush, speak_as_it_comes
-from phonoscope.server.speech.recital import Recital
-from phonoscope.server.speech.request_stats import Account
+from phonoscope.server.speech.incremental_input import Flush, IncrementalInput, speak_as_it_comes
+from phonoscope.server.speech.request_stats import RequestStats
+from phonoscope.server.speech.utterance_builder import UtteranceBuilder
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
 from phonoscope.server.text.incremental import Stretch
 from phonoscope.server.text.passage import Passage
 
 
-class Feed:
+class TextProducer:
     """Reads one request's text.
 
     Args:
         front_end: text to phoneme ids.
         text_thread: on which it is called.
-        recital: makes utterances of sentences.
+        builder: makes utterances of sentences.
         resolved: the request.
-        account: what is known of it.
-        emit: told how it was read.
+        stats: of the request.
+        emit: gets an event when all of it is read.
     """
 
     def __init__(
         self,
         front_end: TextFrontEnd,
         text_thread: Executor,
-        recital: Recital,
+        builder: UtteranceBuilder,
         resolved: ResolvedRequest,
-        account: Account,
+        stats: RequestStats,
         emit: Emit,
     ) -> None:
         self._front_end = front_end
         self._text_thread = text_thread
-        self._recital = recital
+        self._builder = builder
         self._resolved = resolved
-        self._account = account
+        self._stats = stats
         self._emit = emit
-        self._began = time.monotonic()
+        self._began = 0.0
         self._readings: list[Reading] = []
 
     async def script(self, stream: SpeechStream) -> None:
@@ -57,14 +57,15 @@ class Feed:
         Raises:
             InvalidRequest: TEXT_UNPRONOUNCEABLE.
         """
-        recital, script = self._recital, self._resolved.script
+        self._began = time.monotonic()
+        builder, script = self._builder, self._resolved.script
         for passage in script.passages:
-            recital.wait(passage.pause_seconds)
+            builder.pause(passage.pause_seconds)
             reading = self._reading(passage)
             async for sentence in self._read(reading):
-                stream.say(recital.say(sentence, passage, self._resolved.source))
-            recital.leave_marks(reading.marks_left)
-        recital.wait(script.pause_seconds)
+                stream.say(*builder.build(sentence, passage, self._resolved.source))
+            builder.leave_marks(reading.marks_left)
+        builder.pause(script.pause_seconds)
         self._finish(stream)
 
     async def pieces(
@@ -72,7 +73,7 @@ class Feed:
         stream: SpeechStream,
         *,
         pieces: AsyncIterator[str | Flush],
-        dictation: Dictation,
+        incoming: IncrementalInput,
         clause_wait_seconds: float,
         check_length: Callable[[int], None],
     ) -> None:
@@ -81,25 +82,26 @@ class Feed:
         Raises:
             InvalidRequest: TEXT_UNPRONOUNCEABLE, or what `check_length` raises of all characters so far.
         """
+        self._began = time.monotonic()
 
         async def say(stretches: Sequence[Stretch]) -> None:
-            self._account.characters = dictation.text.characters
-            check_length(self._account.characters)
-            stream.expect(self._resolved.seconds(self._account.characters))
+            self._stats.characters = incoming.text.characters
+            check_length(self._stats.characters)
+            stream.expect(self._resolved.seconds(self._stats.characters))
             for stretch in stretches:
-                await self._say(stretch, stream, dictation)
+                await self._say(stretch, stream, incoming)
 
-        await speak_as_it_comes(pieces, dictation.text, stream, say, clause_wait_seconds)
+        await speak_as_it_comes(pieces, incoming.text, stream, say, clause_wait_seconds)
         self._finish(stream)
 
-    async def _say(self, stretch: Stretch, stream: SpeechStream, dictation: Dictation) -> None:
-        if not self._recital.sentences:
-            self._account.had_text = time.monotonic()
+    async def _say(self, stretch: Stretch, stream: SpeechStream, incoming: IncrementalInput) -> None:
+        if not self._builder.sentences:
+            self._stats.had_text = time.monotonic()
         passage = Passage.at(stretch.start, stretch.text)
         async for sentence in self._read(self._reading(passage)):
             if stream.unspoken_utterances == 0:
-                dictation.player.restart()
-            stream.say(self._recital.say(sentence, passage, stretch.text, stretch.start))
+                incoming.player.restart()
+            stream.say(*self._builder.build(sentence, passage, stretch.text, stretch.start))
 
     def _reading(self, passage: Passage) -> Reading:
         voice = passage.voice or self._resolved.voice
@@ -116,16 +118,16 @@ class Feed:
             yield sentence
 
     def _finish(self, stream: SpeechStream) -> None:
-        """Tells how the whole text was read; refuses one that holds nothing to say."""
-        sentences = self._recital.sentences
+        """Reports how the whole text was read; refuses one that holds nothing to say."""
+        sentences = self._builder.sentences
         self._emit(
             TextRead(
-                self._account.request,
-                self._account.voice,
+                self._stats.request,
+                self._stats.voice,
                 self._began,
                 split_seconds=sum(reading.split_seconds for reading in self._readings),
                 phonemize_seconds=sum(reading.phonemize_seconds for reading in self._readings),
-                characters=self._account.characters,
+                characters=self._stats.characters,
                 sentences=sentences,
                 unknown_phonemes=sum(reading.unknown_phonemes for reading in self._readings),
             )
@@ -133,7 +135,7 @@ class Feed:
         if sentences == 0:
             description = "holds nothing that can be spoken; send words or numbers"
             raise InvalidRequest.of(self._resolved.source_field, description, reason="TEXT_UNPRONOUNCEABLE")
-        stream.finish_text()
+        stream.finish_text(self._builder.silence())
 
 
 def _next(reading: Reading) -> Sentence | None:

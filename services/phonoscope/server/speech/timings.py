@@ -1,6 +1,6 @@
 """When words, phonemes, visemes and marks are heard, in seconds of the audio as it is delivered.
 
-`recital.py` notes them for each sentence once its first window is rendered: how long each phoneme lasts is known then.
+`audio_assembler.py` notes them for each sentence with its first samples: how long each phoneme lasts is known then.
 They are handed out with the audio in which they begin.
 
 The voice knows a pad between any two phonemes, which is a bit of both: each has half of it. Between two words it knows

@@ -19,7 +19,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from phonoscope.server.engines.vits.memory import TorchMemory, cuda_device, cuda_memory
+from phonoscope.server.engines.cuda_memory import TorchMemory, cuda_device, cuda_memory
 from phonoscope.server.telemetry.nvml import Gpu, GpuReading, NvmlError
 
 INTERVAL_SECONDS: Final = 5.0

@@ -6,7 +6,7 @@ the start at 0, so that the first error is visible to rate(). Latencies of sampl
 exemplar.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final, get_args
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info
@@ -22,11 +22,11 @@ from phonoscope.common.errors import (
 )
 from phonoscope.common.series import Labelled
 from phonoscope.server.events import (
+    STAGES,
     AudioEncoded,
     BatchRan,
     ChunkSent,
     Delivery,
-    EngineStage,
     Event,
     FirstAudio,
     HealthChanged,
@@ -37,7 +37,6 @@ from phonoscope.server.events import (
     QueueMoved,
     RequestFinished,
     RequestStarted,
-    Stage,
     TextRead,
     VoiceLoaded,
 )
@@ -112,18 +111,15 @@ class MetricsSink:
         self._depth = Gauge("tts_queue_depth", "Requests held.", registry=registry)
         self._capacity = Gauge("tts_queue_capacity", "Requests that may be held.", registry=registry)
         self._owed = Gauge("tts_audio_seconds_owed", "Audio owed to the requests held.", registry=registry)
-        self._real_time_factor = Gauge(
-            "tts_estimated_real_time_factor",
-            "Engine time for a second of audio, expected.",
-            registry=registry,
+        by_engine = ("engine",)
+        self._real_time_factor = gauge(
+            "tts_estimated_real_time_factor", "Engine time for a second of audio, expected.", by_engine
         )
-        self._first_audio_estimate = Gauge(
-            "tts_estimated_first_audio_seconds",
-            "Engine time to a first sound, expected.",
-            registry=registry,
+        self._first_audio_estimate = gauge(
+            "tts_estimated_first_audio_seconds", "Engine time to first audio, expected.", by_engine
         )
-        self._slowdown = Gauge(
-            "tts_engine_slowdown_ratio", "How much slower the engine is than at its best.", registry=registry
+        self._slowdown = gauge(
+            "tts_engine_slowdown_ratio", "How much slower the engine is than at its best.", by_engine
         )
         self._demand = Gauge(
             "tts_engine_demand_ratio", "Share of the engine's time that the requests held take.", registry=registry
@@ -171,27 +167,45 @@ class MetricsSink:
         """States how many requests may be held."""
         self._capacity.set(requests)
 
-    def watch_engine(self, estimates: Callable[[], Estimates | None], demand_ratio: Callable[[], float]) -> None:
-        """Shows what admission believes, as it is when somebody looks; 0 while it is unknown."""
+    def watch_engines(
+        self,
+        names: Collection[str],
+        estimates: Callable[[], Mapping[str, Estimates]],
+        demand_ratio: Callable[[], float],
+    ) -> None:
+        """Exports what admission believes, as it is at the time of a scrape; 0 while it is unknown.
 
-        def value_of(read: Callable[[Estimates], float]) -> Callable[[], float]:
-            return lambda: read(known) if (known := estimates()) else 0.0
+        Args:
+            names: of the engines.
+            estimates: returns what is believed of each engine, by name.
+            demand_ratio: returns the share of the lane's time that the requests held take.
+        """
 
-        self._real_time_factor.set_function(value_of(lambda known: known.real_time_factor))
-        self._first_audio_estimate.set_function(value_of(lambda known: known.first_audio_seconds))
-        self._slowdown.set_function(value_of(lambda known: known.slowdown))
+        def value_of(name: str, read: Callable[[Estimates], float]) -> Callable[[], float]:
+            return lambda: read(known) if (known := estimates().get(name)) else 0.0
+
+        for name in names:
+            self._real_time_factor.labels(name).set_function(value_of(name, lambda known: known.real_time_factor))
+            self._first_audio_estimate.labels(name).set_function(
+                value_of(name, lambda known: known.first_audio_seconds)
+            )
+            self._slowdown.labels(name).set_function(value_of(name, lambda known: known.slowdown))
         self._demand.set_function(demand_ratio)
 
-    def make_voice_series(self, voices: Sequence[str]) -> None:
-        """Makes the series of the loaded voices, at 0."""
-        for voice in voices:
-            self._make_series_of(voice)
+    def make_voice_series(self, voices: Mapping[str, Collection[str]]) -> None:
+        """Makes the series of the loaded voices, at 0.
+
+        Args:
+            voices: the kinds of the engine's steps, by voice.
+        """
+        for voice, step_kinds in voices.items():
+            self._make_series_of(voice, step_kinds)
         for voice in ("", *voices):  # a request refused for its voice has none
             for outcome, reasons in REASONS.items():
                 for reason in reasons:
                     self._requests.labels(voice, outcome, reason)
 
-    def _make_series_of(self, voice: str) -> None:
+    def _make_series_of(self, voice: str, step_kinds: Collection[str]) -> None:
         for metric in (
             *(self._factor, self._gaps, self._slack, self._underruns, self._audio, self._characters),
             *(self._request_audio, self._request_characters, self._unknown, self._waits),
@@ -199,13 +213,13 @@ class MetricsSink:
             metric.labels(voice)
         for delivery in get_args(Delivery):
             self._first_audio.labels(voice, delivery)
-        for stage in get_args(Stage):
+        for stage in (*STAGES, *step_kinds):
             self._stages.labels(voice, stage)
         for encoding in Encoding:
             self._encoding.labels(voice, encoding.value)
-        for engine_stage in get_args(EngineStage):
+        for kind in step_kinds:
             for by_stage in (self._batches, self._padding, self._busy):
-                by_stage.labels(voice, engine_stage)
+                by_stage.labels(voice, kind)
 
     def __call__(self, event: Event) -> None:
         """Takes an event of the core."""
@@ -237,7 +251,7 @@ class MetricsSink:
         exemplar = self._traces.get(event.request)
         self._encoding.labels(event.voice, event.encoding).observe(event.seconds, exemplar)
 
-    def _stage(self, request: int, voice: str, stage: Stage, seconds: float) -> None:
+    def _stage(self, request: int, voice: str, stage: str, seconds: float) -> None:
         self._stages.labels(voice, stage).observe(seconds, self._traces.get(request))
 
     def _count_first_audio(self, event: FirstAudio) -> None:

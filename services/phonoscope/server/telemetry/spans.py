@@ -42,7 +42,7 @@ class _Utterance:
     """An utterance's span until it is recorded."""
 
     context: SpanContext
-    phonemes: int
+    symbols: int
     began_ns: int = field(default_factory=time.time_ns)
     ended_ns: int | None = None
     batches: list[Link] = field(default_factory=list)
@@ -111,7 +111,7 @@ class SpanSink:
         self._recorder.record(name, context, traced.parent, began_ns, ended_ns, facts)
 
     def _begin_utterance(self, event: UtteranceQueued, traced: _Traced) -> None:
-        traced.utterances[event.index] = _Utterance(self._recorder.child(traced.parent), event.phonemes)
+        traced.utterances[event.index] = _Utterance(self._recorder.child(traced.parent), event.symbols)
 
     def _end_utterance(self, event: UtteranceSpoken, traced: _Traced) -> None:
         if utterance := traced.utterances.get(event.index):
@@ -163,7 +163,7 @@ class SpanSink:
                 traced.parent,
                 utterance.began_ns,
                 utterance.ended_ns or now,
-                {names.UTTERANCE_INDEX: index, names.PHONEMES: utterance.phonemes},
+                {names.UTTERANCE_INDEX: index, names.PHONEMES: utterance.symbols},
                 events=utterance.events,
                 links=utterance.batches,
             )

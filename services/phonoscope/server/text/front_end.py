@@ -1,7 +1,7 @@
-"""④ Text becomes sentences, and sentences become phoneme ids, each as soon as it is asked for.
+"""Text becomes sentences, and sentences become symbols of the voice, each as soon as it is asked for.
 
-Built by `__main__`, called by ③ synthesizer on the one text thread. The path: `normalise`, `split`, a phonemizer
-(espeak-ng), `phoneme_ids`. docs/text.md tells it with examples, and what differs from piper-tts.
+Built by `build.py`, called by `speech/text_producer.py` on the one text thread. The path: `normalise`, `split`, a
+phonemizer (espeak-ng), `phoneme_ids`. docs/text.md explains it with examples, and what differs from piper-tts.
 """
 
 import time
@@ -16,6 +16,7 @@ from phonoscope.server.text.normalise import Normalised, normalise
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phoneme_ids import MARKS, spell, split_phonemes
 from phonoscope.server.text.phonemizer import Clause, Phonemizer
+from phonoscope.server.text.plain import plain_stretches
 from phonoscope.server.text.split import CLOSERS, Span, split
 from phonoscope.server.text.wording import PLAIN, Alone, Wording, Words
 from phonoscope.server.text.words import is_speakable
@@ -27,20 +28,22 @@ _WIDE_PAUSES: Final = frozenset("，、：；︙")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What becomes one utterance: its phoneme ids, and where in the caller's text it stands.
+    """What becomes one utterance: its symbols, and where in the caller's text it stands.
 
     Attributes:
         start, stop: character offsets in the original text, `stop` excluded.
-        phoneme_ids: in the voice's scheme, with begin, pads and end.
+        symbols: phoneme ids in the voice's scheme, with begin, pads and end; the text itself for "plain" schemes.
         unknown_phonemes: phonemes left out because the voice has no id for them.
         wording: its words, where that is wanted.
+        text: as it is read, normalised.
     """
 
     start: int
     stop: int
-    phoneme_ids: tuple[int, ...]
+    symbols: tuple[int, ...] | str
     unknown_phonemes: int = 0
     wording: Wording = PLAIN
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,8 @@ class TextFrontEnd:
 
     def check(self, scheme: PhonemeScheme) -> None:
         """Raises VoiceFileError when no text could be read in `scheme`: marks missing, or a language unknown."""
+        if scheme.kind == "plain":
+            return
         missing = [mark for mark in MARKS if mark not in scheme.ids]
         if missing:
             raise VoiceFileError(
@@ -139,6 +144,10 @@ class TextFrontEnd:
             passage = lexicon.rewrite(passage)
             normal = normalise(passage.text)
             spans = split(normal.text, language)
+        if scheme.kind == "plain":
+            for start, stop, text, wording in plain_stretches(passage, normal, spans):
+                yield Sentence(start, stop, text, wording=wording, text=text)
+            return
         words = Words(passage, normal, scheme, self._alone) if is_worded or not passage.is_plain else None
         while True:
             with reading.splitting:
@@ -162,11 +171,13 @@ class TextFrontEnd:
         if words is None:
             spelling = spell(split_phonemes(stretch.phonemes, scheme.clusters), scheme)
             start, stop = passage.source(normal.original(stretch.start), normal.original(stretch.stop))
-            yield Sentence(start, stop, spelling.ids, spelling.unknown), spelling.voiced
+            text = normal.text[stretch.start : stretch.stop]
+            yield Sentence(start, stop, spelling.ids, spelling.unknown, text=text), spelling.voiced
             return
         parts = words.spelled(stretch.start, stretch.stop, stretch.phonemes, self._max_phonemes)
         for spelling, wording, start, stop in parts:
-            yield Sentence(start, stop, spelling.ids, spelling.unknown, wording), spelling.voiced
+            text = normal.text[stretch.start : stretch.stop]
+            yield Sentence(start, stop, spelling.ids, spelling.unknown, wording, text), spelling.voiced
 
     def _stretches(self, text: str, span: Span, scheme: PhonemeScheme, language: str) -> Iterator[_Stretch]:
         sentence = text[span.start : span.stop]

@@ -49,8 +49,10 @@ def known_ipa(ipa: str, voice: Voice) -> str:
     """Returns phonemes of which the voice knows every symbol.
 
     Raises:
-        UnknownSymbol: it does not, or they are no IPA.
+        UnknownSymbol: it does not, or they are no IPA, or the voice takes no IPA.
     """
+    if "ipa" not in voice.alphabets:
+        raise UnknownSymbol(f"{voice.id} takes no phonemes; send a respelling, or another speaker_id")
     phonemes = read_ipa(ipa)
     for symbol in split_phonemes(phonemes, voice.phonemes.clusters):
         if symbol not in voice.phonemes.ids:

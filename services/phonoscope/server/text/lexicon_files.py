@@ -1,8 +1,8 @@
 """The server's own lexicons: PLS files that are read at start, and again once they change.
 
-Built by `__main__`; ③ synthesizer asks before each request whether a file has changed, which costs a look at each
-file's time, and has changed ones read on the text thread. A file that cannot be read any more is told of, and what it
-held before stays in use.
+Built by `build.py`. `speech/synthesizer.py` asks before each request whether a file has changed, which costs a look at
+each file's time, and has changed ones read on the text thread. A file that cannot be read any more is reported, and
+what it held before stays in use.
 """
 
 from collections.abc import Sequence

@@ -3,32 +3,47 @@
 import subprocess
 import sys
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from phonoscope.server.engines.base import Engine, Plan, Tuning, Window
-from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.engines.base import Engine, Step
+from phonoscope.server.engines.tone import ToneEngine, TonePlan, tone_voice
 from phonoscope.server.types import Utterance
 
 
 def utterance(text: str = "Hello, you two.", **changes: object) -> Utterance:
     ids = tone_voice().phonemes.ids
     spelled = tuple(number for sign in ("^", *text, "$") for number in (*ids[sign], *ids["_"]))
-    plain = Utterance("tone", spelled, 0, 1.0, noise_scale=0.667, noise_w_scale=0.8, seed=1)
+    plain = Utterance("tone", spelled, seed=1)
     return replace(plain, **changes)
 
 
-def plan_of(engine: Engine, said: Utterance) -> Plan:
-    (plan,) = engine.prepare([said])
-    return plan
+def planned(engine: Engine, said: Utterance) -> Any:
+    """Opens an utterance and runs its first step."""
+    job = engine.open(said)
+    engine.run([job.next_step(1.0)])
+    return job
+
+
+def plan_of(engine: Engine, said: Utterance) -> TonePlan:
+    return planned(engine, said).plan
+
+
+def rendered(engine: Engine, job: Any, audio_seconds: float = 60.0) -> NDArray[np.float32]:
+    """Runs the steps of a planned utterance, each of about so much audio."""
+    parts = []
+    while step := job.next_step(audio_seconds):
+        [result] = engine.run([step])
+        parts.append(result.samples)
+    assert result.is_last
+    return np.concatenate(parts)
 
 
 def audio_of(engine: Engine, said: Utterance) -> NDArray[np.float32]:
-    plan = plan_of(engine, said)
-    (samples,) = engine.render([Window(plan, 0, plan.frames)])
-    return samples
+    return rendered(engine, planned(engine, said))
 
 
 def loudest_hz(samples: NDArray[np.float32], sample_rate_hz: int = 22050) -> float:
@@ -44,43 +59,59 @@ def engine() -> ToneEngine:
 def test_a_plan_tells_its_length_before_any_sample_is_made(engine: ToneEngine) -> None:
     said = utterance()
     plan = plan_of(engine, said)
-    assert len(plan.phoneme_frames) == len(said.phoneme_ids)
-    assert min(plan.phoneme_frames) >= 1
-    assert sum(plan.phoneme_frames) == plan.frames
+    assert len(plan.symbol_frames) == len(said.symbols)
+    assert min(plan.symbol_frames) >= 1
+    assert sum(plan.symbol_frames) == plan.frames
     samples = audio_of(engine, said)
     assert samples.dtype == np.float32
     assert samples.shape == (plan.frames * 256,)
-    assert plan.audio_seconds == len(samples) / 22050
     assert 0.4 < np.abs(samples).max() <= 0.5
 
 
 def test_each_phoneme_lasts_by_its_own_rate_besides_the_speed(engine: ToneEngine) -> None:
-    said = utterance("abc", noise_w_scale=0.0)
-    rates = tuple(0.5 if at in (2, 3) else 2.0 if at == 4 else 1.0 for at in range(len(said.phoneme_ids)))
+    said = utterance("abc", rhythm_variation=0.0)
+    rates = tuple(0.5 if at in (2, 3) else 2.0 if at == 4 else 1.0 for at in range(len(said.symbols)))
     plain, rated = plan_of(engine, said), plan_of(engine, replace(said, rates=rates))
-    wanted = [max(1, round(frames / rate)) for frames, rate in zip(plain.phoneme_frames, rates, strict=True)]
-    assert list(rated.phoneme_frames) == wanted
+    wanted = [max(1, round(frames / rate)) for frames, rate in zip(plain.symbol_frames, rates, strict=True)]
+    assert list(rated.symbol_frames) == wanted
     ones = replace(said, rates=(1.0,) * len(rates))
-    assert plan_of(engine, ones).phoneme_frames == plain.phoneme_frames
+    assert plan_of(engine, ones).symbol_frames == plain.symbol_frames
     both, fast = (plan_of(engine, replace(one, speed=2.0)) for one in (replace(said, rates=rates), said))
-    assert both.phoneme_frames[2] == 2 * fast.phoneme_frames[2]
-    assert both.phoneme_frames[6:] == fast.phoneme_frames[6:]
+    assert both.symbol_frames[2] == 2 * fast.symbol_frames[2]
+    assert both.symbol_frames[6:] == fast.symbol_frames[6:]
 
 
-@pytest.mark.parametrize("size", [1, 3, 7, 64])
-def test_windows_of_any_size_concatenate_to_the_whole(engine: ToneEngine, size: int) -> None:
-    plan = plan_of(engine, utterance())
-    windows = [Window(plan, start, min(start + size, plan.frames)) for start in range(0, plan.frames, size)]
-    parts = [samples for window in windows for samples in engine.render([window])]
-    assert np.array_equal(np.concatenate(parts), audio_of(engine, utterance()))
+@pytest.mark.parametrize("sizes", [(1,), (3,), (7, 9), (64,)])
+def test_windows_of_any_size_concatenate_to_the_whole(engine: ToneEngine, sizes: tuple[int, ...]) -> None:
+    cut = ToneEngine(sizes=sizes)
+    parts = rendered(cut, planned(cut, utterance()), 0.0)
+    assert np.array_equal(parts, audio_of(engine, utterance()))
 
 
 def test_a_batch_gives_what_each_gives_alone(engine: ToneEngine) -> None:
     said = [utterance("a"), utterance("Quite a long one, this."), utterance("bc", seed=2)]
-    plans = engine.prepare(said)
-    rendered = engine.render([Window(plan, 0, plan.frames) for plan in plans])
-    for samples, alone in zip(rendered, said, strict=True):
-        assert np.array_equal(samples, audio_of(ToneEngine(), alone))
+    jobs = [engine.open(one) for one in said]
+    engine.run([job.next_step(1.0) for job in jobs])
+    results = engine.run([job.next_step(60.0) for job in jobs])
+    for result, job, alone in zip(results, jobs, said, strict=True):
+        whole = audio_of(ToneEngine(), alone)
+        assert np.array_equal(result.samples, whole[: len(result.samples)])
+        assert result.total_samples == len(whole) == sum(result.symbol_samples)
+        assert result.is_last == (job.next_step(1.0) is None)
+
+
+def test_asking_for_a_step_changes_nothing(engine: ToneEngine) -> None:
+    job = planned(engine, utterance("a long enough utterance"))
+    small, large = job.next_step(0.0), job.next_step(60.0)
+    assert (small.start, large.start) == (0, 0)
+    assert small.audio_seconds < large.audio_seconds
+    assert (small.cost, small.audio_seconds) == (16, 16 * 256 / 22050)
+
+
+def test_closing_a_job_frees_its_plan(engine: ToneEngine) -> None:
+    job = planned(engine, utterance())
+    engine.close(job)
+    assert job.plan is None
 
 
 def test_the_same_seed_gives_the_same_audio_and_another_does_not(engine: ToneEngine) -> None:
@@ -90,42 +121,34 @@ def test_the_same_seed_gives_the_same_audio_and_another_does_not(engine: ToneEng
 
 
 def test_without_noise_the_seed_changes_nothing(engine: ToneEngine) -> None:
-    quiet = utterance(noise_scale=0.0, noise_w_scale=0.0)
+    quiet = utterance(variation=0.0, rhythm_variation=0.0)
     assert np.array_equal(audio_of(engine, quiet), audio_of(engine, replace(quiet, seed=99)))
 
 
 def test_each_noise_varies_its_own_half(engine: ToneEngine) -> None:
-    still = plan_of(engine, utterance(noise_scale=0.0, noise_w_scale=0.0))
-    rhythm = plan_of(engine, utterance(noise_scale=0.0, noise_w_scale=0.8))
-    pitch = plan_of(engine, utterance(noise_scale=0.667, noise_w_scale=0.0))
-    assert rhythm.phoneme_frames != still.phoneme_frames
+    still = plan_of(engine, utterance(variation=0.0, rhythm_variation=0.0))
+    rhythm = plan_of(engine, utterance(variation=0.0))
+    pitch = plan_of(engine, utterance(rhythm_variation=0.0))
+    assert rhythm.symbol_frames != still.symbol_frames
     assert rhythm.pitches_hz == still.pitches_hz
-    assert pitch.phoneme_frames == still.phoneme_frames
+    assert pitch.symbol_frames == still.symbol_frames
     assert pitch.pitches_hz != still.pitches_hz
 
 
 def test_speed_shortens_the_utterance(engine: ToneEngine) -> None:
     half, plain, double = (
-        plan_of(engine, utterance(speed=speed, noise_w_scale=0.0)).frames for speed in (0.5, 1.0, 2.0)
+        plan_of(engine, utterance(speed=speed, rhythm_variation=0.0)).frames for speed in (0.5, 1.0, 2.0)
     )
     assert half == 2 * plain
     assert plain / 2 <= double < 0.7 * plain
 
 
-def test_length_scale_stretches_the_utterance(engine: ToneEngine) -> None:
-    frames = {
-        scale: plan_of(engine, utterance(length_scale=scale, noise_w_scale=0.0)).frames for scale in (0.5, 1.0, 2.0)
-    }
-    assert frames[2.0] == 2 * frames[1.0]
-    assert frames[0.5] < 0.7 * frames[1.0]
-
-
-def test_every_phoneme_lasts_a_frame_however_fast_it_is(engine: ToneEngine) -> None:
-    assert min(plan_of(engine, utterance(length_scale=0.25)).phoneme_frames) == 1
+def test_every_symbol_lasts_a_frame_however_fast_it_is(engine: ToneEngine) -> None:
+    assert min(plan_of(engine, utterance(speed=4.0)).symbol_frames) == 1
 
 
 def test_each_id_has_its_own_pitch(engine: ToneEngine) -> None:
-    heard = [loudest_hz(audio_of(engine, utterance(sign, noise_scale=0.0))) for sign in "abz09"]
+    heard = [loudest_hz(audio_of(engine, utterance(sign, variation=0.0))) for sign in "abz09"]
     ids = [tone_voice().phonemes.ids[sign][0] for sign in "abz09"]
     np.testing.assert_allclose(heard, [150 * 2 ** (number / 24) for number in ids], rtol=0.01)
 
@@ -136,14 +159,14 @@ def test_capital_letters_sound_like_small_ones(engine: ToneEngine) -> None:
 
 def test_pauses_are_silent(engine: ToneEngine) -> None:
     assert not audio_of(engine, utterance(" .,!?-")).any()
-    frames = [plan_of(engine, utterance(sign, noise_w_scale=0.0)).frames for sign in ("-", ",", "a")]
+    frames = [plan_of(engine, utterance(sign, rhythm_variation=0.0)).frames for sign in ("-", ",", "a")]
     assert frames == [4 + 5, 12 + 5, 8 + 5]
 
 
 def test_tones_begin_and_end_in_silence_so_that_nothing_clicks(engine: ToneEngine) -> None:
     plan = plan_of(engine, utterance("abcxyz"))
     samples = audio_of(engine, utterance("abcxyz"))
-    edges = np.cumsum(plan.phoneme_frames)[:-1] * 256
+    edges = np.cumsum(plan.symbol_frames)[:-1] * 256
     for offset in range(8):
         assert np.abs(samples[edges + offset]).max() < 0.01
         assert np.abs(samples[edges - 1 - offset]).max() < 0.01
@@ -184,35 +207,30 @@ def test_an_utterance_that_no_voice_can_say_is_refused(
     engine: ToneEngine, change: dict[str, object], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        engine.prepare([utterance(**change)])
+        engine.open(utterance(**change))
 
 
 def test_a_batch_that_breaks_the_contract_is_refused() -> None:
-    tuning = Tuning(prepare_batch=2, render_batch=3, first_window_frames=4, largest_window_frames=8)
-    engine = ToneEngine([tone_voice(), tone_voice("b")], tuning=tuning)
-    assert engine.tuning is tuning
-    with pytest.raises(ValueError, match="a batch of 0; 1 to 2"):
-        engine.prepare([])
-    with pytest.raises(ValueError, match="a batch of 3; 1 to 2"):
-        engine.prepare([utterance()] * 3)
-    with pytest.raises(ValueError, match="several voices"):
-        engine.prepare([utterance(), utterance(voice_id="b")])
-    window = Window(plan_of(engine, utterance()), 0, 1)
-    with pytest.raises(ValueError, match="a batch of 4; 1 to 3"):
-        engine.render([window] * 4)
-    with pytest.raises(ValueError, match="several voices"):
-        engine.render([window, Window(plan_of(engine, utterance(voice_id="b")), 0, 1)])
-
-
-@pytest.mark.parametrize(("start", "stop"), [(-1, 1), (0, 0), (2, 1), (0, 10_000)])
-def test_a_window_beyond_its_plan_is_refused(engine: ToneEngine, start: int, stop: int) -> None:
-    with pytest.raises(ValueError, match=f"frames {start} to {stop} of a plan"):
-        engine.render([Window(plan_of(engine, utterance()), start, stop)])
-
-
-def test_a_plan_of_another_engine_is_refused(engine: ToneEngine) -> None:
-    with pytest.raises(TypeError, match="not a plan of this engine"):
-        engine.render([Window(Plan("tone", 1, 256, 22050, (1,)), 0, 1)])
+    engine = ToneEngine([tone_voice(), tone_voice("b")], max_batch=2)
+    assert dict(engine.tuning.max_batch) == {"prepare": 2, "render": 2}
+    first, second, other = (engine.open(utterance(voice_id=voice)) for voice in ("tone", "tone", "b"))
+    with pytest.raises(ValueError, match="a batch of 0 steps; 1 to 2"):
+        engine.run([])
+    with pytest.raises(ValueError, match="a batch of 3 steps; 1 to 2"):
+        engine.run([first.next_step(1.0)] * 3)
+    with pytest.raises(ValueError, match="several kinds or voices"):
+        engine.run([first.next_step(1.0), other.next_step(1.0)])
+    engine.run([first.next_step(1.0)])
+    with pytest.raises(ValueError, match="several kinds or voices"):
+        engine.run([first.next_step(1.0), second.next_step(1.0)])
+    stale = first.next_step(0.0)
+    engine.run([stale])
+    with pytest.raises(ValueError, match=r"frames 0 to 16 of .*, of which 16 are rendered"):
+        engine.run([stale])
+    with pytest.raises(TypeError, match="no window to render"):
+        engine.run([Step(first, "render", "tone", 1.0, 0.0)])
+    with pytest.raises(TypeError, match="object is not a job of the tone engine"):
+        engine.close(object())
 
 
 def test_it_needs_no_torch() -> None:

@@ -58,7 +58,7 @@ Find = Callable[..., list[Path]]
 @pytest.fixture
 def find(folder: Path) -> Find:
     def find(**settings: Any) -> list[Path]:
-        return find_voices(ServerSettings(voices_dir=folder, **settings), CapturingLogger())
+        return find_voices(ServerSettings(voices_dir=folder, **settings), ["*.onnx"], CapturingLogger())
 
     return find
 
@@ -91,7 +91,7 @@ def test_a_folder_of_the_home_directory_may_be_written_with_a_tilde(
 ) -> None:
     (folder / "a.onnx").touch()
     monkeypatch.setenv("HOME", str(folder.parent))
-    assert folder / "a.onnx" in find_voices(ServerSettings(voices_dir=Path("~/voices")), CapturingLogger())
+    assert folder / "a.onnx" in find_voices(ServerSettings(voices_dir=Path("~/voices")), ["*.onnx"], CapturingLogger())
 
 
 def test_a_folder_that_is_not_there_has_no_voices(find: Find, folder: Path) -> None:
@@ -102,7 +102,7 @@ def test_a_folder_that_is_not_there_has_no_voices(find: Find, folder: Path) -> N
 def test_a_named_voice_that_is_missing_is_fetched_and_the_log_says_so(folder: Path, hub: str) -> None:
     logger = CapturingLogger()
     settings = ServerSettings(voices_dir=folder, voices=" de_DE-eva-low , ", hub_url=hub)
-    assert find_voices(settings, logger)[1:] == [folder / "de_DE-eva-low.onnx"]
+    assert find_voices(settings, ["*.onnx"], logger)[1:] == [folder / "de_DE-eva-low.onnx"]
     assert (folder / "de_DE-eva-low.onnx").read_bytes() == b"model"
     assert [call.args for call in logger.calls] == [("voice_pull_started",), ("voice_pulled",)]
 

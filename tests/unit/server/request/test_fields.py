@@ -1,6 +1,6 @@
 """Each field by itself: ranges at their very edges, every name that is served, and what is refused how.
 
-What requests make of several fields at once, and the plainest refusals, are in test_requests.py.
+What requests make of several fields at once, and the plainest refusals, are in test_resolver.py.
 """
 
 import math
@@ -12,7 +12,7 @@ import pytest
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.audio.codecs import CODECS
-from phonoscope.server.emotions import EMOTIONS, NEUTRAL, mixed
+from phonoscope.server.emotions import EMOTIONS, NEUTRAL, Prosody, mixed
 from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.request import fields
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
@@ -25,6 +25,12 @@ NOT_FINITE = (math.nan, math.inf, -math.inf)
 
 def request(**given: Any) -> SpeechRequest:
     return SpeechRequest("Hello.", **given)
+
+
+def prosody(**given: Any) -> Prosody:
+    """Returns what the emotions of a request make of a voice."""
+    asked = request(**given)
+    return fields.prosody(fields.emotion_weights(asked), fields.emotion_intensity(asked))
 
 
 def refusal(check: Callable[[], object]) -> tuple[str, str, str]:
@@ -185,19 +191,19 @@ def test_without_a_request_id_each_has_one_of_our_own() -> None:
 @pytest.mark.parametrize("name", EMOTIONS)
 def test_an_emotion_goes_by_its_name_in_letters_of_any_size(name: str) -> None:
     for given in (name, name.upper(), name.capitalize()):
-        assert fields.prosody(request(emotion=given)) == EMOTIONS[name]
-        assert fields.prosody(request(emotion_weights={given: 1.0})) == EMOTIONS[name]
+        assert prosody(emotion=given) == EMOTIONS[name]
+        assert prosody(emotion_weights={given: 1.0}) == EMOTIONS[name]
 
 
 @pytest.mark.parametrize("given", [{}, {"emotion": "neutral"}, {"emotion_weights": {"Neutral": 0.7}}])
 def test_no_emotion_is_the_neutral_one(given: dict[str, Any]) -> None:
-    assert fields.prosody(request(**given)) is NEUTRAL
+    assert prosody(**given) is NEUTRAL
 
 
 @pytest.mark.parametrize("intensity", [0.0, -0.0])
 def test_an_emotion_without_weight_is_the_neutral_one(intensity: float) -> None:
-    assert fields.prosody(request(emotion="sad", emotion_intensity=intensity)) is NEUTRAL
-    assert fields.prosody(request(emotion_weights={"sad": intensity})) is NEUTRAL
+    assert prosody(emotion="sad", emotion_intensity=intensity) is NEUTRAL
+    assert prosody(emotion_weights={"sad": intensity}) is NEUTRAL
 
 
 @pytest.mark.parametrize("intensity", [5e-324, 0.5, math.nextafter(1, 0), 1.0, None])
@@ -205,19 +211,19 @@ def test_an_intensity_scales_every_weight(intensity: float | None) -> None:
     weights = {"sad": 0.5, "calm": 0.25, "neutral": 0.25}
     scale = 1.0 if intensity is None else intensity
     expected = mixed({"sad": 0.5 * scale, "calm": 0.25 * scale})
-    assert fields.prosody(request(emotion_weights=weights, emotion_intensity=intensity)) == expected
+    assert prosody(emotion_weights=weights, emotion_intensity=intensity) == expected
 
 
 @pytest.mark.parametrize("intensity", [math.nextafter(0, -1), math.nextafter(1, 2), *NOT_FINITE])
 def test_an_intensity_ends_exactly_at_its_edges(intensity: float) -> None:
-    reason, field, description = refusal(lambda: fields.prosody(request(emotion_intensity=intensity)))
+    reason, field, description = refusal(lambda: prosody(emotion_intensity=intensity))
     assert (reason, field) == ("EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity")
     assert description.endswith("; send 0 to 1")
 
 
 @pytest.mark.parametrize("weight", [math.nextafter(0, -1), math.nextafter(1, 2), *NOT_FINITE])
 def test_a_weight_ends_exactly_at_its_edges(weight: float) -> None:
-    reason, field, description = refusal(lambda: fields.prosody(request(emotion_weights={"Sad": weight})))
+    reason, field, description = refusal(lambda: prosody(emotion_weights={"Sad": weight}))
     assert (reason, field) == ("EMOTION_WEIGHTS_INVALID", "emotion_weights")
     assert description.endswith("; for 'sad': send 0 to 1")
 
@@ -227,9 +233,9 @@ def test_weights_sum_to_one_as_far_as_32_bits_can_say() -> None:
     thirds = {name: float(np.float32(1 / 3)) for name in ("sad", "calm", "happy")}
     assert sum(thirds.values()) > 1.0
     for weights in (eighths, thirds, {"sad": 1.0, "calm": 9e-6}):
-        assert fields.prosody(request(emotion_weights=weights)) == mixed(weights)
+        assert prosody(emotion_weights=weights) == mixed(weights)
     for weights in ({"sad": 1.0, "calm": 2e-5}, {"sad": 0.6, "neutral": 0.5}):
-        reason, field, description = refusal(lambda weights=weights: fields.prosody(request(emotion_weights=weights)))
+        reason, field, description = refusal(lambda weights=weights: prosody(emotion_weights=weights))
         assert (reason, field) == ("EMOTION_WEIGHTS_INVALID", "emotion_weights")
         assert description.startswith("sum to 1")
 

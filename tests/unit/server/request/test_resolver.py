@@ -13,7 +13,7 @@ from phonoscope.server.request.fields import accepted_request_id
 from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest
 from phonoscope.server.request.voice_choice import speaks
 from phonoscope.server.text.passage import Passage, Script
-from phonoscope.server.types import Encoding, SpeechRequest
+from phonoscope.server.types import Encoding, SpeechRequest, Voice
 
 JOE = tone_voice("en_US-joe-medium", language="en-US")
 CHOIR = replace(
@@ -79,7 +79,18 @@ def test_what_is_asked_for_is_kept() -> None:
     )
     script = Script((Passage(" Two  words "),))
     assert resolved == ResolvedRequest(
-        " Two  words ", script, CHOIR, 0, 2.0, 1.0, Encoding.WAV, 48_000, -6.0, seed=0, request_id="mine"
+        source=" Two  words ",
+        script=script,
+        voice=CHOIR,
+        speaker=0,
+        speed=2.0,
+        pitch=1.0,
+        encoding=Encoding.WAV,
+        sample_rate_hz=48_000,
+        volume_gain_db=-6.0,
+        seed=0,
+        request_id="mine",
+        emotion_weights={"neutral": 1.0},
     )
 
 
@@ -283,6 +294,127 @@ def test_a_voice_that_renders_no_emotions_says_so_unless_something_is_wrong() ->
     with pytest.raises(InvalidRequest):
         flat.resolve(SpeechRequest("Hello.", emotion="sad", speed=9.0))
     assert flat.resolve(SpeechRequest("Hello.", emotion="neutral")).prosody == NEUTRAL
+
+
+ACTOR = replace(tone_voice("en_US-actor-high", language="en-US"), emotion_rendering="native")
+FLAT = replace(tone_voice("en_US-flat-low", language="en-US"), emotion_rendering="none")
+UNTIMED = replace(tone_voice("en_US-untimed-high", language="en-US"), has_timings=False)
+
+
+def refused(*voices: Voice, **fields: Any) -> NotServed:
+    with pytest.raises(NotServed) as caught:
+        RequestResolver(voices, most_characters=1000).resolve(SpeechRequest(**({"text": "Hello."} | fields)))
+    assert caught.value.reason in NotServed.REASONS
+    return caught.value
+
+
+def beside(other: Voice) -> dict[str, str]:
+    """A document of which another voice than the request's speaks a part."""
+    return {"text": "", "ssml": f'<speak>One. <voice name="{other.id}">Two.</voice></speak>'}
+
+
+def test_where_an_emotion_cannot_be_rendered_voices_are_named_that_can() -> None:
+    error = refused(FLAT, JOE, ACTOR, emotion="sad")
+    assert error.reason == "EMOTION_NOT_SERVED"
+    assert str(error) == (
+        "en_US-flat-low renders no emotions; leave them out, or send another speaker_id: "
+        "en_US-joe-medium, en_US-actor-high"
+    )
+
+
+def test_where_no_voice_renders_emotions_the_way_out_is_another_voice_file() -> None:
+    assert str(refused(FLAT, emotion="sad")).endswith("or load a voice that can: no loaded one does")
+
+
+def test_a_voice_that_a_document_names_must_render_its_emotions_too() -> None:
+    assert str(refused(JOE, FLAT, emotion="sad", **beside(FLAT))).startswith("en_US-flat-low renders no emotions")
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{}, {"emotion": "neutral"}, {"emotion_weights": {"sad": 0.0}}, {"emotion": "sad", "emotion_intensity": 0.0}],
+)
+def test_a_voice_that_renders_no_emotions_speaks_without_them(fields: dict[str, Any]) -> None:
+    resolver = RequestResolver([FLAT], most_characters=100)
+    assert resolver.resolve(SpeechRequest("Hello.", **fields)).prosody == NEUTRAL
+
+
+def test_where_there_are_no_timings_voices_are_named_that_have_them() -> None:
+    error = refused(UNTIMED, JOE, CHOIR, timing_types=["word"])
+    assert error.reason == "TIMINGS_NOT_SERVED"
+    assert str(error) == (
+        "en_US-untimed-high has no timings: its engine cannot tell when a word begins; leave timing_types out, "
+        "or send another speaker_id: en_US-joe-medium, en_US-choir-high"
+    )
+
+
+def test_where_no_voice_has_timings_the_way_out_is_another_voice_file() -> None:
+    error = refused(UNTIMED, timing_types=["mark"])
+    assert str(error).endswith("or load a voice that can: no loaded one does")
+
+
+def test_a_voice_that_a_document_names_must_have_timings_too() -> None:
+    error = refused(JOE, UNTIMED, timing_types=["word"], **beside(UNTIMED))
+    assert (error.reason, str(error).split()[0]) == ("TIMINGS_NOT_SERVED", "en_US-untimed-high")
+
+
+def test_text_in_pieces_needs_a_voice_with_timings_too() -> None:
+    with pytest.raises(NotServed, match="has no timings"):
+        RequestResolver([UNTIMED], most_characters=100).resolve(
+            SpeechRequest("", timing_types=["word"]), in_pieces=True
+        )
+
+
+def test_a_voice_without_timings_speaks_for_whoever_wants_none() -> None:
+    resolver = RequestResolver([UNTIMED], most_characters=100)
+    assert resolver.resolve(SpeechRequest("Hello.")).voice is UNTIMED
+
+
+def test_what_is_wrong_with_a_field_comes_before_what_a_voice_cannot_do() -> None:
+    resolver = RequestResolver([UNTIMED], most_characters=100)
+    with pytest.raises(InvalidRequest):
+        resolver.resolve(SpeechRequest("Hello.", timing_types=["word"], speed=9.0))
+
+
+def acted(**fields: Any) -> ResolvedRequest:
+    request = SpeechRequest(**({"text": "Hello."} | fields))
+    return RequestResolver([ACTOR, JOE], most_characters=1000).resolve(request)
+
+
+def test_emotions_are_kept_as_they_were_asked_for_beside_what_becomes_of_them() -> None:
+    resolved = acted(emotion_weights={"SAD": 0.5, "calm": 0.25}, emotion_intensity=0.5)
+    assert (resolved.emotion_weights, resolved.emotion_intensity) == ({"sad": 0.5, "calm": 0.25}, 0.5)
+
+
+def test_one_emotion_by_its_name_weighs_one() -> None:
+    assert (acted(emotion="Sad").emotion_weights, acted(emotion="Sad").emotion_intensity) == ({"sad": 1.0}, 1.0)
+
+
+def test_a_voice_that_renders_emotions_natively_keeps_speed_pitch_and_volume() -> None:
+    resolved = acted(emotion="sad", speed=2.0, pitch=0.5, volume_gain_db=-6.0)
+    assert (resolved.speed, resolved.pitch, resolved.volume_gain_db) == (2.0, 0.5, -6.0)
+    assert resolved.prosody_of(resolved.voice) is NEUTRAL
+
+
+@pytest.mark.parametrize("speaker_id", [JOE.id, ACTOR.id])
+def test_each_voice_of_a_document_has_the_speed_and_the_pitch_of_its_own_rendering(speaker_id: str) -> None:
+    resolved, sad = acted(speaker_id=speaker_id, emotion="sad", speed=2.0, pitch=0.5), EMOTIONS["sad"]
+    assert (resolved.speed_of(ACTOR), resolved.pitch_of(ACTOR)) == (pytest.approx(2.0), pytest.approx(0.5))
+    assert resolved.speed_of(JOE) == pytest.approx(2.0 * sad.rate)
+    assert resolved.pitch_of(JOE) == pytest.approx(0.5 * sad.pitch)
+
+
+@pytest.mark.parametrize(
+    ("fields", "changes"),
+    [
+        ({"emotion": "sad"}, False),
+        ({"emotion": "sad", **beside(JOE)}, True),
+        ({"emotion": "sad", "speaker_id": JOE.id}, True),
+        ({"pitch": 1.1}, True),
+    ],
+)
+def test_pitch_is_changed_where_any_voice_renders_emotions_by_it(fields: dict[str, Any], changes: bool) -> None:
+    assert acted(**fields).changes_pitch is changes
 
 
 @pytest.mark.parametrize("name", EMOTIONS)

@@ -9,7 +9,7 @@ from phonoscope.protos.legacy import tts_service_pb2
 from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.request.resolver import RequestResolver
 from phonoscope.server.rpc.legacy import SERVICE_NAME, LegacyServicer
-from phonoscope.server.rpc.servicer import Speech
+from phonoscope.server.rpc.readiness import Speech
 from phonoscope.server.speech.synthesizer import Spoken
 from phonoscope.server.types import Encoding, SpeechRequest
 

@@ -1,6 +1,7 @@
 """Protobuf to domain and back, without a network: the synthesizer is a script."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,12 +10,16 @@ from phonoscope.common.errors import InvalidRequest, NotReady
 from phonoscope.protos.tts.v1 import tts_pb2
 from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest
-from phonoscope.server.rpc.servicer import SERVICE_NAME, Speech, TextToSpeechServicer, speech_request
+from phonoscope.server.rpc.readiness import Speech
+from phonoscope.server.rpc.servicer import SERVICE_NAME, TextToSpeechServicer
+from phonoscope.server.rpc.wire import MAX_MESSAGE_BYTES, message_parts, speech_request, wire_voice
+from phonoscope.server.speech.delivery import SpokenChunk
 from phonoscope.server.speech.incremental_input import Flush
-from phonoscope.server.speech.synthesizer import Spoken, SpokenChunk
-from phonoscope.server.types import Encoding, Pronunciation, SpeechRequest
+from phonoscope.server.speech.synthesizer import Spoken
+from phonoscope.server.speech.timings import MarkTiming, Timings
+from phonoscope.server.types import EmotionRendering, Encoding, Pronunciation, SpeechRequest
 
-JOE = tone_voice("joe", language="en-US", sample_rate_hz=16_000)
+JOE = replace(tone_voice("joe", language="en-US", sample_rate_hz=16_000), precision="bfloat16")
 CHOIR = tone_voice("choir", language="de-DE", sample_rate_hz=8_000, speakers=("anna", "bea"))
 RESOLVER = RequestResolver([JOE, CHOIR], most_characters=1000)
 ASKED = tts_pb2.SynthesizeRequest(
@@ -37,7 +42,6 @@ class ScriptedSynthesizer:
     """Says b"one" and b"two" to everything, and notes what it was asked."""
 
     voices = (JOE, CHOIR)
-    precision = "bfloat16"
 
     def __init__(self) -> None:
         self.asked: list[tuple[SpeechRequest, float | None]] = []
@@ -185,17 +189,58 @@ async def test_a_stream_that_is_closed_early_closes_the_synthesizers(
 async def test_voices_are_listed_with_the_default_first(servicer: TextToSpeechServicer) -> None:
     reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(), Context())  # type: ignore[arg-type]
     rendering = tts_pb2.EMOTION_RENDERING_PROSODY
-    common: Any = {"engine": "tone", "precision": "bfloat16", "emotion_rendering": rendering}
+    common: Any = {"engine": "tone", "emotion_rendering": rendering}
+    joe: Any = {"id": "joe", "language": "en-US", "sample_rate_hertz": 16_000, "precision": "bfloat16"}
+    choir: Any = {"id": "choir", "language": "de-DE", "sample_rate_hertz": 8000, "precision": "float32"}
     assert list(reply.voices) == [
-        tts_pb2.Voice(id="joe", language="en-US", sample_rate_hertz=16_000, is_default=True, **common),
-        tts_pb2.Voice(id="choir", language="de-DE", sample_rate_hertz=8000, speakers=["anna", "bea"], **common),
+        tts_pb2.Voice(is_default=True, **joe, **common),
+        tts_pb2.Voice(speakers=["anna", "bea"], **choir, **common),
     ]
+
+
+@pytest.mark.parametrize(
+    ("rendering", "name"),
+    [
+        ("prosody", tts_pb2.EMOTION_RENDERING_PROSODY),
+        ("native", tts_pb2.EMOTION_RENDERING_NATIVE),
+        ("none", tts_pb2.EMOTION_RENDERING_NONE),
+    ],
+)
+def test_a_voice_is_listed_with_how_it_renders_emotions(
+    rendering: EmotionRendering, name: tts_pb2.EmotionRendering.ValueType
+) -> None:
+    assert wire_voice(replace(JOE, emotion_rendering=rendering), is_default=False).emotion_rendering == name
 
 
 @pytest.mark.parametrize(("language", "ids"), [("de", ["choir"]), ("EN_us", ["joe"]), ("fr", [])])
 async def test_voices_can_be_listed_by_language(servicer: TextToSpeechServicer, language: str, ids: list[str]) -> None:
     reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(language=language), Context())  # type: ignore[arg-type]
     assert [voice.id for voice in reply.voices] == ids
+
+
+LONG = SpokenChunk(bytes(range(256)) * 600, 3.0, (4, 9), Timings(marks=(MarkTiming("a", 0.5),)))
+
+
+def test_a_long_chunk_is_cut_into_messages_of_a_bounded_size() -> None:
+    parts = list(message_parts(LONG))
+    assert [len(part.audio) for part in parts] == [MAX_MESSAGE_BYTES, MAX_MESSAGE_BYTES, 22_528]
+    assert b"".join(part.audio for part in parts) == LONG.audio
+
+
+def test_the_parts_of_a_chunk_share_its_duration_by_their_size() -> None:
+    assert [part.audio_seconds for part in message_parts(LONG)] == pytest.approx([1.28, 1.28, 0.44])
+
+
+def test_the_first_part_of_a_chunk_has_the_timings_and_each_has_its_characters() -> None:
+    parts = list(message_parts(LONG))
+    assert [part.timings for part in parts] == [LONG.timings, None, None]
+    assert {part.text_span for part in parts} == {(4, 9)}
+
+
+def test_a_chunk_that_fits_a_message_stays_whole_even_if_it_is_empty() -> None:
+    for audio in (b"", bytes(MAX_MESSAGE_BYTES)):
+        chunk = SpokenChunk(audio, 1.0)
+        assert list(message_parts(chunk)) == [chunk]
 
 
 async def steps(*messages: tts_pb2.StreamingSynthesizeRequest) -> AsyncIterator[tts_pb2.StreamingSynthesizeRequest]:

@@ -8,20 +8,29 @@ import itertools
 import math
 import random
 import statistics
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from phonoscope.common.errors import DeadlineUnreachable, Overloaded, ServiceError
-from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.scheduling.admission import Admission, Demand
-from phonoscope.server.scheduling.cost_model import CostModel, Estimates
-from phonoscope.server.scheduling.policy import EarliestDueFirst, PrepareTurn, RenderTurn, Work
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, Overloaded, ServiceError
+from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
+from phonoscope.server.engines.tone import tone_voice
+from phonoscope.server.engines.windows import nearest_size, window_stops
+from phonoscope.server.scheduling import scheduler
+from phonoscope.server.scheduling.admission import Admission
+from phonoscope.server.scheduling.cost_model import Estimates
+from phonoscope.server.scheduling.held import HeldRequests
+from phonoscope.server.scheduling.lane import Lane
+from phonoscope.server.scheduling.lane_worker import LaneWorker
+from phonoscope.server.scheduling.policy import EarliestDeadlineFirst
+from phonoscope.server.scheduling.request_state import RequestState
+from phonoscope.server.scheduling.stream import Rendered
 from phonoscope.server.types import Utterance
 
 FRAME_SAMPLES = 256
@@ -29,26 +38,100 @@ RATE_HZ = 22_050
 FRAME_SECONDS = FRAME_SAMPLES / RATE_HZ
 CONTEXT_FRAMES = 40
 """Frames that a window costs beside its own: docs/benchmarks.md."""
-TUNING = Tuning(4, 1, 21, 426, (21, 42, 74, 106, 170, 234, 298, 426))
+SIZES = (21, 42, 74, 106, 170, 234, 298, 426)
 FRAMES_PER_PHONEME = 8
 PREPARE_SHARE = 0.2
 """Of the engine's time for a second of audio, the share of `prepare`."""
 
 
+class SimulatedJob:
+    """An utterance of so many frames, whose step of a certain number raises if it is one that fails."""
+
+    def __init__(self, frames: int, fails_at: float) -> None:
+        self.frames = frames
+        self.cursor: int | None = None
+        self.steps_left = fails_at
+
+    def next_step(self, audio_seconds: float) -> Step | None:
+        if self.cursor is None:
+            return Step(self, "prepare", "", math.ceil(self.frames / FRAMES_PER_PHONEME), 0.0)
+        if self.cursor == self.frames:
+            return None
+        [stop] = window_stops(self.cursor, nearest_size(SIZES, audio_seconds / FRAME_SECONDS), self.frames)
+        frames = stop - self.cursor
+        return Step(self, "render", "", frames, frames * FRAME_SAMPLES / RATE_HZ)
+
+
+class SimulatedEngine:
+    """Makes silence; the simulation's clock goes on by what that costs."""
+
+    name, device, precision = "simulated", "cpu", "float32"
+    step_kinds = ("prepare", "render")
+    voices = (tone_voice("a"),)
+    tuning = Tuning({"prepare": 4, "render": 1}, tuple(size * FRAME_SECONDS for size in SIZES), plans_ahead=True)
+
+    def __init__(self, work: Callable[[float], None]) -> None:
+        self._work = work
+        self.open_jobs = 0
+
+    def warm_up(self) -> None:
+        pass
+
+    def open(self, utterance: Utterance) -> Job:
+        self.open_jobs += 1
+        frames, fails_at = utterance.symbols
+        return SimulatedJob(int(frames), float(fails_at))
+
+    def close(self, job: Job) -> None:
+        self.open_jobs -= 1
+
+    def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        jobs = [step.job for step in steps]
+        frames = sum(
+            PREPARE_SHARE * job.frames if job.cursor is None else (1 - PREPARE_SHARE) * (step.cost + CONTEXT_FRAMES)
+            for job, step in zip(jobs, steps, strict=True)
+        )
+        self._work(frames * FRAME_SECONDS)
+        for job in jobs:
+            job.steps_left -= 1
+            if job.steps_left == 0:
+                job.steps_left = 1  # whoever runs it alone sees it fail again
+                raise RuntimeError("out of tune")
+        return [self._result(job, step) for job, step in zip(jobs, steps, strict=True)]
+
+    def _result(self, job: SimulatedJob, step: Step) -> StepResult:
+        samples = NO_SAMPLES
+        if job.cursor is None:
+            job.cursor = 0
+        else:
+            job.cursor += int(step.cost)
+            samples = np.zeros(int(step.cost) * FRAME_SAMPLES, np.float32)
+        return StepResult(samples, job.cursor == job.frames, job.frames * FRAME_SAMPLES)
+
+
 @dataclass(eq=False)
 class Listener:
-    """One request of a simulation, and what it got when."""
+    """One request of a simulation, and what it got when. The scheduler's work sees it as the request's stream."""
 
-    work: Work
+    simulation: "Simulation"
+    state: RequestState
     arrives: float
     seconds: float
     said: list[Utterance]
-    cancels_after: int | None = None  # windows
-    reads_after: float = 0.0  # seconds between a window and its being read
+    cancels_after: int | None = None  # chunks
+    reads_after: float = 0.0  # seconds between a chunk and its being read
     refusal: ServiceError | None = None
+    failure: BaseException | None = None
     is_admitted: bool = False
     is_over: bool = False
     heard: list[tuple[float, float]] = field(default_factory=list)  # (when, seconds of audio)
+
+    def deliver(self, item: Rendered | BaseException | None) -> None:
+        """Takes what the scheduler delivers."""
+        if isinstance(item, Rendered):
+            self.simulation.play(self, item.audio_seconds)
+        else:
+            self.failure, self.is_over = item, True
 
     @property
     def is_refused(self) -> bool:
@@ -81,27 +164,28 @@ class Listener:
 
 @dataclass
 class Simulation:
-    """Runs the scheduler's judgement against an engine that takes `factor` seconds for a second of audio.
+    """Runs the scheduler's own code, without its threads, on an engine that takes `factor` s for a second of audio.
 
-    `slowdown` says by what to multiply that at a time; `noise` is the spread of the time of a turn.
+    `slowdown` says by what to multiply that at a time; `noise` is the spread of the time of a batch.
     """
 
     factor: float
-    tuning: Tuning = TUNING
     max_requests: int = 1000
     slowdown: Callable[[float], float] = lambda _now: 1.0
     noise: float = 0.0
     listeners: list[Listener] = field(default_factory=list)
     now: float = 0.0
-    held: list[Listener] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.cost = CostModel()
-        self.policy = EarliestDueFirst(self.tuning, self.cost, most_unread=4)
+        self.engine = SimulatedEngine(self._work)
+        self.lane = Lane([self.engine])
+        [self.slot] = self.lane
+        self.states = HeldRequests(lambda _event: None)
+        self.policy = EarliestDeadlineFirst()
+        self.worker = LaneWorker(self.lane, self.states, self.policy, lambda _event: None, lambda: self.now)
         self.admission = Admission(self.max_requests, 3600.0, 3.0)
-        self.busy_seconds = 0.0
         self._events: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
+        self._numbers = itertools.count(1)
         self._chance = random.Random(0)
 
     # --- what callers do -----------------------------------------------------------------------------------------
@@ -118,15 +202,13 @@ class Simulation:
         deadline: float | None = None,
         cancels_after: int | None = None,
         reads_after: float = 0.0,
+        fails_at: float = math.inf,
     ) -> Listener:
-        said = [
-            Utterance("a", (count,) * math.ceil(count / FRAMES_PER_PHONEME), 0, 1.0, 0.0, 0.0, seed=0)
-            for count in frames
-        ]
-        work = Work(at, deadline, is_whole, self.policy.first_window_frames(is_whole=is_whole))
-        work.is_text_complete = True
-        seconds = sum(one.phoneme_ids[0] for one in said) * FRAME_SECONDS
-        listener = Listener(work, at, seconds, said, cancels_after, reads_after)
+        said = [Utterance("a", (count, fails_at)) for count in frames]
+        deadline_seconds = None if deadline is None else deadline - at
+        state = scheduler._new_state(next(self._numbers), self.slot, at, deadline_seconds, is_unary=is_whole)
+        state.owed_seconds = sum(one.symbols[0] for one in said) * FRAME_SECONDS
+        listener = Listener(self, state, at, state.owed_seconds, said, cancels_after, reads_after)
         self.listeners.append(listener)
         self.at(at, partial(self._admit, listener))
         return listener
@@ -140,24 +222,42 @@ class Simulation:
             at += source.expovariate(per_second)
 
     def cancel(self, listener: Listener) -> None:
-        if listener in self.held:
-            self.held.remove(listener)
+        with self.states.changed:
+            self.states.drop(listener.state)
         listener.is_over = True
+
+    def play(self, listener: Listener, audio_seconds: float) -> None:
+        """Has a listener hear a chunk."""
+        listener.heard.append((self.now, audio_seconds))
+        read = partial(listener.state.acknowledge, audio_seconds)
+        self.at(self.now + listener.reads_after, lambda: read(self.now))
+        if len(listener.heard) == listener.cancels_after:
+            self.at(self.now, partial(self.cancel, listener))
 
     # --- what the scheduler does ---------------------------------------------------------------------------------
 
     @property
     def estimates(self) -> Estimates | None:
-        return self.cost.estimates(self.tuning.first_window_frames, self.now)
+        return self.slot.estimates(self.now)
+
+    @property
+    def held(self) -> list[Listener]:
+        return [listener for listener in self.listeners if listener.state in self.states]
 
     def run(self, until: float = float("inf")) -> None:
-        """Lets time pass until nothing is left to do, or until the turn that ends after a time."""
+        """Lets time pass until nothing is left to do, or until the batch that ends after a time."""
+        with self.states.changed:
+            self._run(until)
+
+    def _run(self, until: float) -> None:
         while self.now < until:
-            turn = self.policy.choose([listener.work for listener in self.held], self.now)
-            if turn is not None:
-                seconds = self._seconds(turn)
-                self._act_until(self.now + seconds)  # callers do not wait for the engine
-                self._finish(turn, seconds)
+            self._act_until(self.now)
+            self.worker._drop_expired()
+            self.worker._open_wanted()
+            self.worker._close_jobs(self.states.take_jobs_to_close())
+            batch = self.policy.choose(self.states, self.now)
+            if batch is not None:
+                self.worker._run(batch)
             elif self._events:
                 self._act_until(min(until, self._events[0][0]))
             else:
@@ -166,72 +266,32 @@ class Simulation:
 
     def _act_until(self, time: float) -> None:
         while self._events and self._events[0][0] <= time:
-            self.now, _, act = heapq.heappop(self._events)
+            at, _, act = heapq.heappop(self._events)
+            self.now = max(self.now, at)
             act()
         self.now = max(self.now, time)
 
+    def _work(self, seconds: float) -> None:
+        """Has the engine take so long at its best; callers do not wait for it."""
+        noise = self._chance.lognormvariate(0.0, self.noise)
+        self._act_until(self.now + self.factor * seconds * noise * self.slowdown(self.now))
+
     def _admit(self, listener: Listener) -> None:
-        work = listener.work
-        work.first_audio_seconds = self.cost.first_audio_seconds(self.tuning.first_window_frames, self.now)
+        state = listener.state
+        state.first_audio_seconds = self.slot.first_audio_seconds(self.now)
+        demands = [scheduler._demand(held, self.now) for held in self.states]
         try:
-            self.admission.check(self._demand(listener), [self._demand(other) for other in self.held], self.estimates)
+            self.admission.check(scheduler._demand(state, self.now), demands)
         except (Overloaded, DeadlineUnreachable) as refusal:
             listener.refusal, listener.is_over = refusal, True
             return
         listener.is_admitted = True
-        work.waiting.extend(listener.said)
-        self.held.append(listener)
-        if work.deadline is not None:
-            self.at(work.deadline, partial(self.cancel, listener))
-
-    def _demand(self, listener: Listener) -> Demand:
-        work = listener.work
-        is_held_up = self.policy.is_held_up(work)
-        return Demand(
-            0.0 if is_held_up else max(0.0, listener.seconds - work.sent_seconds),
-            work.due - self.now,
-            None if work.deadline is None else work.deadline - self.now,
-            is_starting=work.is_starting,
-            is_unary=work.is_whole,
-            waits_for_caller=is_held_up,
-        )
-
-    def _seconds(self, turn: PrepareTurn | RenderTurn) -> float:
-        if isinstance(turn, PrepareTurn):
-            frames = PREPARE_SHARE * sum(said.phoneme_ids[0] for said in turn.batch)
-        else:
-            frames = (1 - PREPARE_SHARE) * sum(window.frames + CONTEXT_FRAMES for window in turn.batch)
-        noise = self._chance.lognormvariate(0.0, self.noise)
-        return self.factor * frames * FRAME_SECONDS * noise * self.slowdown(self.now)
-
-    def _finish(self, turn: PrepareTurn | RenderTurn, seconds: float) -> None:
-        self.busy_seconds += seconds
-        if isinstance(turn, PrepareTurn):
-            plans = [plan_of(said) for said in turn.batch]
-            self.cost.prepared(seconds, turn.batch, plans, self.now)
-            for work, plan in zip(turn.works, plans, strict=True):
-                work.prepared(plan)
-            return
-        self.cost.rendered(seconds, turn.batch, self.now)
-        by_work = {id(listener.work): listener for listener in self.held}
-        for work, window in zip(turn.works, turn.batch, strict=True):
-            if listener := by_work.get(id(work)):
-                self._deliver(listener, window)
-
-    def _deliver(self, listener: Listener, window: Window) -> None:
-        work = listener.work
-        work.rendered(window, self.now)
-        work.window_frames = self.policy.next_window_frames(work)
-        listener.heard.append((self.now, window.audio_seconds))
-        if listener.reads_after:
-            self.at(self.now + listener.reads_after, partial(self._read, work, window.audio_seconds))
-        else:
-            self._read(work, window.audio_seconds)
-        if work.is_spoken or len(listener.heard) == listener.cancels_after:
-            self.cancel(listener)
-
-    def _read(self, work: Work, audio_seconds: float) -> None:
-        self.policy.taken(work, audio_seconds, self.now)
+        self.states.add(state, listener)
+        for utterance in listener.said:
+            state.add(utterance, self.slot, None)
+        state.is_text_complete = True
+        if state.deadline is not None:
+            self.at(state.deadline, lambda: None)  # the worker looks at deadlines between batches
 
     # --- what came of it -----------------------------------------------------------------------------------------
 
@@ -252,11 +312,6 @@ class Simulation:
         """Seconds of audio, made for players that never ran dry, per second."""
         good = sum(listener.seconds for listener in self.admitted if listener.longest_gap_seconds <= 0)
         return good / self.now
-
-
-def plan_of(said: Utterance) -> Plan:
-    frames = said.phoneme_ids[0]
-    return Plan(said.voice_id, frames, FRAME_SAMPLES, RATE_HZ, (frames,))
 
 
 def sentences(source: random.Random, seconds: float) -> list[int]:
@@ -456,6 +511,7 @@ calls = st.fixed_dictionaries(
         "cancels_after": st.one_of(st.none(), st.none(), st.integers(1, 6)),
         "cancelled_at": st.one_of(st.none(), st.none(), seconds),
         "reads_after": st.sampled_from([0.0, 0.0, 0.0, 2.0, 1e6]),
+        "fails_at": st.sampled_from([math.inf, math.inf, math.inf, 1.0, 2.0, 5.0]),
     }
 )
 spells = st.one_of(st.none(), st.tuples(seconds, st.sampled_from([3.0, 30.0, 100.0])))
@@ -485,7 +541,12 @@ def test_whatever_happened_an_idle_engine_admits_and_soon_knows_how_fast_it_is(
     simulation.run(100.0 + REFERENCE_LOAD_SECONDS)
     for stalled in [listener for listener in simulation.held if listener.reads_after]:
         simulation.cancel(stalled)  # the edge ends streams that nobody reads
+    simulation.run(simulation.now + 1)
     assert all(listener.is_over for listener in simulation.listeners), "all of the load is over"
+    assert simulation.engine.open_jobs == 0, "what jobs held is freed"
+    for listener in simulation.listeners:
+        if isinstance(listener.failure, EngineFailed):
+            assert any(one.symbols[1] < math.inf for one in listener.said), "a bad utterance fails alone"
     if spell is None:
         assert not [one for one in simulation.admitted if not one.reads_after and one.longest_gap_seconds > factor]
 
@@ -510,6 +571,7 @@ def arrive(simulation: Simulation, call: dict[str, Any], source: random.Random) 
         deadline=None if call["deadline"] is None else at + call["deadline"],
         cancels_after=None if is_whole else call["cancels_after"],
         reads_after=0.0 if is_whole else call["reads_after"],
+        fails_at=call["fails_at"],
     )
     if call["cancelled_at"] is not None:
         simulation.at(at + call["cancelled_at"], partial(simulation.cancel, listener))

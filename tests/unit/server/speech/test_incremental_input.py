@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from phonoscope.server.speech.incremental_input import MOST_UNSPOKEN_UTTERANCES, Flush, speak_as_it_comes
+from phonoscope.server.speech.incremental_input import MAX_UNSPOKEN_UTTERANCES, Flush, speak_as_it_comes
 from phonoscope.server.text.incremental import IncrementalText, Stretch
 
 GENEROUS_SECONDS = 30.0
@@ -121,9 +121,9 @@ async def test_a_caller_that_is_ahead_is_not_read_from_until_something_is_spoken
     talk.caller.give(*(f"Sentence {number}. N" for number in range(100)))
     await settled()
     read = talk.caller.asked
-    assert len(talk.player.said) == MOST_UNSPOKEN_UTTERANCES
+    assert len(talk.player.said) == MAX_UNSPOKEN_UTTERANCES
     await settled()
-    assert talk.caller.asked == read <= MOST_UNSPOKEN_UTTERANCES + 1
+    assert talk.caller.asked == read <= MAX_UNSPOKEN_UTTERANCES + 1
     await talk.player.speak()
     await settled()
     assert talk.caller.asked == read + 1
@@ -170,6 +170,3 @@ async def test_a_talk_that_is_given_up_leaves_no_task_behind(talk: Talk) -> None
     talk.running.cancel()
     await settled()
     assert asyncio.all_tasks() <= before - {talk.running}
-
-
-# --- which characters are spoken -------------------------------------------------------------------------------

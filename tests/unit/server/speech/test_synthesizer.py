@@ -6,18 +6,20 @@ import gc
 import struct
 import threading
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import structlog
 from numpy.typing import NDArray
+from structlog.testing import CapturingLogger
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, InvalidRequest, NotReady, Overloaded
 from phonoscope.server.audio.encode import wav_header
-from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.engines.base import Job, Step, StepResult
+from phonoscope.server.engines.tone import PREPARE, RenderStep, ToneEngine, ToneJob, tone_voice
 from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
@@ -33,16 +35,24 @@ from phonoscope.server.events import (
     UtteranceSpoken,
 )
 from phonoscope.server.request.fields import LONGEST_REQUEST_ID
-from phonoscope.server.scheduling.scheduler import MOST_UNREAD_WINDOWS, Scheduler
-from phonoscope.server.speech import request_stats as account_module
+from phonoscope.server.scheduling.admission import Admission
+from phonoscope.server.scheduling.policy import EarliestDeadlineFirst
+from phonoscope.server.scheduling.request_state import MAX_UNREAD_STEPS
+from phonoscope.server.scheduling.scheduler import Scheduler
+from phonoscope.server.speech import delivery as delivery_module
+from phonoscope.server.speech import request_stats as request_stats_module
 from phonoscope.server.speech import synthesizer as synthesizer_module
-from phonoscope.server.speech.synthesizer import SpokenChunk, Synthesizer
+from phonoscope.server.speech.delivery import SpokenChunk
+from phonoscope.server.speech.speaker_pitch import PITCH_TEXT
+from phonoscope.server.speech.synthesizer import Limits, Synthesizer
+from phonoscope.server.speech.timings import Timings
+from phonoscope.server.telemetry.logs import LogSink
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.phonemizer import Clause, Letters
-from phonoscope.server.types import SpeechRequest, Utterance
+from phonoscope.server.types import SpeechRequest, Utterance, Voice
 
 TEXT = "The first sentence. And a second one, longer than the first! A third?"
-TUNING = Tuning(prepare_batch=4, render_batch=4, first_window_frames=8, largest_window_frames=32)
+SIZES = (8, 16, 32)  # frames of a window
 GENEROUS_SECONDS = 30.0
 RATE_HZ = 22_050
 
@@ -50,16 +60,17 @@ RATE_HZ = 22_050
 class Choirmaster:
     """A ToneEngine that writes down what it is given, and that waits, or fails, where it is told to."""
 
-    name, device, tuning = "choir", "cpu", TUNING
+    name, device, precision, step_kinds = "choir", "cpu", "float32", ToneEngine.step_kinds
 
     def __init__(self) -> None:
         # Read through the phonemizer, as real voices are.
         voice = tone_voice()
         voice = replace(voice, phonemes=replace(voice.phonemes, kind="espeak", espeak_voice="en"))
-        self._tone = ToneEngine([voice], tuning=TUNING)
+        self._tone = ToneEngine([voice], sizes=SIZES, max_batch=4)
         self.voices = self._tone.voices
+        self.tuning = self._tone.tuning
         self.prepared: list[Utterance] = []
-        self.rendered: list[Window] = []
+        self.rendered: list[RenderStep] = []
         self.may_render = threading.Event()
         self.may_render.set()
         self.is_rendering = threading.Event()
@@ -68,17 +79,32 @@ class Choirmaster:
     def warm_up(self) -> None:
         self._tone.warm_up()
 
-    def prepare(self, batch: Sequence[Utterance]) -> list[Plan]:
-        self.prepared += batch
-        return self._tone.prepare(batch)
+    def open(self, utterance: Utterance) -> Job:
+        return self._tone.open(utterance)
 
-    def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
+    def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        if steps[0].kind == PREPARE:
+            self.prepared += [step.job.utterance for step in steps if isinstance(step.job, ToneJob)]
+            return self._tone.run(steps)
         self.is_rendering.set()
         assert self.may_render.wait(GENEROUS_SECONDS)
-        self.rendered += windows
+        self.rendered += [step for step in steps if isinstance(step, RenderStep)]
         if self.is_broken:
             raise RuntimeError("hoarse")
-        return self._tone.render(windows)
+        return self._tone.run(steps)
+
+    def close(self, job: Job) -> None:
+        self._tone.close(job)
+
+
+def sung(utterance: Utterance, voices: Sequence[Voice]) -> NDArray[np.float32]:
+    """Returns all samples of an utterance, made without a scheduler."""
+    tone = ToneEngine(voices)
+    job = tone.open(utterance)
+    parts = []
+    while step := job.next_step(0.0):
+        parts += [result.samples for result in tone.run([step])]
+    return np.concatenate(parts)
 
 
 class Steps:
@@ -130,11 +156,18 @@ class Stage:
     engine: Choirmaster = field(default_factory=Choirmaster)
     events: list[Event] = field(default_factory=list)
     loop_errors: list[object] = field(default_factory=list)
-    most_reply_bytes: int = 4 * 2**20
+    max_reply_bytes: int = 4 * 2**20
+    sinks: list[Callable[[Event], None]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.scheduler = Scheduler(self.engine, self.events.append, most_requests=4, most_audio_seconds=1000.0)
+        admission = Admission(max_requests=4, max_audio_seconds=1000.0, max_first_audio_seconds=1000.0)
+        self.scheduler = Scheduler([self.engine], self.emit, admission=admission, policy=EarliestDeadlineFirst())
         self.build()
+
+    def emit(self, event: Event) -> None:
+        self.events.append(event)
+        for sink in self.sinks:
+            sink(event)
 
     def build(self) -> None:
         self.letters = StumblingLetters()
@@ -142,9 +175,8 @@ class Stage:
             self.scheduler,
             TextFrontEnd(self.letters),
             self.engine.voices,
-            self.events.append,
-            most_characters=2000,
-            most_reply_bytes=self.most_reply_bytes,
+            self.emit,
+            limits=Limits(max_characters=2000, max_reply_bytes=self.max_reply_bytes),
         )
 
     async def speak(self, text: str = TEXT, **how: object):
@@ -206,9 +238,7 @@ async def test_the_chunks_of_a_stream_are_the_whole_reply_to_the_last_bit(stage:
 async def test_every_sentence_is_spoken_in_order(stage: Stage):
     spoken = await stage.speak(seed=7)
     assert len(stage.engine.prepared) == 3
-    tone = ToneEngine(stage.engine.voices)
-    plans = [tone.prepare([one])[0] for one in stage.engine.prepared]
-    wanted = np.concatenate([tone.render([Window(plan, 0, plan.frames)])[0] for plan in plans])
+    wanted = np.concatenate([sung(one, stage.engine.voices) for one in stage.engine.prepared])
     np.testing.assert_array_equal(pcm(spoken.audio), np.rint(wanted * np.float32(32767)).astype("<i2"))
 
 
@@ -266,7 +296,7 @@ async def test_each_sentence_has_a_seed_of_its_own_that_torch_takes(stage: Stage
     assert all(0 <= one < 2**63 for one in seeds)
 
 
-# --- the account of each request -------------------------------------------------------------------------------
+# --- how each request ends --------------------------------------------------------------------------------------
 
 
 async def test_a_completed_request_is_told_of_once_with_what_it_sent(stage: Stage):
@@ -303,14 +333,14 @@ async def test_a_request_that_is_refused_is_told_of_once_without_a_voice(stage: 
 
 
 async def test_a_request_that_is_not_admitted_is_told_of_as_rejected(stage: Stage):
-    held = [stage.scheduler.open(request=0, audio_seconds=1.0) for _ in range(4)]
-    with pytest.raises(Overloaded):
-        await stage.speak()
-    with pytest.raises(Overloaded):
-        await stage.streamed()
+    with contextlib.ExitStack() as held:
+        for number in range(-4, 0):
+            held.enter_context(stage.scheduler.open(request=number, voice_id="tone", audio_seconds=1.0))
+        with pytest.raises(Overloaded):
+            await stage.speak()
+        with pytest.raises(Overloaded):
+            await stage.streamed()
     assert [(e.outcome, e.reason) for e in stage.of(RequestFinished)] == [("rejected", "QUEUE_FULL")] * 2
-    for stream in held:
-        stage.scheduler.remove(stream)
 
 
 async def test_a_stream_that_is_closed_early_is_told_of_as_cancelled_and_made_no_further(stage: Stage):
@@ -408,7 +438,7 @@ async def test_a_stream_that_is_ended_because_nobody_reads_it_says_so(stage: Sta
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    for module in (synthesizer_module, account_module):
+    for module in (synthesizer_module, delivery_module, request_stats_module):
         monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=clock.monotonic))
     return clock
 
@@ -501,6 +531,73 @@ async def test_a_text_of_unknown_phonemes_alone_is_counted_though_it_is_refused(
     with pytest.raises(InvalidRequest):
         await stage.speak("ŁßłŁßł.")
     assert [(event.unknown_phonemes, event.sentences) for event in stage.of(TextRead)] == [(6, 0)]
+
+
+# --- a speaker's own pitch -------------------------------------------------------------------------------------
+
+HIGHER = '<speak><prosody pitch="+20Hz">Higher.</prosody></speak>'
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_the_log_lines_of_a_call_keep_its_id_while_a_pitch_is_measured_and_after(stage: Stage, is_whole: bool):
+    def note(event: Event) -> None:
+        if isinstance(event, UtteranceQueued):
+            bound.append(structlog.contextvars.get_contextvars().get("request_id"))
+
+    async def call() -> None:
+        await stage.made(is_whole, "", ssml=HIGHER, request_id="mine")
+        bound.append(structlog.contextvars.get_contextvars().get("request_id"))
+
+    bound: list[object] = []
+    stage.sinks = [LogSink(CapturingLogger()), note]
+    await asyncio.create_task(call())
+    sentences = len(PITCH_TEXT.split()) + 1
+    assert bound == ["mine"] * (sentences + 1)
+
+
+@pytest.mark.parametrize("is_whole", [False, True])
+async def test_a_measurement_is_no_request_of_its_own(stage: Stage, is_whole: bool):
+    await stage.made(is_whole, "", ssml=HIGHER, request_id="mine")
+    assert [one.text for one in stage.engine.prepared] == [*PITCH_TEXT.split(), "Higher."]
+    assert [event.request_id for event in stage.of(RequestStarted)] == ["mine"]
+    assert [event.request_id for event in stage.of(RequestFinished)] == ["mine"]
+    assert len(stage.of(FirstAudio)) == len(stage.of(TextRead)) == 1
+
+
+async def test_a_request_without_hertz_measures_nobody(stage: Stage):
+    await stage.speak("", ssml='<speak><prosody pitch="high">Higher.</prosody></speak>')
+    assert [one.text for one in stage.engine.prepared] == ["Higher."]
+
+
+async def test_a_speaker_is_measured_for_the_first_request_alone(stage: Stage):
+    for _ in range(2):
+        await stage.speak("", ssml=HIGHER)
+    assert [one.text for one in stage.engine.prepared] == [*PITCH_TEXT.split(), "Higher.", "Higher."]
+
+
+# --- silence and marks -----------------------------------------------------------------------------------------
+
+ENDING = '<speak>One.<mark name="a"/><break time="300ms"/><mark name="b"/></speak>'
+
+
+def marks(timings: Timings | None) -> dict[str, float]:
+    assert timings is not None
+    return {mark.name: mark.start_seconds for mark in timings.marks}
+
+
+async def test_a_whole_reply_ends_with_the_silence_of_its_text_and_the_marks_in_it(stage: Stage):
+    spoken = await stage.speak("", ssml=ENDING, timing_types=["mark"])
+    own_seconds = (await stage.speak("One.")).audio_seconds
+    assert spoken.audio_seconds == pytest.approx(own_seconds + 0.3)
+    assert not pcm(spoken.audio)[-round(0.3 * RATE_HZ) :].any()
+    assert marks(spoken.timings) == {"a": pytest.approx(own_seconds), "b": pytest.approx(own_seconds + 0.3)}
+
+
+async def test_the_last_chunk_of_a_stream_has_the_silence_of_its_text_and_the_marks_in_it(stage: Stage):
+    *_, last = await stage.streamed("", ssml=ENDING, timing_types=["mark"])
+    own_seconds = (await stage.speak("One.")).audio_seconds
+    assert last.audio_seconds == pytest.approx(0.3)
+    assert marks(last.timings) == {"a": pytest.approx(own_seconds), "b": pytest.approx(own_seconds + 0.3)}
 
 
 # --- chunks, as a player hears them ----------------------------------------------------------------------------
@@ -606,7 +703,7 @@ async def test_a_reply_that_would_be_too_large_names_the_way_out_and_is_not_rend
     size = len((await stage.speak(sample_rate_hz=rate_hz)).audio)
     stage.events.clear()
     stage.engine.rendered.clear()
-    stage.most_reply_bytes = size - 2
+    stage.max_reply_bytes = size - 2
     stage.build()
     with pytest.raises(InvalidRequest, match=f"MiB as LINEAR16 at {rate_hz} Hz.*Call SynthesizeStream") as caught:
         await stage.speak(sample_rate_hz=rate_hz)
@@ -617,9 +714,9 @@ async def test_a_reply_that_would_be_too_large_names_the_way_out_and_is_not_rend
 
 
 async def test_a_reply_of_exactly_the_limit_is_made(stage: Stage):
-    stage.most_reply_bytes = len((await stage.speak()).audio)
+    stage.max_reply_bytes = len((await stage.speak()).audio)
     stage.build()
-    assert len((await stage.speak()).audio) == stage.most_reply_bytes
+    assert len((await stage.speak()).audio) == stage.max_reply_bytes
 
 
 async def test_what_a_slow_reader_leaves_is_bounded(stage: Stage):
@@ -628,7 +725,6 @@ async def test_what_a_slow_reader_leaves_is_bounded(stage: Stage):
         await anext(chunks)
         await stage.speak("Others are served meanwhile.")
         await stage.speak("And once more.")
-        longest = max((window.plan for window in stage.engine.rendered), key=lambda plan: plan.frames)
-        made = sum(window.plan is longest for window in stage.engine.rendered)
-        assert 1 < made <= 1 + MOST_UNREAD_WINDOWS
-        assert [len(one.phoneme_ids) for one in stage.engine.prepared]
+        longest = max((step.plan for step in stage.engine.rendered), key=lambda plan: plan.frames)
+        made = sum(step.plan is longest for step in stage.engine.rendered)
+        assert 1 < made <= 1 + MAX_UNREAD_STEPS

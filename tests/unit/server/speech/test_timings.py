@@ -1,10 +1,10 @@
-"""Timings: where words, phonemes, visemes and marks are heard, and which chunk tells of them.
+"""Timings: where words, phonemes, visemes and marks are heard, and which chunk has them.
 
 The second part goes the way of a request, on the tone engine: letters sound there, all else is silent.
 """
 
 import math
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Generator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, pairwise
 from string import ascii_lowercase
@@ -15,11 +15,10 @@ import pytest
 from numpy.typing import NDArray
 
 from phonoscope.server.audio.encode import AudioEncoder
-from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
-from phonoscope.server.request.resolver import RequestResolver
+from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest
 from phonoscope.server.scheduling.stream import Rendered
-from phonoscope.server.speech.recital import Recital
+from phonoscope.server.speech.audio_assembler import AudioAssembler
 from phonoscope.server.speech.timings import (
     SHORTEST_SILENCE_SECONDS,
     MarkTiming,
@@ -29,6 +28,7 @@ from phonoscope.server.speech.timings import (
     VisemeTiming,
     WordTiming,
 )
+from phonoscope.server.speech.utterance_builder import Silence, UtteranceBuilder
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.passage import Mark, Passage
 from phonoscope.server.text.phonemizer import Letters
@@ -176,7 +176,6 @@ def test_each_kind_is_handed_out_by_itself() -> None:
 
 VOICE = tone_voice()
 VOICE = replace(VOICE, phonemes=replace(VOICE.phonemes, kind="espeak", espeak_voice="en"))
-ENGINE = ToneEngine([VOICE])
 SPOKEN = "Abc de, fghi. J klmno: pq! Rst."
 MARKS = tuple(Mark(at, f"m{at}") for at in (0, 8, 14, len(SPOKEN)))
 PASSAGES = (Passage(SPOKEN, marks=MARKS), Passage("Uv wx.", pause_seconds=0.35), Passage("Yz.", pause_seconds=0.2))
@@ -193,22 +192,25 @@ class Chunk:
     timings: Timings
 
 
-def rendered(recital: Recital, window_frames: int) -> Iterator[Rendered]:
-    """Reads all passages, and yields the windows of their sentences."""
-    reader = TextFrontEnd(Letters())
-    said = []
+def rendered(resolved: ResolvedRequest, window_frames: int) -> Generator[Rendered, None, Silence]:
+    """Reads all passages, yields the windows of their sentences, and returns the silence at the end."""
+    reader, builder = TextFrontEnd(Letters()), UtteranceBuilder(resolved)
+    built = []
     for passage in PASSAGES:
-        recital.wait(passage.pause_seconds)
+        builder.pause(passage.pause_seconds)
         reading = reader.sentences(passage, VOICE.phonemes, is_worded=True)
-        said += [recital.say(sentence, passage, passage.text) for sentence in reading]
-        recital.leave_marks(reading.marks_left)
-    recital.wait(0.3)
-    for number, utterance in enumerate(said):
-        (plan,) = ENGINE.prepare([utterance])
-        for start in range(0, plan.frames, window_frames):
-            window = Window(plan, start, min(start + window_frames, plan.frames))
-            (samples,) = ENGINE.render([window])
-            yield Rendered(samples, 0.0, window.audio_seconds, number, plan.phoneme_frames, start, 256)
+        built += [builder.build(sentence, passage, passage.text) for sentence in reading]
+        builder.leave_marks(reading.marks_left)
+    builder.pause(0.3)
+    engine = ToneEngine([VOICE], sizes=(window_frames,))
+    for utterance, context in built:
+        job, start = engine.open(utterance), 0
+        while step := job.next_step(0.0):
+            (result,) = engine.run([step])
+            if len(result.samples):
+                yield Rendered(context, result.samples, start, 0.0, symbol_samples=result.symbol_samples)
+            start += len(result.samples)
+    return builder.silence()
 
 
 def chunks(window_frames: int = 16, **fields: Any) -> list[Chunk]:
@@ -221,21 +223,25 @@ def chunks(window_frames: int = 16, **fields: Any) -> list[Chunk]:
         changes_pitch=resolved.changes_pitch,
         volume_gain_db=resolved.volume_gain_db,
     )
-    recital = Recital(resolved, encoder)
+    assembler = AudioAssembler(resolved, encoder)
     made, seconds = [], 0.0
 
     def chunk(audio: bytes, *, is_end: bool = False) -> None:
         nonlocal seconds
-        timings = recital.timings(is_end=is_end)
+        timings = assembler.timings(is_end=is_end)
         assert timings is not None
-        made.append(Chunk(audio, seconds, recital.seconds_out, timings))
-        seconds = recital.seconds_out
+        made.append(Chunk(audio, seconds, assembler.seconds_out, timings))
+        seconds = assembler.seconds_out
 
-    for one in rendered(recital, window_frames):
-        if audio := recital.hear(one):
+    windows = rendered(resolved, window_frames)
+    while True:
+        try:
+            one = next(windows)
+        except StopIteration as end:
+            chunk(assembler.end(end.value), is_end=True)
+            return made
+        if audio := assembler.add(one):
             chunk(audio)
-    chunk(recital.end(), is_end=True)
-    return made
 
 
 def whole(made: Sequence[Chunk]) -> Timings:

@@ -9,7 +9,7 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from phonoscope.server.engines.vits.memory import CudaDevice, TorchMemory
+from phonoscope.server.engines.cuda_memory import CudaDevice, TorchMemory
 from phonoscope.server.telemetry import gpu as gpu_module
 from phonoscope.server.telemetry.gpu import LOST_AFTER_INTERVALS, GpuTelemetry, gpu_telemetry
 from phonoscope.server.telemetry.nvml import GpuReading

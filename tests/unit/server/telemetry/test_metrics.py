@@ -10,12 +10,12 @@ from prometheus_client.openmetrics.exposition import generate_latest as as_openm
 
 from phonoscope.common.errors import InvalidRequest, NotReady, NotServed, Overloaded, StreamNotRead
 from phonoscope.server.events import (
+    STAGES,
     AudioEncoded,
     BatchRan,
     ChunkSent,
     Delivery,
     EngineRaised,
-    EngineStage,
     Event,
     FirstAudio,
     HealthChanged,
@@ -27,16 +27,17 @@ from phonoscope.server.events import (
     QueueMoved,
     RequestFinished,
     RequestStarted,
-    Stage,
     TextRead,
     UtteranceQueued,
     UtteranceSpoken,
     VoiceLoaded,
 )
+from phonoscope.server.scheduling.cost_model import Estimates
 from phonoscope.server.telemetry.metrics import BEFORE_REQUESTS, REASONS, MetricsSink
 from phonoscope.server.types import Encoding
 
 JOE = {"voice_model": "joe"}
+STEP_KINDS = {"joe": ("prepare", "render"), "eva": ("decode",)}  # two engines, each with its own
 TRACE, OTHER_TRACE = "0af7651916cd43dd8448eb211c80319c", "f" * 32
 
 Series = tuple[str, tuple[tuple[str, str], ...]]
@@ -73,7 +74,7 @@ def traces() -> Traces:
 @pytest.fixture
 def sink(registry: CollectorRegistry, traces: Traces) -> MetricsSink:
     sink = MetricsSink(registry, traces)
-    sink.make_voice_series(["joe", "eva"])
+    sink.make_voice_series(STEP_KINDS)
     return sink
 
 
@@ -119,8 +120,8 @@ def test_every_series_of_a_voice_is_there_at_0_from_the_start(
 ) -> None:
     own = {"voice_model": voice}
     expected = {named(name, **own) for name in BY_VOICE}
-    expected |= {named(name, **own, stage=stage) for name in BY_ENGINE_STAGE for stage in get_args(EngineStage)}
-    expected |= {named("tts_stage_seconds_count", **own, stage=stage) for stage in get_args(Stage)}
+    expected |= {named(name, **own, stage=stage) for name in BY_ENGINE_STAGE for stage in STEP_KINDS[voice]}
+    expected |= {named("tts_stage_seconds_count", **own, stage=stage) for stage in (*STAGES, *STEP_KINDS[voice])}
     expected |= {named("tts_encode_seconds_count", **own, encoding=encoding.value) for encoding in Encoding}
     expected |= {named("tts_time_to_first_audio_seconds_count", **own, delivery=d) for d in get_args(Delivery)}
     assert {name: value for name, value in series(registry).items() if name in expected} == dict.fromkeys(expected, 0)
@@ -341,6 +342,45 @@ def test_what_runs_here_is_told(sink: MetricsSink, registry: CollectorRegistry) 
     assert registry.get_sample_value("tts_queue_capacity") == 64
 
 
+ESTIMATES = {
+    *("tts_estimated_real_time_factor", "tts_estimated_first_audio_seconds", "tts_engine_slowdown_ratio"),
+}
+
+
+def estimates_of(registry: CollectorRegistry, engine: str) -> dict[str, float | None]:
+    return {name: registry.get_sample_value(name, {"engine": engine}) for name in ESTIMATES}
+
+
+def test_each_engine_has_its_own_estimates_as_they_are_at_the_scrape(
+    sink: MetricsSink, registry: CollectorRegistry
+) -> None:
+    known = {"vits": Estimates(0.5, 0.25, 1.5), "codec": Estimates(2.0, 3.0, 4.0)}
+    sink.watch_engines(["vits", "codec"], lambda: known, lambda: 0.0)
+    assert estimates_of(registry, "codec") == {
+        "tts_estimated_real_time_factor": 2.0,
+        "tts_estimated_first_audio_seconds": 3.0,
+        "tts_engine_slowdown_ratio": 4.0,
+    }
+    known["vits"] = Estimates(0.75, 0.5, 2.5)
+    assert estimates_of(registry, "vits") == {
+        "tts_estimated_real_time_factor": 0.75,
+        "tts_estimated_first_audio_seconds": 0.5,
+        "tts_engine_slowdown_ratio": 2.5,
+    }
+
+
+def test_an_engine_of_which_nothing_is_known_has_estimates_of_0(
+    sink: MetricsSink, registry: CollectorRegistry
+) -> None:
+    sink.watch_engines(["vits", "codec"], lambda: {"vits": Estimates(0.5, 0.25, 1.5)}, lambda: 0.0)
+    assert estimates_of(registry, "codec") == dict.fromkeys(ESTIMATES, 0.0)
+
+
+def test_the_demand_is_that_of_all_engines_together(sink: MetricsSink, registry: CollectorRegistry) -> None:
+    sink.watch_engines(["vits", "codec"], dict, lambda: 0.75)
+    assert registry.get_sample_value("tts_engine_demand_ratio") == 0.75
+
+
 # --- exemplars -------------------------------------------------------------------------------------------------
 
 
@@ -385,7 +425,7 @@ def test_every_latency_of_a_sampled_request_carries_its_trace(
     found = exemplars(registry)
     assert {name.removesuffix("_bucket") for name, _ in found} == LATENCIES
     staged = [dict(labels)["stage"] for name, labels in found if name == "tts_stage_seconds_bucket"]
-    assert sorted(staged) == sorted(get_args(Stage))
+    assert sorted(staged) == sorted((*STAGES, *STEP_KINDS["joe"]))
     assert set(found.values()) == {TRACE}
 
 

@@ -15,7 +15,8 @@ from phonoscope.common.trace_metrics import RESULTS, TraceMetrics
 from phonoscope.gateway.app import endings
 from phonoscope.gateway.events import FirstAudio
 from phonoscope.gateway.metrics import GatewayMetrics
-from phonoscope.server.events import Delivery, HealthChanged, Outcome, Stage, VoiceLoaded
+from phonoscope.server.engines.tone import ToneEngine
+from phonoscope.server.events import STAGES, Delivery, HealthChanged, Outcome, VoiceLoaded
 from phonoscope.server.telemetry.gpu import _GAUGES
 from phonoscope.server.telemetry.metrics import BEFORE_REQUESTS, MetricsSink
 
@@ -43,7 +44,8 @@ def families() -> Iterator[Family]:
     gateway = GatewayMetrics(registry, endings(), str)
     gateway(FirstAudio("/v1/speech", 0.1))
     sink = MetricsSink(registry, str)
-    sink.make_voice_series(["joe"])
+    sink.make_voice_series({"joe": ToneEngine.step_kinds})
+    sink.watch_engines(["tone"], dict, float)
     sink.build(version="1", revision="8df7b4d", torch="2", cuda="", device="cpu", precision="float32")
     sink(VoiceLoaded("joe", "cpu", 1.0))
     sink(HealthChanged("", is_serving=True))
@@ -93,7 +95,7 @@ def test_the_page_says_which_histogram_has_no_sum() -> None:
 
 def test_the_page_names_every_value_of_the_labels_that_it_lists() -> None:
     section = TEXT.split("## Labels")[0]
-    for values in (get_args(Stage), get_args(Delivery), get_args(Outcome), RESULTS):
+    for values in ((*STAGES, *ToneEngine.step_kinds), get_args(Delivery), get_args(Outcome), RESULTS):
         for value in values:
             assert f"`{value}`" in section, value
     for kind in CALL_KINDS.values():

@@ -90,7 +90,7 @@ def test_an_endpoint_that_cannot_be_read_is_an_error_of_the_settings(build: Any)
 
 def test_the_registry_holds_calls_speech_and_the_process_and_when_nothing_was_made(build: Any) -> None:
     telemetry = build()
-    telemetry.metrics.make_voice_series(["joe"])
+    telemetry.metrics.make_voice_series({"joe": ("prepare", "render")})
     found = names(telemetry.registry)
     assert {"grpc_server_started_total", "tts_requests_total", "python_info", "python_gc_collections_total"} <= found
     assert any(name.startswith("process_") for name in found)

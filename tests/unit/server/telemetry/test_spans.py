@@ -19,7 +19,6 @@ from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
     EngineRaised,
-    EngineStage,
     FirstAudio,
     HealthChanged,
     Member,
@@ -79,7 +78,7 @@ def finished(outcome: Outcome = "completed", reason: str = "", request: int = 1)
     return RequestFinished(request, f"id-{request}", "joe", "en-US", outcome, reason, 40, 2.0, 0.1, 0.05)
 
 
-def batch(*members: tuple[int, int], stage: EngineStage = "render", began: float | None = None) -> BatchRan:
+def batch(*members: tuple[int, int], stage: str = "render", began: float | None = None) -> BatchRan:
     began = time.monotonic() if began is None else began
     return BatchRan("joe", stage, tuple(Member(*owner, 0.1) for owner in members), began, 0.1, 0.25)
 

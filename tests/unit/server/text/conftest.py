@@ -35,7 +35,7 @@ class Reader:
 
     def said(self, sentence: Sentence) -> list[tuple[int, int, str]]:
         """Where each word is written, and its phonemes."""
-        ids = sentence.phoneme_ids
+        ids = sentence.symbols
         return [(w.start, w.stop, self.phonemes(ids[w.first : w.last])) for w in sentence.wording.words]
 
     def words(self, text: str, language: str = "en-us", lexicon: Lexicon = EMPTY) -> list[tuple[str, str]]:

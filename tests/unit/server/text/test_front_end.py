@@ -29,7 +29,7 @@ class Recording(Letters):
 
 def said(sentence: Sentence) -> str:
     """Spells a sentence's ids as phonemes, without marks and pads."""
-    return "".join(_SYMBOLS[index] for index in sentence.phoneme_ids if index > 2)
+    return "".join(_SYMBOLS[index] for index in sentence.symbols if index > 2)
 
 
 def letters(text: str, *, max_phonemes: int = 400) -> list[str]:
@@ -45,7 +45,15 @@ def test_sentences_carry_ids_and_spans() -> None:
     first, second = TextFrontEnd(Letters()).sentences(" Ab, c.  D! ", SCHEME)
     assert (first.start, first.stop, said(first)) == (1, 7, "ab, c.")
     assert (second.start, second.stop, said(second)) == (9, 11, "d!")
-    assert second.phoneme_ids == (1, 0, SCHEME.ids["d"][0], 0, SCHEME.ids["!"][0], 0, 2)
+    assert second.symbols == (1, 0, SCHEME.ids["d"][0], 0, SCHEME.ids["!"][0], 0, 2)
+
+
+@pytest.mark.parametrize("is_worded", [False, True])
+def test_a_sentence_has_its_text_as_it_is_read(is_worded: bool) -> None:
+    reader = TextFrontEnd(Letters())
+    for scheme in (SCHEME, TEXT_SCHEME):
+        sentences = reader.sentences(" Hello,\u00a0world.  Tw\u00ado! ", scheme, is_worded=is_worded)
+        assert [sentence.text for sentence in sentences] == ["Hello, world.", "Two!"]
 
 
 def test_only_the_sentence_asked_for_is_read() -> None:
@@ -168,7 +176,7 @@ def test_a_long_word_is_cut_anywhere() -> None:
 def test_ten_thousand_characters_without_a_mark_make_bounded_sentences(english: TextFrontEnd) -> None:
     text = "word " * 2000
     sentences = list(english.sentences(text, SCHEME))
-    assert all(len(s.phoneme_ids) <= 2 * 400 + 3 for s in sentences)
+    assert all(len(s.symbols) <= 2 * 400 + 3 for s in sentences)
     assert sum(said(s).count("w") for s in sentences) == 2000
     assert sentences[0].start == 0
     assert sentences[-1].stop == len(text.rstrip())
@@ -191,9 +199,9 @@ def test_english_as_it_is_said(english: TextFrontEnd, text: str, phonemes: list[
 
 
 def test_a_sentence_sounds_the_same_wherever_it_stands(english: TextFrontEnd) -> None:
-    alone = [s.phoneme_ids for s in english.sentences("Is it here?", SCHEME)]
+    alone = [s.symbols for s in english.sentences("Is it here?", SCHEME)]
     for text in ("Is it here? Yes.", "Is it here?\n\nYes.", "Yes. Is it here?", "Hi.. Is it here?"):
-        assert alone[0] in [s.phoneme_ids for s in english.sentences(text, SCHEME)]
+        assert alone[0] in [s.symbols for s in english.sentences(text, SCHEME)]
 
 
 def test_quotes_that_close_a_sentence_belong_to_it(english: TextFrontEnd) -> None:

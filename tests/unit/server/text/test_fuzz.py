@@ -86,8 +86,8 @@ class Strangers:
             assert told + list(reading.marks_left) == [mark.name for mark in passage.marks]
             if lexicon.rewrite(passage).is_plain:
                 plain = self._plainly.sentences(passage, voice.phonemes, lexicon)
-                assert [(one.start, one.stop, one.phoneme_ids) for one in plain] == [
-                    (one.start, one.stop, one.phoneme_ids) for one in sentences
+                assert [(one.start, one.stop, one.symbols) for one in plain] == [
+                    (one.start, one.stop, one.symbols) for one in sentences
                 ]
             longest += len(lexicon.rewrite(passage).text) + sum(len(one.alone) for one in passage.overrides)
         assert self._espeak.characters <= 3 * longest, "the whole, each of its words, and what is said in their place"
@@ -116,7 +116,7 @@ def check_sentences(sentences: Sequence[Sentence], source: str, began: int, *, i
     for sentence in sentences:
         assert began <= sentence.start <= sentence.stop <= len(source)
         began = sentence.start
-        ids, wording = sentence.phoneme_ids, sentence.wording
+        ids, wording = sentence.symbols, sentence.wording
         check_ranges([(word.first, word.last) for word in wording.words], len(ids))
         check_ranges([(sound.first, sound.last) for sound in wording.sounds], len(ids))
         check_starts([first for first, _ in wording.manners], len(ids))

@@ -35,11 +35,11 @@ def letters(passage: Passage, most: int = 400) -> list[Sentence]:
 
 def spelled(sentence: Sentence, first: int, last: int) -> str:
     symbols = {number: symbol for symbol, (number,) in LETTERS.ids.items()}
-    return "".join(symbols[number] for number in sentence.phoneme_ids[first:last] if number > 2)
+    return "".join(symbols[number] for number in sentence.symbols[first:last] if number > 2)
 
 
 def said(sentence: Sentence) -> str:
-    return spelled(sentence, 0, len(sentence.phoneme_ids))
+    return spelled(sentence, 0, len(sentence.symbols))
 
 
 def test_a_words_ids_are_its_phonemes_with_their_pads() -> None:
@@ -48,7 +48,7 @@ def test_a_words_ids_are_its_phonemes_with_their_pads() -> None:
     assert (first.start, first.stop, first.first, first.last) == (0, 2, 2, 6)
     assert (second.start, second.stop) == (4, 6)
     assert spelled(sentence, second.first, second.last) == "cd"
-    assert sentence.phoneme_ids[second.last - 1] == LETTERS.ids["_"][0]
+    assert sentence.symbols[second.last - 1] == LETTERS.ids["_"][0]
 
 
 @pytest.mark.parametrize("word", ["The", "tomato", "soup", "of", "the", "day"])
@@ -83,7 +83,7 @@ def test_what_is_said_longer_than_written_comes_in_parts_of_bounded_length() -> 
     overrides = tuple(Override(3 * at, 3 * at + 2, "z" * 30) for at in range(10))
     text = "ab " * 10
     sentences = letters(Passage(text, overrides=overrides), most=70)
-    assert all(len(sentence.phoneme_ids) <= 2 * 100 + 3 for sentence in sentences)
+    assert all(len(sentence.symbols) <= 2 * 100 + 3 for sentence in sentences)
     assert "".join(said(sentence) for sentence in sentences).count("z") == 300
     assert [text[s.start : s.stop].split() for s in sentences] == [["ab"] * 2] * 5
     assert [len(s.wording.words) for s in sentences] == [2] * 5
@@ -148,7 +148,7 @@ def test_stress_and_length_belong_to_their_sound(reader) -> None:
     assert sounds == ["t", "ə", "m", "ˈe", "ɪ", "ɾ", "o", "ʊ", "z"]
     ranges = [(sound.first, sound.last) for sound in sentence.wording.sounds]
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(ranges))
-    assert reader.phonemes(sentence.phoneme_ids[slice(*ranges[3])]) == "ˈe"
+    assert reader.phonemes(sentence.symbols[slice(*ranges[3])]) == "ˈe"
 
 
 def test_a_sound_takes_what_is_written_behind_it(reader) -> None:
@@ -217,7 +217,7 @@ def test_without_timings_only_sentences_of_which_something_is_said_are_laid_out(
         reader.front_end.sentences(passage, reader.scheme, is_worded=is_worded) for is_worded in (True, False)
     )
     expected, found = list(worded), list(bare)
-    assert [one.phoneme_ids for one in found] == [one.phoneme_ids for one in expected]
+    assert [one.symbols for one in found] == [one.symbols for one in expected]
     assert [one.wording is PLAIN for one in found] == [True, False, False, False, True]
     assert [one.wording.marks for one in found] == [one.wording.marks for one in expected]
     assert [one.wording.manners or ((0, NEUTRAL),) for one in found] == [

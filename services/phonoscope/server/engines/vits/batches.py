@@ -12,20 +12,11 @@ from typing import Final
 import torch
 from torch import Tensor
 
-from phonoscope.server.engines.base import Plan, Window
 from phonoscope.server.engines.vits.mask import Mask, SpanMask
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import VitsUtterance, Window
 
 # (lengths up to, step): a batch is padded to a multiple of its step.
 LENGTH_STEPS: Final = ((128, 8), (256, 16), (512, 32), (1024, 64), (4096, 256))
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class VitsPlan(Plan):
-    """A prepared utterance: the prior's latents over frames, noise included, and who speaks them."""
-
-    latents: Tensor  # (latent, frames)
-    speaker: Tensor | None  # (1, speaker_channels, 1, 1)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +31,7 @@ class TextBatch:
     speeds: Tensor  # (batch, phonemes)
 
     @classmethod
-    def of(cls, utterances: Sequence[Utterance], sources: Sequence[torch.Generator]) -> "TextBatch":
+    def of(cls, utterances: Sequence[VitsUtterance], sources: Sequence[torch.Generator]) -> "TextBatch":
         """Returns the batch; each utterance draws its durations' noise from its own source."""
         lengths = [len(utterance.phoneme_ids) for utterance in utterances]
         padded = padded_length(max(lengths))
@@ -72,7 +63,7 @@ class FrameBatch:
     @classmethod
     def of(cls, windows: Sequence[Window], context: int) -> "FrameBatch":
         """Lays windows out with at least `context` frames around each, as far as its utterance reaches."""
-        plans = [own_plan(window) for window in windows]
+        plans = [window.plan for window in windows]
         lefts = [min(context, window.start) for window in windows]
         offset = max(lefts)
         needed = [offset + w.frames + min(context, w.plan.frames - w.stop) for w in windows]
@@ -102,7 +93,7 @@ class FrameBatch:
         return slice(left, left + length)
 
 
-def phoneme_speeds(utterances: Sequence[Utterance], length: int) -> Tensor:
+def phoneme_speeds(utterances: Sequence[VitsUtterance], length: int) -> Tensor:
     """Returns the speed of each phoneme, (batch, length), 1 where there is none."""
     speeds = torch.ones(len(utterances), length)
     for row, utterance in enumerate(utterances):
@@ -122,13 +113,6 @@ def padded_lengths(most: int) -> list[int]:
     while lengths[-1] < most:
         lengths.append(padded_length(lengths[-1] + 1))
     return lengths
-
-
-def own_plan(window: Window) -> VitsPlan:
-    """Returns a window's plan. TypeError where another engine prepared it."""
-    if not isinstance(window.plan, VitsPlan):
-        raise TypeError("the VITS engine renders plans of its own prepare only")
-    return window.plan
 
 
 def with_height(x: Tensor) -> Tensor:

@@ -139,8 +139,17 @@ class VitsShape:
         return _reach(self.generator.stages) + self.generator.conv_pre.radius
 
 
-def read_voice(config_path: Path) -> Voice:
-    """Reads a Piper voice's JSON into a Voice; its id is the file's name.
+@dataclass(frozen=True, slots=True)
+class PiperVoice(Voice):
+    """A voice and its own inference settings (Kim et al. 2021, section 2.2); VitsUtterance says what each does."""
+
+    length_scale: float = 1.0
+    noise_scale: float = 0.667
+    noise_w_scale: float = 0.8
+
+
+def read_voice(config_path: Path) -> PiperVoice:
+    """Reads a Piper voice's JSON; its id is the file's name.
 
     Raises:
         VoiceFileError: the file is missing, is not JSON, or lacks something that a voice needs.
@@ -160,11 +169,11 @@ def read_voice(config_path: Path) -> Voice:
         raise VoiceFileError(f"{config_path}: {error}; is it the JSON of a Piper voice?") from error
 
 
-def _voice_from_json(voice_id: str, config: Mapping[str, Any]) -> Voice:
+def _voice_from_json(voice_id: str, config: Mapping[str, Any]) -> PiperVoice:
     inference = config.get("inference", {})
     audio = config["audio"]
     return _checked(
-        Voice(
+        PiperVoice(
             id=voice_id,
             language=_language_tag(voice_id, config),
             sample_rate_hz=int(audio["sample_rate"]),
@@ -180,7 +189,7 @@ def _voice_from_json(voice_id: str, config: Mapping[str, Any]) -> Voice:
     )
 
 
-def _checked(voice: Voice) -> Voice:
+def _checked(voice: PiperVoice) -> PiperVoice:
     """Returns the voice; raises ValueError where a number is one that no voice can have."""
     scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
     if not all(math.isfinite(scale) and scale >= 0 for scale in scales) or voice.length_scale == 0:

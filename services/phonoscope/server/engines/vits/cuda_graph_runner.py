@@ -16,13 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from phonoscope.server.engines.base import Window
-from phonoscope.server.engines.vits.batches import VitsPlan, own_plan, padded_length, phoneme_speeds, with_height
+from phonoscope.server.engines.vits.batches import padded_length, phoneme_speeds, with_height
 from phonoscope.server.engines.vits.cuda_graphs import Outputs, Recorder, Recording
 from phonoscope.server.engines.vits.mask import DeviceMask
 from phonoscope.server.engines.vits.model import Vits
+from phonoscope.server.engines.vits.plan import VitsUtterance, Window
 from phonoscope.server.engines.vits.runner import Laid, frames_of, waveform
-from phonoscope.server.types import Utterance
 
 ROWS: Final = (1, 2, 4, 8, 16, 32)
 PHONEMES: Final = (32, 64, 128, 256)
@@ -86,7 +85,7 @@ class FixedShapes:
         self.recorded += 1
 
     def lay_out(
-        self, batch: Sequence[Utterance], sources: Sequence[torch.Generator], most_frames: int
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
     ) -> Sequence[Laid]:
         """Returns each utterance over its frames, at most `most_frames` for a phoneme."""
         shape = Shape.around(len(batch), max(len(utterance.phoneme_ids) for utterance in batch), PHONEMES)
@@ -153,7 +152,7 @@ class _TextSlot(_Slot):
         return prior.log_duration.contiguous(), prior.mean, prior.log_deviation, *shared
 
     def lay_out(
-        self, batch: Sequence[Utterance], sources: Sequence[torch.Generator], most_frames: int
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
     ) -> Sequence[Laid]:
         """Returns each utterance over its frames."""
         self._fill(batch, sources)
@@ -168,7 +167,7 @@ class _TextSlot(_Slot):
         speakers = [speaker[0][row : row + 1].clone() if speaker else None for row in range(len(batch))]
         return [Laid(*parts) for parts in zip(durations, latents, speakers, strict=True)]
 
-    def _fill(self, batch: Sequence[Utterance], sources: Sequence[torch.Generator]) -> None:
+    def _fill(self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator]) -> None:
         """Sends a batch up. What an earlier one left behind its texts is masked, and nobody reads further rows."""
         for row, (utterance, source) in enumerate(zip(batch, sources, strict=True)):
             length = len(utterance.phoneme_ids)
@@ -181,7 +180,7 @@ class _TextSlot(_Slot):
     def _latents(
         self,
         durations: Sequence[Tensor],
-        batch: Sequence[Utterance],
+        batch: Sequence[VitsUtterance],
         sources: Sequence[torch.Generator],
         mean: Tensor,
         log_deviation: Tensor,
@@ -235,16 +234,17 @@ class _WindowSlot(_Slot):
 
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
-        self._fill([(own_plan(window), window) for window in windows])
+        self._fill(windows)
         [samples] = self._computed()
         self._samples.copy_(samples, non_blocking=True)
         self._recorder.synchronise()
         rows = self._samples.numpy()
         return [row[: window.frames * self._per_frame].copy() for row, window in zip(rows, windows, strict=False)]
 
-    def _fill(self, windows: Sequence[tuple[VitsPlan, Window]]) -> None:
+    def _fill(self, windows: Sequence[Window]) -> None:
         """Puts each window behind its context. What an earlier turn left around it, and in rows beyond, is masked."""
-        for row, (plan, window) in enumerate(windows):
+        for row, window in enumerate(windows):
+            plan = window.plan
             left = min(self._context, window.start)
             part = plan.latents[:, window.start - left : window.start - self._context + self._length]
             start = self._context - left

@@ -1,11 +1,11 @@
 """The VITS engine: Piper voices behind the Engine contract.
 
-Built by `__main__`, called by the scheduler from the engine thread. `prepare` runs the text encoder and the duration
-predictor and lays the prior's latents out over frames; `render` runs the flow and the generator over a window of
-frames with enough context on both sides that its samples equal those of the whole.
+Two kinds of steps: `prepare` runs the text encoder and the duration predictor and aligns the prior's latents with
+frames, once per utterance; `render` runs the flow and the generator over windows of frames, with enough context on
+both sides that the samples equal those of the whole. All noise is drawn in `prepare`, from the utterance's seed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -13,12 +13,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from phonoscope.server.engines.base import Plan, Tuning, Window
-from phonoscope.server.engines.vits.batches import VitsPlan, padded_lengths
+from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
+from phonoscope.server.engines.vits.batches import padded_lengths
+from phonoscope.server.engines.vits.config import PiperVoice
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, FixedShapes
 from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder
+from phonoscope.server.engines.vits.job import PREPARE, RENDER, RenderStep, VitsJob
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
+from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
 from phonoscope.server.engines.vits.precision import (
     LARGEST_DISTANCE_DB,
     in_precision,
@@ -33,20 +36,11 @@ CPU_TILE_BYTES: Final = 2 * 1024 * 1024
 # The first window of 21 frames, 0.24 s, needs 32 frames of the generator and 63 of the flow: hardly any padding.
 # In the middle of an utterance a window has 43 frames of context on each side for the flow and 11 for the generator:
 # these lengths fill the padded ones. A batch of windows takes as long as one after the other, so the first would wait.
-CPU_TUNING: Final = Tuning(
-    prepare_batch=4,
-    render_batch=1,
-    first_window_frames=21,
-    largest_window_frames=426,
-    window_frames=(21, 42, 74, 106, 170, 234, 298, 426),
-)
-CUDA_TUNING: Final = Tuning(
-    prepare_batch=ROWS[-1],
-    render_batch=ROWS[-1],
-    first_window_frames=FRAMES[0],
-    largest_window_frames=FRAMES[-1],
-    window_frames=FRAMES,
-)
+CPU_FRAMES: Final = (21, 42, 74, 106, 170, 234, 298, 426)
+CPU_BATCH: Final = {PREPARE: 4, RENDER: 1}
+CUDA_BATCH: Final = {PREPARE: ROWS[-1], RENDER: ROWS[-1]}
+# Seconds of a frame of most voices. Steps of the others are a little longer or shorter than they are asked to be.
+USUAL_FRAME_SECONDS: Final = 256 / 22_050
 # Longer ones are rarer, and their own work dwarfs what a new shape costs.
 WARM_UP_PHONEMES: Final = 256
 WARM_UP_FRAMES: Final = 512
@@ -76,6 +70,7 @@ class VitsEngine:
     """
 
     name = "vits"
+    step_kinds = (PREPARE, RENDER)
 
     def __init__(
         self,
@@ -115,12 +110,22 @@ class VitsEngine:
     @property
     def voices(self) -> Sequence[Voice]:
         """The loaded voices."""
-        return [loaded.voice for loaded in self._voices.values()]
+        return [replace(loaded.voice, precision=self.precision) for loaded in self._voices.values()]
 
     @property
     def tuning(self) -> Tuning:
         """What this device does best."""
-        return CPU_TUNING if self._device.type == "cpu" else CUDA_TUNING
+        seconds = tuple(frames * USUAL_FRAME_SECONDS for frames in self.window_frames)
+        return Tuning(self._max_batch, seconds, plans_ahead=True)
+
+    @property
+    def window_frames(self) -> Sequence[int]:
+        """Lengths of windows that this device is good at, ascending."""
+        return CPU_FRAMES if self._device.type == "cpu" else FRAMES
+
+    @property
+    def _max_batch(self) -> Mapping[str, int]:
+        return CPU_BATCH if self._device.type == "cpu" else CUDA_BATCH
 
     def network(self, voice_id: str) -> Vits:
         """Returns a voice's network as it computes now; benchmarks run it in other ways than the engine does."""
@@ -180,14 +185,14 @@ class VitsEngine:
         symbols = plain.model.shape.text_encoder.symbols
         ids = tuple(1 + i % (symbols - 1) for i in range(COMPARED_PHONEMES))
         scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
-        [plan] = self.prepare([Utterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
+        [plan] = self.prepare([VitsUtterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
         window = Window(plan, 0, min(plan.frames, COMPARED_FRAMES))
         [one], [other] = (self._halves_of(network.model).render([window]) for network in (plain, quick))
         return log_mel_distance_db(one, other, voice.sample_rate_hz)
 
     def _warm_up_prepare(self, loaded: LoadedVoice, phonemes: int) -> None:
         ids = tuple(i % loaded.model.shape.text_encoder.symbols for i in range(phonemes))
-        self.prepare([Utterance(loaded.voice.id, ids, loaded.voice.default_speaker, 1.0, 0.0, 0.0, seed=0)])
+        self.prepare([VitsUtterance(loaded.voice.id, ids, loaded.voice.default_speaker, 1.0, 0.0, 0.0, seed=0)])
 
     def _warm_up_render(self, loaded: LoadedVoice, frames: int) -> None:
         shape = loaded.model.shape
@@ -202,8 +207,46 @@ class VitsEngine:
         )
         self.render([Window(silence, 0, frames)])
 
+    def open(self, utterance: Utterance) -> VitsJob:
+        """Begins an utterance.
+
+        Raises:
+            KeyError: its voice is not loaded.
+        """
+        voice = self._voices[utterance.voice_id].voice
+        return VitsJob(_with_scales(utterance, voice), self.window_frames, self._max_batch[RENDER])
+
+    def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        """Prepares utterances, or renders windows; moves their jobs on once all of it is done."""
+        return self._run_prepare(steps) if steps[0].kind == PREPARE else self._run_render(steps)
+
+    def close(self, job: Job) -> None:
+        """Frees the latents of an utterance."""
+        _own(job).plan = None
+
+    def _run_prepare(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        jobs = [_own(step.job) for step in steps]
+        plans = self.prepare([job.utterance for job in jobs])
+        for job, plan in zip(jobs, plans, strict=True):
+            job.plan = plan
+        return [_result(NO_SAMPLES, plan, 0) for plan in plans]
+
+    def _run_render(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        windows = [window for step in steps for window in _windows(step)]
+        most = self._max_batch[RENDER]
+        batches = (self.render(windows[first : first + most]) for first in range(0, len(windows), most))
+        waveforms = iter([samples for batch in batches for samples in batch])
+        results = []
+        for step in steps:
+            own = _windows(step)
+            samples = np.concatenate([next(waveforms) for _ in own]) if len(own) > 1 else next(waveforms)
+            job, stop = _own(step.job), own[-1].stop
+            job.cursor = stop
+            results.append(_result(samples, own[-1].plan, stop))
+        return results
+
     @torch.inference_mode()
-    def prepare(self, batch: Sequence[Utterance]) -> list[Plan]:
+    def prepare(self, batch: Sequence[VitsUtterance]) -> list[VitsPlan]:
         """Turns utterances of one voice into plans, in order."""
         loaded = self._voices[batch[0].voice_id]
         sources = [torch.Generator().manual_seed(utterance.seed) for utterance in batch]
@@ -226,6 +269,44 @@ class VitsEngine:
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Turns windows of one voice into samples, in order."""
         return self._halves[windows[0].plan.voice_id].render(windows)
+
+
+def _with_scales(utterance: Utterance, voice: PiperVoice) -> VitsUtterance:
+    """Returns an utterance as the network takes it, with the voice's own scales."""
+    return VitsUtterance(
+        voice_id=voice.id,
+        phoneme_ids=tuple(int(symbol) for symbol in utterance.symbols),
+        speaker=utterance.speaker,
+        length_scale=voice.length_scale,
+        noise_scale=voice.noise_scale * utterance.variation,
+        noise_w_scale=voice.noise_w_scale * utterance.rhythm_variation,
+        seed=utterance.seed,
+        speed=utterance.speed,
+        rates=utterance.rates,
+    )
+
+
+def _own(job: Job) -> VitsJob:
+    if not isinstance(job, VitsJob):
+        raise TypeError(f"{type(job).__name__} is not a job of the VITS engine")
+    return job
+
+
+def _windows(step: Step) -> Sequence[Window]:
+    if not isinstance(step, RenderStep):
+        raise TypeError(f"a step of kind {step.kind!r} has no windows to render")
+    return step.windows
+
+
+def _result(samples: NDArray[np.float32], plan: VitsPlan, rendered: int) -> StepResult:
+    """Returns what a step gave, with `rendered` frames of the plan rendered by now."""
+    per_frame = plan.samples_per_frame
+    return StepResult(
+        samples,
+        is_last=rendered == plan.frames,
+        total_samples=plan.samples,
+        symbol_samples=tuple(frames * per_frame for frames in plan.phoneme_frames),
+    )
 
 
 def _per_frame(loaded: LoadedVoice) -> int:

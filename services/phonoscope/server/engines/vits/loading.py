@@ -10,10 +10,9 @@ from torch import Tensor, nn
 
 from phonoscope.common.errors import SettingsError, VoiceFileError
 from phonoscope.server.engines.vits.batches import with_height
-from phonoscope.server.engines.vits.config import read_voice
+from phonoscope.server.engines.vits.config import PiperVoice, read_voice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.weights import read_weights
-from phonoscope.server.types import Voice
 
 Device = torch.device
 
@@ -22,7 +21,7 @@ Device = torch.device
 class LoadedVoice:
     """A voice and its network."""
 
-    voice: Voice
+    voice: PiperVoice
     model: Vits
 
 
@@ -78,7 +77,7 @@ def _laid_out(parameters: Mapping[str, Tensor], model: Vits) -> dict[str, Tensor
     return {name: with_height(tensor) if name in convolutions else tensor for name, tensor in parameters.items()}
 
 
-def _check_pair(path: Path, voice: Voice, symbols: int, speakers: int) -> None:
+def _check_pair(path: Path, voice: PiperVoice, symbols: int, speakers: int) -> None:
     highest = max((i for ids in voice.phonemes.ids.values() for i in ids), default=0)
     if highest >= symbols:
         raise VoiceFileError(

@@ -13,11 +13,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch
 from phonoscope.server.engines.vits.mask import Mask
 from phonoscope.server.engines.vits.model import Vits
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import VitsUtterance, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +32,7 @@ class Halves(Protocol):
     """One network, ready to run. Everything is called in inference mode, from one thread."""
 
     def lay_out(
-        self, batch: Sequence[Utterance], sources: Sequence[torch.Generator], most_frames: int
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
     ) -> Sequence[Laid]:
         """Returns each utterance over its frames, at most `most_frames` for a phoneme; `sources` draw its noise."""
 
@@ -54,7 +53,7 @@ class AnyShape:
         self._tile_bytes = tile_bytes
 
     def lay_out(
-        self, batch: Sequence[Utterance], sources: Sequence[torch.Generator], most_frames: int
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
     ) -> Sequence[Laid]:
         """Returns each utterance over its frames, at most `most_frames` for a phoneme."""
         text = TextBatch.of(batch, sources)

@@ -6,17 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 
-from phonoscope.server.engines.base import Plan, Window
 from phonoscope.server.engines.vits.batches import (
     FrameBatch,
     TextBatch,
-    VitsPlan,
     padded_length,
     padded_lengths,
     phoneme_speeds,
 )
 from phonoscope.server.engines.vits.mask import SpanMask
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import VitsPlan, Window
+from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
 
 
 def plan_of(frames):
@@ -97,9 +96,3 @@ def test_near_has_a_length_of_the_set_at_the_end_of_an_utterance_too(start: int,
     assert near.stop - near.start in padded_lengths(200)
     assert 0 <= near.start <= max(0, batch.offset - 4)
     assert min(batch.latents.shape[3], batch.offset + stop - start + 4) <= near.stop <= batch.latents.shape[3]
-
-
-def test_plans_of_another_engine_are_refused():
-    foreign = Plan("v", 10, 256, 22050, (10,))
-    with pytest.raises(TypeError, match="its own prepare"):
-        FrameBatch.of([Window(foreign, 0, 5)], context=2)

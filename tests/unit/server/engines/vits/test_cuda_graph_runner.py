@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from phonoscope.server.engines.base import Window
 from phonoscope.server.engines.vits import cuda_graph_runner as fixed_shapes
 from phonoscope.server.engines.vits.batches import padded_length
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, PHONEMES, ROWS, FixedShapes, Shape
 from phonoscope.server.engines.vits.cuda_graphs import HostRecorder
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
+from phonoscope.server.engines.vits.plan import Window
 
 CPU = torch.device("cpu")
 CLOSE = 2e-5

@@ -7,12 +7,16 @@ import numpy as np
 import pytest
 import torch
 
-from phonoscope.server.engines.base import Engine, Plan, Window
+from phonoscope.server.engines.base import Engine, Step
 from phonoscope.server.engines.vits import engine as engine_module
 from phonoscope.server.engines.vits.batches import padded_lengths
-from phonoscope.server.engines.vits.engine import CPU_TUNING, CUDA_TUNING, VitsEngine
+from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES
+from phonoscope.server.engines.vits.engine import CPU_FRAMES, VitsEngine
+from phonoscope.server.engines.vits.job import VitsJob
 from phonoscope.server.engines.vits.loading import load_voice
-from phonoscope.server.types import Utterance
+from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
+from phonoscope.server.engines.vits.plan import Window
+from phonoscope.server.types import Utterance as GenericUtterance
 
 CPU = torch.device("cpu")
 
@@ -32,15 +36,25 @@ def utterance(loaded):
     return Utterance(loaded.voice.id, tuple(range(30)), 0, 1.0, 0.667, 0.8, seed=5)
 
 
+def sentence(loaded):
+    """An utterance as the scheduler has it."""
+    return GenericUtterance(loaded.voice.id, tuple(range(30)), seed=5)
+
+
 class TestVitsEngine:
     def test_it_says_what_it_is(self, engine, loaded):
         assert engine.name == "vits"
         assert engine.device == "cpu"
         assert list(engine.voices) == [loaded.voice]
-        assert engine.tuning == CPU_TUNING
+        assert engine.step_kinds == ("prepare", "render")
+        assert dict(engine.tuning.max_batch) == {"prepare": 4, "render": 1}
+        assert engine.tuning.audio_seconds[0] == pytest.approx(CPU_FRAMES[0] * 256 / 22050)
+        assert engine.tuning.plans_ahead
 
     def test_a_cuda_engine_is_tuned_otherwise(self, loaded):
-        assert VitsEngine([loaded], torch.device("cuda:1")).tuning == CUDA_TUNING
+        tuning = VitsEngine([loaded], torch.device("cuda:1")).tuning
+        assert dict(tuning.max_batch) == {"prepare": 32, "render": 32}
+        assert len(tuning.audio_seconds) == len(FRAMES)
 
     @pytest.mark.parametrize("uses_graphs", [True, False])
     def test_a_cuda_engine_records_graphs_unless_told_otherwise(self, loaded, uses_graphs):
@@ -98,10 +112,66 @@ class TestVitsEngine:
         frames = [engine.prepare([replace(utterance, length_scale=scale)])[0].frames for scale in (0.5, 1.0, 4.0)]
         assert frames[0] < frames[1] < frames[2] / 2
 
-    def test_plans_of_another_engine_are_refused(self, engine, loaded):
-        foreign = Plan(loaded.voice.id, frames=4, samples_per_frame=256, sample_rate_hz=22050, phoneme_frames=(4,))
-        with pytest.raises(TypeError, match="its own prepare"):
-            engine.render([Window(foreign, 0, 4)])
+    def test_jobs_and_steps_of_another_engine_are_refused(self, engine, loaded):
+        job = engine.open(sentence(loaded))
+        with pytest.raises(TypeError, match="object is not a job of the VITS engine"):
+            engine.close(object())
+        with pytest.raises(TypeError, match="has no windows to render"):
+            engine.run([Step(job, "render", loaded.voice.id, 1.0, 0.0)])
+
+    def test_an_unknown_voice_is_refused_when_it_is_opened(self, engine, loaded):
+        with pytest.raises(KeyError):
+            engine.open(replace(sentence(loaded), voice_id="nobody"))
+
+    @pytest.mark.parametrize("wanted_seconds", [0.0, 0.3, 5.0])
+    def test_steps_of_any_length_give_the_samples_of_the_whole(self, engine, loaded, wanted_seconds):
+        [plan] = engine.prepare([engine.open(sentence(loaded)).utterance])
+        [whole] = engine.render([Window(plan, 0, plan.frames)])
+        job, parts = engine.open(sentence(loaded)), []
+        while step := job.next_step(wanted_seconds):
+            assert step == job.next_step(wanted_seconds), "asking changes nothing"
+            [result] = engine.run([step])
+            assert len(result.samples) == round(step.audio_seconds * 22050)
+            assert result.total_samples == plan.samples == sum(result.symbol_samples)
+            parts.append(result.samples)
+        assert result.is_last
+        np.testing.assert_allclose(np.concatenate(parts), whole, rtol=0, atol=1e-4 * np.abs(whole).max())
+
+    def test_a_step_is_as_long_as_it_is_asked_to_be_and_a_short_rest_goes_along(self, engine, loaded):
+        job = engine.open(replace(sentence(loaded), speed=0.25))
+        engine.run([job.next_step(0.0)])
+        frame_seconds = 256 / 22050
+        asked = [job.next_step(frames * frame_seconds).cost for frames in (0, 21, 60, 74)]
+        assert asked == [21, 21, 74, 74]
+        most = job.plan.frames
+        job.cursor = most - 30
+        assert job.next_step(21 * frame_seconds).cost == 30
+
+    def test_a_job_that_wants_much_gets_several_windows_in_one_step(self, loaded):
+        engine = VitsEngine([loaded], CPU)
+        job = VitsJob(engine.open(replace(sentence(loaded), speed=0.25)).utterance, (8, 16), max_windows=3)
+        engine.run([job.next_step(0.0)])
+        [plan] = engine.prepare([job.utterance])
+        assert plan.frames > 50
+        step = job.next_step(3 * 16 * 256 / 22050)
+        assert [window.frames for window in step.windows] == [16, 16, 16]
+        [result] = engine.run([step])
+        assert job.cursor == 48
+        [whole] = engine.render([Window(plan, 0, 48)])
+        np.testing.assert_allclose(result.samples, whole, rtol=0, atol=1e-4 * np.abs(whole).max())
+
+    def test_a_closed_job_holds_no_latents(self, engine, loaded):
+        job = engine.open(sentence(loaded))
+        engine.run([job.next_step(0.0)])
+        engine.close(job)
+        assert job.plan is None
+
+    def test_the_voices_own_scales_and_the_variation_that_is_asked_for_multiply(self, engine, loaded):
+        job = engine.open(replace(sentence(loaded), variation=0.5, rhythm_variation=2.0))
+        voice = loaded.voice
+        assert job.utterance.noise_scale == pytest.approx(0.5 * voice.noise_scale)
+        assert job.utterance.noise_w_scale == pytest.approx(2.0 * voice.noise_w_scale)
+        assert job.utterance.length_scale == voice.length_scale
 
     def test_each_voice_speaks_with_its_own_network(self, copied, loaded, utterance):
         other = load_voice(copied, CPU)

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from phonoscope.server.engines.vits.memory import CudaDevice, TorchMemory, cuda_device, cuda_memory
+from phonoscope.server.engines.cuda_memory import CudaDevice, TorchMemory, cuda_device, cuda_memory
 
 
 class FakeUuid:

@@ -1,0 +1,82 @@
+"""What an engine's loader is given and gives back. `registry.py` lists the loaders."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+
+from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.engines.base import Engine
+from phonoscope.server.events import Emit, VoiceLoaded
+from phonoscope.server.settings import ServerSettings
+
+Logger = structlog.typing.FilteringBoundLogger
+VoiceT = TypeVar("VoiceT")
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedEngine:
+    """An engine with its voices in memory, not warmed up yet.
+
+    Attributes:
+        log_state: writes to the log what the engine decided while it warmed up.
+        libraries: versions of what it computes with, for the build's metric.
+    """
+
+    engine: Engine
+    log_state: Callable[[Logger], None]
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Loading:
+    """What loaders need besides the files.
+
+    Attributes:
+        settings: the server's.
+        logger: gets a line for each voice that is skipped.
+        emit: gets VoiceLoaded for each voice.
+    """
+
+    settings: ServerSettings
+    logger: Logger
+    emit: Emit
+
+    def each(self, paths: Sequence[Path], device: str, load: Callable[[Path], tuple[str, VoiceT]]) -> Iterator[VoiceT]:
+        """Yields what `load` returns for each file, without bad ones that the settings allow to skip.
+
+        Args:
+            paths: voice files.
+            device: where the voices go.
+            load: returns a voice's id and the voice.
+
+        Raises:
+            VoiceFileError: a file is bad, and the settings do not allow to skip it.
+        """
+        for path in paths:
+            began = time.monotonic()
+            try:
+                voice_id, voice = load(path)
+            except VoiceFileError as error:
+                if not self.settings.skip_bad_voices:
+                    raise VoiceFileError(f"{error} (--skip-bad-voices starts without it)") from None
+                self.logger.warning("voice_skipped", path=str(path), error=str(error))
+                continue
+            self.emit(VoiceLoaded(voice_id, device, time.monotonic() - began))
+            yield voice
+
+
+@dataclass(frozen=True, slots=True)
+class EngineKind:
+    """One kind of engine, as the registry lists it.
+
+    Attributes:
+        pattern: of the names of its voice files, such as "*.onnx".
+        load: loads such files; returns None where none of them could be loaded.
+    """
+
+    pattern: str
+    load: Callable[[Sequence[Path], Loading], LoadedEngine | None]

@@ -1,0 +1,60 @@
+"""One utterance under way in the VITS engine: prepared in one step, then rendered window by window."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from phonoscope.server.engines.base import Step
+from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
+from phonoscope.server.engines.windows import nearest_size, window_stops
+
+PREPARE: Final = "prepare"
+RENDER: Final = "render"
+
+
+@dataclass(frozen=True, slots=True)
+class RenderStep(Step):
+    """A step of `render`: windows that follow one another; several only for whoever wants much audio at once."""
+
+    windows: tuple[Window, ...]
+
+
+class VitsJob:
+    """An utterance's state between steps.
+
+    Args:
+        utterance: as the network takes it.
+        sizes: lengths of windows that the engine is good at, in frames, ascending.
+        max_windows: in one step.
+
+    Attributes:
+        plan: None until `prepare` has run.
+        cursor: the next frame to render.
+    """
+
+    def __init__(self, utterance: VitsUtterance, sizes: Sequence[int], max_windows: int) -> None:
+        self.utterance = utterance
+        self.plan: VitsPlan | None = None
+        self.cursor = 0
+        self._sizes = sizes
+        self._max_windows = max_windows
+
+    def next_step(self, audio_seconds: float) -> Step | None:
+        """Returns the utterance's `prepare`, then steps of about so much audio; None at its end."""
+        plan = self.plan
+        if plan is None:
+            ids = self.utterance.phoneme_ids
+            return Step(self, PREPARE, self.utterance.voice_id, cost=len(ids), audio_seconds=0.0)
+        if self.cursor == plan.frames:
+            return None
+        windows = self._windows(plan, audio_seconds)
+        frames = windows[-1].stop - self.cursor
+        seconds = frames * plan.samples_per_frame / plan.sample_rate_hz
+        return RenderStep(self, RENDER, plan.voice_id, cost=frames, audio_seconds=seconds, windows=windows)
+
+    def _windows(self, plan: VitsPlan, audio_seconds: float) -> tuple[Window, ...]:
+        wanted = audio_seconds * plan.sample_rate_hz / plan.samples_per_frame
+        count = max(1, min(self._max_windows, int(wanted / self._sizes[-1])))
+        stops = window_stops(self.cursor, nearest_size(self._sizes, wanted), plan.frames, count)
+        starts = [self.cursor, *stops]
+        return tuple(Window(plan, start, stop) for start, stop in zip(starts, stops, strict=False))

@@ -1,0 +1,58 @@
+"""Loads Piper voices into a VITS engine. Listed in `engines/registry.py`."""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from phonoscope.server.engines.cores import usable_cores
+from phonoscope.server.engines.loading import EngineKind, LoadedEngine, Loading, Logger
+from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice, resolve_device, torch_build
+from phonoscope.server.engines.vits.precision import resolve_precision
+
+
+def load_vits(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:
+    """Loads voices, NAME.onnx beside NAME.onnx.json, onto the device of the settings.
+
+    OpenMP gives every thread that calls torch a pool of its own, and makes all pools wait in the slow way once their
+    threads outnumber the cores: the engine's thread then takes twice as long. So call it on a thread that ends.
+
+    Raises:
+        VoiceFileError: a file is bad, and the settings do not allow to skip it.
+        SettingsError: the device is not there.
+    """
+    settings = loading.settings
+    device = resolve_device(settings.device)
+
+    def load(path: Path) -> tuple[str, LoadedVoice]:
+        voice = load_voice(path, device)
+        return voice.voice.id, voice
+
+    voices = list(loading.each(paths, str(device), load))
+    if not voices:
+        return None
+    engine = VitsEngine(
+        voices,
+        device,
+        threads=settings.threads or usable_cores(),
+        precision=resolve_precision(settings.precision, device),
+        uses_graphs=settings.cuda_graphs == "auto",
+    )
+    return LoadedEngine(engine, partial(_log_state, engine, settings.precision), torch_build())
+
+
+def _log_state(engine: VitsEngine, asked_precision: str, logger: Logger) -> None:
+    """Writes which precision and how many CUDA graphs the engine uses."""
+    distances_db = {voice: round(distance, 3) for voice, distance in engine.distances_db.items()}
+    if distances_db and engine.precision == "float32":
+        logger.warning("precision_refused", asked=asked_precision, log_mel_distances_db=distances_db)
+    else:
+        logger.info("precision", precision=engine.precision, log_mel_distances_db=distances_db)
+    if engine.graphs_refused:
+        logger.warning("cuda_graphs_refused", recorded=engine.graphs, reason=engine.graphs_refused)
+    elif engine.graphs:
+        logger.info("cuda_graphs", recorded=engine.graphs)
+
+
+VITS: Final = EngineKind("*.onnx", load_vits)

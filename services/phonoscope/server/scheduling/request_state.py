@@ -1,0 +1,252 @@
+"""One admitted request, as the scheduler sees it: what waits, what is under way, what its reader has.
+
+The scheduler alone changes it, under its lock. `policy.py` reads it.
+"""
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from phonoscope.server.engines.base import Job, Step, StepResult
+from phonoscope.server.scheduling.lane import Slot
+from phonoscope.server.types import Utterance
+
+# A whole reply is due after this share of the time that its caller gives it, and after PATIENCE_SECONDS at the latest:
+# behind live streams, but never starved.
+UNARY_SHARE: Final = 0.5
+PATIENCE_SECONDS: Final = 60.0
+# A reader that leaves so many steps, or so much audio, unread gets no more until it reads; one more may be under way.
+MAX_UNREAD_STEPS: Final = 4
+MAX_UNREAD_SECONDS: Final = 5.0
+# Seconds that come from two computations of the same length are equal up to this.
+EPSILON_SECONDS: Final = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Queued:
+    """An utterance, and what its owner wants back with its samples.
+
+    Attributes:
+        slot: the engine that speaks it.
+        index: within the request, from 0.
+        context: opaque to the scheduler.
+    """
+
+    utterance: Utterance
+    slot: Slot
+    index: int
+    context: object
+
+
+@dataclass(slots=True, eq=False)
+class OpenJob:
+    """An utterance that an engine has begun.
+
+    Attributes:
+        made_samples: so far.
+        total_samples: of the whole utterance; None while unknown.
+        unlearned: cost and steps, by kind, of which it is not known how much audio they are for.
+        audio_kinds: kinds of its steps that made audio.
+        failure: what the engine raised when it was asked for the next step.
+    """
+
+    queued: Queued
+    job: Job
+    sample_rate_hz: int
+    made_samples: int = 0
+    total_samples: int | None = None
+    unlearned: dict[str, tuple[float, int]] = field(default_factory=dict)
+    audio_kinds: set[str] = field(default_factory=set)
+    failure: Exception | None = None
+
+    @property
+    def slot(self) -> Slot:
+        """The engine that speaks it."""
+        return self.queued.slot
+
+    @property
+    def known_seconds(self) -> float:
+        """Audio of the utterance as far as it is known: all of it, or what is made."""
+        known = self.made_samples if self.total_samples is None else self.total_samples
+        return known / self.sample_rate_hz
+
+    def next_step(self, audio_seconds: float) -> Step | None:
+        """Returns its next step, of about so much audio; None at its end, or with `failure` set if the engine raises."""
+        try:
+            return self.job.next_step(audio_seconds)
+        except Exception as error:  # noqa: BLE001  the engine's code: a bad utterance fails alone
+            self.failure = error
+            return None
+
+    def is_last(self, step: Step) -> bool:
+        """Whether a step is known to end the utterance."""
+        if self.total_samples is None or step.audio_seconds is None:
+            return False
+        rest_seconds = (self.total_samples - self.made_samples) / self.sample_rate_hz
+        return 0 < rest_seconds <= step.audio_seconds + EPSILON_SECONDS
+
+    def add(self, result: StepResult) -> None:
+        """Counts what a step gave."""
+        self.made_samples += len(result.samples)
+        self.total_samples = self.made_samples if result.is_last else result.total_samples
+
+
+@dataclass(slots=True, eq=False)
+class RequestState:
+    """What the engine owes one request. Times are on the scheduler's clock, in seconds.
+
+    Attributes:
+        number: the request's, unique in this process.
+        slot: the engine of its own voice.
+        entered: when it was admitted, or its first text came.
+        deadline: when its caller gives up; None for never.
+        is_unary: audio is of use only once all of it is made.
+        owed_seconds: audio that it will want in all, estimated.
+        max_seconds: a unary request whose audio turns out longer is refused; None for any length.
+        first_audio_seconds: how soon after `entered` a stream's first audio is due.
+        waiting: utterances that no engine has begun, in order.
+        jobs: those that an engine has begun, in order.
+        is_text_complete: no more utterances will come.
+        started: when its first step ran.
+        playing_since: when its first audio was delivered.
+        finished_seconds, sent_seconds: audio of the utterances that are finished, and audio delivered.
+        step_seconds: audio of the next step, at least; 0 where the engine decides.
+        unread_steps, unread_seconds: what was delivered and is not read yet.
+        queued, finished: utterances that came, and that are spoken to their end.
+        engine_seconds: the engine's time for it.
+    """
+
+    number: int
+    slot: Slot
+    entered: float
+    deadline: float | None
+    is_unary: bool
+    owed_seconds: float = 0.0
+    max_seconds: float | None = None
+    first_audio_seconds: float = 0.0
+    waiting: deque[Queued] = field(default_factory=deque)
+    jobs: deque[OpenJob] = field(default_factory=deque)
+    is_text_complete: bool = False
+    started: float | None = None
+    playing_since: float | None = None
+    finished_seconds: float = 0.0
+    sent_seconds: float = 0.0
+    step_seconds: float = 0.0
+    unread_steps: int = 0
+    unread_seconds: float = 0.0
+    queued: int = 0
+    finished: int = 0
+    engine_seconds: float = 0.0
+
+    @property
+    def due(self) -> float:
+        """When its next audio should be there."""
+        if self.is_unary:
+            patience = PATIENCE_SECONDS
+            if self.deadline is not None:
+                patience = min(patience, UNARY_SHARE * (self.deadline - self.entered))
+            return self.entered + patience
+        if self.playing_since is None:
+            return self.entered + self.first_audio_seconds
+        return self.playing_since + self.sent_seconds
+
+    @property
+    def is_starting(self) -> bool:
+        """Whether it is a stream that has no audio yet."""
+        return self.playing_since is None and not self.is_unary
+
+    @property
+    def is_playing(self) -> bool:
+        """Whether it is a stream whose player has got some audio."""
+        return self.playing_since is not None and not self.is_unary
+
+    @property
+    def awaits_text(self) -> bool:
+        """Whether all that came is spoken, and more text may come."""
+        return not (self.is_text_complete or self.waiting or self.jobs)
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its text is complete and all of it is spoken."""
+        return self.is_text_complete and not self.waiting and not self.jobs
+
+    @property
+    def waits_for_caller(self) -> bool:
+        """Whether the engine has nothing to do for it until its caller writes or reads."""
+        has_yet_to_write = self.awaits_text and (self.queued > 0 or self.owed_seconds == 0)
+        return has_yet_to_write or self.is_backpressured
+
+    @property
+    def is_backpressured(self) -> bool:
+        """Whether its reader must read some of what it has before more is made."""
+        return self.unread_steps >= MAX_UNREAD_STEPS or self.unread_seconds >= MAX_UNREAD_SECONDS
+
+    @property
+    def known_seconds(self) -> float:
+        """Audio of all its utterances, as far as it is known."""
+        return self.finished_seconds + sum(job.known_seconds for job in self.jobs)
+
+    @property
+    def unsent_seconds(self) -> float:
+        """Audio owed to it: estimated while some text is not prepared, exact afterwards.
+
+        Nothing is owed while its caller has not sent what comes next.
+        """
+        if self.awaits_text and self.queued:
+            return 0.0
+        has_all_lengths = all(job.total_samples is not None for job in self.jobs)
+        is_exact = self.is_text_complete and not self.waiting and has_all_lengths
+        known = self.known_seconds
+        return max(0.0, (known if is_exact else max(self.owed_seconds, known)) - self.sent_seconds)
+
+    @property
+    def wanted_seconds(self) -> float:
+        """Audio that the engine must still make; nothing while its reader leaves what it has unread."""
+        return 0.0 if self.is_backpressured else self.unsent_seconds
+
+    @property
+    def is_planned_ahead(self) -> bool:
+        """Whether the length of all that came can be known before any of it is spoken."""
+        slots = {one.slot for one in (*self.waiting, *(job.queued for job in self.jobs))}
+        return all(slot.tuning.plans_ahead and slot.tuning.max_jobs is None for slot in slots)
+
+    @property
+    def next_slot(self) -> Slot:
+        """The engine of the next waiting utterance, of which there is one at least."""
+        return self.waiting[0].slot
+
+    def add(self, utterance: Utterance, slot: Slot, context: object) -> None:
+        """Puts an utterance behind those already there."""
+        self.waiting.append(Queued(utterance, slot, self.queued, context))
+        self.queued += 1
+
+    def begin_again(self, now: float, step_seconds: float, first_audio_seconds: float) -> None:
+        """Notes that text came when there was none to speak: a new start, unless its player has audio left."""
+        if self.is_unary:
+            return
+        if self.playing_since is None:
+            self.entered, self.first_audio_seconds = now, first_audio_seconds
+        elif self.due <= now:
+            self.playing_since = now + first_audio_seconds - self.sent_seconds
+            self.step_seconds = step_seconds
+
+    def deliver(self, audio_seconds: float, now: float) -> None:
+        """Counts audio that was handed to its reader."""
+        if self.playing_since is None:
+            self.playing_since = now
+        self.unread_steps += 1
+        self.unread_seconds += audio_seconds
+        self.sent_seconds += audio_seconds
+
+    def acknowledge(self, audio_seconds: float, now: float) -> None:
+        """Counts audio that its reader has read; what a slow one left unread it cannot have played meanwhile."""
+        if self.is_backpressured and self.playing_since is not None:
+            self.playing_since = max(self.playing_since, now + self.unread_seconds - self.sent_seconds)
+        self.unread_steps -= 1
+        self.unread_seconds = self.unread_seconds - audio_seconds if self.unread_steps else 0.0
+
+    def finish_job(self, job: OpenJob) -> None:
+        """Counts an utterance as spoken to its end."""
+        self.jobs.remove(job)
+        self.finished_seconds += job.made_samples / job.sample_rate_hz
+        self.finished += 1

@@ -1,0 +1,59 @@
+"""Sentences for engines that read the text themselves: no phonemes, one prosody each.
+
+`front_end.py` calls it for voices whose scheme is "plain". Such an engine cannot tell where in its audio a word is, so
+a sentence is cut where its prosody changes, and there are no timings.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from typing import Final
+
+from phonoscope.server.text.normalise import Normalised
+from phonoscope.server.text.passage import Passage, covering
+from phonoscope.server.text.split import Span
+from phonoscope.server.text.wording import PLAIN, Wording
+from phonoscope.server.text.words import is_speakable
+
+# A longer sentence is cut at a space: engines have a longest input, and nothing is heard before it is read.
+MAX_CHARACTERS: Final = 300
+
+
+def plain_stretches(
+    passage: Passage, normal: Normalised, spans: Iterable[Span]
+) -> Iterator[tuple[int, int, str, Wording]]:
+    """Yields the stretches to speak: source offsets, text, and how it is spoken.
+
+    Args:
+        passage: that is read.
+        normal: its text, normalised.
+        spans: the sentences of `normal`.
+    """
+    ranges = [(one.start, one.stop) for one in passage.manners]
+    ranges += [(one.start, one.stop) for one in passage.overrides if one.alone]
+    edges = sorted(normal.place(edge) for both in ranges for edge in both)
+    for span in spans:
+        cuts = [span.start, *(edge for edge in edges if span.start < edge < span.stop), span.stop]
+        for first, last in _bounded(normal.text, cuts):
+            text = normal.text[first:last]
+            if not is_speakable(text):
+                continue
+            start = normal.original(first + len(text) - len(text.lstrip()))
+            stop = normal.original(last - len(text) + len(text.rstrip()))
+            # Cut at their edges, a stretch has the manner and the override of its first character.
+            override = covering(passage.overrides, start, start + 1)
+            manner = covering(passage.manners, start, start + 1)
+            spoken = override.alone if override and override.alone else text.strip()
+            wording = Wording(manners=((0, manner.prosody),)) if manner else PLAIN
+            yield *passage.source(start, stop), spoken, wording
+
+
+def _bounded(text: str, cuts: list[int]) -> Iterator[tuple[int, int]]:
+    """Yields the stretches between cuts, none longer than MAX_CHARACTERS."""
+    for start, stop in pairwise(cuts):
+        first = start
+        while stop - first > MAX_CHARACTERS:
+            space = text.rfind(" ", first + 1, first + MAX_CHARACTERS)
+            cut = first + MAX_CHARACTERS if space < 0 else space + 1
+            yield first, cut
+            first = cut
+        yield first, stop

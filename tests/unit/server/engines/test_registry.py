@@ -1,0 +1,106 @@
+"""Each kind of engine loads the voice files that are its own; the registry lists the kinds, and nothing else does."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import structlog
+from structlog.testing import CapturingLogger
+
+from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.engines import registry
+from phonoscope.server.engines.loading import EngineKind, LoadedEngine, Loading
+from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.events import Event, VoiceLoaded
+from phonoscope.server.settings import ServerSettings
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with voices of two kinds, and no embedded voice."""
+    monkeypatch.setattr("phonoscope.server.engines.voice_files.EMBEDDED_PACKAGE", "nowhere_to_be_found")
+    for name in ("b.sine", "a.sine", "c.saw", "notes.txt"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+def kind_of(pattern: str) -> EngineKind:
+    def load(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:
+        voices = list(loading.each(paths, "cpu", lambda path: (path.stem, _voice(path))))
+        return LoadedEngine(ToneEngine(voices), lambda _logger: None) if voices else None
+
+    return EngineKind(pattern, load)
+
+
+def _voice(path: Path):
+    if path.read_text() == "bad":
+        raise VoiceFileError(f"{path}: is bad")
+    return tone_voice(path.stem)
+
+
+def loading(folder: Path, events: list[Event] | None = None, **settings: object) -> Loading:
+    emit = (lambda _event: None) if events is None else events.append
+    return Loading(ServerSettings(voices_dir=folder, **settings), structlog.wrap_logger(CapturingLogger()), emit)
+
+
+def test_each_kind_gets_its_own_files(folder: Path) -> None:
+    events: list[Event] = []
+    loaded = registry.load_engines(loading(folder, events), (kind_of("*.sine"), kind_of("*.saw")))
+    assert [[voice.id for voice in one.engine.voices] for one in loaded] == [["a", "b"], ["c"]]
+    assert [event.voice for event in events if isinstance(event, VoiceLoaded)] == ["a", "b", "c"]
+
+
+def test_a_kind_without_files_loads_nothing(folder: Path) -> None:
+    [loaded] = registry.load_engines(loading(folder), (kind_of("*.noise"), kind_of("*.saw")))
+    assert [voice.id for voice in loaded.engine.voices] == ["c"]
+
+
+def test_a_file_that_two_patterns_match_belongs_to_the_first(folder: Path) -> None:
+    loaded = registry.load_engines(loading(folder), (kind_of("a.*"), kind_of("*.sine")))
+    assert [[voice.id for voice in one.engine.voices] for one in loaded] == [["a"], ["b"]]
+
+
+def test_a_bad_voice_ends_the_start_with_the_way_round_it(folder: Path) -> None:
+    (folder / "a.sine").write_text("bad")
+    with pytest.raises(VoiceFileError, match=re.escape("is bad (--skip-bad-voices starts without it)")):
+        registry.load_engines(loading(folder), (kind_of("*.sine"),))
+
+
+def test_bad_voices_are_skipped_where_the_settings_say_so(folder: Path) -> None:
+    (folder / "a.sine").write_text("bad")
+    [loaded] = registry.load_engines(loading(folder, skip_bad_voices=True), (kind_of("*.sine"),))
+    assert [voice.id for voice in loaded.engine.voices] == ["b"]
+
+
+def test_a_start_without_any_good_voice_is_refused(folder: Path) -> None:
+    (folder / "c.saw").write_text("bad")
+    with pytest.raises(VoiceFileError, match="every voice file was bad"):
+        registry.load_engines(loading(folder, skip_bad_voices=True), (kind_of("*.saw"),))
+
+
+@pytest.mark.parametrize(
+    "room",
+    [
+        "__main__.py",
+        "build.py",
+        "settings.py",
+        "types.py",
+        "events.py",
+        "telemetry",
+        "rpc",
+        "request",
+        "speech",
+        "scheduling",
+        "text",
+        "audio",
+    ],
+)
+def test_no_code_outside_the_engines_imports_one(room: str) -> None:
+    server = Path(registry.__file__).parents[1]
+    files = [server / room] if room.endswith(".py") else sorted((server / room).rglob("*.py"))
+    named = re.compile(
+        r"phonoscope\.server\.engines\.(?!base\b|loading\b|registry\b|voice_files\b|cores\b|cuda_memory\b)"
+    )
+    assert files
+    assert [str(file) for file in files if named.search(file.read_text())] == []
