@@ -225,7 +225,7 @@ class CostModel:
         return self._kinds[kind].seconds(cost, now, turns) if self.is_known and kind in self._kinds else 0.0
 
     def audio_work(self, audio_seconds: float) -> list[tuple[str, float]]:
-        """Returns the kinds of steps that make audio, and the cost of so much of it; of a step of it, where that is 0."""
+        """Returns the kinds of steps that make audio, and the cost of so much of it; of one step where that is 0."""
         return [(name, kind.cost_of(audio_seconds)) for name, kind in self._kinds.items() if kind.makes_audio]
 
     def preparation_factor(self, now: float) -> float:

@@ -71,7 +71,7 @@ class OpenJob:
         return known / self.sample_rate_hz
 
     def next_step(self, audio_seconds: float) -> Step | None:
-        """Returns its next step, of about so much audio; None at its end, or with `failure` set if the engine raises."""
+        """Returns its next step, of about so much audio; None at its end, and if the engine raises (`failure`)."""
         try:
             return self.job.next_step(audio_seconds)
         except Exception as error:  # noqa: BLE001  the engine's code: a bad utterance fails alone
