@@ -1,5 +1,7 @@
 """CLIENT spans by OpenTelemetry, and the W3C trace context that the server's spans join. Loaded by tracing.py.
 
+SpanTracer and CallSpan have the shape of tracing.py's protocols, CallTracer and CallTrace, and import neither.
+
 Follows OpenTelemetry's semantic conventions for gRPC (names in common/span_attributes.py): a client's span is in error
 for every code but OK. Never the text.
 """
@@ -14,7 +16,6 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 import phonoscope
 from phonoscope.client.errors import PhonoscopeClientError
-from phonoscope.client.tracing import CallTrace
 from phonoscope.common import span_attributes as names
 from phonoscope.protos.tts.v1 import tts_pb2
 
@@ -29,7 +30,7 @@ class SpanTracer:
         self._tracer = tracer_provider.get_tracer(__name__, phonoscope.__version__, names.SCHEMA_URL)
         self._server = server_attributes(target)
 
-    def call(self, method: str) -> CallTrace:
+    def call(self, method: str) -> "CallSpan":
         """Returns a span of a call to `method`, which starts now."""
         path = f"{SERVICE}/{method}"
         attributes = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: path, **self._server}
