@@ -4,7 +4,6 @@ from typing import Annotated, Any, Final
 
 import typer
 
-LARGEST_SEED: Final = 2**64 - 1
 SHORTEST_TIMEOUT_SECONDS: Final = 0.001
 
 ServerOption = Annotated[

@@ -10,10 +10,11 @@ from typing import Annotated, Final
 import typer
 
 from phonoscope.cli.failures import fail, reported
+from phonoscope.cli.flag_groups import with_flags
 from phonoscope.cli.measure import Measure, progress_bar
-from phonoscope.cli.options import LARGEST_SEED, SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
 from phonoscope.cli.playback import loudspeaker
-from phonoscope.cli.speech_options import emotion_weights_of, pronunciations_of
+from phonoscope.cli.speech_options import speech_option_flags
 from phonoscope.cli.text_input import is_document, text_to_say
 from phonoscope.cli.timing_files import HeardTimings, TimingFiles, timing_files
 from phonoscope.cli.wav import SampleSink, WavFile, WavPipe, wav_at
@@ -26,6 +27,7 @@ LONGEST_UNARY_CHARACTERS: Final = 400
 slow voice; and a long text deserves a progress bar."""
 
 
+@with_flags(options=speech_option_flags())
 def say(
     *,
     text: Annotated[
@@ -63,36 +65,7 @@ def say(
         Path | None,
         typer.Option(metavar="FILE", help="Write where words, phonemes, visemes and marks are heard, as JSON."),
     ] = None,
-    voice: Annotated[
-        str, typer.Option("--voice", "-v", help="Voice, or voice:speaker; see `phonoscope voices`.")
-    ] = "",
-    language: Annotated[
-        str,
-        typer.Option(help="BCP 47 tag, such as en-US, or auto, by the text's script; picks a voice without --voice."),
-    ] = "",
-    speed: Annotated[float, typer.Option(help="0.25 to 4; 2 is twice as fast.")] = 1.0,
-    pitch: Annotated[float, typer.Option(help="0.5 to 2; 2 is an octave up.")] = 1.0,
-    emotion: Annotated[
-        str, typer.Option(help="happy, angry, sad, afraid, disgusted, melancholic, surprised or calm.")
-    ] = "",
-    emotion_weights: Annotated[
-        str,
-        typer.Option(metavar="NAME=WEIGHT,…", help="Emotions mixed, such as happy=0.6,sad=0.2; at most 1 in all."),
-    ] = "",
-    emotion_intensity: Annotated[
-        float | None, typer.Option(metavar="RATIO", help="How far to go towards the emotion, 0 to 1. Default: 1.")
-    ] = None,
-    pronounce: Annotated[
-        list[str], typer.Option(metavar="WORD=IPA", help="How a word is said, such as tomato=təˈmɑːtoʊ. Repeatable.")
-    ] = [],  # noqa: B006 - typer copies it
-    respell: Annotated[
-        list[str], typer.Option(metavar="WORD=WORDS", help="What is said for it, such as SQL=sequel. Repeatable.")
-    ] = [],  # noqa: B006 - likewise
-    seed: Annotated[
-        int | None, typer.Option(min=0, max=LARGEST_SEED, metavar="N", help="The same seed gives the same audio.")
-    ] = None,
-    sample_rate: Annotated[int, typer.Option(metavar="HZ", min=0, help="8000 to 48000; 0 is the voice's own.")] = 0,
-    volume_gain_db: Annotated[float, typer.Option(metavar="DB", help="-96 to 16; 0 changes nothing.")] = 0.0,
+    options: SpeechOptions,
     server: ServerOption = DEFAULT_TARGET,
     timeout: Annotated[
         float, typer.Option(metavar="SECONDS", min=SHORTEST_TIMEOUT_SECONDS, help="Give up after this long.")
@@ -108,28 +81,14 @@ def say(
         is_ssml = ssml if ssml is not None else is_document(file)
         check_destination(output, play=play)
         files = TimingFiles(subtitles, timings)
-        is_streamed = stream if stream is not None else play or is_ssml or is_long(words, speed)
-        options = SpeechOptions(
-            voice=voice,
-            speed=speed,
-            pitch=pitch,
-            emotion=emotion,
-            emotion_weights=emotion_weights_of(emotion_weights),
-            emotion_intensity=emotion_intensity,
-            language=language,
-            sample_rate_hz=sample_rate,
-            volume_gain_db=volume_gain_db,
-            seed=seed,
-            ssml=words if is_ssml else "",
-            pronunciations=pronunciations_of(pronounce, respell),
-            timing_types=files.types,
-        )
+        is_streamed = stream if stream is not None else play or is_ssml or is_long(words, options["speed"])
+        options = options | SpeechOptions(ssml=words if is_ssml else "", timing_types=files.types)
         with (
             Client(server, timeout_seconds=timeout) as client,
             sinks(output, play=play, is_streamed=stream is True) as into,
             timing_files(files, words, is_ssml=is_ssml) as timed,
             contextlib.closing(spoken(client, "" if is_ssml else words, options, is_streamed=is_streamed)) as pieces,
-            progress_bar(words, speed, is_shown=is_streamed) as tell,
+            progress_bar(words, options["speed"], is_shown=is_streamed) as tell,
         ):
             measure = pour(pieces, into, timed, tell)
         typer.echo(measure.closing_line(destination_name(output)), err=True)

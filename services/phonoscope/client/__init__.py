@@ -30,6 +30,7 @@ from phonoscope.client.errors import (
     Unavailable,
     Unimplemented,
 )
+from phonoscope.client.options import SpeechOptions
 from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
 from phonoscope.client.types import (
     FLUSH,
@@ -38,7 +39,6 @@ from phonoscope.client.types import (
     Flush,
     Pronunciation,
     Speech,
-    SpeechOptions,
     TimingType,
     Voice,
 )

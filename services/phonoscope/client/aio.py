@@ -20,10 +20,11 @@ from phonoscope.client.channel import (
     channel_options,
 )
 from phonoscope.client.errors import NotFound, PhonoscopeClientError, from_rpc_error
+from phonoscope.client.options import SpeechOptions
 from phonoscope.client.pieces import AsyncSharedPieces
 from phonoscope.client.retries import Attempts, closed_while_waiting
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
-from phonoscope.client.types import AudioChunk, Flush, Speech, SpeechOptions, Voice
+from phonoscope.client.types import AudioChunk, Flush, Speech, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class AsyncClient:
 
         At most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit.
         """
-        request = wire.speech_request(text, **options)
+        request = wire.speech_request(text, options)
         trace = self._tracer.call("Synthesize")
         return wire.speech(await self._unary(self._speech.Synthesize, request, self._attempts(timeout_seconds), trace))
 
@@ -101,7 +102,7 @@ class AsyncClient:
         `timeout_seconds` bounds the whole stream. The call starts with the first `anext`. A loop left by `break`
         closes it late: `async with contextlib.aclosing(client.stream(…)) as chunks` closes it at once.
         """
-        request = wire.speech_request(text, **options)
+        request = wire.speech_request(text, options)
         return self._audio_chunks(request, timeout_seconds)
 
     def stream_pieces(
@@ -117,7 +118,7 @@ class AsyncClient:
         takes them. What `pieces` raises ends the call and is raised here. A refusal is raised at once when a piece was
         sent before it came. The rest is as in `stream`.
         """
-        settings = wire.speech_request("", **options)
+        settings = wire.speech_request("", options)
         return self._piece_chunks(settings, pieces, timeout_seconds)
 
     async def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:

@@ -19,10 +19,11 @@ from phonoscope.client.channel import (
     channel_options,
 )
 from phonoscope.client.errors import NotFound, PhonoscopeClientError, from_rpc_error
+from phonoscope.client.options import SpeechOptions
 from phonoscope.client.pieces import SharedPieces
 from phonoscope.client.retries import Attempts, closed_while_waiting
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
-from phonoscope.client.types import AudioChunk, Flush, Speech, SpeechOptions, Voice
+from phonoscope.client.types import AudioChunk, Flush, Speech, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ class Client:
 
         At most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit.
         """
-        request = wire.speech_request(text, **options)
+        request = wire.speech_request(text, options)
         trace = self._tracer.call("Synthesize")
         return wire.speech(self._unary(self._speech.Synthesize, request, self._attempts(timeout_seconds), trace))
 
@@ -97,7 +98,7 @@ class Client:
 
         `timeout_seconds` bounds the whole stream. The call starts with the first `next`.
         """
-        request = wire.speech_request(text, **options)
+        request = wire.speech_request(text, options)
         return self._audio_chunks(request, timeout_seconds)
 
     def stream_pieces(
@@ -109,7 +110,7 @@ class Client:
         faster than the server takes them. What `pieces` raises ends the call and is raised here. A refusal is raised
         at once when a piece was sent before it came. The rest is as in `stream`.
         """
-        settings = wire.speech_request("", **options)
+        settings = wire.speech_request("", options)
         return self._piece_chunks(settings, pieces, timeout_seconds)
 
     def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:

@@ -1,9 +1,8 @@
 """The nouns of the client: what a caller passes in and gets back. Frozen records; no gRPC, no protobuf."""
 
 import enum
-from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypedDict
+from typing import Final
 
 from phonoscope.client.timings import NO_TIMINGS, Timings
 
@@ -43,44 +42,6 @@ class Pronunciation:
     phrase: str
     ipa: str = ""
     respelling: str = ""
-
-
-class SpeechOptions(TypedDict, total=False):
-    """How a text is spoken: the keyword arguments of `synthesize` and `stream`, each with a neutral default.
-
-    Attributes:
-        voice: voice id, or voice:speaker; "" is the server's default voice, or the first one of `language`.
-        speed: speaking rate as a ratio, 0.25 to 4.0; 2.0 is twice as fast. Default 1.0.
-        pitch: pitch as a ratio; 2.0 is an octave up. Default 1.0.
-        emotion: happy, angry, sad, afraid, disgusted, melancholic, surprised or calm; "" is none.
-        emotion_weights: emotions mixed, in place of `emotion`: name to a weight of 0 to 1, at most 1 in all.
-        emotion_intensity: how far to go towards them, 0 to 1. Default None: 1.
-        language: BCP 47 tag such as "en-US"; "" is the voice's own; "auto" picks a voice that reads the text's script.
-        encoding: form of the audio. Default LINEAR16: 16-bit signed little-endian samples without header.
-        sample_rate_hz: 8000 to 48000; 0, the default, is the voice's own rate.
-        volume_gain_db: -96 to +16. Default 0.
-        seed: 0 to 2**64 - 1; the same text, options and seed give the same audio. Default None: a fresh seed.
-        request_id: names the request in the server's logs; "" lets the server make one.
-        ssml: a document of SSML 1.1, in place of a text. Not for `stream_pieces`.
-        pronunciations: how words of this text are said; they go before the server's own lexicon.
-        timing_types: what to tell of where it is heard. Default: nothing.
-    """
-
-    voice: str
-    speed: float
-    pitch: float
-    emotion: str
-    emotion_weights: Mapping[str, float]
-    emotion_intensity: float | None
-    language: str
-    encoding: Encoding
-    sample_rate_hz: int
-    volume_gain_db: float
-    seed: int | None
-    request_id: str
-    ssml: str
-    pronunciations: Sequence[Pronunciation]
-    timing_types: Collection[TimingType]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,57 +1,54 @@
 """Protobuf ↔ the client's records: the only place of the client that knows field names of the wire."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from typing import Any
 
+from phonoscope.client.options import Option, SpeechOptions, option_specs
 from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
 from phonoscope.client.types import AudioChunk, Encoding, Flush, Pronunciation, Speech, TimingType, Voice
 from phonoscope.protos.tts.v1 import tts_pb2
 
 
-def speech_request(
-    text: str,
-    *,
-    voice: str = "",
-    speed: float = 1.0,
-    pitch: float = 1.0,
-    emotion: str = "",
-    emotion_weights: Mapping[str, float] | None = None,
-    emotion_intensity: float | None = None,
-    language: str = "",
-    encoding: Encoding = Encoding.LINEAR16,
-    sample_rate_hz: int = 0,
-    volume_gain_db: float = 0.0,
-    seed: int | None = None,
-    request_id: str = "",
-    ssml: str = "",
-    pronunciations: Sequence[Pronunciation] = (),
-    timing_types: Collection[TimingType] = (),
-) -> tts_pb2.SynthesizeRequest:
-    """Returns the message for a text and its SpeechOptions; the defaults are those documented there.
+def speech_request(text: str, options: SpeechOptions) -> tts_pb2.SynthesizeRequest:
+    """Returns the message for a text and its options; an option that is not given has its default.
 
-    Values are passed as they are: the server judges them. Raises ValueError for what the wire cannot carry, such as a
-    negative seed, text with lone surrogates, or a pronunciation by both ipa and respelling.
+    The server checks the limits. Raises TypeError for an unknown option, and ValueError for a value that protobuf
+    cannot carry, such as a negative seed, a text with lone surrogates, or a pronunciation by both ipa and respelling.
     """
-    return tts_pb2.SynthesizeRequest(
-        text=text,
-        speaker_id=voice,
-        speed=speed,
-        pitch=pitch,
-        emotion=emotion,
-        emotion_weights=emotion_weights,
-        emotion_intensity=emotion_intensity,
-        language=language,
-        audio_config=tts_pb2.AudioConfig(
-            encoding=tts_pb2.AudioEncoding.Value(f"AUDIO_ENCODING_{encoding.name}"),
-            sample_rate_hertz=sample_rate_hz,
-            volume_gain_db=volume_gain_db,
-        ),
-        seed=seed,
-        request_id=request_id,
-        ssml=ssml,
-        pronunciations=[pronunciation(each) for each in pronunciations],
-        timing_types=[tts_pb2.TimingType.Value(f"TIMING_TYPE_{kind.name}") for kind in timing_types],
-    )
+    specs = option_specs()
+    request: dict[str, Any] = {"text": text}
+    for name, value in _with_defaults(options, specs).items():
+        if value is not None:
+            *parents, field = (specs[name].wire or name).split(".")
+            message = request
+            for parent in parents:
+                message = message.setdefault(parent, {})
+            message[field] = _wire_value(value)
+    return tts_pb2.SynthesizeRequest(**request)
+
+
+def _with_defaults(options: SpeechOptions, specs: Mapping[str, Option]) -> dict[str, object]:
+    if unknown := sorted(options.keys() - specs.keys()):
+        raise TypeError(f"unknown speech option: {', '.join(unknown)}; the options are {', '.join(specs)}")
+    return {name: spec.default for name, spec in specs.items()} | {**options}
+
+
+def _wire_value(value: object) -> object:
+    """Returns what protobuf takes for a value of an option: enum values by name, records as messages."""
+    match value:
+        case Encoding():
+            return f"AUDIO_ENCODING_{value.name}"
+        case TimingType():
+            return f"TIMING_TYPE_{value.name}"
+        case Pronunciation():
+            return pronunciation(value)
+        case str() | Mapping():
+            return value
+        case Iterable():
+            return [_wire_value(each) for each in value]
+        case _:
+            return value
 
 
 def pronunciation(record: Pronunciation) -> tts_pb2.Pronunciation:

@@ -209,8 +209,8 @@ def test_a_wav_streamed_to_standard_output_leaves_its_lengths_open(say, plain_au
         (["Hi.", "-o", "o.wav", "--timeout", "0"], "", "--timeout"),
         (["Hi.", "-o", "o.wav", "--pace", "2"], "", "--pace"),
         (["Hi.", "-o", "o.wav", "--pronounce", "tomato"], "", "--pronounce: 'tomato' is not of the form NAME=VALUE"),
-        (["Hi.", "-o", "o.wav", "--respell", "SQL"], "", "write such as SQL=sequel"),
-        (["Hi.", "-o", "o.wav", "--emotion-weights", "happy"], "", "write such as happy=0.6,sad=0.2"),
+        (["Hi.", "-o", "o.wav", "--respell", "SQL"], "", "for example SQL=sequel"),
+        (["Hi.", "-o", "o.wav", "--emotion-weights", "happy"], "", "for example happy=0.6,sad=0.2"),
         (["Hi.", "-o", "o.wav", "--subtitles", "o.txt"], "", "its name has to end in .srt or .vtt"),
     ],
 )
