@@ -10,9 +10,9 @@ import typer
 import phonoscope
 from phonoscope.cli.bench import bench_app
 from phonoscope.cli.health import health
-from phonoscope.cli.options import plain_app
 from phonoscope.cli.say import say
 from phonoscope.cli.serve import gateway, serve
+from phonoscope.cli.shared_options import plain_app
 from phonoscope.cli.voices import voices_app
 
 

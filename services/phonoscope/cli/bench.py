@@ -15,11 +15,11 @@ import typer
 
 import phonoscope
 from phonoscope.cli.compare import compare
-from phonoscope.cli.failures import fail, reported
+from phonoscope.cli.error_reporting import fail, report_errors
 from phonoscope.cli.load_options import check_drills, ramp_of, texts_to_say
 from phonoscope.cli.load_progress import is_live, progress
 from phonoscope.cli.load_target import TargetChoice, TargetKind
-from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
+from phonoscope.cli.shared_options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
 from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.loadgen.corpus import planned_calls
 from phonoscope.loadgen.events import Summary
@@ -213,7 +213,7 @@ def bench(
     check_drills(plan)
     choice = TargetChoice(address=server, kind=target, model=model, body_format=response_format, api_key=api_key)
     choice.check(plan, has_spans=bool(otlp_endpoint))
-    with reported():
+    with report_errors():
         texts = texts_to_say(text, characters)
         with tracer_provider(otlp_endpoint, trace_sample_ratio) as provider:
             summary = asyncio.run(run(plan, choice, texts, provider))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from phonoscope.cli.failures import fail, reported
+from phonoscope.cli.error_reporting import fail, report_errors
 
 if TYPE_CHECKING:
     from phonoscope.comparison.bare import EngineName
@@ -44,7 +44,7 @@ def compare(
     except ImportError as error:
         fail(f"a comparison needs both services ({error}): pip install 'phonoscope[server,gateway]'")
     chosen: dict[EngineName, int] = dict.fromkeys([name for name in ENGINES if engine in ("", name)], threads)
-    with reported():
+    with report_errors():
         compared = list(compared_ways(chosen, rounds, lambda what: typer.echo(what, err=True)))
         typer.echo(table_of(compared))
         if json_file is not None:

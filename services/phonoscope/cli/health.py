@@ -9,8 +9,8 @@ from typing import Annotated, Final
 
 import typer
 
-from phonoscope.cli.failures import EXIT_INTERRUPTED, fail, reported, sentence
-from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.cli.error_reporting import EXIT_INTERRUPTED, error_message, fail, report_errors
+from phonoscope.cli.shared_options import SHORTEST_TIMEOUT_SECONDS, ServerOption
 from phonoscope.client import Client, DeadlineExceeded, Unavailable
 from phonoscope.client.channel import DEFAULT_TARGET
 
@@ -43,7 +43,7 @@ def health(
     Exit status: 0 SERVING; 1 NOT_SERVING, or a service that the server does not know; 2 wrong usage; 3 unreachable,
     or no answer in time.
     """
-    with reported(), Client(server) as client:
+    with report_errors(), Client(server) as client:
         if watch:
             status = watch_changes(client, service, timeout)
         else:
@@ -56,7 +56,7 @@ def check_once(client: Client, service: str, timeout_seconds: float) -> str:
     try:
         status = client.health(service, timeout_seconds=timeout_seconds)
     except (Unavailable, DeadlineExceeded) as error:
-        fail(sentence(error), status=EXIT_UNREACHABLE)
+        fail(error_message(error), status=EXIT_UNREACHABLE)
     typer.echo(status)
     return status
 

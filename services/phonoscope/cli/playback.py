@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Final
 
-from phonoscope.cli.failures import fail
+from phonoscope.cli.error_reporting import fail
 
 BLOCK_SECONDS: Final = 0.1  # how soon an interrupt is heard
 BYTES_PER_SAMPLE: Final = 2

@@ -9,14 +9,14 @@ from typing import Annotated, Final
 
 import typer
 
-from phonoscope.cli.failures import fail, reported
+from phonoscope.cli.error_reporting import fail, report_errors
 from phonoscope.cli.flag_groups import with_flags
-from phonoscope.cli.measure import Measure, progress_bar
-from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption
 from phonoscope.cli.playback import loudspeaker
+from phonoscope.cli.shared_options import SHORTEST_TIMEOUT_SECONDS, ServerOption
 from phonoscope.cli.speech_options import speech_option_flags
+from phonoscope.cli.speech_progress import SpeechStats, progress_bar
 from phonoscope.cli.text_input import is_document, text_to_say
-from phonoscope.cli.timing_files import HeardTimings, TimingFiles, timing_files
+from phonoscope.cli.timing_files import TimingCollector, TimingFiles, timing_files
 from phonoscope.cli.wav import SampleSink, WavFile, WavPipe, wav_at
 from phonoscope.client import AudioChunk, Client, Speech, SpeechOptions
 from phonoscope.client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS
@@ -76,7 +76,7 @@ def say(
     Ends with a line on stderr: seconds of audio, seconds to the first audio, and the real-time factor (time spent per
     time of audio; below 1 is faster than speech). A file appears whole or not at all, even after Ctrl-C.
     """
-    with reported():
+    with report_errors():
         words = text_to_say(text, file)
         is_ssml = ssml if ssml is not None else is_document(file)
         check_destination(output, play=play)
@@ -120,11 +120,11 @@ def spoken(
 def pour(
     pieces: Iterable[AudioChunk | Speech],
     into: Sequence[SampleSink],
-    timed: HeardTimings,
+    timed: TimingCollector,
     tell: Callable[[float], None],
-) -> Measure:
+) -> SpeechStats:
     """Passes all audio on to every sink, and returns what it measured; `tell` hears of progress."""
-    measure = Measure()
+    measure = SpeechStats()
     for piece in pieces:
         measure.heard(piece.audio_seconds)
         tell(measure.audio_seconds)

@@ -5,7 +5,7 @@ from typing import NoReturn
 
 import typer
 
-from phonoscope.cli.failures import fail
+from phonoscope.cli.error_reporting import fail
 
 
 def serve(context: typer.Context) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from phonoscope.cli.shown_words import Ending, ShownWord
+from phonoscope.cli.subtitle_words import Ending, SubtitleWord
 
 LINE_WIDTH: Final = 42
 MOST_LINES: Final = 2
@@ -29,7 +29,7 @@ class Cue:
     lines: tuple[str, ...]
 
 
-def cues_of(words: Sequence[ShownWord]) -> Iterator[Cue]:
+def cues_of(words: Sequence[SubtitleWord]) -> Iterator[Cue]:
     """Yields the cues of a whole speech."""
     for sentence in sentences(words):
         for part in cut(sentence):
@@ -37,9 +37,9 @@ def cues_of(words: Sequence[ShownWord]) -> Iterator[Cue]:
             yield Cue(part[0].start_seconds, end_seconds, lines_of(part))
 
 
-def sentences(words: Iterable[ShownWord]) -> Iterator[list[ShownWord]]:
+def sentences(words: Iterable[SubtitleWord]) -> Iterator[list[SubtitleWord]]:
     """Yields whole sentences, several of them together where they are very short."""
-    held: list[ShownWord] = []
+    held: list[SubtitleWord] = []
     for word in words:
         held.append(word)
         if word.ending is Ending.SENTENCE and seconds_of(held) >= LEAST_SECONDS:
@@ -49,7 +49,7 @@ def sentences(words: Iterable[ShownWord]) -> Iterator[list[ShownWord]]:
         yield held
 
 
-def cut(words: Sequence[ShownWord]) -> list[Sequence[ShownWord]]:
+def cut(words: Sequence[SubtitleWord]) -> list[Sequence[SubtitleWord]]:
     """Returns the words as parts that fit: cut in two, near the middle and after a phrase, as often as need be."""
     if len(words) == 1 or fits(words):
         return [words]
@@ -64,14 +64,14 @@ def cut(words: Sequence[ShownWord]) -> list[Sequence[ShownWord]]:
     return cut(words[:place]) + cut(words[place:])
 
 
-def fits(words: Sequence[ShownWord]) -> bool:
+def fits(words: Sequence[SubtitleWord]) -> bool:
     """Whether words make one cue."""
     if seconds_of(words) > MOST_SECONDS or width(joined(words)) > MOST_LINES * (LINE_WIDTH + 1):
         return False
     return all(width(line) <= LINE_WIDTH for line in lines_of(words))
 
 
-def lines_of(words: Sequence[ShownWord]) -> tuple[str, ...]:
+def lines_of(words: Sequence[SubtitleWord]) -> tuple[str, ...]:
     """Returns one line; or two, as alike in width as they can be, rather parted after a phrase."""
     whole = joined(words)
     if width(whole) <= LINE_WIDTH or len(words) == 1:
@@ -85,7 +85,7 @@ def lines_of(words: Sequence[ShownWord]) -> tuple[str, ...]:
     return joined(words[:place]), joined(words[place:])
 
 
-def joined(words: Iterable[ShownWord]) -> str:
+def joined(words: Iterable[SubtitleWord]) -> str:
     """Returns the words as one line."""
     return "".join(f"{word.text}{word.glue}" for word in words).strip()
 
@@ -95,7 +95,7 @@ def width(line: str) -> int:
     return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in line)
 
 
-def seconds_of(words: Sequence[ShownWord]) -> float:
+def seconds_of(words: Sequence[SubtitleWord]) -> float:
     """Returns how long the words are heard."""
     return words[-1].end_seconds - words[0].start_seconds
 

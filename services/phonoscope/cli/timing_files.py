@@ -8,10 +8,10 @@ from pathlib import Path
 
 import typer
 
-from phonoscope.cli.failures import fail
-from phonoscope.cli.shown_words import shown_words
+from phonoscope.cli.atomic_file import atomic_file
+from phonoscope.cli.error_reporting import fail
+from phonoscope.cli.subtitle_words import subtitle_words
 from phonoscope.cli.subtitles import FORMATS, cues_of
-from phonoscope.cli.whole_file import whole_file
 from phonoscope.client import Timings, TimingType
 from phonoscope.client.timings import NO_TIMINGS
 
@@ -39,7 +39,7 @@ class TimingFiles:
         return [TimingType.WORD] if self.subtitles is not None else []
 
 
-class HeardTimings:
+class TimingCollector:
     """Those of a speech, as they come."""
 
     def __init__(self) -> None:
@@ -51,20 +51,20 @@ class HeardTimings:
 
 
 @contextlib.contextmanager
-def timing_files(files: TimingFiles, text: str, *, is_ssml: bool) -> Iterator[HeardTimings]:
+def timing_files(files: TimingFiles, text: str, *, is_ssml: bool) -> Iterator[TimingCollector]:
     """Gives what takes the timings; the files appear whole when the block has ended well, or not at all.
 
     Raises OSError, before the block, where one of them cannot be written.
     """
-    heard = HeardTimings()
+    heard = TimingCollector()
     with contextlib.ExitStack() as stack:
-        subtitles = stack.enter_context(whole_file(files.subtitles)) if files.subtitles else None
-        timings = stack.enter_context(whole_file(files.timings)) if files.timings else None
+        subtitles = stack.enter_context(atomic_file(files.subtitles)) if files.subtitles else None
+        timings = stack.enter_context(atomic_file(files.timings)) if files.timings else None
         yield heard
         if files.types and not heard.whole:
             fail("the server sent no timings; it may be older than this command: write no --subtitles or --timings")
         if subtitles and files.subtitles:
-            words = shown_words(text, heard.whole.words, is_ssml=is_ssml)
+            words = subtitle_words(text, heard.whole.words, is_ssml=is_ssml)
             subtitles.write(FORMATS[files.subtitles.suffix.lower()](cues_of(words)).encode())
         if timings:
             timings.write(json.dumps(asdict(heard.whole), ensure_ascii=False, indent=1).encode() + b"\n")

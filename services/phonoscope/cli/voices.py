@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from phonoscope.cli.failures import reported
-from phonoscope.cli.options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
+from phonoscope.cli.error_reporting import report_errors
+from phonoscope.cli.shared_options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
 from phonoscope.client import Client, Voice
 from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.common.paths import DEFAULT_VOICES_DIR
@@ -71,7 +71,7 @@ def list_voices(
     timeout: TimeoutOption = 10.0,
 ) -> None:
     """List the voices that a server has loaded, the default first (*); with --hub, those that can be pulled."""
-    with reported():
+    with report_errors():
         if from_hub or hub_url:
             rows = hub_rows(hub_url, language)
         else:
@@ -96,7 +96,7 @@ def pull_voices(
     Prints the path of each. Files are checked against the hub's checksums; a pull that was interrupted goes on where
     it stopped. `phonoscope voices list --hub` says what there is.
     """
-    with reported():
+    with report_errors():
         hub = voice_hub(hub_url)
         for name in names:
             with download_bar(name) as on_progress:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, Final, Protocol
 
-from phonoscope.cli.whole_file import is_device, whole_file
+from phonoscope.cli.atomic_file import atomic_file, is_device
 
 BYTES_PER_SAMPLE: Final = 2
 OPEN_LENGTH: Final = 0xFFFFFFFF  # "until the end", for what cannot be rewound
@@ -65,7 +65,7 @@ def wav_at(path: Path) -> Iterator[SampleSink]:
 
     A device or a named pipe at `path` is written as it is. Raises OSError where `path` cannot be written.
     """
-    with whole_file(path) as target:
+    with atomic_file(path) as target:
         if is_device(path):
             yield WavPipe(target)
             return

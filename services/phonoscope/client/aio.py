@@ -20,8 +20,8 @@ from phonoscope.client.channel import (
     channel_options,
 )
 from phonoscope.client.errors import NotFound, PhonoscopeClientError, from_rpc_error
+from phonoscope.client.incremental_input import AsyncIncrementalInput
 from phonoscope.client.options import SpeechOptions
-from phonoscope.client.pieces import AsyncSharedPieces
 from phonoscope.client.retries import Attempts, closed_while_waiting
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
 from phonoscope.client.types import AudioChunk, Flush, Speech, Voice
@@ -182,7 +182,7 @@ class AsyncClient:
     async def _piece_chunks(
         self, settings: tts_pb2.SynthesizeRequest, pieces: AsyncIterable[str | Flush], timeout_seconds: float | None
     ) -> AsyncGenerator[AudioChunk, None]:
-        shared = AsyncSharedPieces(settings, pieces)
+        shared = AsyncIncrementalInput(settings, pieces)
 
         def begin(*, timeout: float) -> StreamCall[tts_pb2.StreamingSynthesizeResponse]:
             messages = shared.begin_attempt()

@@ -19,8 +19,8 @@ from phonoscope.client.channel import (
     channel_options,
 )
 from phonoscope.client.errors import NotFound, PhonoscopeClientError, from_rpc_error
+from phonoscope.client.incremental_input import IncrementalInput
 from phonoscope.client.options import SpeechOptions
-from phonoscope.client.pieces import SharedPieces
 from phonoscope.client.retries import Attempts, closed_while_waiting
 from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
 from phonoscope.client.types import AudioChunk, Flush, Speech, Voice
@@ -171,7 +171,7 @@ class Client:
     def _piece_chunks(
         self, settings: tts_pb2.SynthesizeRequest, pieces: Iterable[str | Flush], timeout_seconds: float | None
     ) -> Generator[AudioChunk, None, None]:
-        shared = SharedPieces(settings, pieces)
+        shared = IncrementalInput(settings, pieces)
 
         def begin(*, timeout: float) -> "grpc.CallIterator[tts_pb2.StreamingSynthesizeResponse]":
             messages = shared.begin_attempt()

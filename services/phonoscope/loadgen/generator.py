@@ -17,9 +17,9 @@ from typing import Final
 
 from phonoscope.common.errors import StartupError
 from phonoscope.loadgen.arrivals import arrivals_of
+from phonoscope.loadgen.availability import Availability
 from phonoscope.loadgen.events import Figures, LoadEvent, Summary
-from phonoscope.loadgen.plan import CallMade, LoadPlan, PlannedCall
-from phonoscope.loadgen.presence import Presence
+from phonoscope.loadgen.plan import CallResult, LoadPlan, PlannedCall
 from phonoscope.loadgen.samples import SampleLog
 from phonoscope.loadgen.tally import Tally
 from phonoscope.loadgen.target import Target
@@ -47,9 +47,9 @@ class LoadGenerator:
         self._calls = itertools.islice(calls, plan.calls or None)
         self._on_event = on_event
         self._neighbours = neighbours or nullcontext()
-        self._presence = Presence(server.status, on_event)
+        self._availability = Availability(server.status, on_event)
         self._is_stopped = asyncio.Event()
-        self._in_flight: set[asyncio.Task[CallMade]] = set()
+        self._in_flight: set[asyncio.Task[CallResult]] = set()
         self._recent = Tally()
         self._whole = Tally()
         self._log = SampleLog(seed=plan.seed)
@@ -64,8 +64,8 @@ class LoadGenerator:
         now = asyncio.get_running_loop().time
         self._started = self._told_at = now()
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._presence.watch())]
-            is_there = await self._until_stopped(self._presence.wait(), self._plan.wait_seconds)
+            beside = [tasks.create_task(self._availability.watch())]
+            is_there = await self._until_stopped(self._availability.wait(), self._plan.wait_seconds)
             if is_there:
                 with self._neighbours:
                     self._started = self._told_at = now()
@@ -107,13 +107,13 @@ class LoadGenerator:
         loop = asyncio.get_running_loop()
         slots = asyncio.Semaphore(self._plan.slots)
 
-        def give_back(task: asyncio.Task[CallMade]) -> None:
+        def give_back(task: asyncio.Task[CallResult]) -> None:
             if not task.cancelled() and task.exception() is None:
                 loop.call_later(pause_after(task.result(), self._plan.retry_seconds), slots.release)
 
         for call in self._calls:
             await slots.acquire()
-            await self._presence.wait()
+            await self._availability.wait()
             self._start(tasks, call, loop.time()).add_done_callback(give_back)
 
     async def _open_loop(self, tasks: asyncio.TaskGroup, arrivals: Iterator[float]) -> None:
@@ -121,20 +121,20 @@ class LoadGenerator:
         for arrival, call in zip(arrivals, self._calls, strict=False):
             due = self._started + arrival
             await asyncio.sleep(max(0.0, due - now()))
-            if self._presence.is_away:
+            if self._availability.is_away:
                 self._recent.server_away += 1
             elif len(self._in_flight) >= self._plan.slots:
                 self._recent.no_room += 1
             else:
                 self._start(tasks, call, due)
 
-    def _start(self, tasks: asyncio.TaskGroup, call: PlannedCall, due: float) -> asyncio.Task[CallMade]:
+    def _start(self, tasks: asyncio.TaskGroup, call: PlannedCall, due: float) -> asyncio.Task[CallResult]:
         task = tasks.create_task(self._server.make(call, due))
         self._in_flight.add(task)
         task.add_done_callback(functools.partial(self._ended, due=due))
         return task
 
-    def _ended(self, task: asyncio.Task[CallMade], *, due: float) -> None:
+    def _ended(self, task: asyncio.Task[CallResult], *, due: float) -> None:
         self._in_flight.discard(task)
         if task.cancelled():
             self._recent.cut_off += 1
@@ -142,7 +142,7 @@ class LoadGenerator:
             self._recent.add(task.result())
             self._log.add(task.result(), due - self._started)
             if task.result().is_away:
-                self._presence.doubt()
+                self._availability.doubt()
 
     async def _calls_end(self) -> None:
         """Waits for the calls under way; each has its deadline."""
@@ -159,7 +159,7 @@ class LoadGenerator:
             self._recent = Tally()
 
 
-def pause_after(made: CallMade, retry_seconds: float | None = None) -> float:
+def pause_after(made: CallResult, retry_seconds: float | None = None) -> float:
     """Returns how long a caller of a closed loop waits before the next call.
 
     After a failure as long as the server asks, or else half a second, not all alike; a caller that was kept waiting

@@ -13,7 +13,7 @@ from typing import Final, Protocol, Self
 import httpx
 
 from phonoscope.loadgen.barge_in import listen
-from phonoscope.loadgen.plan import CallMade, PlannedCall
+from phonoscope.loadgen.plan import CallResult, PlannedCall
 from phonoscope.loadgen.player import Player
 from phonoscope.loadgen.target import HEALTH_TIMEOUT_SECONDS, NO_AUDIO, SERVING
 from phonoscope.loadgen.wav_stream import BadAudio
@@ -80,7 +80,7 @@ class HttpSpeechServer:
             return error_name(error)
         return f"HTTP {response.status_code}" if response.status_code in AWAY else SERVING
 
-    async def make(self, call: PlannedCall, due: float) -> CallMade:
+    async def make(self, call: PlannedCall, due: float) -> CallResult:
         """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
         now = asyncio.get_running_loop().time
         player = Player()
@@ -93,7 +93,7 @@ class HttpSpeechServer:
             failure = ended
         is_heard = is_cancelled or player.audio_seconds > 0
         error = error_name(failure) if failure else "" if is_heard else NO_AUDIO
-        return CallMade(
+        return CallResult(
             call=call,
             seconds=now() - due,
             error=error,

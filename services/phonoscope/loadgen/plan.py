@@ -107,7 +107,7 @@ class PlannedCall:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallMade:
+class CallResult:
     """What a call was to its caller. All seconds count from when it was due, which may be before it was sent.
 
     Attributes:

@@ -4,7 +4,7 @@ import random
 from dataclasses import dataclass
 from typing import Final
 
-from phonoscope.loadgen.plan import CallMade
+from phonoscope.loadgen.plan import CallResult
 
 MOST_SAMPLES: Final = 100_000
 """Some 20 MB; a run of fewer calls has a sample of each."""
@@ -46,7 +46,7 @@ class SampleLog:
         self._chance = random.Random(f"samples {seed}")  # noqa: S311 - a choice of samples, not a secret
         self._kept: list[Sample] = []
 
-    def add(self, made: CallMade, due_seconds: float) -> None:
+    def add(self, made: CallResult, due_seconds: float) -> None:
         """Takes a call that has ended, and was due so long after the start of the run."""
         self.calls += 1
         place = len(self._kept) if self.calls <= self._most else self._chance.randrange(self.calls)
@@ -63,7 +63,7 @@ class SampleLog:
         return tuple(sorted(self._kept, key=lambda sample: sample.due_seconds))
 
 
-def sample_of(made: CallMade, due_seconds: float) -> Sample:
+def sample_of(made: CallResult, due_seconds: float) -> Sample:
     """Returns the sample of one call."""
     is_meant = made.call.is_bad and made.is_refused
     return Sample(

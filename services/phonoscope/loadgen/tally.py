@@ -6,7 +6,7 @@ from types import MappingProxyType
 from typing import Final, Self
 
 from phonoscope.loadgen.histogram import Histogram
-from phonoscope.loadgen.plan import CallMade
+from phonoscope.loadgen.plan import CallResult
 
 MEASURED: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -51,7 +51,7 @@ class Tally:
         """Calls that ended before the run was stopped, those that their callers cancelled included."""
         return self.ok + self.refused_as_meant + self.cancelled + self.failed
 
-    def add(self, made: CallMade) -> None:
+    def add(self, made: CallResult) -> None:
         """Counts one call that has ended."""
         self._judge(made)
         self._listen(made)
@@ -81,7 +81,7 @@ class Tally:
         for name, histogram in other.measured.items():
             self.measured[name].merge(histogram)
 
-    def _judge(self, made: CallMade) -> None:
+    def _judge(self, made: CallResult) -> None:
         if made.call.is_bad and made.is_refused:
             self.refused_as_meant += 1
         elif made.error or made.call.is_bad:
@@ -91,7 +91,7 @@ class Tally:
         else:
             self.ok += 1
 
-    def _listen(self, made: CallMade) -> None:
+    def _listen(self, made: CallResult) -> None:
         """Counts what was heard; of a call that failed later too."""
         self.audio_seconds += made.audio_seconds
         if not made.call.is_stream or made.first_audio_seconds is None:

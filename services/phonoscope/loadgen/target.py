@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 
 from phonoscope.client import AsyncClient, AudioChunk, InvalidArgument, PhonoscopeClientError, Unavailable
 from phonoscope.loadgen.barge_in import listen
-from phonoscope.loadgen.plan import CallMade, PlannedCall
+from phonoscope.loadgen.plan import CallResult, PlannedCall
 from phonoscope.loadgen.player import Player
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Target(Protocol):
     async def status(self) -> str:
         """Returns SERVING, or a word for why it does not serve."""
 
-    async def make(self, call: PlannedCall, due: float) -> CallMade:
+    async def make(self, call: PlannedCall, due: float) -> CallResult:
         """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
 
     async def __aenter__(self) -> Self: ...
@@ -77,7 +77,7 @@ class SpeechServer:
         answers = await asyncio.gather(*(health_of(client) for client in self._clients))
         return next((answer for answer in answers if answer != SERVING), SERVING)
 
-    async def make(self, call: PlannedCall, due: float) -> CallMade:
+    async def make(self, call: PlannedCall, due: float) -> CallResult:
         """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
         now = asyncio.get_running_loop().time
         player = Player()
@@ -87,7 +87,7 @@ class SpeechServer:
             is_cancelled = await listen(self._audio(call), call, player)
         except PhonoscopeClientError as error:
             failure = error
-        return CallMade(
+        return CallResult(
             call=call,
             seconds=now() - due,
             error="" if is_cancelled else error_name(failure, player),

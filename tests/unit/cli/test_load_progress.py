@@ -6,7 +6,7 @@ from rich.console import Console
 
 from phonoscope.cli.load_progress import LiveFigures, is_live, progress, rows_of
 from phonoscope.loadgen.events import Figures, ServerAway
-from phonoscope.loadgen.plan import CallMade, PlannedCall
+from phonoscope.loadgen.plan import CallResult, PlannedCall
 from phonoscope.loadgen.tally import Tally
 
 STREAM = PlannedCall("Hello.", {}, is_stream=True)
@@ -15,9 +15,9 @@ STREAM = PlannedCall("Hello.", {}, is_stream=True)
 def tally_of(*first_audios: float, error: str = "") -> Tally:
     tally = Tally()
     for seconds in first_audios:
-        tally.add(CallMade(call=STREAM, seconds=1.0, first_audio_seconds=seconds, audio_seconds=2.0))
+        tally.add(CallResult(call=STREAM, seconds=1.0, first_audio_seconds=seconds, audio_seconds=2.0))
     if error:
-        tally.add(CallMade(call=STREAM, seconds=0.1, error=error))
+        tally.add(CallResult(call=STREAM, seconds=0.1, error=error))
     return tally
 
 
@@ -53,7 +53,7 @@ def test_the_table_has_the_last_seconds_beside_the_whole_run():
     console, live = terminal(), LiveFigures("here:1")
     live.table(figures(2.0, tally_of(0.1, 0.1, 0.1)))
     last = tally_of(0.3, error="UNAVAILABLE")
-    last.add(CallMade(call=STREAM, seconds=0.01, is_cancelled=True))
+    last.add(CallResult(call=STREAM, seconds=0.01, is_cancelled=True))
     console.print(live.table(figures(4.0, last)))
     table = text_of(console)
     assert "here:1   4 s   3 in flight" in table

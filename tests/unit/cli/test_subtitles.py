@@ -8,7 +8,7 @@ import subprocess
 import av
 import pytest
 
-from phonoscope.cli.shown_words import Ending, ShownWord, shown_words
+from phonoscope.cli.subtitle_words import Ending, SubtitleWord, subtitle_words
 from phonoscope.cli.subtitles import LINE_WIDTH, MOST_SECONDS, Cue, cues_of, lines_of, srt, vtt, width
 from phonoscope.client import WordTiming
 
@@ -19,7 +19,7 @@ LONG = (
 )
 
 
-def spoken(text: str, pace_seconds: float = PACE_SECONDS) -> list[ShownWord]:
+def spoken(text: str, pace_seconds: float = PACE_SECONDS) -> list[SubtitleWord]:
     """Returns the words of a text, each as long as the pace says; a tenth of a second of silence ends a sentence."""
     words, at, now_seconds = [], 0, 0.0
     for word in text.split():
@@ -28,7 +28,7 @@ def spoken(text: str, pace_seconds: float = PACE_SECONDS) -> list[ShownWord]:
         words.append(WordTiming(bare, now_seconds, now_seconds + pace_seconds, (at, at + len(bare))))
         at += len(word)
         now_seconds += pace_seconds + (0.1 if word.endswith(".") and bare != "Dr" else 0.0)
-    return shown_words(text, words, is_ssml=False)
+    return subtitle_words(text, words, is_ssml=False)
 
 
 def shown(text: str, pace_seconds: float = PACE_SECONDS) -> list[str]:
@@ -75,7 +75,7 @@ def test_no_cue_is_longer_or_wider_than_can_be_read_and_none_is_lost(text, pace_
 def test_a_word_that_fits_nowhere_is_shown_whole_and_for_no_longer_than_a_cue():
     long_word = "x" * 60
     [before, cue] = cues_of(
-        [ShownWord("a", " ", 0.0, 0.5, Ending.WORD), ShownWord(long_word, " ", 0.5, 9.0, Ending.WORD)]
+        [SubtitleWord("a", " ", 0.0, 0.5, Ending.WORD), SubtitleWord(long_word, " ", 0.5, 9.0, Ending.WORD)]
     )
     assert (before.lines, cue.lines, cue.end_seconds) == (("a",), (long_word,), 0.5 + MOST_SECONDS)
 
@@ -85,7 +85,7 @@ def test_words_that_cannot_be_shared_out_to_two_lines_are_two_cues():
 
 
 def test_wide_characters_take_two_columns_and_lines_end_between_them():
-    words = [ShownWord("字", "", n * 0.2, n * 0.2 + 0.2, Ending.WORD) for n in range(30)]
+    words = [SubtitleWord("字", "", n * 0.2, n * 0.2 + 0.2, Ending.WORD) for n in range(30)]
     assert lines_of(words) == ("字" * 15, "字" * 15)
     assert width("字" * 15) == 30
 

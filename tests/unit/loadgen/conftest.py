@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from phonoscope.loadgen.plan import CallMade, PlannedCall
+from phonoscope.loadgen.plan import CallResult, PlannedCall
 
 _SPEC = importlib.util.spec_from_file_location(
     "scripted_server", Path(__file__).parents[1] / "client" / "scripted_server.py"
@@ -69,7 +69,7 @@ class SimulatedServer:
     async def status(self) -> str:
         return "UNAVAILABLE" if self._is_within(self.away) else "SERVING"
 
-    async def make(self, call: PlannedCall, due: float) -> CallMade:
+    async def make(self, call: PlannedCall, due: float) -> CallResult:
         now = asyncio.get_running_loop().time
         self.started_at.append(now())
         self.calls.append(call)
@@ -85,7 +85,7 @@ class SimulatedServer:
         error = "UNAVAILABLE" if is_away else self.error
         is_refused = call.is_bad or error.startswith("INVALID_ARGUMENT")
         if error or is_refused:
-            return CallMade(
+            return CallResult(
                 call=call,
                 seconds=now() - due,
                 error=error or "INVALID_ARGUMENT TEXT_EMPTY",
@@ -93,7 +93,7 @@ class SimulatedServer:
                 retry_after_seconds=self.retry_after_seconds,
                 is_away=is_away,
             )
-        return CallMade(
+        return CallResult(
             call=call,
             seconds=now() - due,
             first_audio_seconds=now() - due,

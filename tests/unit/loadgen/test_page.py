@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 from phonoscope.loadgen.events import Summary
 from phonoscope.loadgen.page import page_of
-from phonoscope.loadgen.plan import CallMade, LoadPlan, Mode, PlannedCall
+from phonoscope.loadgen.plan import CallResult, LoadPlan, Mode, PlannedCall
 from phonoscope.loadgen.samples import Sample
 from phonoscope.loadgen.tally import Tally
 
@@ -27,9 +27,9 @@ class Page(HTMLParser):
 
 def a_page(address: str = "here:1", error: str = "") -> Page:
     tally = Tally()
-    made = CallMade(call=PlannedCall("Hello.", {}, is_stream=True), seconds=1.0, error=error)
+    made = CallResult(call=PlannedCall("Hello.", {}, is_stream=True), seconds=1.0, error=error)
     tally.add(made)
-    tally.add(CallMade(call=made.call, seconds=0.01, is_cancelled=True))
+    tally.add(CallResult(call=made.call, seconds=0.01, is_cancelled=True))
     summary = Summary(LoadPlan(mode=Mode.BIDI, seed=77), 3.0, tally, (Sample(0.0, 0.1, 1.0, 2.0, 0, error),))
     return Page(page_of(summary, address))
 

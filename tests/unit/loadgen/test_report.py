@@ -5,7 +5,7 @@ import json
 import pytest
 
 from phonoscope.loadgen.events import Figures, ServerAway, ServerBack, Summary
-from phonoscope.loadgen.plan import CallMade, LoadPlan, Mode, PlannedCall
+from phonoscope.loadgen.plan import CallResult, LoadPlan, Mode, PlannedCall
 from phonoscope.loadgen.report import json_of, line_of, table_of, three_digits
 from phonoscope.loadgen.samples import Sample
 from phonoscope.loadgen.tally import Tally
@@ -19,7 +19,7 @@ def tally():
     tally = Tally()
     for hundredths in range(1, 101):
         tally.add(
-            CallMade(
+            CallResult(
                 call=STREAM,
                 seconds=1.0,
                 first_audio_seconds=hundredths / 100,
@@ -28,10 +28,10 @@ def tally():
                 underruns=hundredths == 100,
             )
         )
-    tally.add(CallMade(call=UNARY, seconds=0.08, first_audio_seconds=0.08, audio_seconds=2.0))
+    tally.add(CallResult(call=UNARY, seconds=0.08, first_audio_seconds=0.08, audio_seconds=2.0))
     for error in ("INTERNAL", "UNAVAILABLE", "UNAVAILABLE"):
-        tally.add(CallMade(call=STREAM, seconds=0.1, error=error))
-    tally.add(CallMade(call=STREAM, seconds=0.01, is_cancelled=True))
+        tally.add(CallResult(call=STREAM, seconds=0.1, error=error))
+    tally.add(CallResult(call=STREAM, seconds=0.01, is_cancelled=True))
     tally.no_room = 7
     return tally
 
@@ -65,7 +65,7 @@ def test_a_line_names_the_most_frequent_errors_only():
     tally = Tally()
     for number in range(5):
         for _ in range(number + 1):
-            tally.add(CallMade(call=STREAM, seconds=0.1, error=f"E{number}"))
+            tally.add(CallResult(call=STREAM, seconds=0.1, error=f"E{number}"))
     line = line_of(Figures(5.0, 5.0, 0, tally), "here:1")
     assert line.endswith("errors E4 5, E3 4, E2 3, and 2 more kinds")
 

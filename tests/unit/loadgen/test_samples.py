@@ -1,11 +1,11 @@
 """The log of single calls."""
 
-from phonoscope.loadgen.plan import CallMade, PlannedCall
+from phonoscope.loadgen.plan import CallResult, PlannedCall
 from phonoscope.loadgen.samples import Sample, SampleLog
 
 STREAM = PlannedCall("Hello.", {}, is_stream=True)
 BAD = PlannedCall("", {}, is_stream=True, is_bad=True)
-MADE = CallMade(call=STREAM, seconds=2.0, first_audio_seconds=0.5, audio_seconds=4.0, underruns=3)
+MADE = CallResult(call=STREAM, seconds=2.0, first_audio_seconds=0.5, audio_seconds=4.0, underruns=3)
 
 
 def test_a_call_is_told_as_its_caller_saw_it():
@@ -23,14 +23,14 @@ def test_samples_are_in_the_order_in_which_calls_were_due_not_in_that_of_their_e
 
 def test_an_error_is_told_but_not_a_refusal_that_was_meant():
     log = SampleLog()
-    log.add(CallMade(call=STREAM, seconds=0.1, error="INTERNAL"), 1.0)
-    log.add(CallMade(call=BAD, seconds=0.1, error="INVALID_ARGUMENT", is_refused=True), 2.0)
+    log.add(CallResult(call=STREAM, seconds=0.1, error="INTERNAL"), 1.0)
+    log.add(CallResult(call=BAD, seconds=0.1, error="INVALID_ARGUMENT", is_refused=True), 2.0)
     assert [sample.error for sample in log.samples()] == ["INTERNAL", ""]
 
 
 def test_a_cancelled_call_is_marked():
     log = SampleLog()
-    log.add(CallMade(call=STREAM, seconds=0.1, is_cancelled=True), 1.0)
+    log.add(CallResult(call=STREAM, seconds=0.1, is_cancelled=True), 1.0)
     log.add(MADE, 2.0)
     assert [(sample.is_cancelled, sample.error) for sample in log.samples()] == [(True, ""), (False, "")]
 

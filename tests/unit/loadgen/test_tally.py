@@ -1,6 +1,6 @@
 """Counting calls."""
 
-from phonoscope.loadgen.plan import CallMade, PlannedCall
+from phonoscope.loadgen.plan import CallResult, PlannedCall
 from phonoscope.loadgen.tally import ACCEPTED, MOST_ERRORS_NAMED, OTHER_ERRORS, Tally
 
 STREAM = PlannedCall("Hello.", {}, is_stream=True)
@@ -8,7 +8,7 @@ UNARY = PlannedCall("Hello.", {}, is_stream=False)
 BAD = PlannedCall("", {}, is_stream=True, is_bad=True)
 
 
-def tally_of(*calls: CallMade) -> Tally:
+def tally_of(*calls: CallResult) -> Tally:
     tally = Tally()
     for made in calls:
         tally.add(made)
@@ -20,7 +20,7 @@ def counts(tally: Tally) -> dict[str, int]:
 
 
 def test_a_stream_is_measured_by_its_first_audio_its_gaps_and_its_whole():
-    made = CallMade(
+    made = CallResult(
         call=STREAM, seconds=2.0, first_audio_seconds=0.5, audio_seconds=4.0, gaps_seconds=(0.1, 0.2), underruns=3
     )
     tally = tally_of(made)
@@ -33,13 +33,13 @@ def test_a_stream_is_measured_by_its_first_audio_its_gaps_and_its_whole():
 
 
 def test_a_unary_reply_is_no_stream():
-    tally = tally_of(CallMade(call=UNARY, seconds=2.0, first_audio_seconds=2.0, audio_seconds=4.0))
+    tally = tally_of(CallResult(call=UNARY, seconds=2.0, first_audio_seconds=2.0, audio_seconds=4.0))
     assert (tally.ok, tally.streams) == (1, 0)
     assert counts(tally) == {"unary_seconds": 1, "real_time_factor": 1}
 
 
 def test_a_stream_that_broke_counts_what_was_heard_and_as_failed():
-    made = CallMade(call=STREAM, seconds=9.0, error="INTERNAL X", first_audio_seconds=0.5, audio_seconds=1.0)
+    made = CallResult(call=STREAM, seconds=9.0, error="INTERNAL X", first_audio_seconds=0.5, audio_seconds=1.0)
     tally = tally_of(made)
     assert (tally.ok, tally.failed, tally.errors["INTERNAL X"]) == (0, 1, 1)
     assert tally.audio_seconds == 1.0
@@ -47,9 +47,9 @@ def test_a_stream_that_broke_counts_what_was_heard_and_as_failed():
 
 
 def test_a_bad_request_that_is_refused_is_as_meant_and_any_other_end_of_it_is_not():
-    refused = CallMade(call=BAD, seconds=0.1, error="INVALID_ARGUMENT TEXT_EMPTY", is_refused=True)
-    accepted = CallMade(call=BAD, seconds=0.1, first_audio_seconds=0.1, audio_seconds=1.0)
-    broken = CallMade(call=BAD, seconds=0.1, error="INTERNAL")
+    refused = CallResult(call=BAD, seconds=0.1, error="INVALID_ARGUMENT TEXT_EMPTY", is_refused=True)
+    accepted = CallResult(call=BAD, seconds=0.1, first_audio_seconds=0.1, audio_seconds=1.0)
+    broken = CallResult(call=BAD, seconds=0.1, error="INTERNAL")
     tally = tally_of(refused, accepted, broken)
     assert (tally.refused_as_meant, tally.ok) == (1, 0)
     assert tally.errors == {ACCEPTED: 1, "INTERNAL": 1}
@@ -57,13 +57,13 @@ def test_a_bad_request_that_is_refused_is_as_meant_and_any_other_end_of_it_is_no
 
 
 def test_a_good_request_that_is_refused_has_failed():
-    tally = tally_of(CallMade(call=STREAM, seconds=0.1, error="INVALID_ARGUMENT VOICE_UNKNOWN", is_refused=True))
+    tally = tally_of(CallResult(call=STREAM, seconds=0.1, error="INVALID_ARGUMENT VOICE_UNKNOWN", is_refused=True))
     assert (tally.refused_as_meant, tally.failed) == (0, 1)
 
 
 def test_a_cancelled_stream_counts_apart_and_only_its_first_audio_is_measured():
-    heard = CallMade(call=STREAM, seconds=0.6, first_audio_seconds=0.5, audio_seconds=1.0, is_cancelled=True)
-    unheard = CallMade(call=STREAM, seconds=0.01, is_cancelled=True)
+    heard = CallResult(call=STREAM, seconds=0.6, first_audio_seconds=0.5, audio_seconds=1.0, is_cancelled=True)
+    unheard = CallResult(call=STREAM, seconds=0.01, is_cancelled=True)
     tally = tally_of(heard, unheard)
     assert (tally.cancelled, tally.ok, tally.failed, tally.ended) == (2, 0, 0, 2)
     assert (tally.streams, tally.audio_seconds) == (1, 1.0)
@@ -71,7 +71,7 @@ def test_a_cancelled_stream_counts_apart_and_only_its_first_audio_is_measured():
 
 
 def test_the_kinds_of_errors_are_bounded():
-    tally = tally_of(*(CallMade(call=STREAM, seconds=0.1, error=f"INTERNAL {n}") for n in range(1000)))
+    tally = tally_of(*(CallResult(call=STREAM, seconds=0.1, error=f"INTERNAL {n}") for n in range(1000)))
     whole = Tally()
     whole.merge(tally)
     assert len(whole.errors) == len(tally.errors) == MOST_ERRORS_NAMED + 1
@@ -80,12 +80,12 @@ def test_the_kinds_of_errors_are_bounded():
 
 
 def test_two_merged_hold_the_counts_of_both():
-    one = tally_of(CallMade(call=STREAM, seconds=1.0, first_audio_seconds=0.5, audio_seconds=2.0, underruns=1))
+    one = tally_of(CallResult(call=STREAM, seconds=1.0, first_audio_seconds=0.5, audio_seconds=2.0, underruns=1))
     other = tally_of(
-        CallMade(call=STREAM, seconds=1.0, first_audio_seconds=0.7, audio_seconds=3.0, underruns=2),
-        CallMade(call=BAD, seconds=0.1, error="INVALID_ARGUMENT", is_refused=True),
-        CallMade(call=UNARY, seconds=1.0, error="UNAVAILABLE"),
-        CallMade(call=STREAM, seconds=0.01, is_cancelled=True),
+        CallResult(call=STREAM, seconds=1.0, first_audio_seconds=0.7, audio_seconds=3.0, underruns=2),
+        CallResult(call=BAD, seconds=0.1, error="INVALID_ARGUMENT", is_refused=True),
+        CallResult(call=UNARY, seconds=1.0, error="UNAVAILABLE"),
+        CallResult(call=STREAM, seconds=0.01, is_cancelled=True),
     )
     other.no_room, other.server_away, other.cut_off = 1, 2, 3
     one.merge(other)

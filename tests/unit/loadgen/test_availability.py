@@ -2,12 +2,12 @@
 
 import asyncio
 
+from phonoscope.loadgen.availability import LONGEST_PAUSE_SECONDS, Availability
 from phonoscope.loadgen.events import ServerAway, ServerBack
-from phonoscope.loadgen.presence import LONGEST_PAUSE_SECONDS, Presence
 
 
 class Scene:
-    """A presence that is watched, and what it told."""
+    """A availability that is watched, and what it told."""
 
     def __init__(self, server) -> None:
         self.checked_at: list[float] = []
@@ -17,10 +17,10 @@ class Scene:
             self.checked_at.append(asyncio.get_running_loop().time())
             return await server.status()
 
-        self.presence = Presence(status, self.events.append)
+        self.availability = Availability(status, self.events.append)
 
     async def __aenter__(self):
-        self._watching = asyncio.ensure_future(self.presence.watch())
+        self._watching = asyncio.ensure_future(self.availability.watch())
         return self
 
     async def __aexit__(self, *_):
@@ -30,10 +30,10 @@ class Scene:
 def test_a_server_that_is_there_from_the_start_is_not_worth_a_word(simulate, simulated_server):
     async def scene():
         async with Scene(simulated_server) as scene:
-            assert scene.presence.is_away
-            await scene.presence.wait()
-            assert not scene.presence.is_away
-            scene.presence.doubt()
+            assert scene.availability.is_away
+            await scene.availability.wait()
+            assert not scene.availability.is_away
+            scene.availability.doubt()
             await asyncio.sleep(1)
             assert scene.events == []
             assert len(scene.checked_at) == 2
@@ -48,11 +48,11 @@ def test_the_loss_and_the_return_are_told_once_each(simulate, simulated_server):
         async with Scene(simulated_server) as scene:
             await asyncio.sleep(10)
             for _ in range(3):
-                scene.presence.doubt()
+                scene.availability.doubt()
                 await asyncio.sleep(1)
-            assert scene.presence.is_away
+            assert scene.availability.is_away
             assert scene.events == [ServerAway("UNAVAILABLE")]
-            await scene.presence.wait()
+            await scene.availability.wait()
             (_, back) = scene.events
             assert isinstance(back, ServerBack)
             assert 90.0 <= back.away_seconds <= 90.0 + LONGEST_PAUSE_SECONDS
@@ -67,7 +67,7 @@ def test_checks_come_at_growing_intervals_up_to_a_longest(simulate, simulated_se
 
     async def scene():
         async with Scene(simulated_server) as scene:
-            await scene.presence.wait()
+            await scene.availability.wait()
             pauses = [after - before for before, after in zip(scene.checked_at, scene.checked_at[1:], strict=False)]
             assert pauses[0] <= 0.2
             assert all(LONGEST_PAUSE_SECONDS / 2 <= pause <= LONGEST_PAUSE_SECONDS for pause in pauses[5:])
@@ -78,8 +78,8 @@ def test_checks_come_at_growing_intervals_up_to_a_longest(simulate, simulated_se
 def test_a_doubt_alone_does_not_make_the_server_away(simulate, simulated_server):
     async def scene():
         async with Scene(simulated_server) as scene:
-            await scene.presence.wait()
-            scene.presence.doubt()
-            assert not scene.presence.is_away
+            await scene.availability.wait()
+            scene.availability.doubt()
+            assert not scene.availability.is_away
 
     simulate(scene())

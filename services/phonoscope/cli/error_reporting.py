@@ -1,6 +1,6 @@
 """Failures as a user sees them: one line on stderr that says what happened and what to do, and an exit status.
 
-Every command runs inside `reported()`.
+Every command runs inside `report_errors()`.
 """
 
 import contextlib
@@ -17,12 +17,12 @@ EXIT_INTERRUPTED = 130  # 128 + SIGINT, as shells count
 
 
 @contextlib.contextmanager
-def reported() -> Iterator[None]:
+def report_errors() -> Iterator[None]:
     """Turns expected failures into a line on stderr and exit status 1, and Ctrl-C into 130."""
     try:
         yield
     except PhonoscopeClientError as error:
-        fail(sentence(error))
+        fail(error_message(error))
     except PhonoscopeError as error:
         fail(str(error))
     except BrokenPipeError:
@@ -44,7 +44,7 @@ def fail(message: str, *, status: int = EXIT_FAILED) -> NoReturn:
     raise typer.Exit(status)
 
 
-def sentence(error: PhonoscopeClientError) -> str:
+def error_message(error: PhonoscopeClientError) -> str:
     """Returns what happened, the reason for programs and tickets, and what to do where the server did not say it."""
     parts = [f"{error.message} ({error.reason or error.code.name})"]
     if isinstance(error, Unavailable) and not error.reason:

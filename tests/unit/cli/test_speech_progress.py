@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from phonoscope.cli.measure import Measure, progress_bar
+from phonoscope.cli.speech_progress import SpeechStats, progress_bar
 
 
 class Terminal(io.StringIO):
@@ -14,14 +14,14 @@ class Terminal(io.StringIO):
 
 
 def test_the_closing_line_holds_all_figures():
-    measure = Measure(first_audio_seconds=0.0841, wall_seconds=0.5, audio_seconds=4.0)
+    measure = SpeechStats(first_audio_seconds=0.0841, wall_seconds=0.5, audio_seconds=4.0)
     assert measure.closing_line("out.wav") == (
         "out.wav: 4.00 s of audio, first audio after 0.084 s, real-time factor 0.125"
     )
 
 
 def test_the_first_audio_is_timed_once_and_the_last_audio_ends_the_clock():
-    measure = Measure()
+    measure = SpeechStats()
     measure.heard(1.0)
     first = measure.first_audio_seconds
     measure.heard(2.0)

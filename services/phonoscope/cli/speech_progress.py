@@ -12,7 +12,7 @@ CHARACTERS_PER_SECOND: Final = 14.0
 
 
 @dataclass(slots=True)
-class Measure:
+class SpeechStats:
     """Times one text, from the moment it is asked for."""
 
     started: float = field(default_factory=time.perf_counter)

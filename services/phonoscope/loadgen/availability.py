@@ -12,7 +12,7 @@ FIRST_PAUSE_SECONDS: Final = 0.2
 LONGEST_PAUSE_SECONDS: Final = 5.0
 
 
-class Presence:
+class Availability:
     """Asks for the server's status, at growing intervals, from each doubt until it is SERVING.
 
     A server is taken to be away from the start, and again once a check says so: not by the doubt alone.

@@ -34,7 +34,7 @@ class Ending(enum.IntEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ShownWord:
+class SubtitleWord:
     """A word that is not cut: with the punctuation around it.
 
     Attributes:
@@ -49,14 +49,14 @@ class ShownWord:
     end_seconds: float
     ending: Ending
 
-    def joined_with(self, later: "ShownWord") -> "ShownWord":
+    def joined_with(self, later: "SubtitleWord") -> "SubtitleWord":
         """Returns both as one word, such as two that a hyphen joins."""
         return replace(later, text=self.text + later.text, start_seconds=self.start_seconds)
 
 
-def shown_words(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> list[ShownWord]:
+def subtitle_words(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> list[SubtitleWord]:
     """Returns what is shown of a text, or of an SSML document without its markup."""
-    shown: list[ShownWord] = []
+    shown: list[SubtitleWord] = []
     joins = False
     for word, joins_next in _each(text, words, is_ssml=is_ssml):
         shown.append(shown.pop().joined_with(word) if joins else word)
@@ -64,7 +64,7 @@ def shown_words(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> lis
     return shown
 
 
-def _each(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> Iterator[tuple[ShownWord, bool]]:
+def _each(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> Iterator[tuple[SubtitleWord, bool]]:
     """Yields each word with its punctuation, and whether it cannot be parted from the next."""
     edges = [0, *(edge for word in words for edge in word.text_span), len(text)]
     pieces = [text[start:stop] for start, stop in itertools.pairwise(edges)]  # a gap, a word, a gap, …
@@ -74,7 +74,7 @@ def _each(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> Iterator[
     later_starts = [*(word.start_seconds for word in words[1:]), math.inf]
     for number, (word, next_start) in enumerate(zip(words, later_starts, strict=False)):
         opening, closing = gaps[number][1], gaps[number + 1][0]
-        shown = ShownWord(
+        shown = SubtitleWord(
             text=" ".join(f"{opening}{pieces[2 * number + 1]}{closing}".split()),
             glue=" " if closing[-1:].isspace() else "",
             start_seconds=word.start_seconds,

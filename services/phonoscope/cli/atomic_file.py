@@ -14,7 +14,7 @@ def is_device(path: Path) -> bool:
 
 
 @contextlib.contextmanager
-def whole_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
     """Gives a new file, which takes its place at `path` when the block has ended well.
 
     Raises OSError, before the block, where `path` cannot be written.

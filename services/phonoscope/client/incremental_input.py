@@ -15,7 +15,7 @@ from phonoscope.client.types import Flush
 from phonoscope.protos.tts.v1.tts_pb2 import StreamingSynthesizeRequest, SynthesizeRequest
 
 
-class SharedPieces:
+class IncrementalInput:
     """The messages of a call, for attempts whose requests gRPC reads on a thread each.
 
     Attributes:
@@ -68,7 +68,7 @@ class SharedPieces:
             raise
 
 
-class AsyncSharedPieces:
+class AsyncIncrementalInput:
     """The messages of a call, for attempts whose requests grpc.aio reads in a task each.
 
     Attributes:

@@ -5,7 +5,7 @@ import threading
 import pytest
 import typer
 
-from phonoscope.cli.failures import reported
+from phonoscope.cli.error_reporting import report_errors
 
 
 def test_ctrl_c_within_a_lock_is_still_ctrl_c():
@@ -13,7 +13,7 @@ def test_ctrl_c_within_a_lock_is_still_ctrl_c():
 
     def wait() -> None:
         condition = threading.Condition()
-        with reported(), condition:
+        with report_errors(), condition:
             condition.release()
             raise KeyboardInterrupt
 
@@ -23,5 +23,5 @@ def test_ctrl_c_within_a_lock_is_still_ctrl_c():
 
 
 def test_any_other_runtime_error_is_a_defect():
-    with pytest.raises(RuntimeError, match="a defect"), reported():
+    with pytest.raises(RuntimeError, match="a defect"), report_errors():
         raise RuntimeError("a defect")

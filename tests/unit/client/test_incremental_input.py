@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from phonoscope.client import FLUSH
-from phonoscope.client.pieces import AsyncSharedPieces, SharedPieces
+from phonoscope.client.incremental_input import AsyncIncrementalInput, IncrementalInput
 from phonoscope.protos.tts.v1 import tts_pb2
 
 WAIT_SECONDS = 20.0
@@ -23,28 +23,28 @@ async def each(*pieces):
 
 
 def test_an_attempt_is_the_settings_and_then_the_pieces():
-    shared = SharedPieces(SETTINGS, ["a", FLUSH, "b"])
+    shared = IncrementalInput(SETTINGS, ["a", FLUSH, "b"])
     first, *rest = shared.begin_attempt()
     assert first.settings == SETTINGS
     assert [text_of(message) for message in rest] == ["a", "flush", "b"]
 
 
 async def test_an_asynchronous_attempt_is_the_settings_and_then_the_pieces():
-    shared = AsyncSharedPieces(SETTINGS, each("a", FLUSH, "b"))
+    shared = AsyncIncrementalInput(SETTINGS, each("a", FLUSH, "b"))
     first, *rest = [message async for message in shared.begin_attempt()]
     assert first.settings == SETTINGS
     assert [text_of(message) for message in rest] == ["a", "flush", "b"]
 
 
 def test_the_settings_alone_leave_all_pieces_for_another_attempt():
-    shared = SharedPieces(SETTINGS, ["a", "b"])
+    shared = IncrementalInput(SETTINGS, ["a", "b"])
     next(shared.begin_attempt())
     assert shared.end_attempt()
     assert [text_of(message) for message in shared.begin_attempt()] == ["settings", "a", "b"]
 
 
 def test_a_piece_that_was_given_leaves_nothing_to_repeat():
-    shared = SharedPieces(SETTINGS, ["a", "b"])
+    shared = IncrementalInput(SETTINGS, ["a", "b"])
     messages = shared.begin_attempt()
     assert [text_of(next(messages)) for _ in range(2)] == ["settings", "a"]
     assert not shared.end_attempt()
@@ -52,7 +52,7 @@ def test_a_piece_that_was_given_leaves_nothing_to_repeat():
 
 
 async def test_a_piece_that_was_given_leaves_nothing_to_repeat_asynchronously():
-    shared = AsyncSharedPieces(SETTINGS, each("a", "b"))
+    shared = AsyncIncrementalInput(SETTINGS, each("a", "b"))
     messages = shared.begin_attempt()
     assert [text_of(await anext(messages)) for _ in range(2)] == ["settings", "a"]
     assert not shared.end_attempt()
@@ -67,7 +67,7 @@ def test_a_piece_that_comes_after_its_attempt_has_ended_goes_to_the_next():
         assert may_come.wait(WAIT_SECONDS)
         yield from ("a", "b")
 
-    shared = SharedPieces(SETTINGS, pieces())
+    shared = IncrementalInput(SETTINGS, pieces())
     ended: list[str] = []
     messages = shared.begin_attempt()
     asker = threading.Thread(target=lambda: ended.extend(map(text_of, messages)))
@@ -93,7 +93,7 @@ async def test_a_piece_that_comes_after_its_asynchronous_attempt_has_ended_goes_
     async def texts(messages):
         return [text_of(message) async for message in messages]
 
-    shared = AsyncSharedPieces(SETTINGS, pieces())
+    shared = AsyncIncrementalInput(SETTINGS, pieces())
     ended = asyncio.create_task(texts(shared.begin_attempt()))
     await is_asked.wait()
     assert shared.end_attempt()
@@ -108,7 +108,7 @@ def test_what_the_pieces_raise_is_kept_and_ends_every_attempt():
         raise ValueError("the model is gone")
         yield
 
-    shared = SharedPieces(SETTINGS, pieces())
+    shared = IncrementalInput(SETTINGS, pieces())
     for _ in range(2):
         with pytest.raises(ValueError, match="the model is gone"):
             list(shared.begin_attempt())
@@ -121,7 +121,7 @@ async def test_what_asynchronous_pieces_raise_is_kept_and_ends_every_attempt():
         raise ValueError("the model is gone")
         yield
 
-    shared = AsyncSharedPieces(SETTINGS, pieces())
+    shared = AsyncIncrementalInput(SETTINGS, pieces())
     for _ in range(2):
         with pytest.raises(ValueError, match="the model is gone"):
             [message async for message in shared.begin_attempt()]
@@ -140,7 +140,7 @@ async def test_closing_ends_the_wait_for_a_piece_after_which_there_is_no_other_a
         finally:
             is_left.set()
 
-    shared = AsyncSharedPieces(SETTINGS, pieces())
+    shared = AsyncIncrementalInput(SETTINGS, pieces())
     messages = shared.begin_attempt()
     await anext(messages)
     asker = asyncio.ensure_future(anext(messages))
