@@ -10,7 +10,7 @@ from typing import Annotated, Final
 import typer
 
 from phonoscope.cli.error_reporting import EXIT_INTERRUPTED, error_message, fail, report_errors
-from phonoscope.cli.shared_options import SHORTEST_TIMEOUT_SECONDS, ServerOption
+from phonoscope.cli.shared_options import MIN_TIMEOUT_SECONDS, ServerOption
 from phonoscope.client import Client, DeadlineExceeded, Unavailable
 from phonoscope.client.channel import DEFAULT_TARGET
 
@@ -33,7 +33,7 @@ def health(
         float | None,
         typer.Option(
             metavar="SECONDS",
-            min=SHORTEST_TIMEOUT_SECONDS,
+            min=MIN_TIMEOUT_SECONDS,
             help="Give up after this long: 3 s, or never with --watch, unless set.",
         ),
     ] = None,
@@ -68,7 +68,7 @@ def watch_changes(client: Client, service: str, timeout_seconds: float | None) -
     wait_for_ready = False
     try:
         while True:
-            left = None if end is None else max(end - time.monotonic(), SHORTEST_TIMEOUT_SECONDS)
+            left = None if end is None else max(end - time.monotonic(), MIN_TIMEOUT_SECONDS)
             try:
                 with closing(
                     client.watch_health(service, timeout_seconds=left, wait_for_ready=wait_for_ready)

@@ -1,11 +1,13 @@
-"""Which server `phonoscope bench` puts under load: the kinds of --target, and what goes with each."""
+"""Flags of `phonoscope bench` for the server under load: address, API and access."""
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from phonoscope.cli.shared_options import ServerOption
+from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.loadgen.plan import LoadPlan, Mode
 from phonoscope.loadgen.target import SpeechServer, Target
 from phonoscope.loadgen.wav_stream import BodyFormat
@@ -17,7 +19,7 @@ URL_SCHEMES: Final = ("http://", "https://")
 
 
 class TargetKind(enum.Enum):
-    """What the server speaks."""
+    """API of the server."""
 
     GRPC = "grpc"
     OPENAI = "openai"
@@ -25,41 +27,57 @@ class TargetKind(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TargetChoice:
-    """The server as the command line names it; model, body format and key are for OPENAI."""
+class TargetOptions:
+    """The server under load; `model`, `response_format` and `api_key` are for OPENAI."""
 
-    address: str
-    kind: TargetKind
-    model: str
-    body_format: BodyFormat
-    api_key: str = field(repr=False)
+    server: ServerOption = DEFAULT_TARGET
+    target: Annotated[
+        TargetKind,
+        typer.Option(
+            help="API of the server: Phonoscope's gRPC, OpenAI's POST /v1/audio/speech, or POST /synthesize of "
+            "python -m piper.http_server. The last two need a URL as --server."
+        ),
+    ] = TargetKind.GRPC
+    model: Annotated[str, typer.Option(metavar="NAME", help="With --target openai: model to request.")] = "tts-1"
+    response_format: Annotated[BodyFormat, typer.Option(help="With --target openai: audio format to request.")] = (
+        BodyFormat.WAV
+    )
+    api_key: Annotated[
+        str,
+        typer.Option(
+            metavar="KEY",
+            envvar="PHONOSCOPE_BENCH_API_KEY",
+            show_default=False,
+            help="With --target openai: sent as a bearer token.",
+        ),
+    ] = field(default="", repr=False)
 
     def check(self, plan: LoadPlan, *, has_spans: bool) -> None:
-        """Raises BadParameter where the address, or what the plan asks for, does not go with the kind."""
-        is_url = self.address.startswith(URL_SCHEMES)
-        if self.kind is TargetKind.GRPC:
+        """Raises BadParameter where the address, or an option of the plan, is not valid for the API."""
+        is_url = self.server.startswith(URL_SCHEMES)
+        if self.target is TargetKind.GRPC:
             if is_url:
                 raise typer.BadParameter(
-                    "a URL needs --target openai or --target piper; gRPC wants HOST:PORT.", param_hint="--server"
+                    "a URL needs --target openai or --target piper; gRPC needs HOST:PORT.", param_hint="--server"
                 )
             return
-        kind = f"--target {self.kind.value}"
+        kind = f"--target {self.target.value}"
         if not is_url:
-            raise typer.BadParameter(f"{kind} wants a URL, such as http://localhost:5000.", param_hint="--server")
-        for is_wanted, option in (
+            raise typer.BadParameter(f"{kind} needs a URL, such as http://localhost:5000.", param_hint="--server")
+        for is_given, option in (
             (plan.bad_ratio > 0, "--bad-ratio"),
             (plan.mode is Mode.BIDI, "--mode bidi"),
             (has_spans, "--otlp-endpoint"),
         ):
-            if is_wanted:
-                raise typer.BadParameter(f"{option} is for --target grpc, not for {kind}.", param_hint=option)
+            if is_given:
+                raise typer.BadParameter(f"{option} needs --target grpc, not {kind}.", param_hint=option)
 
     def build(self, plan: LoadPlan, provider: "TracerProvider | None") -> Target:
-        """Returns the server under load; call it where the event loop runs."""
-        if self.kind is not TargetKind.GRPC:
+        """Returns the target; call it where the event loop runs."""
+        if self.target is not TargetKind.GRPC:
             return self._build_http(plan)
         return SpeechServer(
-            self.address,
+            self.server,
             calls_at_once=plan.slots,
             deadline_seconds=plan.deadline_seconds,
             tracer_provider=provider,
@@ -72,6 +90,6 @@ class TargetChoice:
         from phonoscope.loadgen.piper_api import PiperApi  # noqa: PLC0415
 
         api: HttpApi = PiperApi()
-        if self.kind is TargetKind.OPENAI:
-            api = OpenAiApi(model=self.model, body_format=self.body_format, api_key=self.api_key)
-        return HttpSpeechServer(self.address, api, calls_at_once=plan.slots, deadline_seconds=plan.deadline_seconds)
+        if self.target is TargetKind.OPENAI:
+            api = OpenAiApi(model=self.model, body_format=self.response_format, api_key=self.api_key)
+        return HttpSpeechServer(self.server, api, calls_at_once=plan.slots, deadline_seconds=plan.deadline_seconds)

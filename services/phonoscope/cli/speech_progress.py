@@ -1,4 +1,4 @@
-"""What `phonoscope say` tells on stderr while it waits, and at the end."""
+"""Progress of `phonoscope say` on stderr: a bar while it waits, and the figures of the closing line."""
 
 import contextlib
 import sys
@@ -8,20 +8,20 @@ from dataclasses import dataclass, field
 from typing import Final
 
 CHARACTERS_PER_SECOND: Final = 14.0
-"""Of English at speed 1.0: the bar's guess at the length of what it cannot know yet."""
+"""Of English at speed 1.0; the bar estimates the duration from it."""
 
 
 @dataclass(slots=True)
 class SpeechStats:
-    """Times one text, from the moment it is asked for."""
+    """Measures one speech from the moment it is requested."""
 
     started: float = field(default_factory=time.perf_counter)
     first_audio_seconds: float = 0.0
     wall_seconds: float = 0.0
     audio_seconds: float = 0.0
 
-    def heard(self, audio_seconds: float) -> None:
-        """Takes note of audio that has just come."""
+    def add(self, audio_seconds: float) -> None:
+        """Counts audio that has just arrived."""
         self.wall_seconds = time.perf_counter() - self.started
         self.first_audio_seconds = self.first_audio_seconds or self.wall_seconds
         self.audio_seconds += audio_seconds
@@ -36,9 +36,9 @@ class SpeechStats:
 
 @contextlib.contextmanager
 def progress_bar(text: str, speed: float, *, is_shown: bool) -> Iterator[Callable[[float], None]]:
-    """Gives a function that takes the seconds of audio so far; the bar is on stderr, and only on a terminal.
+    """Yields a function that takes the seconds of audio so far; shows a bar on stderr if that is a terminal.
 
-    The length of the whole is guessed from the text; the bar waits short of its end until the last audio is there.
+    The total is estimated from the text; the bar stays below 100 % until the last audio has arrived.
     """
     if not (is_shown and sys.stderr.isatty()):
         yield lambda _: None
@@ -46,11 +46,12 @@ def progress_bar(text: str, speed: float, *, is_shown: bool) -> Iterator[Callabl
     from rich.console import Console  # noqa: PLC0415 - slow to load, and few calls need it
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 - likewise
 
-    guess_seconds = len(text) / CHARACTERS_PER_SECOND / max(speed, 0.1)
-    told = TextColumn("{task.fields[audio_seconds]:.1f} s of audio, about {task.total:.0f} s in all")
-    with Progress(TextColumn("speaking"), BarColumn(), told, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
-        task = bar.add_task("speaking", total=guess_seconds, audio_seconds=0.0)
+    estimate_seconds = len(text) / CHARACTERS_PER_SECOND / max(speed, 0.1)
+    audio = TextColumn("{task.fields[audio_seconds]:.1f} s of audio, about {task.total:.0f} s in total")
+    columns = (TextColumn("speaking"), BarColumn(), audio, TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task("speaking", total=estimate_seconds, audio_seconds=0.0)
         yield lambda audio_seconds: bar.update(
-            task, completed=min(audio_seconds, 0.99 * guess_seconds), audio_seconds=audio_seconds
+            task, completed=min(audio_seconds, 0.99 * estimate_seconds), audio_seconds=audio_seconds
         )
-        bar.update(task, completed=guess_seconds)
+        bar.update(task, completed=estimate_seconds)

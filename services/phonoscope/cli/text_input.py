@@ -1,50 +1,70 @@
-"""Where the text to say comes from: the argument, a file, or standard input. Used by `phonoscope say`."""
+"""The text to speak: from the argument, a file, or standard input. Used by `phonoscope say`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import typer
 
 STDIN: Final = "-"
-SSML_ENDING: Final = ".ssml"
+SSML_SUFFIX: Final = ".ssml"
 
 
-def text_to_say(argument: str | None, file: Path | None) -> str:
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """What to speak: plain text, or an SSML document."""
+
+    content: str
+    is_ssml: bool
+
+    @property
+    def text(self) -> str:
+        """The plain text; empty for a document."""
+        return "" if self.is_ssml else self.content
+
+    @property
+    def ssml(self) -> str:
+        """The document; empty for plain text."""
+        return self.content if self.is_ssml else ""
+
+
+def read_text(argument: str | None, file: Path | None, *, is_ssml: bool | None) -> TextInput:
     """Returns the text, without white space at its ends.
 
-    "-" as either one, or a pipe when neither is given, means standard input. Raises BadParameter where there is no
-    text or two, or where it is not UTF-8; OSError where the file cannot be read.
+    "-" as argument or file, or a pipe when neither is given, is standard input. Without `is_ssml` the suffix of the
+    file decides. Raises BadParameter when there is no text, two texts, or one that is not UTF-8; OSError when the file
+    cannot be read.
     """
     if argument is not None and file is not None:
-        raise refused("give the text or --file, not both.")
+        raise bad_text("give either a text or --file, not both.")
     if argument is None and file is None and sys.stdin.isatty():
-        raise refused("nothing to say: give a text, --file FILE, or pipe text in.")
-    text = read(file) if argument in {None, STDIN} else str(argument)
+        raise bad_text("no text: give one as an argument, with --file FILE, or on standard input.")
+    content = read_utf8(file) if argument in {None, STDIN} else str(argument)
     try:
-        text.encode()
+        content.encode()
     except UnicodeEncodeError as error:
-        raise refused(f"the text is not UTF-8 (character {error.start}).") from None
-    if not text.strip():
-        raise refused("the text is blank: there is nothing to say.")
-    return text.strip()
+        raise bad_text(f"the text is not valid UTF-8 (character {error.start}).") from None
+    if not content.strip():
+        raise bad_text("the text is blank.")
+    return TextInput(content.strip(), has_ssml_suffix(file) if is_ssml is None else is_ssml)
 
 
-def is_document(file: Path | None) -> bool:
-    """Whether a file's name says that it is SSML."""
-    return file is not None and file.suffix.lower() == SSML_ENDING
+def has_ssml_suffix(file: Path | None) -> bool:
+    """Whether a file is SSML by its name."""
+    return file is not None and file.suffix.lower() == SSML_SUFFIX
 
 
-def read(file: Path | None) -> str:
-    """Returns the text of `file`, or of standard input for None and "-"."""
+def read_utf8(file: Path | None) -> str:
+    """Returns the content of `file`, or of standard input for None and "-"."""
     is_stdin = file is None or str(file) == STDIN
     content = sys.stdin.buffer.read() if file is None or is_stdin else file.read_bytes()
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise refused(f"{'standard input' if is_stdin else file} is not UTF-8 (byte {error.start}).") from None
+        raise bad_text(f"{'standard input' if is_stdin else file} is not valid UTF-8 (byte {error.start}).") from None
 
 
-def refused(message: str) -> typer.BadParameter:
-    """Returns the usage error for the text."""
+def bad_text(message: str) -> typer.BadParameter:
+    """Returns the usage error about the text."""
     return typer.BadParameter(message, param_hint="TEXT")

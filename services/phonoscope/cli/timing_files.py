@@ -1,4 +1,4 @@
-"""Files that say where in the audio things are heard: `phonoscope say --subtitles` and `--timings`."""
+"""Files with timings of the audio: `phonoscope say --subtitles` and `--timings`."""
 
 import contextlib
 import json
@@ -16,9 +16,20 @@ from phonoscope.client import Timings, TimingType
 from phonoscope.client.timings import NO_TIMINGS
 
 
+class TimingCollector:
+    """Joins the timings of the chunks of a speech."""
+
+    def __init__(self) -> None:
+        self.whole = NO_TIMINGS
+
+    def add(self, timings: Timings) -> None:
+        """Adds the timings of the next chunk."""
+        self.whole += timings
+
+
 @dataclass(frozen=True, slots=True)
 class TimingFiles:
-    """The files that are asked for; None for those that are not."""
+    """The requested files, None for each that is not requested; raises BadParameter for an unknown subtitle format."""
 
     subtitles: Path | None
     timings: Path | None
@@ -26,45 +37,37 @@ class TimingFiles:
     def __post_init__(self) -> None:
         if self.subtitles is not None and self.subtitles.suffix.lower() not in FORMATS:
             raise typer.BadParameter(
-                f"{self.subtitles} is no subtitle file that is known here: its name has to end in "
-                f"{' or '.join(FORMATS)}.",
+                f"{self.subtitles}: unknown subtitle format; use a file name that ends in {' or '.join(FORMATS)}.",
                 param_hint="--subtitles",
             )
 
     @property
     def types(self) -> list[TimingType]:
-        """What has to be asked of the server."""
+        """The timings to request from the server."""
         if self.timings is not None:
             return list(TimingType)
         return [TimingType.WORD] if self.subtitles is not None else []
 
+    @contextlib.contextmanager
+    def open(self, text: str, *, is_ssml: bool) -> Iterator[TimingCollector]:
+        """Yields a collector of timings; the files appear complete when the block succeeds, or not at all.
 
-class TimingCollector:
-    """Those of a speech, as they come."""
+        Raises OSError, before the block, where one of them cannot be written.
+        """
+        collector = TimingCollector()
+        with contextlib.ExitStack() as stack:
+            subtitles = stack.enter_context(atomic_file(self.subtitles)) if self.subtitles else None
+            timings = stack.enter_context(atomic_file(self.timings)) if self.timings else None
+            yield collector
+            if self.types and not collector.whole:
+                fail("the server sent no timings; it may be an older version: omit --subtitles and --timings")
+            if subtitles and self.subtitles:
+                subtitles.write(subtitles_of(text, collector.whole, self.subtitles.suffix.lower(), is_ssml=is_ssml))
+            if timings:
+                timings.write(json.dumps(asdict(collector.whole), ensure_ascii=False, indent=1).encode() + b"\n")
 
-    def __init__(self) -> None:
-        self.whole = NO_TIMINGS
 
-    def add(self, timings: Timings) -> None:
-        """Takes those of the next piece."""
-        self.whole += timings
-
-
-@contextlib.contextmanager
-def timing_files(files: TimingFiles, text: str, *, is_ssml: bool) -> Iterator[TimingCollector]:
-    """Gives what takes the timings; the files appear whole when the block has ended well, or not at all.
-
-    Raises OSError, before the block, where one of them cannot be written.
-    """
-    heard = TimingCollector()
-    with contextlib.ExitStack() as stack:
-        subtitles = stack.enter_context(atomic_file(files.subtitles)) if files.subtitles else None
-        timings = stack.enter_context(atomic_file(files.timings)) if files.timings else None
-        yield heard
-        if files.types and not heard.whole:
-            fail("the server sent no timings; it may be older than this command: write no --subtitles or --timings")
-        if subtitles and files.subtitles:
-            words = subtitle_words(text, heard.whole.words, is_ssml=is_ssml)
-            subtitles.write(FORMATS[files.subtitles.suffix.lower()](cues_of(words)).encode())
-        if timings:
-            timings.write(json.dumps(asdict(heard.whole), ensure_ascii=False, indent=1).encode() + b"\n")
+def subtitles_of(text: str, timings: Timings, suffix: str, *, is_ssml: bool) -> bytes:
+    """Returns the content of a subtitle file of the format that belongs to `suffix`."""
+    words = subtitle_words(text, timings.words, is_ssml=is_ssml)
+    return FORMATS[suffix](cues_of(words)).encode()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from phonoscope.cli.error_reporting import report_errors
-from phonoscope.cli.shared_options import SHORTEST_TIMEOUT_SECONDS, ServerOption, plain_app
+from phonoscope.cli.shared_options import MIN_TIMEOUT_SECONDS, ServerOption, plain_app
 from phonoscope.client import Client, Voice
 from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.common.paths import DEFAULT_VOICES_DIR
@@ -37,7 +37,7 @@ PIPE_COLUMNS: Final = 200
 
 HUB_HELP: Final = "Address of the hub. Default: the hub of the Piper voices."
 TimeoutOption = Annotated[
-    float, typer.Option(metavar="SECONDS", min=SHORTEST_TIMEOUT_SECONDS, help="Give up on the server after this long.")
+    float, typer.Option(metavar="SECONDS", min=MIN_TIMEOUT_SECONDS, help="Give up on the server after this long.")
 ]
 
 

@@ -2,13 +2,12 @@
 
 import html
 import json
-from dataclasses import asdict
 from typing import Final
 
 import phonoscope
 from phonoscope.loadgen.events import Summary
 from phonoscope.loadgen.plots import distributions, latency_against_load, latency_over_time
-from phonoscope.loadgen.report import table_of
+from phonoscope.loadgen.report import plan_document, table_of
 
 PAGE: Final = """<!doctype html>
 <html lang="en">
@@ -52,11 +51,10 @@ def page_of(summary: Summary, address: str) -> str:
             "Share of the calls that had their first audio, and their end, within that time.",
         ),
     )
-    plan = asdict(summary.plan) | {"mode": summary.plan.mode.value}
     return PAGE.format(
         title=html.escape(f"Load on {address}"),
         table=html.escape(table_of(summary, address)),
         figures="\n".join(FIGURE.format(name=name, svg=svg, text=text) for name, svg, text in figures),
-        plan=html.escape(json.dumps(plan, indent=2)),
+        plan=html.escape(json.dumps(plan_document(summary.plan), indent=2)),
         version=html.escape(phonoscope.__version__),
     )

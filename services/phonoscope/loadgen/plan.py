@@ -25,7 +25,7 @@ class LoadPlan:
         arrivals_per_second: rate of an open loop, whose calls start when they are due, answered or not.
         ramp_per_second: rates at the start and at the end of an open loop whose rate changes evenly over the
             duration, which it needs. With neither of the two the loop is closed.
-        most_in_flight: calls in flight at once, of an open loop; what is due beyond them is counted, not sent.
+        max_in_flight: calls in flight at once, of an open loop; what is due beyond them is counted, not sent.
         duration_seconds: when no more calls are started; 0 means never.
         calls: how many calls are started at most; 0 means no limit.
         deadline_seconds: of each call.
@@ -45,7 +45,7 @@ class LoadPlan:
     concurrency: int = 4
     arrivals_per_second: float | None = None
     ramp_per_second: tuple[float, float] | None = None
-    most_in_flight: int = 256
+    max_in_flight: int = 256
     duration_seconds: float = 30.0
     calls: int = 0
     deadline_seconds: float = 30.0
@@ -67,7 +67,7 @@ class LoadPlan:
     @property
     def slots(self) -> int:
         """Calls that can be in flight at once."""
-        return self.most_in_flight if self.is_open_loop else self.concurrency
+        return self.max_in_flight if self.is_open_loop else self.concurrency
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from phonoscope.loadgen.tally import MEASURED, Tally
 PERCENTS: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 ERRORS_IN_A_LINE: Final = 3
 MILLISECONDS: Final = 1000.0
+PLAN_MEMBERS: Final = {"max_in_flight": "most_in_flight"}
+"""Members of the JSON plan whose names are not those of LoadPlan."""
 
 
 def line_of(event: LoadEvent, address: str) -> str:
@@ -116,7 +118,7 @@ def pace_in_words(plan: LoadPlan) -> str:
         return f"{plan.mode.value}, closed loop of {plan.concurrency}{retries}"
     rates = (plan.arrivals_per_second,) if plan.ramp_per_second is None else plan.ramp_per_second
     pace = " to ".join(f"{rate:g}" for rate in rates)
-    return f"{plan.mode.value}, open loop of {pace}/s, {plan.most_in_flight} in flight at most"
+    return f"{plan.mode.value}, open loop of {pace}/s, {plan.max_in_flight} in flight at most"
 
 
 def percentile_rows(tally: Tally) -> Iterator[str]:
@@ -136,7 +138,7 @@ def json_of(summary: Summary, address: str) -> dict[str, object]:
     tally = summary.tally
     return {
         "target": address,
-        "plan": asdict(summary.plan) | {"mode": summary.plan.mode.value},
+        "plan": plan_document(summary.plan),
         "client": {
             "phonoscope": phonoscope.__version__,
             "python": platform.python_version(),
@@ -163,3 +165,9 @@ def figures_of(histogram: Histogram) -> dict[str, float]:
     """Returns count, mean, percentiles and maximum of what was measured."""
     percentiles = {f"p{percent:g}": histogram.percentile(percent) for percent in PERCENTS}
     return {"count": histogram.count, "mean": histogram.mean, **percentiles, "max": histogram.largest}
+
+
+def plan_document(plan: LoadPlan) -> dict[str, object]:
+    """Returns a plan as JSON members; `most_in_flight` is the member's name in reports of earlier versions."""
+    members = asdict(plan) | {"mode": plan.mode.value}
+    return {PLAN_MEMBERS.get(name, name): value for name, value in members.items()}

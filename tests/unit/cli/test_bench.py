@@ -12,7 +12,7 @@ import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.rpc import error_details_pb2
 
-from phonoscope.cli import bench
+from phonoscope.cli import load_tracing
 
 
 def lines_until(process, wanted: str) -> list[str]:
@@ -127,35 +127,38 @@ def test_the_json_is_written(run, server, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["--rate", 5, "-c", 2], "a closed loop or an open one"),
+        (["--rate", 5, "-c", 2], "either a closed loop or an open loop"),
         (["--json", "/no/such/folder/out.json"], "is not a directory"),
         (["--text", "EMPTY"], "no text"),
         (["--rate", 0], "--rate"),
         (["--bad-ratio", 2], "--bad-ratio"),
         (["--cancel-ratio", 2], "--cancel-ratio"),
-        (["--cancel-ratio", 0.1, "--mode", "unary"], "only streams are cancelled, and --mode unary has none"),
+        (["--cancel-ratio", 0.1, "--mode", "unary"], "only streams can be cancelled"),
         (["--retry-seconds", -1], "--retry-seconds"),
         (["--retry-seconds", 0, "--rate", 5], "an open loop (--rate, --ramp) does not retry"),
         (["--retry-seconds", 1, "--ramp", "1:5"], "an open loop (--rate, --ramp) does not retry"),
         (["--neighbours", -1], "--neighbours"),
-        (["--ramp", "1:5", "--rate", 5], "give one of --concurrency, --rate and --ramp"),
-        (["--ramp", "1:5", "-c", 5], "give one of --concurrency, --rate and --ramp"),
+        (["--ramp", "1:5", "--rate", 5], "use one of --concurrency, --rate and --ramp"),
+        (["--ramp", "1:5", "-c", 5], "use one of --concurrency, --rate and --ramp"),
         (["--ramp", "5"], "such as 1:20"),
         (["--ramp", "1:fast"], "such as 1:20"),
-        (["--ramp", "-1:5"], "neither may be below 0"),
-        (["--ramp", "1:inf"], "or without end"),
+        (["--ramp", "-1:5"], "must be finite, and 0 or more"),
+        (["--ramp", "1:inf"], "must be finite, and 0 or more"),
         (["--ramp", "0:0"], "above 0"),
-        (["--ramp", "1:5", "-d", 0], "a ramp ends with the duration"),
+        (["--ramp", "1:5", "-d", 0], "--ramp needs a --duration above 0"),
         (["--characters", "64"], "such as 64:235"),
         (["--characters", "9000:9001"], "no text has 9000 to 9001 characters"),
-        (["--target", "piper"], "wants a URL"),
-        (["--target", "openai"], "wants a URL"),
+        (["--target", "piper"], "needs a URL"),
+        (["--target", "openai"], "needs a URL"),
         (["-s", "http://here:1"], "a URL needs --target"),
-        (["-s", "http://here:1", "--target", "openai", "--bad-ratio", 0.5], "--bad-ratio is for --target grpc"),
-        (["-s", "http://here:1", "--target", "openai", "--mode", "unary", "--cancel-ratio", 1], "only streams are"),
-        (["-s", "http://here:1", "--target", "openai", "--mode", "bidi"], "--mode bidi is for --target grpc"),
+        (["-s", "http://here:1", "--target", "openai", "--bad-ratio", 0.5], "--bad-ratio needs --target grpc"),
+        (
+            ["-s", "http://here:1", "--target", "openai", "--mode", "unary", "--cancel-ratio", 1],
+            "only streams can be cancelled",
+        ),
+        (["-s", "http://here:1", "--target", "openai", "--mode", "bidi"], "--mode bidi needs --target grpc"),
         (["--html", "/nowhere/page.html"], "/nowhere is not a directory"),
-        (["-s", "http://here:1", "--target", "piper", "--otlp-endpoint", "http://a:1"], "--otlp-endpoint is for"),
+        (["-s", "http://here:1", "--target", "piper", "--otlp-endpoint", "http://a:1"], "--otlp-endpoint needs"),
     ],
 )
 def test_wrong_usage_is_told_before_anything_is_sent(run, server, tmp_path, arguments, says):
@@ -323,7 +326,7 @@ def test_an_endpoint_that_cannot_be_read_is_one_line(run, server):
 
 
 def test_a_collector_that_is_away_does_not_hold_up_the_end(run, server, monkeypatch):
-    monkeypatch.setattr(bench, "FLUSH_SECONDS", 0.2)
+    monkeypatch.setattr(load_tracing, "FLUSH_SECONDS", 0.2)
     result = run("bench", "-s", server.target, "-n", 3, "--otlp-endpoint", "http://127.0.0.1:1")
     assert result.exit_code == 0
     assert "ok 3   failed 0" in result.stdout

@@ -30,7 +30,7 @@ import phonoscope
                 "--retry-seconds",
                 "--neighbours",
                 "--otlp-endpoint",
-                "0 means until stopped",
+                "0 is endless",
                 "SIGTERM",
             ],
         ),

@@ -15,7 +15,7 @@ import pytest
 from google.protobuf import duration_pb2
 from google.rpc import error_details_pb2
 
-from phonoscope.cli.say import LONGEST_UNARY_CHARACTERS
+from phonoscope.cli.say import MAX_UNARY_CHARACTERS
 
 
 @pytest.fixture
@@ -122,8 +122,7 @@ def test_a_server_that_sends_no_timings_leaves_no_file(say, server, out, tmp_pat
     result = say("Hello.", "-o", out, "--subtitles", tmp_path / "out.srt")
     assert (result.exit_code, list(tmp_path.iterdir())) == (1, [])
     assert result.stderr == (
-        "phonoscope: the server sent no timings; it may be older than this command: "
-        "write no --subtitles or --timings\n"
+        "phonoscope: the server sent no timings; it may be an older version: omit --subtitles and --timings\n"
     )
 
 
@@ -149,8 +148,8 @@ def test_the_environment_names_the_server(run, server, out):
 
 
 def test_long_text_is_streamed_by_itself(say, server, out):
-    say("a" * LONGEST_UNARY_CHARACTERS, "-o", out)
-    say("a" * (LONGEST_UNARY_CHARACTERS + 1), "-o", out)
+    say("a" * MAX_UNARY_CHARACTERS, "-o", out)
+    say("a" * (MAX_UNARY_CHARACTERS + 1), "-o", out)
     assert [call.method for call in server.calls] == ["Synthesize", "SynthesizeStream"]
 
 
@@ -158,7 +157,7 @@ def test_long_text_is_streamed_by_itself(say, server, out):
     ("speed", "method"), [("0.5", "SynthesizeStream"), ("0", "Synthesize"), ("nan", "Synthesize")]
 )
 def test_slow_speech_is_long_sooner(say, server, out, speed, method):
-    say("a" * LONGEST_UNARY_CHARACTERS, "-o", out, "--speed", speed)
+    say("a" * MAX_UNARY_CHARACTERS, "-o", out, "--speed", speed)
     assert [call.method for call in server.calls] == [method]
 
 
@@ -199,19 +198,19 @@ def test_a_wav_streamed_to_standard_output_leaves_its_lengths_open(say, plain_au
 @pytest.mark.parametrize(
     ("arguments", "stdin", "complaint"),
     [
-        (["Hi."], "", "say where the audio goes"),
+        (["Hi."], "", "no destination for the audio"),
         (["Hi.", "--file", "x", "-o", "o.wav"], "", "not both"),
         ([" \n", "-o", "o.wav"], "", "blank"),
         (["-o", "o.wav"], "", "blank"),
-        (["-o", "o.wav"], b"\xff\xfe\xfa", "not UTF-8"),
-        (["\ud800", "-o", "o.wav"], "", "not UTF-8"),
+        (["-o", "o.wav"], b"\xff\xfe\xfa", "not valid UTF-8"),
+        (["\ud800", "-o", "o.wav"], "", "not valid UTF-8"),
         (["Hi.", "-o", "o.wav", "--seed", "-1"], "", "--seed"),
         (["Hi.", "-o", "o.wav", "--timeout", "0"], "", "--timeout"),
         (["Hi.", "-o", "o.wav", "--pace", "2"], "", "--pace"),
         (["Hi.", "-o", "o.wav", "--pronounce", "tomato"], "", "--pronounce: 'tomato' is not of the form NAME=VALUE"),
         (["Hi.", "-o", "o.wav", "--respell", "SQL"], "", "for example SQL=sequel"),
         (["Hi.", "-o", "o.wav", "--emotion-weights", "happy"], "", "for example happy=0.6,sad=0.2"),
-        (["Hi.", "-o", "o.wav", "--subtitles", "o.txt"], "", "its name has to end in .srt or .vtt"),
+        (["Hi.", "-o", "o.wav", "--subtitles", "o.txt"], "", "use a file name that ends in .srt or .vtt"),
     ],
 )
 def test_wrong_usage_is_explained_and_exits_2(say, server, arguments, stdin, complaint):

@@ -125,7 +125,7 @@ def test_calls_count_from_when_they_were_due_even_when_the_generator_itself_is_l
 
 def test_what_finds_no_room_is_counted_and_not_sent(load, simulated_server):
     simulated_server.reply_seconds = 100.0
-    summary, _ = load(arrivals_per_second=20, most_in_flight=8, duration_seconds=10)
+    summary, _ = load(arrivals_per_second=20, max_in_flight=8, duration_seconds=10)
     assert simulated_server.most_at_once == 8
     due = len(list(itertools.takewhile(lambda seconds: seconds < 10, poisson_arrivals(20, 0))))
     assert summary.tally.no_room == due - 8

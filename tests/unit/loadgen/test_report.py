@@ -93,7 +93,7 @@ def test_the_table_has_all_counts_and_a_row_for_what_was_measured(tally):
 
 
 def test_the_table_of_an_open_loop_names_its_rate():
-    plan = LoadPlan(mode=Mode.MIXED, arrivals_per_second=2.5, most_in_flight=9)
+    plan = LoadPlan(mode=Mode.MIXED, arrivals_per_second=2.5, max_in_flight=9)
     assert "mixed, open loop of 2.5/s, 9 in flight at most" in table_of(Summary(plan, 1.0, Tally()), "here:1")
 
 
@@ -130,7 +130,7 @@ def test_figures_have_no_more_digits_than_they_deserve(value, shown):
 
 
 def test_a_ramp_is_an_open_loop_from_one_rate_to_another(tally):
-    plan = LoadPlan(ramp_per_second=(1.0, 40.0), most_in_flight=9)
+    plan = LoadPlan(ramp_per_second=(1.0, 40.0), max_in_flight=9)
     assert "stream, open loop of 1 to 40/s, 9 in flight at most" in table_of(Summary(plan, 10.0, tally), "here:1")
 
 
