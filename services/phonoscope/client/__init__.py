@@ -1,4 +1,4 @@
-"""The public Python client of the speech service, for programs and for the command line.
+"""The Python client of the speech service, for programs and for the command line.
 
     from phonoscope.client import Client
 
@@ -12,8 +12,8 @@
         for word in speech.timings.words:
             show(word.word, at=word.start_seconds)
 
-`AsyncClient` offers the same for asyncio. Both hold one channel for all their calls; every failure is a
-PhonoscopeClientError (errors.py draws the tree).
+`AsyncClient` has the same methods for asyncio. Both use one channel for all their calls; every failed call raises a
+PhonoscopeClientError (errors.py shows the tree). options.py documents the options of a request.
 """
 
 from phonoscope.client.aio import AsyncClient

@@ -1,10 +1,9 @@
-"""The client for asyncio: blocking.py's twin. One channel, a deadline on every call, typed errors."""
+"""The asyncio client: the calls of blocking.py as coroutines and asynchronous generators."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable
 from contextlib import aclosing
 from functools import partial
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol, Self, TypeVar, Unpack, cast
 
@@ -12,24 +11,17 @@ import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 
 from phonoscope.client import wire
-from phonoscope.client.channel import (
-    DEFAULT_TARGET,
-    DEFAULT_TIMEOUT_SECONDS,
-    LoadBalancing,
-    channel_credentials,
-    channel_options,
-)
+from phonoscope.client.base import BaseClient
+from phonoscope.client.channel import ChannelOptions
 from phonoscope.client.errors import NotFound, PhonoscopeClientError, from_rpc_error
 from phonoscope.client.incremental_input import AsyncIncrementalInput
 from phonoscope.client.options import SpeechOptions
 from phonoscope.client.retries import Attempts, closed_while_waiting
-from phonoscope.client.tracing import CallTrace, Untraced, call_tracer
+from phonoscope.client.tracing import CallTrace, Untraced
 from phonoscope.client.types import AudioChunk, Flush, Speech, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 
 if TYPE_CHECKING:
-    from opentelemetry.trace import TracerProvider
-
     from phonoscope.protos.tts.v1.tts_pb2_grpc import TextToSpeechAsyncStub
 
 RequestT = TypeVar("RequestT")
@@ -46,49 +38,19 @@ class StreamCall(Protocol[ResponseT_co]):
         """Ends the call; returns False when it has ended already."""
 
 
-class AsyncClient:
+class AsyncClient(BaseClient):
     """Speaks texts through one server; `await close()`, or use it as an asynchronous context manager.
 
-    Build it where the event loop runs. Every method raises PhonoscopeClientError when its call fails, and takes
-    `timeout_seconds` in place of the client's own; cancelling the task cancels the call on the server. A busy server
-    is waited for as `Client` does.
+    Create it where the event loop runs. Cancelling the task of a call cancels the call on the server. BaseClient
+    documents the arguments, and the rules that hold for every call.
     """
-
-    def __init__(
-        self,
-        target: str = DEFAULT_TARGET,
-        *,
-        timeout_seconds: float = DEFAULT_TIMEOUT_SECONDS,
-        tls: bool = False,
-        root_certificates: Path | None = None,
-        credentials: grpc.ChannelCredentials | None = None,
-        tracer_provider: "TracerProvider | None" = None,
-        load_balancing: LoadBalancing = "pick_first",
-        read_ahead_bytes: int | None = None,
-        waits_when_busy: bool = True,
-    ) -> None:
-        """Prepares the channel to `target`; the arguments are those of `Client`."""
-        self.target = target
-        self.timeout_seconds = timeout_seconds
-        secured = channel_credentials(credentials, tls=tls, root_certificates=root_certificates)
-        self._channel = (
-            grpc.aio.insecure_channel(target, channel_options(load_balancing, read_ahead_bytes))
-            if secured is None
-            else grpc.aio.secure_channel(target, secured, channel_options(load_balancing, read_ahead_bytes))
-        )
-        # The asynchronous stub exists for type checkers only; one class serves both kinds of channel.
-        self._speech = cast("TextToSpeechAsyncStub", tts_pb2_grpc.TextToSpeechStub(self._channel))
-        self._health = health_pb2_grpc.HealthStub(self._channel)
-        self._tracer = call_tracer(tracer_provider, target)
-        self._waits_when_busy = waits_when_busy
-        self._is_closed = asyncio.Event()
 
     async def synthesize(
         self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
     ) -> Speech:
-        """Returns the whole text, or `ssml` in its place, spoken.
+        """Returns the speech of a text, or of the option `ssml`, as one reply.
 
-        At most 4 MiB of audio (95 s at 22 050 Hz): `stream` has no such limit.
+        A reply holds up to 4 MiB of audio (95 s at 22 050 Hz); `stream` has no such limit.
         """
         request = wire.speech_request(text, options)
         trace = self._tracer.call("Synthesize")
@@ -97,10 +59,10 @@ class AsyncClient:
     def stream(
         self, text: str = "", *, timeout_seconds: float | None = None, **options: Unpack[SpeechOptions]
     ) -> AsyncGenerator[AudioChunk, None]:
-        """Yields audio while the rest is still being made; closing the generator cancels what is left.
+        """Yields audio while the server synthesizes the rest; closing the generator cancels the call.
 
-        `timeout_seconds` bounds the whole stream. The call starts with the first `anext`. A loop left by `break`
-        closes it late: `async with contextlib.aclosing(client.stream(…)) as chunks` closes it at once.
+        `timeout_seconds` is the deadline of the whole stream. The call starts with the first `anext`. After a `break`
+        the generator is closed late: `async with contextlib.aclosing(client.stream(…)) as chunks` closes it at once.
         """
         request = wire.speech_request(text, options)
         return self._audio_chunks(request, timeout_seconds)
@@ -112,52 +74,53 @@ class AsyncClient:
         timeout_seconds: float | None = None,
         **options: Unpack[SpeechOptions],
     ) -> AsyncGenerator[AudioChunk, None]:
-        """Yields audio while the text is still being written: each piece is sent as it comes, of any size.
+        """Yields audio for a text that arrives incrementally, such as the tokens of a language model.
 
-        FLUSH among the pieces has what came so far spoken at once. Pieces are asked for no faster than the server
-        takes them. What `pieces` raises ends the call and is raised here. A refusal is raised at once when a piece was
-        sent before it came. The rest is as in `stream`.
+        Each piece, of any size, is sent as soon as it is available; FLUSH in place of a piece makes the server speak
+        the text so far without waiting for more. `pieces` is iterated no faster than the server reads. An exception
+        that it raises ends the call and is raised here. A busy server is not waited for once a piece has been sent.
+        Otherwise as `stream`.
         """
         settings = wire.speech_request("", options)
-        return self._piece_chunks(settings, pieces, timeout_seconds)
+        return self._incremental_chunks(settings, pieces, timeout_seconds)
 
     async def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
-        """Returns the voices of the server, or only those of `language` (BCP 47), the default voice first."""
+        """Returns the voices of the server, or those of one language (BCP 47 tag); the default voice is the first."""
         request = tts_pb2.ListVoicesRequest(language=language)
         trace = self._tracer.call("ListVoices")
         response = await self._unary(self._speech.ListVoices, request, self._attempts(timeout_seconds), trace)
-        return tuple(wire.voice(message) for message in response.voices)
+        return wire.voices(response)
 
     async def health(self, service: str = "", *, timeout_seconds: float | None = None) -> str:
-        """Returns "SERVING", "NOT_SERVING", "UNKNOWN", or "SERVICE_UNKNOWN" for a service that the server has not."""
+        """Returns "SERVING", "NOT_SERVING" or "UNKNOWN"; "SERVICE_UNKNOWN" if the server has no such service."""
         request = health_pb2.HealthCheckRequest(service=service)
-        attempts = Attempts(self._timeout(timeout_seconds), waits_when_busy=False)
+        attempts = self._single_attempt(timeout_seconds)
         try:
             response = await self._unary(self._health.Check, request, attempts, Untraced())
         except NotFound:
             return "SERVICE_UNKNOWN"
-        return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
+        return wire.serving_status(response)
 
     async def watch_health(
         self, service: str = "", *, timeout_seconds: float | None = None, wait_for_ready: bool = False
     ) -> AsyncGenerator[str, None]:
-        """Yields the status of now and then each change, as `health` names them, until closed.
+        """Yields the current status and then each change, with the values of `health`, until closed.
 
-        The only call without a deadline of its own: give `timeout_seconds` to have one. With `wait_for_ready` it
-        waits for a server that is not there yet.
+        There is no deadline unless `timeout_seconds` is given. With `wait_for_ready` the call waits for a server that
+        is not reachable yet.
         """
         request = health_pb2.HealthCheckRequest(service=service)
         call = self._health.Watch(request, timeout=timeout_seconds, wait_for_ready=wait_for_ready)
         try:
             async for response in call:
-                yield str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
+                yield wire.serving_status(response)
         except grpc.RpcError as error:
             raise from_rpc_error(error, self.target) from None
         finally:
             call.cancel()
 
     async def close(self) -> None:
-        """Closes the channel; cancels calls that are under way, and ends waits for a busy server with Cancelled."""
+        """Closes the channel; cancels the calls in progress; calls that wait for a busy server raise Cancelled."""
         self._is_closed.set()
         await self._channel.close(grace=None)
 
@@ -169,6 +132,17 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
+    def _connect(self, credentials: grpc.ChannelCredentials | None, options: ChannelOptions) -> None:
+        self._channel = (
+            grpc.aio.insecure_channel(self.target, options)
+            if credentials is None
+            else grpc.aio.secure_channel(self.target, credentials, options)
+        )
+        # The asynchronous stub exists for type checkers only; one class serves both kinds of channel.
+        self._speech = cast("TextToSpeechAsyncStub", tts_pb2_grpc.TextToSpeechStub(self._channel))
+        self._health = health_pb2_grpc.HealthStub(self._channel)
+        self._is_closed = asyncio.Event()
+
     async def _audio_chunks(
         self, request: tts_pb2.SynthesizeRequest, timeout_seconds: float | None
     ) -> AsyncGenerator[AudioChunk, None]:
@@ -179,27 +153,27 @@ class AsyncClient:
                 async for chunk in chunks:
                     yield chunk
 
-    async def _piece_chunks(
+    async def _incremental_chunks(
         self, settings: tts_pb2.SynthesizeRequest, pieces: AsyncIterable[str | Flush], timeout_seconds: float | None
     ) -> AsyncGenerator[AudioChunk, None]:
-        shared = AsyncIncrementalInput(settings, pieces)
+        incremental = AsyncIncrementalInput(settings, pieces)
 
         def begin(*, timeout: float) -> StreamCall[tts_pb2.StreamingSynthesizeResponse]:
-            messages = shared.begin_attempt()
+            messages = incremental.begin_attempt()
             return self._speech.StreamingSynthesize(messages, timeout=timeout, metadata=trace.metadata)
 
-        attempts = self._attempts(timeout_seconds, shared.end_attempt)
+        attempts = self._attempts(timeout_seconds, incremental.end_attempt)
         with self._tracer.call("StreamingSynthesize") as trace:
             try:
-                async with aclosing(self._chunks(begin, wire.piece_chunk, attempts, trace)) as chunks:
+                async with aclosing(self._chunks(begin, wire.incremental_chunk, attempts, trace)) as chunks:
                     async for chunk in chunks:
                         yield chunk
             except (PhonoscopeClientError, asyncio.CancelledError):  # gRPC cancels the call when `pieces` raises
-                if shared.failure is None:
+                if incremental.failure is None:
                     raise
-                raise shared.failure from None
+                raise incremental.failure from None
             finally:
-                shared.close()
+                incremental.close()
 
     async def _chunks(
         self,
@@ -213,9 +187,9 @@ class AsyncClient:
             try:
                 async for response in call:
                     attempts.commit()
-                    trace.audio_came()
+                    trace.record_audio()
                     chunk = chunk_of(response)
-                    del response  # a reader may be slow: one copy of the audio is enough
+                    del response  # one copy of the audio in memory, however slow the reader
                     yield chunk
             except grpc.RpcError as error:
                 wait_seconds = self._wait_after(error, attempts)
@@ -240,26 +214,11 @@ class AsyncClient:
                     wait_seconds = self._wait_after(error, attempts)
                 await self._wait(wait_seconds)
 
-    def _wait_after(self, error: grpc.RpcError, attempts: Attempts) -> float:
-        """Returns the seconds until the next attempt; raises the typed error where there is none."""
-        failure = from_rpc_error(error, self.target)
-        wait_seconds = attempts.wait_after(failure)
-        if wait_seconds is None:
-            raise failure from None
-        return wait_seconds
-
     async def _wait(self, seconds: float) -> None:
-        """Waits for a busy server; raises Cancelled when the client is closed meanwhile."""
+        """Waits between two attempts; raises Cancelled when the client is closed meanwhile."""
         try:
             async with asyncio.timeout(seconds):
                 await self._is_closed.wait()
         except TimeoutError:
             return
         raise closed_while_waiting(self.target)
-
-    def _attempts(self, timeout_seconds: float | None, is_repeatable: Callable[[], bool] = lambda: True) -> Attempts:
-        timeout = self._timeout(timeout_seconds)
-        return Attempts(timeout, waits_when_busy=self._waits_when_busy, is_repeatable=is_repeatable)
-
-    def _timeout(self, timeout_seconds: float | None) -> float:
-        return self.timeout_seconds if timeout_seconds is None else timeout_seconds

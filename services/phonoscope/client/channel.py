@@ -1,8 +1,8 @@
-"""How the client's one channel is set up: retries, keepalive, message sizes, TLS. blocking.py and aio.py build on it.
+"""Configuration of the client's channel: retries, keepalive, message sizes, TLS. base.py uses it.
 
 Retries follow gRFC A6 and are gRPC's own: only UNAVAILABLE, only before the first message of a reply, with
-exponential backoff and jitter, throttled so that a sick server is not hammered. A busy server's RESOURCE_EXHAUSTED is
-the client's own matter (retries.py): gRPC would not wait for as long as RetryInfo asks.
+exponential backoff and jitter, and throttled so that a failing server is not overloaded. RESOURCE_EXHAUSTED is retried
+by the client itself (retries.py): gRPC does not wait for the delay in RetryInfo.
 """
 
 import json
@@ -18,7 +18,7 @@ SERVICE_CONFIG: Final = json.dumps(
     {
         "methodConfig": [
             {
-                # Health checks are left out on purpose: a probe must tell what is, at once.
+                # Health checks are not retried: a probe must report the current state.
                 "name": [{"service": "phonoscope.tts.v1.TextToSpeech"}],
                 "retryPolicy": {
                     "maxAttempts": 4,
@@ -29,42 +29,39 @@ SERVICE_CONFIG: Final = json.dumps(
                 },
             }
         ],
-        # Ten failures without successes between them use up the retries of the channel's server name; each success
-        # gives back a tenth of one.
+        # Ten failures in a row use up the retry budget of the server name; each success restores a tenth of a retry.
         "retryThrottling": {"maxTokens": 10, "tokenRatio": 0.1},
     }
 )
 
-CHANNEL_OPTIONS: Final[tuple[tuple[str, str | int], ...]] = (
+ChannelOptions = tuple[tuple[str, str | int], ...]
+CHANNEL_OPTIONS: Final[ChannelOptions] = (
     ("grpc.enable_retries", 1),
     ("grpc.service_config", SERVICE_CONFIG),
-    # A server that went away without a word, such as a lost node, is noticed within 40 s; idle channels stay silent.
+    # A server that disappears without closing, such as a lost node, is detected within 40 s; idle channels are quiet.
     ("grpc.keepalive_time_ms", 30_000),
     ("grpc.keepalive_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 0),
-    # A restarted server is found again within seconds, not after gRPC's two minutes.
+    # Reconnects to a restarted server within seconds, not after gRPC's default of two minutes.
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 5_000),
-    # A connection for each client: gRPC would let all that a process has for one server share one.
+    # One connection per client: by default all channels of a process to the same server share one.
     ("grpc.use_local_subchannel_pool", 1),
-    # A unary reply holds up to 4 MiB of audio, plus its other fields: gRPC's default limit of 4 MiB would lose those
-    # that reach it.
+    # A unary reply holds up to 4 MiB of audio plus its other fields, which exceeds gRPC's default limit of 4 MiB.
     ("grpc.max_receive_message_length", 8 * 1024 * 1024),
 )
 
 LoadBalancing = Literal["pick_first", "round_robin"]
-"""Of a name's addresses: the first that answers, or all in turn."""
+"""Which addresses of a name get the calls: the first that is reachable, or all in turn."""
 
 
-def channel_options(
-    load_balancing: LoadBalancing, read_ahead_bytes: int | None = None
-) -> tuple[tuple[str, str | int], ...]:
+def channel_options(load_balancing: LoadBalancing, read_ahead_bytes: int | None = None) -> ChannelOptions:
     """Returns the options of a client's channel.
 
     Args:
-        load_balancing: among the addresses of its target.
-        read_ahead_bytes: how much of a stream gRPC takes before its reader asks; None lets it take what the network
-            can carry, some megabytes.
+        load_balancing: policy for the addresses of the target.
+        read_ahead_bytes: maximum that gRPC buffers of a stream before it is read; None means gRPC's own estimate,
+            some megabytes.
     """
     options = (*CHANNEL_OPTIONS, ("grpc.lb_policy_name", load_balancing))
     if read_ahead_bytes is None:
@@ -75,10 +72,10 @@ def channel_options(
 def channel_credentials(
     credentials: grpc.ChannelCredentials | None, *, tls: bool, root_certificates: Path | None
 ) -> grpc.ChannelCredentials | None:
-    """Returns what secures the channel, or None for plain text.
+    """Returns the credentials of the channel, or None for an insecure one.
 
-    `credentials` are used as they are; otherwise `tls`, or `root_certificates` (a PEM file that says whom to trust
-    instead of gRPC's own list), asks for TLS. Raises OSError when the file cannot be read.
+    `credentials` take precedence; otherwise `tls`, or `root_certificates` (a PEM file of trusted certificate
+    authorities, in place of gRPC's own list), selects TLS. Raises OSError when the file cannot be read.
     """
     if credentials is not None:
         return credentials

@@ -1,16 +1,16 @@
-"""Why a call failed, as typed exceptions; blocking.py and aio.py raise them, programs catch them.
+"""The exceptions of the client: one class for each kind of failed call.
 
     PhonoscopeError                      (phonoscope.common.errors)
     └── PhonoscopeClientError            any call that failed
-        ├── InvalidArgument              change the request; `violations` says which field, and how
-        ├── NotFound                     no such thing on this server
-        ├── AccessDenied                 the server, or a proxy before it, wants other credentials
-        ├── Unimplemented                this server does not serve that feature, or not that method
-        ├── ResourceExhausted            too much is asked at once; come back after `retry_after_seconds`
-        ├── Unavailable                  no server answers (`reason` is ""), or it warms up or drains
-        ├── DeadlineExceeded             not done within the call's timeout
+        ├── InvalidArgument              the request is invalid; `violations` names the fields and the fix
+        ├── NotFound                     the server has no such resource
+        ├── AccessDenied                 the server, or a proxy in front of it, refuses the credentials
+        ├── Unimplemented                the server does not support the feature or the method
+        ├── ResourceExhausted            the server is busy; retry after `retry_after_seconds`
+        ├── Unavailable                  no server is reachable (`reason` is ""), or it is starting or draining
+        ├── DeadlineExceeded             the call did not end within its timeout
         ├── Cancelled                    cancelled by another thread, or by the server
-        └── ServerError                  the server's fault, or a status that has no meaning here
+        └── ServerError                  an internal error of the server, or another status
 
 The details follow google/rpc/error_details.proto: ErrorInfo, BadRequest and RetryInfo.
 """
@@ -34,9 +34,9 @@ class PhonoscopeClientError(PhonoscopeError):
         code: gRPC status code.
         reason: stable name of the cause, such as "VOICE_UNKNOWN"; "" when gRPC itself failed the call.
         message: what happened and what to do, for people.
-        violations: the fields that were refused, and why.
-        retry_after_seconds: when the server asks to come back; None when it does not say.
-        metadata: what else ErrorInfo told.
+        violations: the invalid fields, and why they are invalid.
+        retry_after_seconds: delay that the server requests; None when it requests none.
+        metadata: the metadata of ErrorInfo.
         target: address of the server.
     """
 
@@ -63,49 +63,49 @@ class PhonoscopeClientError(PhonoscopeError):
 
 
 class InvalidArgument(PhonoscopeClientError):
-    """The request cannot be served as it is; each of `violations` names a field and the way out."""
+    """The request is invalid; each of `violations` names a field and the fix."""
 
 
 class NotFound(PhonoscopeClientError):
-    """The server knows no such thing."""
+    """The server has no such resource."""
 
 
 class AccessDenied(PhonoscopeClientError):
-    """The server, or a proxy before it, wants other credentials."""
+    """The server, or a proxy in front of it, refuses the credentials."""
 
 
 class Unimplemented(PhonoscopeClientError):
-    """The server does not serve that feature, or not that method."""
+    """The server does not support the feature or the method."""
 
 
 class ResourceExhausted(PhonoscopeClientError):
-    """More is asked than the server may hold, or the reply is larger than the client takes.
+    """The server is busy, or the reply exceeds the client's message limit.
 
-    With `retry_after_seconds` it is raised after the client's own waits (`waits_when_busy`).
+    With `retry_after_seconds` it is raised after the client's own retries (`waits_when_busy`).
     """
 
 
 class Unavailable(PhonoscopeClientError):
-    """No server answers (`reason` is ""), or it is warming up or draining; raised after the channel's retries."""
+    """No server is reachable (`reason` is ""), or it is starting or draining; raised after the channel's retries."""
 
 
 class DeadlineExceeded(PhonoscopeClientError):
-    """The call was not done within its timeout."""
+    """The call did not end within its timeout."""
 
 
 class Cancelled(PhonoscopeClientError):
     """The call was cancelled by another thread of this process, or by the server.
 
-    The server does so when its audio is left unread for too long (`reason` "STREAM_NOT_READ").
+    The server cancels a stream that is not read for too long (`reason` "STREAM_NOT_READ").
     """
 
 
 class ServerError(PhonoscopeClientError):
-    """The server's fault; its log has the traceback."""
+    """An internal error of the server; its log has the traceback."""
 
 
 LOST_STATUS: Final = "Internal error from Core"
-"""Details that grpc.aio puts in place of the server's, if a write of a stream fails before it has seen those."""
+"""Details that grpc.aio reports in place of the server's when writing to a stream fails before it has read those."""
 ERROR_OF_CODE: Final[Mapping[grpc.StatusCode, type[PhonoscopeClientError]]] = MappingProxyType(
     {
         grpc.StatusCode.INVALID_ARGUMENT: InvalidArgument,
@@ -121,11 +121,11 @@ ERROR_OF_CODE: Final[Mapping[grpc.StatusCode, type[PhonoscopeClientError]]] = Ma
         grpc.StatusCode.ABORTED: Cancelled,
     }
 )
-"""Status code to exception; every other code is a ServerError."""
+"""Exception of each status code; every other code is a ServerError."""
 
 
 def from_rpc_error(error: grpc.RpcError, target: str) -> PhonoscopeClientError:
-    """Returns the exception that says what `error`, which ended a call to `target`, says; details parsed."""
+    """Returns the typed exception for `error`, which ended a call to `target`, with its details parsed."""
     info = error_details_pb2.ErrorInfo()
     bad_request = error_details_pb2.BadRequest()
     retry = error_details_pb2.RetryInfo()
@@ -133,7 +133,7 @@ def from_rpc_error(error: grpc.RpcError, target: str) -> PhonoscopeClientError:
         for message in (info, bad_request, retry):
             detail.Unpack(message)
     return ERROR_OF_CODE.get(error.code(), ServerError)(
-        said_by(error),
+        message_of(error),
         code=error.code(),
         target=target,
         reason=info.reason,
@@ -143,19 +143,19 @@ def from_rpc_error(error: grpc.RpcError, target: str) -> PhonoscopeClientError:
     )
 
 
-def said_by(error: grpc.RpcError) -> str:
-    """Returns the details of `error` in words that help."""
+def message_of(error: grpc.RpcError) -> str:
+    """Returns the details of `error`, or an explanation where they are missing or lost."""
     details = error.details() or "the server gave no details"
     if details != LOST_STATUS:
         return details
     return (
-        "the server ended the call while text was still being sent to it, and gRPC lost the reason; call again, or "
-        "see the server's log (a race of grpc.aio: https://github.com/grpc/grpc/issues/36066)"
+        "the server ended the call while text was still being sent, and gRPC lost the reason; retry, or see the "
+        "server's log (a race condition in grpc.aio: https://github.com/grpc/grpc/issues/36066)"
     )
 
 
 def rich_status(error: grpc.RpcError) -> status_pb2.Status:
-    """Returns the google.rpc.Status that came with `error`; an empty one where none came, or a broken one."""
+    """Returns the google.rpc.Status of `error`; an empty one when it is absent or malformed."""
     try:
         return rpc_status.from_call(cast("grpc.Call", error)) or status_pb2.Status()
     except (ValueError, DecodeError):

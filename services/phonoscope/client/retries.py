@@ -1,9 +1,9 @@
-"""When a call that a busy server refused is made again; blocking.py and aio.py ask after each refusal.
+"""When to retry a call that a busy server refused; base.py consults it after each refusal.
 
 The server refuses under overload with RESOURCE_EXHAUSTED and a delay: RetryInfo of google/rpc/error_details.proto,
-whose comment asks for what is done here: wait for the delay, and longer on each further refusal. RESOURCE_EXHAUSTED
-without a delay is a local limit of gRPC, such as a message that is too large: another attempt would end in the same
-way. UNAVAILABLE is retried by gRPC itself (channel.py).
+whose comment describes the algorithm: wait for the delay, and longer after each further refusal. RESOURCE_EXHAUSTED
+without a delay is a local limit of gRPC, such as a message that is too large: another attempt would fail in the
+same way. UNAVAILABLE is retried by gRPC itself (channel.py).
 """
 
 import random
@@ -16,21 +16,21 @@ import grpc
 from phonoscope.client.errors import Cancelled, PhonoscopeClientError, ResourceExhausted
 
 MIN_DELAY_SECONDS: Final = 0.01
-"""In place of a shorter RetryInfo, so that a client never calls in a busy loop."""
+"""Minimum delay, also if RetryInfo is shorter: a client never retries in a busy loop."""
 MAX_BACKOFF_SECONDS: Final = 30.0
-"""Up to which the delay doubles; a server may ask for more."""
+"""Maximum delay that doubling reaches; a server may request a longer one."""
 MAX_DOUBLINGS: Final = 12  # from the minimum beyond the maximum
 JITTER_RATIO: Final = 0.25
 
 
 def wait_seconds(error: PhonoscopeClientError, refusals: int, seconds_left: float, jitter: float) -> float | None:
-    """Returns how long to wait before the next attempt, or None to give up.
+    """Returns the wait before the next attempt, or None to give up.
 
     Args:
-        error: ended the last attempt.
-        refusals: attempts of the call that were refused before it.
-        seconds_left: until the deadline of the call.
-        jitter: from 0 to 1, excluded: which part of the jitter to add. The wait ends before the deadline all the same.
+        error: error of the last attempt.
+        refusals: number of earlier attempts of the call that were refused.
+        seconds_left: time until the deadline of the call.
+        jitter: fraction of the maximum jitter to add, 0 to 1. The wait ends before the deadline in any case.
     """
     if not isinstance(error, ResourceExhausted) or error.retry_after_seconds is None:
         return None
@@ -42,12 +42,12 @@ def wait_seconds(error: PhonoscopeClientError, refusals: int, seconds_left: floa
 
 
 class Attempts:
-    """The attempts of one call, within its one deadline, which begins to run here.
+    """The attempts of one call and its deadline, which starts with this object.
 
     Args:
-        timeout_seconds: for all attempts and the waits between them.
-        waits_when_busy: whether there may be more than one.
-        is_repeatable: asked last, before a wait; False gives up.
+        timeout_seconds: deadline of all attempts and the waits between them.
+        waits_when_busy: whether there may be more than one attempt.
+        is_repeatable: called before each wait; False gives up.
     """
 
     def __init__(
@@ -59,15 +59,15 @@ class Attempts:
         self._refusals = 0
 
     def seconds_left(self) -> float:
-        """Returns the timeout of an attempt that begins now."""
+        """Returns the timeout of an attempt that starts now."""
         return self._ends_at - time.monotonic()
 
     def commit(self) -> None:
-        """Makes the current attempt the last one: its caller has received something."""
+        """Makes the current attempt the last one, because part of its reply was delivered."""
         self._may_wait = False
 
     def wait_after(self, error: PhonoscopeClientError) -> float | None:
-        """Returns the seconds to wait before the next attempt; None to raise `error`, which ended the current one."""
+        """Returns the seconds until the next attempt after `error`; None when there is no next attempt."""
         if not self._may_wait:
             return None
         jitter = random.random()  # noqa: S311 - spreads callers, keeps no secret

@@ -2,8 +2,8 @@
 
 SpanTracer and CallSpan have the shape of tracing.py's protocols, CallTracer and CallTrace, and import neither.
 
-Follows OpenTelemetry's semantic conventions for gRPC (names in common/span_attributes.py): a client's span is in error
-for every code but OK. Never the text.
+Follows OpenTelemetry's semantic conventions for gRPC (names in common/span_attributes.py): a client's span has status
+ERROR for every code but OK. It never holds the text.
 """
 
 import asyncio
@@ -31,26 +31,26 @@ class SpanTracer:
         self._server = server_attributes(target)
 
     def call(self, method: str) -> "CallSpan":
-        """Returns a span of a call to `method`, which starts now."""
+        """Starts the span of a call to `method`."""
         path = f"{SERVICE}/{method}"
         attributes = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: path, **self._server}
         return CallSpan(self._tracer.start_span(path, kind=SpanKind.CLIENT, attributes=attributes))
 
 
 class CallSpan:
-    """One call's span; leaving it ends the span, with the code of the error that it is left by."""
+    """Span of one call; exiting it ends the span, with the status code of the exception, or OK."""
 
     def __init__(self, span: Span) -> None:
         carrier: dict[str, str] = {}
         W3C.inject(carrier, set_span_in_context(span))
         self.metadata: tuple[tuple[str, str], ...] | None = tuple(carrier.items())
         self._span = span
-        self._has_sounded = False
+        self._has_audio = False
 
-    def audio_came(self) -> None:
-        """Marks the first audio on the span."""
-        if not self._has_sounded:
-            self._has_sounded = True
+    def record_audio(self) -> None:
+        """Adds an event for the first audio."""
+        if not self._has_audio:
+            self._has_audio = True
             self._span.add_event(names.FIRST_AUDIO_EVENT)
 
     def __enter__(self) -> Self:
@@ -69,7 +69,7 @@ class CallSpan:
 
 
 def code_of(error: BaseException | None) -> grpc.StatusCode:
-    """Returns how a call ended that was left by `error`: who stops listening, or is interrupted, cancels it."""
+    """Returns the status code of a call that ended with `error`; a caller that stops early has cancelled it."""
     if error is None:
         return grpc.StatusCode.OK
     if isinstance(error, PhonoscopeClientError):
@@ -80,7 +80,7 @@ def code_of(error: BaseException | None) -> grpc.StatusCode:
 
 
 def server_attributes(target: str) -> dict[str, str | int]:
-    """Returns address and port of a target "host:port"; any other gRPC name is an address as it is."""
+    """Returns address and port of a target "host:port"; any other gRPC name is used as the address."""
     address, _, port = target.rpartition(":")
     if not (address and port.isdecimal()):
         return {"server.address": target}

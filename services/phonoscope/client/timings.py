@@ -1,6 +1,6 @@
-"""Where in the audio things are heard: what replies hold when `timing_types` asks for it. Frozen records.
+"""Timings of a speech, in replies to requests with `timing_types`. Frozen records.
 
-Seconds count from the beginning of the whole audio, as delivered, also in the chunks of a stream.
+Seconds count from the start of the whole audio as delivered, also in the chunks of a stream.
 """
 
 from dataclasses import dataclass
@@ -9,12 +9,11 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class WordTiming:
-    """A word, or a character where the script puts no spaces between words.
+    """A word, or a character in scripts without spaces between words.
 
     Attributes:
-        word: as it is written.
-        text_span: where it is written: the characters (start, stop) of the text, of the SSML document, or of all
-            pieces joined.
+        word: as it is written in the request.
+        text_span: its characters (start, stop) in the text, in the SSML document, or in all pieces joined.
     """
 
     word: str
@@ -25,7 +24,7 @@ class WordTiming:
 
 @dataclass(frozen=True, slots=True)
 class PhonemeTiming:
-    """A phoneme, in the International Phonetic Alphabet, with its stress and its length: "ˈɑː"."""
+    """A phoneme in the International Phonetic Alphabet, with its stress and length marks: "ˈɑː"."""
 
     phoneme: str
     start_seconds: float
@@ -34,7 +33,7 @@ class PhonemeTiming:
 
 @dataclass(frozen=True, slots=True)
 class VisemeTiming:
-    """A shape of the mouth, by MPEG-4: sil, pp, ff, th, dd, kk, ch, ss, nn, rr, aa, e, ih, oh or ou."""
+    """A mouth shape of MPEG-4: sil, pp, ff, th, dd, kk, ch, ss, nn, rr, aa, e, ih, oh or ou."""
 
     viseme: str
     start_seconds: float
@@ -51,7 +50,7 @@ class MarkTiming:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """What was asked for, each kind ascending; adding those of a stream's chunks, in order, gives the whole's."""
+    """The requested timings, each kind in ascending order; those of a stream's chunks can be added."""
 
     words: tuple[WordTiming, ...] = ()
     phonemes: tuple[PhonemeTiming, ...] = ()

@@ -1,13 +1,13 @@
-"""Spans of the client's calls, where its owner gave a tracer provider; blocking.py and aio.py enter one for each call.
+"""Tracing of calls: blocking.py and aio.py enter a CallTrace for each call; without a tracer provider it is a no-op.
 
 A span starts before its call and ends once, with the code that the caller sees. It is never the current span: a
 stream is suspended between its chunks, and what its reader does there is not part of the call. Health checks have
-none.
+no span.
 
-opentelemetry-instrumentation-grpc was tried (0.66b2) and does not fit: under its interceptors a stream cannot be
-cancelled, its span stays current between chunks and ends with code 0 when closed early; a unary call whose task is
-cancelled never ends its span, nor reaches the server. So the calls themselves say when they begin and end; no
-interceptor is needed. OpenTelemetry is imported in spans.py alone, which loads on the first use of a provider.
+opentelemetry-instrumentation-grpc (0.66b2) does not fit: with its interceptors a stream cannot be cancelled, its span
+stays current between chunks and ends with code 0 when closed early; a unary call whose task is cancelled neither ends
+its span nor is cancelled on the server. So the calls themselves mark their start and end. Only spans.py imports
+OpenTelemetry; it is loaded when a provider is given.
 """
 
 from types import TracebackType
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class CallTrace(Protocol):
-    """One call, as tracing sees it: a context, entered before the call and left when it has ended."""
+    """Trace of one call: a context manager, entered before the call and exited when it has ended."""
 
     metadata: tuple[tuple[str, str], ...] | None
-    """What to send along, so that the server's span is a child of this one."""
+    """Metadata of the call that makes the server's span a child of this one."""
 
-    def audio_came(self) -> None:
-        """Takes note of a chunk; the first one is the span's event."""
+    def record_audio(self) -> None:
+        """Records that a chunk has arrived; the first one becomes an event of the span."""
 
     def __enter__(self) -> Self: ...
 
@@ -34,14 +34,14 @@ class CallTrace(Protocol):
 
 
 class CallTracer(Protocol):
-    """Starts the traces of one client's calls."""
+    """Creates the traces of one client's calls."""
 
     def call(self, method: str) -> CallTrace:
-        """Returns the trace of a call to `method` of the speech service, to be entered."""
+        """Returns the trace of a call to `method` of the speech service."""
 
 
 class Untraced:
-    """Tracer and trace of a client without a tracer provider: does nothing."""
+    """Tracer and trace of a client without a tracer provider: a no-op."""
 
     metadata: tuple[tuple[str, str], ...] | None = None
 
@@ -49,7 +49,7 @@ class Untraced:
         """Returns itself."""
         return self
 
-    def audio_came(self) -> None:
+    def record_audio(self) -> None:
         """Does nothing."""
 
     def __enter__(self) -> Self:
@@ -62,7 +62,7 @@ class Untraced:
 
 
 def call_tracer(tracer_provider: "TracerProvider | None", target: str) -> CallTracer:
-    """Returns what traces the calls to `target`; raises ImportError where OpenTelemetry is not installed."""
+    """Returns the tracer of calls to `target`; raises ImportError when OpenTelemetry is not installed."""
     if tracer_provider is None:
         return Untraced()
     try:

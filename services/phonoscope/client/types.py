@@ -1,4 +1,4 @@
-"""The nouns of the client: what a caller passes in and gets back. Frozen records; no gRPC, no protobuf."""
+"""The values that callers pass to the client and get back: frozen records and enums, without gRPC or protobuf."""
 
 import enum
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from phonoscope.client.timings import NO_TIMINGS, Timings
 
 
 class Encoding(enum.Enum):
-    """How samples become bytes, one channel always. The server refuses, with Unimplemented, what it does not serve."""
+    """Audio encoding, always with one channel. The server raises Unimplemented for one that it does not support."""
 
     LINEAR16 = "linear16"
     WAV = "wav"
@@ -21,7 +21,7 @@ class Encoding(enum.Enum):
 
 
 class TimingType(enum.Enum):
-    """What there are timings of."""
+    """Kinds of timings."""
 
     WORD = "word"
     PHONEME = "phoneme"
@@ -31,12 +31,12 @@ class TimingType(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Pronunciation:
-    """How a word or a phrase is said: by `ipa`, or as other words are, by `respelling`; one of both.
+    """Pronunciation of a word or a phrase: either `ipa` or `respelling`.
 
     Attributes:
-        phrase: whole words. In small letters they stand for any case; with a capital, for that spelling only.
-        ipa: the International Phonetic Alphabet, such as "təˈmɑːtoʊ".
-        respelling: such as "sequel" for "SQL".
+        phrase: whole words. In lower case it matches any case; with a capital letter, only that spelling.
+        ipa: phonemes in the International Phonetic Alphabet, such as "təˈmɑːtoʊ".
+        respelling: words to speak instead, such as "sequel" for "SQL".
     """
 
     phrase: str
@@ -46,14 +46,14 @@ class Pronunciation:
 
 @dataclass(frozen=True, slots=True)
 class Speech:
-    """A whole text, spoken.
+    """The speech of a whole text.
 
     Attributes:
-        audio: all of it, in `encoding`.
-        seed: the one that was used; pass it again to get the same audio.
-        request_id: the request's name in the server's logs.
-        voice: who spoke, as voice or voice:speaker.
-        timings: what `timing_types` asked for.
+        audio: all audio, in `encoding`.
+        seed: random seed that was used; pass it again to get the same audio.
+        request_id: id of the request in the server's logs.
+        voice: voice that was used, as voice or voice:speaker.
+        timings: the timings that `timing_types` requested.
     """
 
     audio: bytes
@@ -68,15 +68,15 @@ class Speech:
 
 @dataclass(frozen=True, slots=True)
 class AudioChunk:
-    """One piece of a spoken text; the `audio` of all chunks, in order, is one stream in `encoding`.
+    """Part of a speech; the `audio` of all chunks, joined in order, is one stream in `encoding`.
 
     Attributes:
-        audio: whole samples, always; none in a last piece that only tells of a mark at the very end.
-        audio_seconds: duration of this piece.
-        sequence: number of the piece, from 0.
+        audio: whole samples; empty in a last chunk that only has a mark at the very end.
+        audio_seconds: duration of this chunk.
+        sequence: number of the chunk, from 0.
         seed, request_id, voice: as in Speech, on the first chunk; None, "" and "" on the others.
-        text_span: of `stream_pieces`: the characters of all pieces joined, (start, stop), that it speaks.
-        timings: what `timing_types` asked for, of all that begins to sound in this piece.
+        text_span: only from `stream_pieces`: the characters (start, stop) of all pieces joined that it speaks.
+        timings: the requested timings that start in this chunk.
     """
 
     audio: bytes
@@ -92,7 +92,7 @@ class AudioChunk:
 
 
 class Flush(enum.Enum):
-    """In place of a piece of text: speak what has come, without waiting for more. Its one member is FLUSH."""
+    """In place of a piece of text: speak the text so far without waiting for more. Its one member is FLUSH."""
 
     FLUSH = "flush"
 
@@ -105,15 +105,15 @@ class Voice:
     """A voice that the server has loaded.
 
     Attributes:
-        id: what to pass as `voice`.
+        id: value of the option `voice`.
         language: BCP 47 tag.
-        sample_rate_hz: rate at which it is made.
-        speakers: names in order of their numbers; empty when there is one.
+        sample_rate_hz: native sample rate.
+        speakers: names in the order of their numbers; empty when there is only one.
         is_default: whether `voice=""` means this one.
-        engine: what speaks it, such as "vits".
-        quality: as its maker states it; "" when unknown.
-        precision: in which its vocoder computes: "float32", "bfloat16" or "float16"; "" from an older server.
-        emotion_rendering: what it makes of emotions: "none", "prosody" or "native"; "" from an older server.
+        engine: name of its engine, such as "vits".
+        quality: as its publisher states it; "" when unknown.
+        precision: number format of its vocoder: "float32", "bfloat16" or "float16"; "" from an older server.
+        emotion_rendering: how it renders emotions: "none", "prosody" or "native"; "" from an older server.
     """
 
     id: str

@@ -1,8 +1,10 @@
-"""Protobuf ↔ the client's records: the only place of the client that knows field names of the wire."""
+"""Conversion between protobuf messages and the client's records."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
+
+from grpc_health.v1 import health_pb2
 
 from phonoscope.client.options import Option, SpeechOptions, option_specs
 from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
@@ -52,9 +54,9 @@ def _wire_value(value: object) -> object:
 
 
 def pronunciation(record: Pronunciation) -> tts_pb2.Pronunciation:
-    """Returns the message; with neither ipa nor respelling where the record has neither."""
+    """Returns the message of a pronunciation; raises ValueError when it has both ipa and respelling."""
     if record.ipa and record.respelling:
-        raise ValueError(f"{record.phrase!r} is said by ipa or by respelling, not by both")
+        raise ValueError(f"{record.phrase!r} has both ipa and respelling; use one of them")
     message = tts_pb2.Pronunciation(phrase=record.phrase)
     if record.ipa:
         message.ipa = record.ipa
@@ -93,7 +95,7 @@ def audio_chunk(response: tts_pb2.SynthesizeStreamResponse) -> AudioChunk:
 
 
 def timings(message: tts_pb2.Timings) -> Timings:
-    """Returns the records of what was asked for."""
+    """Returns the records of the timings in a reply."""
     return Timings(
         words=tuple(
             WordTiming(of.word, of.start_seconds, of.end_seconds, (of.text_span.start, of.text_span.stop))
@@ -108,35 +110,45 @@ def timings(message: tts_pb2.Timings) -> Timings:
 
 
 def viseme_name(value: tts_pb2.Viseme.ValueType) -> str:
-    """Returns the name in small letters; "sil" is the mouth at rest."""
+    """Returns the name in lower case; "sil" is the mouth at rest."""
     if value == tts_pb2.VISEME_UNSPECIFIED:
         return "sil"
     return tts_pb2.Viseme.Name(value).removeprefix("VISEME_").lower()
 
 
-def settings_step(request: tts_pb2.SynthesizeRequest) -> tts_pb2.StreamingSynthesizeRequest:
-    """Returns the first message of a text in pieces."""
+def settings_message(request: tts_pb2.SynthesizeRequest) -> tts_pb2.StreamingSynthesizeRequest:
+    """Returns the first message of incremental input."""
     return tts_pb2.StreamingSynthesizeRequest(settings=request)
 
 
-def step(piece: str | Flush) -> tts_pb2.StreamingSynthesizeRequest:
-    """Returns the message of one piece."""
+def piece_message(piece: str | Flush) -> tts_pb2.StreamingSynthesizeRequest:
+    """Returns the message of one piece of text, or of a flush."""
     if isinstance(piece, Flush):
         return tts_pb2.StreamingSynthesizeRequest(flush=True)
     return tts_pb2.StreamingSynthesizeRequest(text=piece)
 
 
-def piece_chunk(response: tts_pb2.StreamingSynthesizeResponse) -> AudioChunk:
-    """Returns the record of one message of a text in pieces."""
+def incremental_chunk(response: tts_pb2.StreamingSynthesizeResponse) -> AudioChunk:
+    """Returns the record of one message of a reply to incremental input."""
     span = response.text_span
     return replace(audio_chunk(response.audio), text_span=(span.start, span.stop))
 
 
 def encoding_of(value: tts_pb2.AudioEncoding.ValueType) -> Encoding:
-    """Returns the encoding; unspecified means LINEAR16, by the contract."""
+    """Returns the encoding; unspecified means LINEAR16."""
     if value == tts_pb2.AUDIO_ENCODING_UNSPECIFIED:
         return Encoding.LINEAR16
     return Encoding[tts_pb2.AudioEncoding.Name(value).removeprefix("AUDIO_ENCODING_")]
+
+
+def serving_status(response: health_pb2.HealthCheckResponse) -> str:
+    """Returns the name of a health status, such as "SERVING"."""
+    return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
+
+
+def voices(response: tts_pb2.ListVoicesResponse) -> tuple[Voice, ...]:
+    """Returns the records of the listed voices."""
+    return tuple(voice(message) for message in response.voices)
 
 
 def voice(message: tts_pb2.Voice) -> Voice:
@@ -155,7 +167,7 @@ def voice(message: tts_pb2.Voice) -> Voice:
 
 
 def _rendering(value: tts_pb2.EmotionRendering.ValueType) -> str:
-    """Returns the name in small letters; "" where the server did not say."""
+    """Returns the name in lower case; empty when the server does not state it."""
     if value == tts_pb2.EMOTION_RENDERING_UNSPECIFIED:
         return ""
     return tts_pb2.EmotionRendering.Name(value).removeprefix("EMOTION_RENDERING_").lower()

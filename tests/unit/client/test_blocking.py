@@ -99,7 +99,7 @@ def test_a_pronunciation_is_sent_by_ipa_or_by_respelling(client, server):
 
 
 def test_a_pronunciation_by_both_cannot_be_sent(client, server):
-    with pytest.raises(ValueError, match="'SQL' is said by ipa or by respelling, not by both"):
+    with pytest.raises(ValueError, match="'SQL' has both ipa and respelling"):
         client.synthesize("Hello.", pronunciations=[Pronunciation("SQL", ipa="a", respelling="b")])
     assert server.calls == []
 

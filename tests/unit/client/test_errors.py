@@ -29,7 +29,7 @@ def test_each_status_has_its_exception(client, server, code):
 
 def test_a_status_that_grpc_lost_says_what_happened(client, server):
     server.then_fail(grpc.StatusCode.INTERNAL, LOST_STATUS)
-    with pytest.raises(ServerError, match=r"lost the reason; call again"):
+    with pytest.raises(ServerError, match=r"lost the reason; retry"):
         client.synthesize("Hello.")
 
 
