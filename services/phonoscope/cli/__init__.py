@@ -1,1 +1,1 @@
-"""The `phonoscope` command: say, voices, health, bench, serve. One file per command; __main__.py joins them."""
+"""The `phonoscope` command: say, voices, health, bench, serve, gateway. __main__.py registers the commands."""

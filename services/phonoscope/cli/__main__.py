@@ -1,6 +1,6 @@
-"""The `phonoscope` command, put together. Called by the console script, and by `python -m phonoscope.cli`.
+"""The `phonoscope` command with all its subcommands. Called by the console script and by `python -m phonoscope.cli`.
 
-Help stays plain text, so that it reads the same in a terminal, a log and a ticket.
+Help is plain text, so that it reads the same in a terminal, a log and a ticket.
 """
 
 from typing import Annotated
@@ -17,15 +17,15 @@ from phonoscope.cli.voices import voices_app
 
 
 def main() -> None:
-    """Runs the command line; ends the process with the command's exit status."""
+    """Runs the command line; exits with the status of the command."""
     command_line()(prog_name="phonoscope")
 
 
 def command_line() -> typer.Typer:
     """Returns the application with all its commands."""
     app = plain_app(
-        help="Text to speech over gRPC: speak, list voices, probe a server, load it, run one or its gateway.",
-        epilog="Exit status: 0 done; 1 failed; 2 wrong usage; 130 interrupted. `health` has its own, see its --help.",
+        help="Text to speech over gRPC: speak, manage voices, check and benchmark a server, run server and gateway.",
+        epilog="Exit status: 0 success; 1 failure; 2 usage error; 130 interrupted. `health --help` lists its own.",
         no_args_is_help=True,
     )
     app.callback()(global_options)
@@ -36,14 +36,14 @@ def command_line() -> typer.Typer:
     for name, service in (("serve", serve), ("gateway", gateway)):
         app.command(
             name,
-            add_help_option=False,  # the service's own --help answers
+            add_help_option=False,  # the service prints its own help
             context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
         )(service)
     return app
 
 
 def print_version(is_asked: bool) -> None:  # noqa: FBT001 - typer calls it so
-    """Prints the version and ends the command, where --version is given."""
+    """Prints the version and exits, if --version is given."""
     if is_asked:
         typer.echo(f"phonoscope {phonoscope.__version__}")
         raise typer.Exit
@@ -55,7 +55,7 @@ def global_options(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
     ] = False,
 ) -> None:
-    """Text to speech over gRPC: speak, list voices, probe a server, load it, run one or its gateway."""
+    """Text to speech over gRPC: speak, manage voices, check and benchmark a server, run server and gateway."""
 
 
 if __name__ == "__main__":

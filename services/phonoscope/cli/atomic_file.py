@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, even after Ctrl-C. Used by `phonoscope say` for all that it writes."""
+"""Files that appear complete or not at all, even after Ctrl-C. Used by `phonoscope say` for everything it writes."""
 
 import contextlib
 import os
@@ -9,13 +9,13 @@ from typing import BinaryIO
 
 
 def is_device(path: Path) -> bool:
-    """Whether there is a device or a named pipe at `path`, which is written as it is."""
+    """Whether `path` is a device or a named pipe, which is written directly."""
     return path.exists() and not stat.S_ISREG(path.stat().st_mode)
 
 
 @contextlib.contextmanager
 def atomic_file(path: Path) -> Iterator[BinaryIO]:
-    """Gives a new file, which takes its place at `path` when the block has ended well.
+    """Yields a temporary file, which replaces `path` when the block succeeds.
 
     Raises OSError, before the block, where `path` cannot be written.
     """
@@ -25,7 +25,7 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         return
     final = path.resolve()
     part = final.with_name(f".{final.name}.{os.getpid()}.part")
-    target = opened(part, called=path)
+    target = open_for_writing(part, name=path)
     try:
         with target:
             yield target
@@ -34,9 +34,9 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
         part.unlink(missing_ok=True)
 
 
-def opened(part: Path, *, called: Path) -> BinaryIO:
-    """Returns `part` opened for writing; an OSError speaks of `called`, the name that the user knows."""
+def open_for_writing(part: Path, *, name: Path) -> BinaryIO:
+    """Opens `part`; an OSError has `name`, the file name that the user knows."""
     try:
         return part.open("wb")
     except OSError as error:
-        raise OSError(error.errno, error.strerror, str(called)) from error
+        raise OSError(error.errno, error.strerror, str(name)) from error

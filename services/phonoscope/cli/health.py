@@ -1,6 +1,6 @@
-"""`phonoscope health`: is a server ready? Made for probes: quick to start, and its exit status says it all.
+"""`phonoscope health`: checks whether a server is ready. For probes: fast to start, with the result as exit status.
 
-Speaks grpc.health.v1. Nothing here may import what makes `phonoscope health` slow: it runs every few seconds.
+Uses grpc.health.v1. Nothing here may import slow modules: a probe runs every few seconds.
 """
 
 import time
@@ -24,9 +24,7 @@ def health(
     server: ServerOption = DEFAULT_TARGET,
     service: Annotated[
         str,
-        typer.Option(
-            help='What to ask about: "" for the server as a whole, phonoscope.tts.v1.TextToSpeech, or liveness.'
-        ),
+        typer.Option(help='Service to check: "" for the whole server, phonoscope.tts.v1.TextToSpeech, or liveness.'),
     ] = "",
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Print each change until interrupted.")] = False,
     timeout: Annotated[
@@ -34,14 +32,13 @@ def health(
         typer.Option(
             metavar="SECONDS",
             min=MIN_TIMEOUT_SECONDS,
-            help="Give up after this long: 3 s, or never with --watch, unless set.",
+            help="Deadline of the check. Default: 3; with --watch, none.",
         ),
     ] = None,
 ) -> None:
-    """Ask a server whether it is ready to speak.
+    """Check whether a server is ready.
 
-    Exit status: 0 SERVING; 1 NOT_SERVING, or a service that the server does not know; 2 wrong usage; 3 unreachable,
-    or no answer in time.
+    Exit status: 0 SERVING; 1 NOT_SERVING or unknown; 2 usage error; 3 unreachable, or no answer within the deadline.
     """
     with report_errors(), Client(server) as client:
         if watch:
@@ -62,7 +59,7 @@ def check_once(client: Client, service: str, timeout_seconds: float) -> str:
 
 
 def watch_changes(client: Client, service: str, timeout_seconds: float | None) -> str:
-    """Prints each change until time is up, through restarts of the server; returns the last status."""
+    """Prints each change until the deadline, also across restarts of the server; returns the last status."""
     end = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     last = ""
     wait_for_ready = False
@@ -78,7 +75,7 @@ def watch_changes(client: Client, service: str, timeout_seconds: float | None) -
             except Unavailable:
                 last = print_change(last, "UNREACHABLE")
             wait_for_ready = True
-            time.sleep(REWATCH_PAUSE_SECONDS)  # a server that drains ends the watch: do not ask it in a tight loop
+            time.sleep(REWATCH_PAUSE_SECONDS)  # a draining server ends the watch: do not reconnect in a tight loop
     except DeadlineExceeded:
         return last
     except KeyboardInterrupt:
@@ -86,12 +83,12 @@ def watch_changes(client: Client, service: str, timeout_seconds: float | None) -
 
 
 def print_change(last: str, status: str) -> str:
-    """Prints `status` where it differs from `last`, and returns it."""
+    """Prints `status` if it differs from `last`, and returns it."""
     if status != last:
         typer.echo(status)
     return status
 
 
 def exit_status(status: str) -> int:
-    """Returns the exit status for a probe."""
+    """Returns the exit status of the command."""
     return {"SERVING": 0, "UNREACHABLE": EXIT_UNREACHABLE, "": EXIT_UNREACHABLE}.get(status, 1)

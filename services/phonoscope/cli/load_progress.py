@@ -1,4 +1,4 @@
-"""What `phonoscope bench` shows on stderr while it runs: a live table on a terminal, lines elsewhere."""
+"""Progress of `phonoscope bench` on stderr: a live table on a terminal, lines elsewhere."""
 
 import contextlib
 import sys
@@ -15,19 +15,19 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-ERRORS_SHOWN: Final = 5
+MAX_ERRORS: Final = 5
 PERCENTS: Final = (50.0, 95.0, 99.0)
-SHOWN: Final = ("first_audio_seconds", "gap_seconds", "unary_seconds")
+MEASUREMENTS: Final = ("first_audio_seconds", "gap_seconds", "unary_seconds")
 
 
 def is_live() -> bool:
-    """Whether somebody watches: stderr is a terminal."""
+    """Whether stderr is a terminal, which gets the live table."""
     return sys.stderr.isatty()
 
 
 @contextlib.contextmanager
 def progress(address: str, console: "Console | None" = None) -> Iterator[Callable[[LoadEvent], None]]:
-    """Gives a function that shows the events of a run; on a terminal, or on `console`, as one table that changes."""
+    """Yields a function that shows the events of a run; on a terminal, or on `console`, as a live table."""
     if console is None and not is_live():
         yield lambda event: typer.echo(line_of(event, address), err=True)
         return
@@ -47,14 +47,14 @@ def progress(address: str, console: "Console | None" = None) -> Iterator[Callabl
 
 
 class LiveFigures:
-    """The last seconds beside the whole run so far."""
+    """The live table: the last seconds beside the whole run so far."""
 
     def __init__(self, address: str) -> None:
         self._address = address
         self._whole = Tally()
 
     def table(self, figures: Figures) -> "Table":
-        """Returns what to show after these figures."""
+        """Returns the table after new figures."""
         from rich.table import Table  # noqa: PLC0415 - slow to load
 
         self._whole.merge(figures.tally)
@@ -67,12 +67,12 @@ class LiveFigures:
         for row in zip(*(rows_of(tally, seconds) for tally, seconds in sides), strict=True):
             table.add_row(row[0][0], *(value for _, value in row))
         if self._whole.errors:
-            table.caption = errors_in_words(self._whole, most=ERRORS_SHOWN)
+            table.caption = errors_in_words(self._whole, most=MAX_ERRORS)
         return table
 
 
 def rows_of(tally: Tally, seconds: float) -> list[tuple[str, str]]:
-    """Returns names and values of what came of the calls that ended within so many seconds."""
+    """Returns names and values of the results of a period."""
     rate = 1 / max(seconds, 1e-9)
     rows = [
         ("calls ok", str(tally.ok)),
@@ -81,7 +81,7 @@ def rows_of(tally: Tally, seconds: float) -> list[tuple[str, str]]:
         ("audio seconds/s", f"{tally.audio_seconds * rate:.1f}"),
         ("underruns", str(tally.underruns)),
     ]
-    for name in SHOWN:
+    for name in MEASUREMENTS:
         histogram = tally.measured[name]
         values = [milliseconds(histogram, percent) if histogram.count else "-" for percent in PERCENTS]
         rows.append((f"{MEASURED[name]}, p50/p95/p99 ms", " / ".join(values)))

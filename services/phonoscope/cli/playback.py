@@ -1,6 +1,6 @@
-"""Loudspeakers, by the optional sounddevice package (PortAudio). Used by `phonoscope say --play`.
+"""Playback through the loudspeakers, by the optional package sounddevice (PortAudio). Used by `say --play`.
 
-Samples are played on a thread of their own, so that playing does not hold up the network, nor the measured speed.
+A separate thread plays the samples, so that playback delays neither the network nor the measurements.
 """
 
 import contextlib
@@ -12,14 +12,14 @@ from typing import Final
 
 from phonoscope.cli.error_reporting import fail
 
-BLOCK_SECONDS: Final = 0.1  # how soon an interrupt is heard
+BLOCK_SECONDS: Final = 0.1  # maximum time to stop after an interrupt
 BYTES_PER_SAMPLE: Final = 2
 
 
 class Loudspeaker:
-    """Plays 16-bit mono samples in order; the device is opened with the first ones.
+    """Plays 16-bit mono samples in order; the first samples open the device.
 
-    The queue needs no bound of its own: it holds at most the audio of one request, and the server bounds that.
+    The queue needs no bound of its own: it holds up to the audio of one request, which the server limits.
     """
 
     def __init__(self, sounddevice: ModuleType) -> None:
@@ -31,18 +31,18 @@ class Loudspeaker:
         self._thread.start()
 
     def write(self, samples: bytes, sample_rate_hz: int) -> None:
-        """Queues samples for playing; all calls must name the same rate."""
+        """Queues samples for playback; all calls must pass the same rate."""
         self._waiting.put((samples, sample_rate_hz))
 
     def finish(self) -> None:
-        """Waits until everything is played; ends the command where the device failed."""
+        """Waits until everything is played; ends the command if the device has failed."""
         self._waiting.put(None)
         self._thread.join()
         if self._failure is not None:
-            fail(f"cannot play: {self._failure}. Check the sound device, or write a file with -o out.wav")
+            fail(f"playback failed: {self._failure}. Check the sound device, or write a file with -o out.wav")
 
     def stop(self) -> None:
-        """Falls silent at once."""
+        """Stops playback at once."""
         self._is_stopped.set()
         self._waiting.put(None)
         self._thread.join()
@@ -72,7 +72,7 @@ class Loudspeaker:
 
 @contextlib.contextmanager
 def loudspeaker() -> Iterator[Loudspeaker]:
-    """Gives a loudspeaker that has played everything when the block ends, and falls silent when it fails."""
+    """Yields a loudspeaker; the block ends when everything is played, and an exception stops playback."""
     speaker = Loudspeaker(sounddevice_module())
     try:
         yield speaker
@@ -83,11 +83,11 @@ def loudspeaker() -> Iterator[Loudspeaker]:
 
 
 def sounddevice_module() -> ModuleType:
-    """Returns the sounddevice package; ends the command, saying what to install, where it is not there."""
+    """Returns the sounddevice package; ends the command if it is not installed."""
     try:
         import sounddevice  # noqa: PLC0415 - an extra, and slow to load
     except ImportError:
         fail("--play needs the sounddevice package: pip install 'phonoscope[play]'")
-    except OSError as error:  # the package is there, PortAudio is not
-        fail(f"--play needs the PortAudio library ({error}): install it, such as with apt install libportaudio2")
+    except OSError as error:  # the package is installed, PortAudio is not
+        fail(f"--play needs the PortAudio library ({error}): install it, for example with apt install libportaudio2")
     return sounddevice  # type: ignore[no-any-return]  # ships no types

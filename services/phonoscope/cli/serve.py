@@ -1,4 +1,4 @@
-"""`phonoscope serve` and `phonoscope gateway`: hand over to a service, which parses its flags and prints its help."""
+"""`phonoscope serve` and `phonoscope gateway`: run a service, which parses its own flags and prints its own help."""
 
 import importlib
 from typing import NoReturn
@@ -10,15 +10,15 @@ from phonoscope.cli.error_reporting import fail
 
 def serve(context: typer.Context) -> None:
     """Run the speech server; `phonoscope serve --help` lists its settings."""
-    _hand_over("server", context)
+    _run_service("server", context)
 
 
 def gateway(context: typer.Context) -> None:
     """Run the HTTP gateway; `phonoscope gateway --help` lists its settings."""
-    _hand_over("gateway", context)
+    _run_service("gateway", context)
 
 
-def _hand_over(service: str, context: typer.Context) -> NoReturn:
+def _run_service(service: str, context: typer.Context) -> NoReturn:
     try:
         module = importlib.import_module(f"phonoscope.{service}.__main__")
     except ImportError as error:

@@ -1,6 +1,6 @@
-"""Timed words as a reader sees them: with their punctuation, and how well a subtitle may end after each.
+"""Timed words with their punctuation, and with the kind of boundary after each, for subtitles.
 
-Timings name words only; what stands between two of them in the text is shared out here. Used by subtitles.py.
+Timings have words only; this module assigns the text between two words to one of them. Used by timing_files.py.
 """
 
 import enum
@@ -18,15 +18,15 @@ from phonoscope.client import WordTiming
 SENTENCE_ENDS: Final = re.compile(r"[.!?…؟।։۔።][^\w\s]*\s|[。！？．｡]")
 PARAGRAPH: Final = re.compile(r"\n\s*\n")
 LONG_PAUSE_SECONDS: Final = 1.0
-SHORT_PAUSE_SECONDS: Final = 0.05  # after a full stop there is more, unless it is that of an abbreviation
-OPENING: Final = ("Ps", "Pi")  # Unicode's categories of brackets and quotation marks that open
+SHORT_PAUSE_SECONDS: Final = 0.05  # the pause after a full stop is longer, except after an abbreviation
+OPENING: Final = ("Ps", "Pi")  # Unicode categories of opening brackets and quotation marks
 MARKUP: Final = re.compile(r"""<!--.*?-->|<!\[CDATA\[|\]\]>|<(?:"[^"]*"|'[^']*'|[^>"'])*>""", re.DOTALL)
 PARAGRAPHS: Final = re.compile(r"</?(?:p|s|speak)\b")
 BREAK: Final = "<break"
 
 
 class Ending(enum.IntEnum):
-    """What ends after a word; more of it is a better place for a cut."""
+    """Kind of boundary after a word; the higher, the better a cue ends there."""
 
     WORD = 0
     PHRASE = 1
@@ -35,12 +35,12 @@ class Ending(enum.IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class SubtitleWord:
-    """A word that is not cut: with the punctuation around it.
+    """A word with the punctuation around it; a cue never splits it.
 
     Attributes:
-        text: as it is shown.
-        glue: what stands before the next word on the same line: a space, or nothing.
-        ending: what ends after it.
+        text: word and punctuation as displayed.
+        glue: separator from the next word on the same line: a space, or nothing.
+        ending: kind of boundary after it.
     """
 
     text: str
@@ -50,27 +50,27 @@ class SubtitleWord:
     ending: Ending
 
     def joined_with(self, later: "SubtitleWord") -> "SubtitleWord":
-        """Returns both as one word, such as two that a hyphen joins."""
+        """Returns both as one word, such as two joined by a hyphen."""
         return replace(later, text=self.text + later.text, start_seconds=self.start_seconds)
 
 
 def subtitle_words(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> list[SubtitleWord]:
-    """Returns what is shown of a text, or of an SSML document without its markup."""
-    shown: list[SubtitleWord] = []
+    """Returns the words of a text, or of an SSML document without its markup."""
+    merged: list[SubtitleWord] = []
     joins = False
     for word, joins_next in _each(text, words, is_ssml=is_ssml):
-        shown.append(shown.pop().joined_with(word) if joins else word)
+        merged.append(merged.pop().joined_with(word) if joins else word)
         joins = joins_next
-    return shown
+    return merged
 
 
 def _each(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> Iterator[tuple[SubtitleWord, bool]]:
-    """Yields each word with its punctuation, and whether it cannot be parted from the next."""
+    """Yields each word with its punctuation, and whether it must stay joined to the next."""
     edges = [0, *(edge for word in words for edge in word.text_span), len(text)]
     pieces = [text[start:stop] for start, stop in itertools.pairwise(edges)]  # a gap, a word, a gap, …
     pieces = [without_markup(piece) for piece in pieces] if is_ssml else pieces
-    pieces[0], pieces[-1] = f" {pieces[0]}", f"{pieces[-1]} "  # all of the ends belongs to a word
-    gaps = [parted(gap) for gap in pieces[::2]]
+    pieces[0], pieces[-1] = f" {pieces[0]}", f"{pieces[-1]} "  # the text at both ends belongs to a word
+    gaps = [split_gap(gap) for gap in pieces[::2]]
     later_starts = [*(word.start_seconds for word in words[1:]), math.inf]
     for number, (word, next_start) in enumerate(zip(words, later_starts, strict=False)):
         opening, closing = gaps[number][1], gaps[number + 1][0]
@@ -84,8 +84,8 @@ def _each(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> Iterator[
         yield shown, bool(closing) and not shown.glue and shown.ending is Ending.WORD
 
 
-def parted(gap: str) -> tuple[str, str]:
-    """Returns what belongs to the word before a gap, with the space after it, and what to the word behind."""
+def split_gap(gap: str) -> tuple[str, str]:
+    """Splits a gap into what belongs to the word before it, with the space after that, and to the word after it."""
     spaces = [place for place, character in enumerate(gap) if character.isspace()]
     cut = spaces[-1] + 1 if spaces else len(gap)
     while not spaces and cut and unicodedata.category(gap[cut - 1]) in OPENING:
@@ -94,7 +94,7 @@ def parted(gap: str) -> tuple[str, str]:
 
 
 def ending_of(closing: str, pause_seconds: float) -> Ending:
-    """Returns what ends with what stands after a word, and is heard there."""
+    """Returns the kind of boundary after a word, from its punctuation and the pause."""
     is_abbreviated = closing.startswith(".") and pause_seconds < SHORT_PAUSE_SECONDS
     if pause_seconds >= LONG_PAUSE_SECONDS or PARAGRAPH.search(closing):
         return Ending.SENTENCE
@@ -105,11 +105,11 @@ def ending_of(closing: str, pause_seconds: float) -> Ending:
 
 
 def without_markup(gap: str) -> str:
-    """Returns the characters of a piece of SSML; its paragraphs and sentences are apart, as in a plain text."""
-    return html.unescape(MARKUP.sub(_in_place_of, gap))
+    """Returns the plain text of part of an SSML document; paragraphs and sentences become paragraphs."""
+    return html.unescape(MARKUP.sub(_replacement, gap))
 
 
-def _in_place_of(markup: re.Match[str]) -> str:
+def _replacement(markup: re.Match[str]) -> str:
     if PARAGRAPHS.match(markup[0]):
         return "\n\n"
     return " " if markup[0].startswith(BREAK) else ""

@@ -1,4 +1,4 @@
-"""`phonoscope voices`: list what a server speaks, list what the voice hub offers, pull voices from it."""
+"""`phonoscope voices`: lists the voices of a server or of the voice hub, and downloads voices from the hub."""
 
 import contextlib
 import dataclasses
@@ -31,20 +31,20 @@ COLUMN_TITLES: Final = {
     "emotion_rendering": "EMOTIONS",
     "total_bytes": "MEGABYTES",
 }
-SPEAKERS_SHOWN: Final = 4
+MAX_SPEAKERS: Final = 4
 PIPE_COLUMNS: Final = 200
-"""Width of a table that no terminal limits, so that nothing is cut off before grep sees it."""
+"""Width of the table when stdout is not a terminal, so that grep sees complete rows."""
 
-HUB_HELP: Final = "Address of the hub. Default: the hub of the Piper voices."
+HUB_HELP: Final = "URL of the voice hub. Default: the hub of the Piper voices."
 TimeoutOption = Annotated[
-    float, typer.Option(metavar="SECONDS", min=MIN_TIMEOUT_SECONDS, help="Give up on the server after this long.")
+    float, typer.Option(metavar="SECONDS", min=MIN_TIMEOUT_SECONDS, help="Deadline of the request.")
 ]
 
 
 def voices_app() -> typer.Typer:
-    """Returns the command group; alone it lists."""
+    """Returns the command group; without a command it lists voices."""
     app = plain_app(
-        help="List the voices of a server, or pull new ones. Without a command: list.", invoke_without_command=True
+        help="List the voices of a server, or download new ones. Default command: list.", invoke_without_command=True
     )
     app.callback()(list_by_default)
     app.command("list")(list_voices)
@@ -53,11 +53,11 @@ def voices_app() -> typer.Typer:
 
 
 def list_by_default(context: typer.Context) -> None:
-    """List the voices of a server, or pull new ones. Without a command: list."""
+    """List the voices of a server, or download new ones. Default command: list."""
     if context.invoked_subcommand is not None:
         return
-    listing = context.command.get_command(context, "list")  # type: ignore[attr-defined]  # it is a group
-    with listing.make_context("list", [], parent=context) as own_context:  # reads the environment too
+    listing = context.command.get_command(context, "list")  # type: ignore[attr-defined]  # the context's command is a group
+    with listing.make_context("list", [], parent=context) as own_context:  # also reads the environment
         listing.invoke(own_context)
 
 
@@ -65,12 +65,12 @@ def list_voices(
     *,
     server: ServerOption = DEFAULT_TARGET,
     language: Annotated[str, typer.Option(help="Only voices of this BCP 47 tag; en matches en-US.")] = "",
-    from_hub: Annotated[bool, typer.Option("--hub", help="List what can be pulled, not what a server has.")] = False,
+    from_hub: Annotated[bool, typer.Option("--hub", help="List the voices of the hub instead of a server.")] = False,
     hub_url: Annotated[str | None, typer.Option(metavar="URL", help=HUB_HELP)] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     timeout: TimeoutOption = 10.0,
 ) -> None:
-    """List the voices that a server has loaded, the default first (*); with --hub, those that can be pulled."""
+    """List the voices that a server has loaded, the default voice (*) first; with --hub, those to download."""
     with report_errors():
         if from_hub or hub_url:
             rows = hub_rows(hub_url, language)
@@ -85,16 +85,16 @@ def list_voices(
 
 def pull_voices(
     *,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Such as en_US-amy-medium.")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Voice to download, such as en_US-amy-medium.")],
     voices_dir: Annotated[
-        Path, typer.Option(metavar="DIR", envvar="PHONOSCOPE_VOICES_DIR", help="Where the voices go.")
+        Path, typer.Option(metavar="DIR", envvar="PHONOSCOPE_VOICES_DIR", help="Directory for the voices.")
     ] = DEFAULT_VOICES_DIR,
     hub_url: Annotated[str | None, typer.Option("--hub", "--hub-url", metavar="URL", help=HUB_HELP)] = None,
 ) -> None:
-    """Fetch voices into a directory that a server reads at its start (`phonoscope serve --voices-dir DIR`).
+    """Download voices into a directory that a server reads when it starts (`phonoscope serve --voices-dir DIR`).
 
-    Prints the path of each. Files are checked against the hub's checksums; a pull that was interrupted goes on where
-    it stopped. `phonoscope voices list --hub` says what there is.
+    Prints the path of each. Files are verified against the hub's checksums; an interrupted download is resumed.
+    `phonoscope voices list --hub` lists the available voices.
     """
     with report_errors():
         hub = voice_hub(hub_url)
@@ -105,12 +105,12 @@ def pull_voices(
 
 
 def server_row(voice: Voice) -> dict[str, object]:
-    """Returns what is listed of a server's voice."""
+    """Returns the row of a voice of the server."""
     return dataclasses.asdict(voice)
 
 
 def hub_rows(hub_url: str | None, language: str) -> list[dict[str, object]]:
-    """Returns what is listed of the hub's voices of `language`; "" means all."""
+    """Returns the rows of the hub's voices of one language; "" means all."""
     wanted = language.replace("_", "-").lower()
     return [
         {"id": voice.name, "language": voice.language, "quality": voice.quality, "total_bytes": voice.total_bytes}
@@ -120,16 +120,16 @@ def hub_rows(hub_url: str | None, language: str) -> list[dict[str, object]]:
 
 
 def voice_hub(url: str | None) -> "VoiceHub":
-    """Returns the hub at `url`, or the default one."""
+    """Returns the hub at `url`, or the default hub."""
     from phonoscope.common.voice_hub import DEFAULT_HUB_URL, VoiceHub  # noqa: PLC0415 - httpx is slow to load
 
     return VoiceHub(url or DEFAULT_HUB_URL)
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:
-    """Prints rows of the same keys, a voice to a line."""
+    """Prints one line per voice; all rows have the same keys."""
     if not rows:
-        typer.echo("no voices", err=True)
+        typer.echo("no voices found", err=True)
         return
     from rich.console import Console  # noqa: PLC0415 - slow to load, and `health` shares this program
     from rich.table import Table  # noqa: PLC0415 - likewise
@@ -143,20 +143,20 @@ def print_table(rows: Sequence[Mapping[str, object]]) -> None:
 
 
 def cell(key: str, value: object) -> str:
-    """Returns a value as a table shows it."""
+    """Returns a value as displayed in the table."""
     if key == "is_default":
         return "*" if value else ""
     if key == "total_bytes" and isinstance(value, int):
         return f"{value / 1e6:.1f}"
     if isinstance(value, tuple):
-        shown = ", ".join(value[:SPEAKERS_SHOWN])
-        return f"{len(value)}: {shown}, …" if len(value) > SPEAKERS_SHOWN else shown
+        shown = ", ".join(value[:MAX_SPEAKERS])
+        return f"{len(value)}: {shown}, …" if len(value) > MAX_SPEAKERS else shown
     return str(value)
 
 
 @contextlib.contextmanager
 def download_bar(name: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function that takes bytes done and bytes in all; the bar is on stderr, and only on a terminal."""
+    """Yields a function that takes bytes done and total bytes; shows a bar on stderr if that is a terminal."""
     if not sys.stderr.isatty():
         yield lambda *_: None
         return

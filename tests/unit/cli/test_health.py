@@ -30,7 +30,7 @@ def test_wrong_usage_exits_2(run):
 def test_an_unreachable_server_exits_3_with_one_line(run):
     result = run("health", "--server", "127.0.0.1:1")
     assert (result.exit_code, result.stdout) == (3, "")
-    assert result.stderr.startswith("phonoscope: no server answers at 127.0.0.1:1")
+    assert result.stderr.startswith("phonoscope: cannot reach a server at 127.0.0.1:1")
 
 
 def test_the_environment_names_the_server(run, server):

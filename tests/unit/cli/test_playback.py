@@ -80,5 +80,6 @@ def test_a_device_that_fails_is_one_line(device, monkeypatch, capsys):
         speaker.write(b"\1\0", 1000)
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == (
-        "phonoscope: cannot play: Error querying device -1. Check the sound device, or write a file with -o out.wav\n"
+        "phonoscope: playback failed: Error querying device -1. Check the sound device, or write a file with "
+        "-o out.wav\n"
     )

@@ -238,7 +238,7 @@ def test_a_stream_that_breaks_leaves_no_file(say, server, out):
     server.then_speak(b"\1\0" * 100, then=server.failure(grpc.StatusCode.INTERNAL, "the engine failed"))
     result = say("Hello.", "-o", out, "--stream")
     assert result.exit_code == 1
-    assert result.stderr == "phonoscope: the engine failed (INTERNAL); the server's log has the traceback\n"
+    assert result.stderr == "phonoscope: the engine failed (INTERNAL); see the server's log for the traceback\n"
     assert list(out.parent.iterdir()) == []
 
 
@@ -250,7 +250,7 @@ def test_a_server_that_stays_full_past_the_timeout_says_when_to_come_back(say, s
         error_details_pb2.ErrorInfo(reason="QUEUE_FULL", domain="phonoscope"),
     )
     result = say("Hello.", "-o", out, "--timeout", "1")
-    assert "the queue is full (QUEUE_FULL); try again in 2 s" in result.stderr
+    assert "the queue is full (QUEUE_FULL); retry in 2 s" in result.stderr
     assert len(server.calls) == 1
 
 
@@ -272,7 +272,7 @@ def test_a_deadline_that_passes_says_which_option_to_raise(say, server, out):
 def test_no_server_is_one_line_that_says_what_to_do(run, out):
     result = run("say", "Hello.", "-o", out, "--server", "127.0.0.1:1")
     assert result.exit_code == 1
-    assert result.stderr.startswith("phonoscope: no server answers at 127.0.0.1:1: ")
+    assert result.stderr.startswith("phonoscope: cannot reach a server at 127.0.0.1:1: ")
     assert "phonoscope serve" in result.stderr
     assert result.stderr.count("\n") == 1
 

@@ -9,7 +9,7 @@ import av
 import pytest
 
 from phonoscope.cli.subtitle_words import Ending, SubtitleWord, subtitle_words
-from phonoscope.cli.subtitles import LINE_WIDTH, MOST_SECONDS, Cue, cues_of, lines_of, srt, vtt, width
+from phonoscope.cli.subtitles import LINE_WIDTH, MAX_SECONDS, Cue, cues_of, lines_of, srt, vtt, width
 from phonoscope.client import WordTiming
 
 PACE_SECONDS = 0.3
@@ -66,7 +66,7 @@ def test_no_cue_is_longer_or_wider_than_can_be_read_and_none_is_lost(text, pace_
     for cue in cues:
         assert len(cue.lines) <= 2
         assert all(width(line) <= LINE_WIDTH for line in cue.lines)
-        assert 0 < cue.end_seconds - cue.start_seconds <= MOST_SECONDS
+        assert 0 < cue.end_seconds - cue.start_seconds <= MAX_SECONDS
     assert " ".join(line for cue in cues for line in cue.lines) == " ".join(text.split())
     for one, next_one in itertools.pairwise(cues):
         assert one.end_seconds == pytest.approx(next_one.start_seconds), "each is shown as long as it is heard"
@@ -77,7 +77,7 @@ def test_a_word_that_fits_nowhere_is_shown_whole_and_for_no_longer_than_a_cue():
     [before, cue] = cues_of(
         [SubtitleWord("a", " ", 0.0, 0.5, Ending.WORD), SubtitleWord(long_word, " ", 0.5, 9.0, Ending.WORD)]
     )
-    assert (before.lines, cue.lines, cue.end_seconds) == (("a",), (long_word,), 0.5 + MOST_SECONDS)
+    assert (before.lines, cue.lines, cue.end_seconds) == (("a",), (long_word,), 0.5 + MAX_SECONDS)
 
 
 def test_words_that_cannot_be_shared_out_to_two_lines_are_two_cues():

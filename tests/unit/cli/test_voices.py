@@ -33,13 +33,13 @@ def test_the_list_is_json_for_programs(run, server):
 
 def test_no_voice_of_a_language_prints_nothing_on_standard_output(run, server):
     result = run("voices", "list", "--server", server.target, "--language", "xx")
-    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no voices\n")
+    assert (result.exit_code, result.stdout, result.stderr) == (0, "", "no voices found\n")
 
 
 def test_no_server_is_one_line(run):
     result = run("voices", "list", "--server", "127.0.0.1:1")
     assert result.exit_code == 1
-    assert result.stderr.startswith("phonoscope: no server answers at 127.0.0.1:1")
+    assert result.stderr.startswith("phonoscope: cannot reach a server at 127.0.0.1:1")
 
 
 def test_the_hub_is_listed_without_a_server(run, hub_url):
