@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import typer
 
 from phonoscope.loadgen.events import Figures, LoadEvent
-from phonoscope.loadgen.report import errors_in_words, line_of, milliseconds, unusual_counts
+from phonoscope.loadgen.report import errors_text, line_of, milliseconds, unusual_counts
 from phonoscope.loadgen.tally import MEASURED, Tally
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LiveFigures:
         for row in zip(*(rows_of(tally, seconds) for tally, seconds in sides), strict=True):
             table.add_row(row[0][0], *(value for _, value in row))
         if self._whole.errors:
-            table.caption = errors_in_words(self._whole, most=MAX_ERRORS)
+            table.caption = errors_text(self._whole, max_kinds=MAX_ERRORS)
         return table
 
 

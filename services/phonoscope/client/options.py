@@ -50,7 +50,7 @@ class SpeechOptions(TypedDict, total=False):
     speed: Annotated[float, Option(1.0, "Speaking rate as a ratio, 0.25 to 4; 2 is twice as fast.")]
     pitch: Annotated[float, Option(1.0, "Pitch as a ratio, 0.5 to 2; 2 is an octave higher.")]
     emotion: Annotated[
-        str, Option("", "Emotion: happy, angry, sad, afraid, disgusted, melancholic, surprised or calm.")
+        str, Option("", "Emotion: happy, angry, sad, afraid, disgusted, melancholic, surprised, calm or neutral.")
     ]
     emotion_weights: Annotated[
         Mapping[str, float],
@@ -59,7 +59,7 @@ class SpeechOptions(TypedDict, total=False):
     emotion_intensity: Annotated[float | None, Option(None, "Strength of the emotion, 0 to 1. Defaults to 1.")]
     language: Annotated[
         str,
-        Option("", "Language as a BCP 47 tag, or auto to detect it by script. Defaults to that of the voice."),
+        Option("", "Language as a BCP 47 tag, or auto to select a voice by script. Defaults to that of the voice."),
     ]
     encoding: Annotated[
         Encoding,

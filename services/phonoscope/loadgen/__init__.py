@@ -1,4 +1,4 @@
-"""The load generator: `phonoscope bench` (cli/bench.py) builds it, and a server gets calls at a known pace.
+"""The load generator behind `phonoscope bench`: sends calls to a server at a known rate and measures the replies.
 
-generator.py is the story. Needs the base install only, plus the tracing extra where spans are asked for.
+Start with generator.py. It needs the base install only, and the tracing extra for spans.
 """

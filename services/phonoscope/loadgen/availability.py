@@ -1,4 +1,4 @@
-"""Is the server there? generator.py doubts it when a call found none, and waits here until it is back."""
+"""Whether the server is SERVING; generator.py requests a check after a call that reached no server, and waits here."""
 
 import asyncio
 import random
@@ -9,13 +9,13 @@ from phonoscope.loadgen.events import ServerAway, ServerBack
 from phonoscope.loadgen.target import SERVING
 
 FIRST_PAUSE_SECONDS: Final = 0.2
-LONGEST_PAUSE_SECONDS: Final = 5.0
+MAX_PAUSE_SECONDS: Final = 5.0
 
 
 class Availability:
-    """Asks for the server's status, at growing intervals, from each doubt until it is SERVING.
+    """Checks the server's status, at growing intervals, from each request for a check until it is SERVING.
 
-    A server is taken to be away from the start, and again once a check says so: not by the doubt alone.
+    The server counts as away at the start, and again once a check fails; a requested check alone changes nothing.
     """
 
     def __init__(
@@ -23,40 +23,40 @@ class Availability:
     ) -> None:
         self._status = status
         self._on_event = on_event
-        self._is_there = asyncio.Event()
-        self._is_in_doubt = asyncio.Event()
-        self._is_in_doubt.set()
+        self._is_serving = asyncio.Event()
+        self._check_requested = asyncio.Event()
+        self._check_requested.set()
 
     @property
     def is_away(self) -> bool:
-        """Whether the last check found no server that serves."""
-        return not self._is_there.is_set()
+        """Whether the server was not SERVING in the last check."""
+        return not self._is_serving.is_set()
 
-    def doubt(self) -> None:
-        """Has the status checked."""
-        self._is_in_doubt.set()
+    def request_check(self) -> None:
+        """Requests a check of the status."""
+        self._check_requested.set()
 
     async def wait(self) -> None:
-        """Returns when the server is there."""
-        await self._is_there.wait()
+        """Returns when the server is SERVING."""
+        await self._is_serving.wait()
 
     async def watch(self) -> None:
-        """Settles one doubt after the other, until cancelled."""
+        """Carries out the requested checks, until cancelled."""
         while True:
-            await self._is_in_doubt.wait()
-            self._is_in_doubt.clear()
-            await self._find()
+            await self._check_requested.wait()
+            self._check_requested.clear()
+            await self._check_until_serving()
 
-    async def _find(self) -> None:
-        """Returns when the server is SERVING; tells when it is not at once, and when it is."""
+    async def _check_until_serving(self) -> None:
+        """Returns when the server is SERVING; emits events when it is not at first, and when it is again."""
         now = asyncio.get_running_loop().time
-        doubted_at, pause = now(), FIRST_PAUSE_SECONDS
+        started_at, pause = now(), FIRST_PAUSE_SECONDS
         while (status := await self._status()) != SERVING:
             if pause == FIRST_PAUSE_SECONDS:
-                self._is_there.clear()
+                self._is_serving.clear()
                 self._on_event(ServerAway(status))
-            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - so that clients do not march in step
-            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
-        self._is_there.set()
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter, so that clients do not check in step
+            pause = min(2 * pause, MAX_PAUSE_SECONDS)
+        self._is_serving.set()
         if pause > FIRST_PAUSE_SECONDS:
-            self._on_event(ServerBack(now() - doubted_at))
+            self._on_event(ServerBack(now() - started_at))

@@ -1,6 +1,6 @@
-"""Barge-in: a caller that cancels its stream, as a user who interrupts the speech.
+"""Barge-in: a caller cancels its stream, like a user who interrupts the speech.
 
-target.py and http_target.py read all their audio through `listen`; corpus.py decides which calls are cancelled.
+target.py and http_target.py read all audio through `listen`; corpus.py decides which calls are cancelled.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from phonoscope.loadgen.player import Player
 
 
 async def listen(audio: AsyncGenerator[float, None], call: PlannedCall, player: Player) -> bool:
-    """Plays the chunks of `audio`, in seconds, until they end or the caller cancels; closes `audio`.
+    """Feeds `audio`, the durations of chunks, to the player until it ends or the caller cancels; closes `audio`.
 
     Returns whether the caller cancelled the call. Raises what `audio` raises before that.
     """
@@ -22,10 +22,10 @@ async def listen(audio: AsyncGenerator[float, None], call: PlannedCall, player: 
     try:
         async with aclosing(audio), asyncio.timeout(delay_seconds) as limit:
             async for seconds in audio:
-                # A call that is cancelled before its audio plays none: only fast chunks arrive before the delay, and
-                # they would bias the percentiles of first audio.
+                # Chunks of a call that is cancelled before its audio are not counted: only fast ones arrive before
+                # the delay, and they would bias the percentiles of first audio.
                 if cancellation is None or cancellation.is_after_audio:
-                    player.hear(now(), seconds)
+                    player.play(now(), seconds)
                 if cancellation is not None:
                     return True
     except TimeoutError:

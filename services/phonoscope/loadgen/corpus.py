@@ -1,4 +1,4 @@
-"""What is said: texts of many lengths, or those of a file; and the requests made of them, good and bad.
+"""Texts of many lengths, built in or from a file, and the calls made of them, valid and invalid.
 
 generator.py takes one call after the other; the same seed gives the same calls.
 """
@@ -88,13 +88,13 @@ LONG: Final = (
     ),
 )
 WEIGHTS: Final = (5, 4, 1)
-"""How often a text is short, medium or long: talk is mostly short."""
+"""Weights of short, medium and long texts: spoken texts are mostly short."""
 
 STREAMS: Final = MappingProxyType({Mode.STREAM: 1.0, Mode.UNARY: 0.0, Mode.MIXED: 0.7, Mode.BIDI: 1.0})
-"""The share of streams among the calls."""
+"""Ratio of streams among the calls."""
 MAX_CANCEL_DELAY_SECONDS: Final = 0.02
-"""Of calls that are cancelled before their first audio: they are still in the queue of a busy server."""
-LARGEST_SEED: Final = 2**64 - 1
+"""Maximum delay of a cancellation before the first audio, while the call is still in a busy server's queue."""
+MAX_SEED: Final = 2**64 - 1
 REFUSED: Final[tuple[tuple[str, SpeechOptions], ...]] = (
     ("", {}),
     ("   ", {}),
@@ -102,29 +102,29 @@ REFUSED: Final[tuple[tuple[str, SpeechOptions], ...]] = (
     ("There is no such rate.", {"sample_rate_hz": 7}),
     ("Nobody speaks like this.", {"voice": "xx_XX-nobody-high"}),
 )
-"""Texts and options that every server of this contract refuses with INVALID_ARGUMENT."""
+"""Texts and options that a Phonoscope server refuses with INVALID_ARGUMENT."""
 
 
 def built_in_texts() -> Sequence[Sequence[str]]:
-    """Returns the groups of texts that WEIGHTS weighs."""
+    """Returns the groups of texts, in the order of WEIGHTS."""
     return (SHORT, MEDIUM, LONG)
 
 
 def texts_of(file: Path) -> Sequence[Sequence[str]]:
-    """Returns the texts of a UTF-8 file, one a line; blank lines separate nothing.
+    """Returns the texts of a UTF-8 file, one per line; blank lines are ignored.
 
-    Raises OSError where it cannot be read, ValueError where it is not UTF-8 or has no text.
+    Raises OSError when it cannot be read, ValueError when it is not UTF-8 or has no text.
     """
     texts = [line.strip() for line in file.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     if not texts:
-        raise ValueError("the file has no text in it")
+        raise ValueError("the file contains no text")
     return (texts,)
 
 
 def texts_within(groups: Sequence[Sequence[str]], shortest: int, longest: int) -> Sequence[Sequence[str]]:
-    """Returns the groups without the texts of fewer or more characters; a group may end up empty.
+    """Returns the groups with only the texts of a length in the range; a group may become empty.
 
-    Raises ValueError where no text is left.
+    Raises ValueError when no text is left.
     """
     within = tuple(tuple(text for text in group if shortest <= len(text) <= longest) for group in groups)
     if not any(within):
@@ -137,31 +137,31 @@ def texts_within(groups: Sequence[Sequence[str]], shortest: int, longest: int) -
 
 
 def planned_calls(plan: LoadPlan, groups: Sequence[Sequence[str]]) -> Iterator[PlannedCall]:
-    """Yields calls without end; the texts are those of `groups`, which WEIGHTS weighs in order, the empty ones not."""
+    """Yields calls without end; their texts are those of `groups`, drawn by WEIGHTS; empty groups are skipped."""
     weights = [weight if group else 0 for weight, group in zip(WEIGHTS, groups, strict=False)]
-    pace = plan.tokens_per_second if plan.mode is Mode.BIDI else None
-    chance = random.Random(f"calls {plan.seed}")  # noqa: S311 - a load, not a secret
-    # Numbers of their own, so that the texts of a seed stay the same whatever is cancelled.
-    cancel_chance = random.Random(f"cancellations {plan.seed}")  # noqa: S311 - likewise
+    word_rate = plan.tokens_per_second if plan.mode is Mode.BIDI else None
+    rng = random.Random(f"calls {plan.seed}")  # noqa: S311 - a load, not a secret
+    # A separate generator, so that the texts of a seed are the same with any cancel ratio.
+    cancel_rng = random.Random(f"cancellations {plan.seed}")  # noqa: S311 - likewise
     while True:
-        is_stream = chance.random() < STREAMS[plan.mode]
-        is_bad = chance.random() < plan.bad_ratio
-        options = SpeechOptions(voice=plan.voice, seed=chance.randint(0, LARGEST_SEED))
+        is_stream = rng.random() < STREAMS[plan.mode]
+        is_bad = rng.random() < plan.bad_ratio
+        options = SpeechOptions(voice=plan.voice, seed=rng.randint(0, MAX_SEED))
         if is_bad:
-            text, wrong = chance.choice(REFUSED)
-            yield PlannedCall(text, options | wrong, is_stream, is_bad=True, tokens_per_second=pace)
+            text, wrong = rng.choice(REFUSED)
+            yield PlannedCall(text, options | wrong, is_stream, is_bad=True, tokens_per_second=word_rate)
         else:
-            (group,) = chance.choices(groups, weights)
-            text = chance.choice(group)
-            cancellation = next_cancellation(cancel_chance, plan.cancel_ratio) if is_stream else None
-            yield PlannedCall(text, options, is_stream, tokens_per_second=pace, cancellation=cancellation)
+            (group,) = rng.choices(groups, weights)
+            text = rng.choice(group)
+            cancellation = next_cancellation(cancel_rng, plan.cancel_ratio) if is_stream else None
+            yield PlannedCall(text, options, is_stream, tokens_per_second=word_rate, cancellation=cancellation)
 
 
-def next_cancellation(chance: random.Random, ratio: float) -> Cancellation | None:
-    """Returns when the next stream is cancelled, None for never; a higher ratio only adds to those of a lower one."""
-    is_cancelled = chance.random() < ratio
-    is_before_audio = chance.random() < 0.5  # noqa: PLR2004 - half of them
-    delay_seconds = chance.uniform(0.0, MAX_CANCEL_DELAY_SECONDS)
+def next_cancellation(rng: random.Random, ratio: float) -> Cancellation | None:
+    """Returns when the next stream is cancelled, None for never; a higher ratio cancels further streams only."""
+    is_cancelled = rng.random() < ratio
+    is_before_audio = rng.random() < 0.5  # noqa: PLR2004 - half of them
+    delay_seconds = rng.uniform(0.0, MAX_CANCEL_DELAY_SECONDS)
     if not is_cancelled:
         return None
     return Cancellation(delay_seconds if is_before_audio else None)

@@ -1,4 +1,4 @@
-"""What a run tells while it goes on, as frozen records; report.py makes lines of them."""
+"""Events of a run, as frozen records; report.py formats them."""
 
 from dataclasses import dataclass
 
@@ -9,21 +9,21 @@ from phonoscope.loadgen.tally import Tally
 
 @dataclass(frozen=True, slots=True)
 class ServerAway:
-    """The server is not SERVING: `status` is what its health says, or the code of the failed check."""
+    """The server is not SERVING: `status` is its health status, or the code of the failed check."""
 
     status: str
 
 
 @dataclass(frozen=True, slots=True)
 class ServerBack:
-    """The server is SERVING again, or at last, after so many seconds."""
+    """The server is SERVING, after `away_seconds` without."""
 
     away_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What came of the calls that ended within the last `seconds`; `at_seconds` counts from the start of the run."""
+    """Results of the calls that ended within the last `seconds`; `at_seconds` counts from the start of the run."""
 
     at_seconds: float
     seconds: float
@@ -33,7 +33,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What came of a whole run, which took `seconds`; of very many calls `samples` has an even choice."""
+    """Results of a whole run, which took `seconds`; `samples` is a uniform sample when there are too many calls."""
 
     plan: LoadPlan
     seconds: float

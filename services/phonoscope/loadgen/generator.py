@@ -1,10 +1,10 @@
-"""The story of a run: wait for the server, start calls at the plan's pace, tell how it goes, let the last calls end.
+"""A run from start to end: wait for the server, start calls at the planned rate, report progress, let the calls end.
 
-Built and run by `phonoscope bench`, inside an event loop, whose clock is the only one here.
+Built and run by cli/bench.py, inside an event loop, whose clock is the only one here.
 
-A closed loop starts a call whenever one ends, as many users who wait for their answers; a slow server slows it down.
-An open loop starts calls when they are due, as many users who do not know of each other; what a slow server delays is
-delayed in the figures, since all times count from when a call was due (no coordinated omission).
+A closed loop starts a call whenever one ends, like users who wait for their answers; a slow server slows it down. An
+open loop starts calls when they are due, like independent users; a delay by a slow server is part of the figures,
+since all times count from when a call was due (no coordinated omission).
 """
 
 import asyncio
@@ -25,13 +25,13 @@ from phonoscope.loadgen.tally import Tally
 from phonoscope.loadgen.target import Target
 
 PAUSE_AFTER_FAILURE_SECONDS: Final = 0.5
-LONGEST_PAUSE_SECONDS: Final = 30.0
+MAX_PAUSE_SECONDS: Final = 30.0
 
 
 class LoadGenerator:
-    """One run of `plan` against `server`, with calls from `calls`; `on_event` hears how it goes.
+    """One run of `plan` against `server`, with calls from `calls`; `on_event` gets the events.
 
-    `neighbours` is entered when the server is SERVING, and left when the run ends.
+    `neighbours` is entered when the server is SERVING, and exited when the run ends.
     """
 
     def __init__(
@@ -53,39 +53,39 @@ class LoadGenerator:
         self._recent = Tally()
         self._whole = Tally()
         self._log = SampleLog(seed=plan.seed)
-        self._started = self._told_at = 0.0
+        self._started = self._reported_at = 0.0
 
     def stop(self) -> None:
-        """Ends the run: no more calls, and those under way are cancelled. For signal handlers; may be called twice."""
+        """Ends the run and cancels the calls in progress. For signal handlers; may be called twice."""
         self._is_stopped.set()
 
     async def run(self) -> Summary:
-        """Returns what came of the run; raises StartupError where the server is not SERVING in time."""
+        """Returns the results of the run; raises StartupError when the server is not SERVING in time."""
         now = asyncio.get_running_loop().time
-        self._started = self._told_at = now()
+        self._started = self._reported_at = now()
         async with asyncio.TaskGroup() as tasks:
-            beside = [tasks.create_task(self._availability.watch())]
-            is_there = await self._until_stopped(self._availability.wait(), self._plan.wait_seconds)
-            if is_there:
+            background = [tasks.create_task(self._availability.watch())]
+            is_serving = await self._until_stopped(self._availability.wait(), self._plan.wait_seconds)
+            if is_serving:
                 with self._neighbours:
-                    self._started = self._told_at = now()
-                    beside.append(tasks.create_task(self._tell_figures()))
+                    self._started = self._reported_at = now()
+                    background.append(tasks.create_task(self._report_figures()))
                     await self._until_stopped(self._start_calls(tasks), self._plan.duration_seconds)
-                    await self._until_stopped(self._calls_end())
-            for task in (*beside, *self._in_flight):
+                    await self._until_stopped(self._wait_for_calls())
+            for task in (*background, *self._in_flight):
                 task.cancel()
         self._whole.merge(self._recent)
-        if not is_there and not self._is_stopped.is_set():
+        if not is_serving and not self._is_stopped.is_set():
             raise StartupError(
                 f"{self._server.address} was not SERVING within {self._plan.wait_seconds:g} s: start the server, or "
-                "wait longer for it with --wait SECONDS"
+                "increase --wait SECONDS"
             )
         return Summary(self._plan, now() - self._started, self._whole, self._log.samples())
 
     async def _until_stopped(self, work: Coroutine[None, None, None], seconds: float = 0.0) -> bool:
         """Awaits `work` until it is done, the run is stopped, or `seconds` have passed; 0 means no limit.
 
-        Returns whether it was done; otherwise it is cancelled.
+        Returns whether it was done; otherwise cancels it.
         """
         doing = asyncio.ensure_future(work)
         stop = asyncio.ensure_future(self._is_stopped.wait())
@@ -107,14 +107,14 @@ class LoadGenerator:
         loop = asyncio.get_running_loop()
         slots = asyncio.Semaphore(self._plan.slots)
 
-        def give_back(task: asyncio.Task[CallResult]) -> None:
+        def release_slot(task: asyncio.Task[CallResult]) -> None:
             if not task.cancelled() and task.exception() is None:
                 loop.call_later(pause_after(task.result(), self._plan.retry_seconds), slots.release)
 
         for call in self._calls:
             await slots.acquire()
             await self._availability.wait()
-            self._start(tasks, call, loop.time()).add_done_callback(give_back)
+            self._start(tasks, call, loop.time()).add_done_callback(release_slot)
 
     async def _open_loop(self, tasks: asyncio.TaskGroup, arrivals: Iterator[float]) -> None:
         now = asyncio.get_running_loop().time
@@ -138,40 +138,40 @@ class LoadGenerator:
         self._in_flight.discard(task)
         if task.cancelled():
             self._recent.cut_off += 1
-        elif task.exception() is None:  # an unexpected one ends the whole run, by its task group
+        elif task.exception() is None:  # the task group ends the run for an unexpected exception
             self._recent.add(task.result())
             self._log.add(task.result(), due - self._started)
             if task.result().is_away:
-                self._availability.doubt()
+                self._availability.request_check()
 
-    async def _calls_end(self) -> None:
-        """Waits for the calls under way; each has its deadline."""
+    async def _wait_for_calls(self) -> None:
+        """Waits for the calls in progress; each has a deadline."""
         while self._in_flight:
             await asyncio.wait(self._in_flight)
 
-    async def _tell_figures(self) -> None:
+    async def _report_figures(self) -> None:
         now = asyncio.get_running_loop().time
         while True:
             await asyncio.sleep(self._plan.line_seconds)
-            seconds, self._told_at = now() - self._told_at, now()
+            seconds, self._reported_at = now() - self._reported_at, now()
             self._on_event(Figures(now() - self._started, seconds, len(self._in_flight), self._recent))
             self._whole.merge(self._recent)
             self._recent = Tally()
 
 
-def pause_after(made: CallResult, retry_seconds: float | None = None) -> float:
-    """Returns how long a caller of a closed loop waits before the next call.
+def pause_after(result: CallResult, retry_seconds: float | None = None) -> float:
+    """Returns how long a caller of a closed loop waits before its next call.
 
-    After a failure as long as the server asks, or else half a second, not all alike; a caller that was kept waiting
-    until its deadline has waited enough. With `retry_seconds` just as long as that after every failure.
+    After a failure: the delay that the server requests, or up to half a second with jitter; nothing after a deadline.
+    `retry_seconds` replaces these after every failure.
     """
-    is_meant = made.call.is_bad and made.is_refused
-    if not made.error or is_meant:
+    is_expected = result.call.is_bad and result.is_refused
+    if not result.error or is_expected:
         return 0.0
     if retry_seconds is not None:
         return retry_seconds
-    if made.error.startswith("DEADLINE_EXCEEDED"):
+    if result.error.startswith("DEADLINE_EXCEEDED"):
         return 0.0
-    if made.retry_after_seconds is not None:
-        return min(made.retry_after_seconds, LONGEST_PAUSE_SECONDS)
+    if result.retry_after_seconds is not None:
+        return min(result.retry_after_seconds, MAX_PAUSE_SECONDS)
     return PAUSE_AFTER_FAILURE_SECONDS * random.uniform(0.5, 1.0)  # noqa: S311 - not a secret

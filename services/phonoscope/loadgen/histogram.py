@@ -1,7 +1,7 @@
-"""Percentiles in bounded memory, however long a run: tally.py counts into these.
+"""Percentiles in constant memory, for runs of any length. Used by tally.py.
 
-Buckets are log-linear, as in HdrHistogram (Gil Tene, hdrhistogram.org): values are whole steps of a millionth; those
-below 256 have a bucket each, and each octave above is cut into 128 equal ones.
+Buckets are log-linear, as in HdrHistogram (Gil Tene, hdrhistogram.org): values are whole steps of a millionth;
+each step below 256 has its own bucket, and each octave above has 128 buckets of equal width.
 """
 
 import array
@@ -11,16 +11,16 @@ from typing import Final, Self
 STEPS_PER_UNIT: Final = 1_000_000
 OCTAVE_BITS: Final = 7
 OCTAVE: Final = 1 << OCTAVE_BITS
-LARGEST_STEPS: Final = (1 << 32) - 1
-"""A little over an hour, of seconds; what is larger is counted there. The maximum is kept exactly."""
+MAX_STEPS: Final = (1 << 32) - 1
+"""A little over an hour, in seconds; larger values count as this. The maximum is exact."""
 BUCKETS: Final = (32 - OCTAVE_BITS + 1) * OCTAVE
 
 RELATIVE_ERROR: Final = 0.5 / OCTAVE
-"""How far a percentile is from the true one at most, beyond half a millionth; the middle of a bucket is told."""
+"""Maximum relative error of a percentile, beyond half a millionth: a bucket is reported as its middle."""
 
 
 class Histogram:
-    """Counts values from 0 up, such as seconds or ratios; 26 KiB whatever it holds."""
+    """Counts values of 0 or more, such as seconds or ratios; takes 26 KiB."""
 
     def __init__(self) -> None:
         self._counts = array.array("Q", bytes(8 * BUCKETS))
@@ -29,15 +29,15 @@ class Histogram:
         self.largest = 0.0
 
     def add(self, value: float) -> None:
-        """Counts one value; one below 0, from a clock that was set back, counts as 0."""
+        """Counts one value; a negative one, from a clock that was set back, counts as 0."""
         value = max(value, 0.0)
-        self._counts[bucket_of(min(round(value * STEPS_PER_UNIT), LARGEST_STEPS))] += 1
+        self._counts[bucket_of(min(round(value * STEPS_PER_UNIT), MAX_STEPS))] += 1
         self.count += 1
         self.total += value
         self.largest = max(self.largest, value)
 
     def merge(self, other: Self) -> None:
-        """Adds what `other` has counted."""
+        """Adds the counts of `other`."""
         for bucket, count in enumerate(other._counts):
             if count:
                 self._counts[bucket] += count
@@ -46,12 +46,12 @@ class Histogram:
         self.largest = max(self.largest, other.largest)
 
     def percentile(self, percent: float) -> float:
-        """Returns the value that `percent` of the counted ones do not exceed; NaN when there are none."""
-        wanted = max(1, math.ceil(self.count * percent / 100))
+        """Returns the value that `percent` of the values do not exceed; NaN when there are none."""
+        rank = max(1, math.ceil(self.count * percent / 100))
         seen = 0
         for bucket, count in enumerate(self._counts):
             seen += count
-            if count and seen >= wanted:
+            if count and seen >= rank:
                 return min(middle_of(bucket) / STEPS_PER_UNIT, self.largest)
         return math.nan
 
@@ -68,7 +68,7 @@ def bucket_of(steps: int) -> int:
 
 
 def middle_of(bucket: int) -> float:
-    """Returns the middle of the values, in steps, that the bucket holds."""
+    """Returns the middle of a bucket, in steps."""
     shift = max(0, bucket // OCTAVE - 1)
     lowest = (bucket - shift * OCTAVE) << shift
     return lowest + ((1 << shift) - 1) / 2

@@ -1,7 +1,7 @@
-"""Servers that speak over HTTP, so that peers are measured by the same tool; openai_api.py and piper_api.py are kinds.
+"""Speech servers with an HTTP API as targets; openai_api.py and piper_api.py implement the APIs.
 
-Built by `phonoscope bench --target`; generator.py asks for the status and makes calls. Connections are kept where the
-server keeps them, one for each call at once; proxies of the environment are not used.
+Built by cli/load_target.py; generator.py checks the status and makes calls. Connections are kept alive if the server
+allows it, up to one per call in flight; proxies of the environment are not used.
 """
 
 import asyncio
@@ -18,34 +18,34 @@ from phonoscope.loadgen.player import Player
 from phonoscope.loadgen.target import HEALTH_TIMEOUT_SECONDS, NO_AUDIO, SERVING
 from phonoscope.loadgen.wav_stream import BadAudio
 
-REFUSALS: Final = frozenset({400, 404, 413, 422})
-"""Statuses that say that the request itself is wrong."""
-AWAY: Final = frozenset({502, 503, 504})
-"""What a proxy answers for a server that is not there, and a server that is not ready."""
+REFUSAL_STATUSES: Final = frozenset({400, 404, 413, 422})
+"""Statuses for an invalid request."""
+AWAY_STATUSES: Final = frozenset({502, 503, 504})
+"""Statuses of a proxy without a server behind it, and of a server that is not ready."""
 
 
 class AudioStream(Protocol):
-    """Tells how much audio a body holds."""
+    """Measures the audio in a response body."""
 
     def seconds_of(self, piece: bytes) -> float:
-        """Returns the duration of what came; raises BadAudio."""
+        """Returns the duration of the audio in a piece of the body; raises BadAudio."""
 
     def end(self) -> None:
-        """Takes the end of the body; raises BadAudio where it came too soon."""
+        """Handles the end of the body; raises BadAudio when it is incomplete."""
 
 
 class HttpApi(Protocol):
-    """A kind of speech server: what to send it, and how to read what it sends."""
+    """API of a speech server: how to build a request and how to read the response."""
 
     @property
     def status_path(self) -> str:
-        """What to GET, to see whether the server is there."""
+        """Path to GET in order to check that the server is there."""
 
     def request(self, client: httpx.AsyncClient, call: PlannedCall) -> httpx.Request:
         """Returns the request of one call."""
 
     def audio_of(self, response: httpx.Response) -> AudioStream:
-        """Returns what reads the body of a reply of status 200."""
+        """Returns the reader for the body of a successful response."""
 
 
 class RefusedReply(Exception):
@@ -58,7 +58,7 @@ class RefusedReply(Exception):
 
 
 class HttpSpeechServer:
-    """A server at `address`, such as "http://localhost:5000", that speaks `api`; each call ends by its deadline."""
+    """A server at a URL such as "http://localhost:5000" with the API `api`; each call has a deadline."""
 
     def __init__(self, address: str, api: HttpApi, *, calls_at_once: int, deadline_seconds: float) -> None:
         self.address = address
@@ -72,16 +72,16 @@ class HttpSpeechServer:
         )
 
     async def status(self) -> str:
-        """Returns SERVING when anything but 502, 503 or 504 is answered: few servers say how they are."""
+        """Returns SERVING for every status but 502, 503 and 504, since few servers report their health."""
         try:
             async with asyncio.timeout(HEALTH_TIMEOUT_SECONDS):
                 response = await self._client.get(self._api.status_path)
         except (httpx.TransportError, TimeoutError) as error:
             return error_name(error)
-        return f"HTTP {response.status_code}" if response.status_code in AWAY else SERVING
+        return f"HTTP {response.status_code}" if response.status_code in AWAY_STATUSES else SERVING
 
     async def make(self, call: PlannedCall, due: float) -> CallResult:
-        """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
+        """Makes one call and returns its result; times count from the loop's time `due`."""
         now = asyncio.get_running_loop().time
         player = Player()
         failure: Exception | None = None
@@ -91,13 +91,13 @@ class HttpSpeechServer:
                 is_cancelled = await listen(self._audio(call), call, player)
         except (httpx.TransportError, httpx.DecodingError, TimeoutError, RefusedReply, BadAudio) as ended:
             failure = ended
-        is_heard = is_cancelled or player.audio_seconds > 0
-        error = error_name(failure) if failure else "" if is_heard else NO_AUDIO
+        has_audio = is_cancelled or player.audio_seconds > 0
+        error = error_name(failure) if failure else "" if has_audio else NO_AUDIO
         return CallResult(
             call=call,
             seconds=now() - due,
             error=error,
-            is_refused=isinstance(failure, RefusedReply) and failure.status in REFUSALS,
+            is_refused=isinstance(failure, RefusedReply) and failure.status in REFUSAL_STATUSES,
             first_audio_seconds=None if player.first_audio_at is None else player.first_audio_at - due,
             audio_seconds=player.audio_seconds,
             gaps_seconds=tuple(player.gaps_seconds),
@@ -108,9 +108,9 @@ class HttpSpeechServer:
         )
 
     async def _audio(self, call: PlannedCall) -> AsyncGenerator[float, None]:
-        """Yields the seconds of a stream as they come, and those of a unary reply when all of it is there.
+        """Yields the seconds of audio: of a stream as they arrive, of a unary reply once it is complete.
 
-        Closing it closes the response, and the connection where the body has not ended.
+        Closing it closes the response, and the connection if the body has not ended.
         """
         response = await self._client.send(self._api.request(self._client, call), stream=True)
         try:
@@ -139,7 +139,7 @@ class HttpSpeechServer:
 
 
 def error_name(failure: Exception) -> str:
-    """Returns what to count a failure under; the words of gRPC where they mean the same."""
+    """Returns the name under which a failure is counted: gRPC's name where it means the same."""
     match failure:
         case RefusedReply():
             return f"HTTP {failure.status}"
@@ -156,7 +156,7 @@ def error_name(failure: Exception) -> str:
 
 
 def retry_after_seconds(response: httpx.Response) -> float | None:
-    """Returns when the server asks to come back (Retry-After of RFC 9110: seconds, or a date); None without it."""
+    """Returns the seconds of Retry-After (RFC 9110: seconds, or a date); None without it."""
     asked = response.headers.get("retry-after", "").strip()
     if asked.isdecimal():
         return float(asked)

@@ -1,6 +1,6 @@
-"""Busy neighbours: processes that take CPU time from a server on the same machine while a run lasts.
+"""Noisy neighbours: processes that use CPU time on the machine of the server during a run.
 
-Built by cli/bench.py; generator.py enters it when the server is SERVING, and leaves it when the run ends.
+Built by cli/bench.py; generator.py enters it when the server is SERVING, and exits it when the run ends.
 
 Each neighbour is a new interpreter: a fork of a process that runs gRPC's threads may deadlock.
 """
@@ -18,15 +18,15 @@ while os.getppid() == parent:
     for _ in range(1 << 20):
         pass
 """
-"""A loop that ends when its parent is gone, also after a SIGKILL that lets the parent clean up nothing.
+"""A busy loop that ends when its parent is gone, even after a SIGKILL of the parent.
 
-It asks for its parent some tens of times a second. Linux could send a signal instead (PR_SET_PDEATHSIG), but that
-needs ctypes, works on Linux only, and misses a parent that died before the child had asked for the signal.
+It checks its parent some tens of times per second. Linux could send a signal instead (PR_SET_PDEATHSIG), but that
+needs ctypes, works on Linux only, and misses a parent that ends before the child has requested the signal.
 """
 
 
 class Neighbours:
-    """Runs `count` busy processes while it is entered; a context manager, which kills them at its end."""
+    """A context manager that runs `count` busy processes, and kills them at its end."""
 
     def __init__(self, count: int) -> None:
         self._count = count
@@ -34,7 +34,7 @@ class Neighbours:
 
     @property
     def pids(self) -> tuple[int, ...]:
-        """The processes that run now."""
+        """The running processes."""
         return tuple(process.pid for process in self._processes)
 
     def __enter__(self) -> Self:
@@ -60,9 +60,9 @@ class Neighbours:
 
 
 def start_busy_loop(parent: int) -> subprocess.Popen[bytes]:
-    """Starts a process that is busy while it is a child of `parent`.
+    """Starts a busy process, which ends with `parent`.
 
-    It writes nothing: Ctrl-C in a terminal reaches it too, and its traceback would be among the figures.
+    Its output is discarded: Ctrl-C in a terminal reaches it too, and its traceback would be among the figures.
     """
     return subprocess.Popen(  # noqa: S603 - this interpreter, with the source above
         [sys.executable, "-I", "-S", "-c", BUSY_LOOP, str(parent)],

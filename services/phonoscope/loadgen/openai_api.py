@@ -1,7 +1,7 @@
-"""The speech API of OpenAI, which many servers offer: POST /v1/audio/speech, answered by a body that may be streamed.
+"""The speech API of OpenAI, which many servers offer: POST /v1/audio/speech; the response body may be streamed.
 
-Source: platform.openai.com/docs/api-reference/audio/createSpeech. `pcm` is 16-bit, one channel, 24 kHz; servers of
-other rates say so in the Content-Type ("audio/pcm; rate=22050"). `wav` says its rate itself.
+Source: platform.openai.com/docs/api-reference/audio/createSpeech. `pcm` is 16-bit, one channel, 24 kHz; other
+rates are stated in the Content-Type ("audio/pcm; rate=22050"). `wav` states its rate in the header.
 """
 
 from dataclasses import dataclass, field
@@ -18,12 +18,12 @@ SAMPLE_RATE_HZ: Final = 24_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenAiApi:
-    """What to send to such a server.
+    """Requests and responses of the API.
 
     Attributes:
-        model: what the server calls it.
-        voice: of calls that name none; the API wants one.
-        api_key: sent as a bearer token; "" sends none.
+        model: name of the model on the server.
+        voice: voice of calls without one; the API requires it.
+        api_key: bearer token; "" sends none.
     """
 
     model: str = "tts-1"
@@ -33,11 +33,11 @@ class OpenAiApi:
 
     @property
     def status_path(self) -> str:
-        """The list of models: cheap, and every such server answers something."""
+        """The list of models: cheap, and available on every such server."""
         return "/v1/models"
 
     def request(self, client: httpx.AsyncClient, call: PlannedCall) -> httpx.Request:
-        """Returns the request of one call; of its options voice and speed have a place in this API."""
+        """Returns the request of one call; the API supports its options voice and speed."""
         body: dict[str, object] = {
             "model": self.model,
             "input": call.text,
@@ -50,14 +50,14 @@ class OpenAiApi:
         return client.build_request("POST", "/v1/audio/speech", json=body, headers=headers)
 
     def audio_of(self, response: httpx.Response) -> AudioStream:
-        """Returns what reads the body in the form that was asked for."""
+        """Returns the reader for the requested audio format."""
         if self.body_format is BodyFormat.WAV:
             return WavStream()
         return PcmStream(rate_of(response.headers.get("content-type", "")))
 
 
 def rate_of(content_type: str) -> int:
-    """Returns the sample rate that a Content-Type names, or the API's own."""
+    """Returns the sample rate stated in a Content-Type, or the default of the API."""
     for parameter in content_type.split(";")[1:]:
         name, _, value = parameter.partition("=")
         if name.strip().lower() in {"rate", "sample_rate"} and value.strip().isdecimal() and int(value):

@@ -1,4 +1,4 @@
-"""Piper's own server, `python -m piper.http_server`: POST /synthesize, answered by a whole WAV file.
+"""Piper's own server, `python -m piper.http_server`: POST /synthesize returns a WAV file.
 
 Source: piper-tts 1.8, piper/http_server.py.
 """
@@ -14,15 +14,15 @@ from phonoscope.loadgen.wav_stream import WavStream
 
 @dataclass(frozen=True, slots=True)
 class PiperApi:
-    """What to send to such a server, which speaks with its default voice for one that it has not."""
+    """Requests and responses of the server, which uses its default voice in place of an unknown one."""
 
     @property
     def status_path(self) -> str:
-        """What the server tells of its voice."""
+        """Information about the voice."""
         return "/info"
 
     def request(self, client: httpx.AsyncClient, call: PlannedCall) -> httpx.Request:
-        """Returns the request of one call; of its options voice and speed have a place in this API."""
+        """Returns the request of one call; the API supports its options voice and speed."""
         voice, _, speaker = call.options.get("voice", "").partition(":")
         body: dict[str, object] = {"text": call.text}
         if voice:
@@ -34,6 +34,6 @@ class PiperApi:
         return client.build_request("POST", "/synthesize", json=body)
 
     def audio_of(self, response: httpx.Response) -> AudioStream:
-        """Returns what reads a WAV file."""
+        """Returns the reader for a WAV file."""
         del response
         return WavStream()

@@ -1,4 +1,4 @@
-"""What a run is to do, and what came of one call. Every other file here speaks of these records."""
+"""The plan of a run, and the result of one call: the records that all other modules here use."""
 
 import enum
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from phonoscope.client import SpeechOptions
 
 
 class Mode(enum.Enum):
-    """Which method is called; MIXED is mostly streams, BIDI sends the text word by word."""
+    """Which method is called; MIXED is 70 % streams, BIDI sends the text word by word."""
 
     STREAM = "stream"
     UNARY = "unary"
@@ -17,28 +17,28 @@ class Mode(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadPlan:
-    """One run.
+    """Plan of one run.
 
     Attributes:
         mode: which method is called.
-        concurrency: calls in flight at once, of a closed loop: each end starts the next call.
-        arrivals_per_second: rate of an open loop, whose calls start when they are due, answered or not.
-        ramp_per_second: rates at the start and at the end of an open loop whose rate changes evenly over the
-            duration, which it needs. With neither of the two the loop is closed.
-        max_in_flight: calls in flight at once, of an open loop; what is due beyond them is counted, not sent.
-        duration_seconds: when no more calls are started; 0 means never.
-        calls: how many calls are started at most; 0 means no limit.
-        deadline_seconds: of each call.
-        wait_seconds: how long the server may take to be SERVING at the start; 0 means for ever.
-        line_seconds: between two lines of figures.
-        bad_ratio: share of requests that a server must refuse.
-        cancel_ratio: share of streams that their callers cancel, half of them before the first audio and half after.
-        retry_seconds: pause of a caller of a closed loop after a failure, whatever the server asks for. None: callers
-            wait as long as the server asks.
+        concurrency: calls in flight in a closed loop: the end of one starts the next.
+        arrivals_per_second: rate of an open loop, whose calls start when they are due.
+        ramp_per_second: first and last rate of an open loop whose rate changes linearly over the duration, which is
+            then required. Without either rate the loop is closed.
+        max_in_flight: maximum calls in flight in an open loop; further ones are counted, not sent.
+        duration_seconds: how long calls are started; 0 means without end.
+        calls: maximum number of calls; 0 means no limit.
+        deadline_seconds: deadline of each call.
+        wait_seconds: maximum wait for the server to be SERVING at the start; 0 means no limit.
+        line_seconds: interval of the progress figures.
+        bad_ratio: ratio of invalid requests, which a server must refuse.
+        cancel_ratio: ratio of streams that their callers cancel: half before the first audio, half after it.
+        retry_seconds: pause of a caller of a closed loop after a failure; None means the delay that the server
+            requests.
         neighbours: busy processes on this machine during the run.
-        tokens_per_second: pace of the words of BIDI; 0 means as fast as the server reads.
-        voice: what to ask for; "" is the server's default.
-        seed: of texts, kinds of calls, arrivals and speech.
+        tokens_per_second: rate of the words of BIDI; 0 means as fast as the server reads.
+        voice: voice to request; "" is the server's default.
+        seed: random seed of texts, kinds of calls, arrivals and speech.
     """
 
     mode: Mode = Mode.STREAM
@@ -61,12 +61,12 @@ class LoadPlan:
 
     @property
     def is_open_loop(self) -> bool:
-        """Whether calls start when they are due; otherwise each end starts the next."""
+        """Whether calls start when they are due; otherwise the end of one starts the next."""
         return self.arrivals_per_second is not None or self.ramp_per_second is not None
 
     @property
     def slots(self) -> int:
-        """Calls that can be in flight at once."""
+        """Maximum calls in flight."""
         return self.max_in_flight if self.is_open_loop else self.concurrency
 
 
@@ -75,8 +75,8 @@ class Cancellation:
     """When the caller of a stream cancels it.
 
     Attributes:
-        delay_seconds: from when the call was sent; a call whose first audio comes earlier is cancelled then. None: the
-            call is cancelled as soon as its first audio is there.
+        delay_seconds: time after the call was sent, or its first audio if that is earlier. None means right after the
+            first audio.
     """
 
     delay_seconds: float | None = None
@@ -92,10 +92,10 @@ class PlannedCall:
     """A call to make.
 
     Attributes:
-        is_bad: whether the server must refuse it.
-        tokens_per_second: pace of its words when they are sent one by one, 0 as fast as they are read; None when the
+        is_bad: whether the request is invalid, so that the server must refuse it.
+        tokens_per_second: rate of its words in incremental input, 0 for as fast as the server reads; None when the
             text is sent as a whole.
-        cancellation: when its caller cancels it; None for a call that is heard to its end.
+        cancellation: when its caller cancels it; None for never.
     """
 
     text: str
@@ -108,18 +108,18 @@ class PlannedCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallResult:
-    """What a call was to its caller. All seconds count from when it was due, which may be before it was sent.
+    """Result of one call, as its caller sees it. Times count from when it was due, which may be before it was sent.
 
     Attributes:
-        seconds: until it ended, however it did.
-        error: "" for a call that succeeded, or that its caller cancelled; otherwise the code, and the server's reason
-            where it gave one.
-        is_refused: whether the server refused the request itself, as it must with a bad one.
+        seconds: until its end, successful or not.
+        error: "" for a call that succeeded or that its caller cancelled; otherwise the code, and the server's reason,
+            if any.
+        is_refused: whether the server refused the request as invalid.
         first_audio_seconds: until the first audio; None when there was none.
         gaps_seconds: between the chunks of a stream.
-        underruns: how often a player that started with the first chunk ran dry.
-        retry_after_seconds: when the server asks to come back; None when it does not say.
-        is_away: whether no server answered.
+        underruns: how often a player that starts with the first chunk would have run out of audio.
+        retry_after_seconds: delay that the server requests; None when it requests none.
+        is_away: whether no server was reachable.
         is_cancelled: whether its caller cancelled it, as planned.
     """
 

@@ -1,10 +1,10 @@
-"""A player without loudspeakers: would somebody who listens have heard gaps? target.py has one for each stream."""
+"""A simulated player: counts the gaps that a listener would hear. The targets use one per call."""
 
 
 class Player:
-    """Starts to play with the first chunk, and stands still when there is nothing left until more comes.
+    """Starts playback with the first chunk; an underrun is a chunk that arrives after the previous audio has ended.
 
-    The server's own tts_playback_underruns_total counts the same on its side of the network.
+    The server's metric tts_playback_underruns_total counts the same on its side of the network.
     """
 
     def __init__(self) -> None:
@@ -15,8 +15,8 @@ class Player:
         self._last_at = 0.0
         self._plays_until = 0.0
 
-    def hear(self, at: float, audio_seconds: float) -> None:
-        """Takes a chunk that came at the time `at`."""
+    def play(self, at: float, audio_seconds: float) -> None:
+        """Adds a chunk that arrived at the time `at`."""
         if self.first_audio_at is None:
             self.first_audio_at = self._plays_until = at
         else:

@@ -1,4 +1,4 @@
-"""Plots of a run as SVG, from its samples. The only module that needs matplotlib, which the `bench` extra brings."""
+"""Plots of a run as SVG, from its samples. The only module that needs matplotlib, from the `bench` extra."""
 
 import io
 from collections import defaultdict
@@ -13,20 +13,20 @@ from phonoscope.loadgen.samples import Sample
 
 INCHES: Final = (8.0, 3.4)
 MILLISECONDS: Final = 1000.0
-MOST_DOTS: Final = 5000
+MAX_DOTS: Final = 5000
 BINS: Final = 40
-LEAST_IN_BIN: Final = 5
+MIN_IN_BIN: Final = 5
 BLUE, RED, GREY = "#1f6feb", "#cf222e", "#57606a"
 Quantity = Callable[[Sample], float | None]
 
 
 def first_audio(sample: Sample) -> float | None:
-    """Returns the milliseconds until first audio; None of a call that failed before it."""
+    """Returns the milliseconds to first audio; None for a call that failed before it."""
     return None if sample.first_audio_seconds is None else MILLISECONDS * sample.first_audio_seconds
 
 
 def whole_call(sample: Sample) -> float | None:
-    """Returns the milliseconds until the end of a call that succeeded."""
+    """Returns the milliseconds to the end of a successful call; None for others."""
     return None if sample.error or sample.is_cancelled else MILLISECONDS * sample.seconds
 
 
@@ -59,7 +59,7 @@ def latency_against_load(samples: Sequence[Sample]) -> str:
 
 def distributions(samples: Sequence[Sample]) -> str:
     """Returns the plot of the cumulative distributions of first audio and of whole calls."""
-    axes = _axes("milliseconds", "share of calls")
+    axes = _axes("milliseconds", "ratio of calls")
     for quantity, label, color in ((first_audio, "first audio", BLUE), (whole_call, "whole call", GREY)):
         values = sorted(value for sample in samples if (value := quantity(sample)) is not None)
         if values:
@@ -72,7 +72,7 @@ def distributions(samples: Sequence[Sample]) -> str:
 
 
 def in_flight(samples: Sequence[Sample]) -> list[int]:
-    """Returns, for each call, how many were under way when it was due, itself included."""
+    """Returns, for each call, the number in flight when it was due, itself included."""
     moves = [(sample.due_seconds + sample.seconds, 0, -1) for sample in samples]  # an end comes before a start
     moves += [(sample.due_seconds, 1, number) for number, sample in enumerate(samples)]
     loads, now = [0] * len(samples), 0
@@ -93,18 +93,18 @@ def _axes(x: str, y: str) -> Axes:
 
 
 def _dots(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
-    """Draws one dot a call, of very many every so manieth."""
-    shown = points[:: len(points) // MOST_DOTS + 1]
+    """Draws one dot per call; with many calls, one for every n-th."""
+    shown = points[:: len(points) // MAX_DOTS + 1]
     axes.plot([x for x, _ in shown], [y for _, y in shown], ".", color=BLUE, alpha=0.35, markersize=4, label="a call")
     axes.set_ylim(bottom=0.0)
 
 
 def _percentile_lines(axes: Axes, points: Sequence[tuple[float, float]]) -> None:
-    """Draws p50 and p95 where there are enough calls of one x."""
+    """Draws p50 and p95 for each x with enough calls."""
     groups: dict[float, list[float]] = defaultdict(list)
     for x, y in points:
         groups[x].append(y)
-    enough = sorted((x, sorted(ys)) for x, ys in groups.items() if len(ys) >= LEAST_IN_BIN)
+    enough = sorted((x, sorted(ys)) for x, ys in groups.items() if len(ys) >= MIN_IN_BIN)
     for share, style in ((0.5, "-"), (0.95, "--")):
         ys = [values[min(len(values) - 1, int(share * len(values)))] for _, values in enough]
         axes.plot([x for x, _ in enough], ys, style, color="black", linewidth=1.2, label=f"p{share:.0%}".rstrip("%"))

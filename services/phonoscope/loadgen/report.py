@@ -1,4 +1,4 @@
-"""A run in words and in JSON: the lines while it goes on, the table at its end. Called by cli/bench.py."""
+"""Text and JSON of a run: the progress lines, the closing table, the JSON document. Called by the CLI."""
 
 import math
 import os
@@ -14,17 +14,17 @@ from phonoscope.loadgen.plan import LoadPlan
 from phonoscope.loadgen.tally import MEASURED, Tally
 
 PERCENTS: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
-ERRORS_IN_A_LINE: Final = 3
+MAX_ERRORS_IN_LINE: Final = 3
 MILLISECONDS: Final = 1000.0
 PLAN_MEMBERS: Final = {"max_in_flight": "most_in_flight"}
-"""Members of the JSON plan whose names are not those of LoadPlan."""
+"""Names in the JSON document of fields that have another name in LoadPlan."""
 
 
 def line_of(event: LoadEvent, address: str) -> str:
-    """Returns the line that tells of an event of a run against `address`."""
+    """Returns the line for an event of a run against `address`."""
     match event:
         case ServerAway(status):
-            return f"no server that serves at {address} ({status}); asking again until there is one"
+            return f"no server is SERVING at {address} ({status}); checking until one is"
         case ServerBack(away_seconds):
             return f"{address} is SERVING, after {away_seconds:.1f} s"
         case Figures():
@@ -32,7 +32,7 @@ def line_of(event: LoadEvent, address: str) -> str:
 
 
 def figures_line(figures: Figures) -> str:
-    """Returns one line for the last seconds."""
+    """Returns the line of the last seconds."""
     tally, seconds = figures.tally, max(figures.seconds, 1e-9)
     parts = [
         f"{figures.at_seconds:6.0f} s",
@@ -49,12 +49,12 @@ def figures_line(figures: Figures) -> str:
     parts.append(f"underruns {tally.underruns}")
     parts.extend(f"{called} {count}" for called, count in unusual_counts(tally) if count)
     if tally.errors:
-        parts.append(f"errors {errors_in_words(tally, most=ERRORS_IN_A_LINE)}")
+        parts.append(f"errors {errors_text(tally, max_kinds=MAX_ERRORS_IN_LINE)}")
     return "  ".join(parts)
 
 
 def unusual_counts(tally: Tally) -> tuple[tuple[str, int], ...]:
-    """Returns what is 0 in most runs, with the words for it."""
+    """Returns the counts that are 0 in most runs, with their labels."""
     return (
         ("refused as meant", tally.refused_as_meant),
         ("cancelled", tally.cancelled),
@@ -64,20 +64,20 @@ def unusual_counts(tally: Tally) -> tuple[tuple[str, int], ...]:
     )
 
 
-def errors_in_words(tally: Tally, *, most: int) -> str:
-    """Returns the errors, the most frequent first, and how many kinds were left out."""
-    shown = [f"{error} {count}" for error, count in tally.errors.most_common(most)]
+def errors_text(tally: Tally, *, max_kinds: int) -> str:
+    """Returns the errors, the most frequent first, and the number of kinds left out."""
+    shown = [f"{error} {count}" for error, count in tally.errors.most_common(max_kinds)]
     left_out = len(tally.errors) - len(shown)
     return ", ".join(shown) + (f", and {left_out} more kinds" if left_out else "")
 
 
 def milliseconds(histogram: Histogram, percent: float) -> str:
-    """Returns a percentile of seconds in milliseconds, to three digits."""
+    """Returns a percentile of seconds in milliseconds, with three digits."""
     return three_digits(MILLISECONDS * histogram.percentile(percent))
 
 
 def three_digits(value: float) -> str:
-    """Returns a figure as a table shows it: no more digits than it deserves."""
+    """Returns a value with about three significant digits."""
     if math.isnan(value):
         return "-"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"  # noqa: PLR2004
@@ -98,31 +98,31 @@ def table_of(summary: Summary, address: str) -> str:
         f"underruns  {tally.underruns} in {tally.streams_with_underruns} of {tally.streams} streams",
     ]
     if tally.errors:
-        rows.append(f"errors     {errors_in_words(tally, most=len(tally.errors))}")
+        rows.append(f"errors     {errors_text(tally, max_kinds=len(tally.errors))}")
     return "\n".join([*rows, "", *percentile_rows(tally)])
 
 
 def header_of(summary: Summary, address: str) -> str:
-    """Returns the first row of the table: what was done where."""
+    """Returns the first row of the table: target, load, duration and seed."""
     plan = summary.plan
-    parts = [address, pace_in_words(plan), f"{summary.seconds:.1f} s", f"seed {plan.seed}"]
+    parts = [address, load_text(plan), f"{summary.seconds:.1f} s", f"seed {plan.seed}"]
     if plan.neighbours:
         parts.append(f"busy neighbours {plan.neighbours}")
     return "   ".join(parts)
 
 
-def pace_in_words(plan: LoadPlan) -> str:
-    """Returns mode and pace of a run."""
+def load_text(plan: LoadPlan) -> str:
+    """Returns mode and load of a run."""
     if not plan.is_open_loop:
         retries = "" if plan.retry_seconds is None else f", retries after {plan.retry_seconds:g} s"
         return f"{plan.mode.value}, closed loop of {plan.concurrency}{retries}"
     rates = (plan.arrivals_per_second,) if plan.ramp_per_second is None else plan.ramp_per_second
-    pace = " to ".join(f"{rate:g}" for rate in rates)
-    return f"{plan.mode.value}, open loop of {pace}/s, {plan.max_in_flight} in flight at most"
+    rates_text = " to ".join(f"{rate:g}" for rate in rates)
+    return f"{plan.mode.value}, open loop of {rates_text}/s, up to {plan.max_in_flight} in flight"
 
 
 def percentile_rows(tally: Tally) -> Iterator[str]:
-    """Yields the rows of the percentiles: milliseconds since a call was due, and the real-time factor."""
+    """Yields the rows of percentiles: milliseconds since a call was due, and the real-time factor."""
     titles = ("count", *(f"p{percent:g}" for percent in PERCENTS), "max")
     yield f"{'milliseconds':<26}" + "".join(f"{title:>9}" for title in titles)
     for name, called in MEASURED.items():
@@ -134,7 +134,7 @@ def percentile_rows(tally: Tally) -> Iterator[str]:
 
 
 def json_of(summary: Summary, address: str) -> dict[str, object]:
-    """Returns everything that is known of a run, for programs; percentiles are as far off as `relative_error`."""
+    """Returns all figures of a run as a JSON document; `relative_error` is that of its percentiles."""
     tally = summary.tally
     return {
         "target": address,
@@ -162,12 +162,12 @@ def json_of(summary: Summary, address: str) -> dict[str, object]:
 
 
 def figures_of(histogram: Histogram) -> dict[str, float]:
-    """Returns count, mean, percentiles and maximum of what was measured."""
+    """Returns count, mean, percentiles and maximum of a measurement."""
     percentiles = {f"p{percent:g}": histogram.percentile(percent) for percent in PERCENTS}
     return {"count": histogram.count, "mean": histogram.mean, **percentiles, "max": histogram.largest}
 
 
 def plan_document(plan: LoadPlan) -> dict[str, object]:
-    """Returns a plan as JSON members; `most_in_flight` is the member's name in reports of earlier versions."""
+    """Returns a plan as JSON members."""
     members = asdict(plan) | {"mode": plan.mode.value}
     return {PLAN_MEMBERS.get(name, name): value for name, value in members.items()}

@@ -1,4 +1,4 @@
-"""What came of many calls, in bounded memory: one tally for the last seconds, one for the whole run."""
+"""Counts and histograms of many calls, in constant memory: one for the last seconds, one for the whole run."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -18,14 +18,14 @@ MEASURED: Final[Mapping[str, str]] = MappingProxyType(
         "real_time_factor": "real-time factor",
     }
 )
-"""What has percentiles, and how people call it."""
-MOST_ERRORS_NAMED: Final = 30
+"""Measurements with percentiles, and their labels."""
+MAX_ERROR_NAMES: Final = 30
 OTHER_ERRORS: Final = "others"
 ACCEPTED: Final = "BAD_REQUEST_ACCEPTED"
 
 
 class Tally:
-    """Counts of calls, and histograms of what was measured on them; all seconds count from when a call was due."""
+    """Counts of calls, and histograms of their measurements; times count from when a call was due."""
 
     def __init__(self) -> None:
         self.ok = 0
@@ -43,29 +43,29 @@ class Tally:
 
     @property
     def failed(self) -> int:
-        """Calls that failed, and were not meant to."""
+        """Calls that failed unexpectedly."""
         return self.errors.total()
 
     @property
     def ended(self) -> int:
-        """Calls that ended before the run was stopped, those that their callers cancelled included."""
+        """Calls that ended before the run was stopped, including those that their callers cancelled."""
         return self.ok + self.refused_as_meant + self.cancelled + self.failed
 
-    def add(self, made: CallResult) -> None:
+    def add(self, result: CallResult) -> None:
         """Counts one call that has ended."""
-        self._judge(made)
-        self._listen(made)
-        if made.error:
-            self.measured["failure_seconds"].add(made.seconds)
+        self._count_outcome(result)
+        self._count_audio(result)
+        if result.error:
+            self.measured["failure_seconds"].add(result.seconds)
             return
-        if made.is_cancelled:  # how long it took is up to its caller
+        if result.is_cancelled:  # its duration depends on the caller
             return
-        self.measured["stream_seconds" if made.call.is_stream else "unary_seconds"].add(made.seconds)
-        if made.audio_seconds:
-            self.measured["real_time_factor"].add(made.seconds / made.audio_seconds)
+        self.measured["stream_seconds" if result.call.is_stream else "unary_seconds"].add(result.seconds)
+        if result.audio_seconds:
+            self.measured["real_time_factor"].add(result.seconds / result.audio_seconds)
 
     def merge(self, other: Self) -> None:
-        """Adds what `other` has counted."""
+        """Adds the counts of `other`."""
         self.ok += other.ok
         self.refused_as_meant += other.refused_as_meant
         self.cancelled += other.cancelled
@@ -81,29 +81,29 @@ class Tally:
         for name, histogram in other.measured.items():
             self.measured[name].merge(histogram)
 
-    def _judge(self, made: CallResult) -> None:
-        if made.call.is_bad and made.is_refused:
+    def _count_outcome(self, result: CallResult) -> None:
+        if result.call.is_bad and result.is_refused:
             self.refused_as_meant += 1
-        elif made.error or made.call.is_bad:
-            self._count_error(made.error or ACCEPTED, 1)
-        elif made.is_cancelled:
+        elif result.error or result.call.is_bad:
+            self._count_error(result.error or ACCEPTED, 1)
+        elif result.is_cancelled:
             self.cancelled += 1
         else:
             self.ok += 1
 
-    def _listen(self, made: CallResult) -> None:
-        """Counts what was heard; of a call that failed later too."""
-        self.audio_seconds += made.audio_seconds
-        if not made.call.is_stream or made.first_audio_seconds is None:
+    def _count_audio(self, result: CallResult) -> None:
+        """Counts the audio, also of a call that failed later."""
+        self.audio_seconds += result.audio_seconds
+        if not result.call.is_stream or result.first_audio_seconds is None:
             return
         self.streams += 1
-        self.underruns += made.underruns
-        self.streams_with_underruns += made.underruns > 0
-        self.measured["first_audio_seconds"].add(made.first_audio_seconds)
-        for gap in made.gaps_seconds:
+        self.underruns += result.underruns
+        self.streams_with_underruns += result.underruns > 0
+        self.measured["first_audio_seconds"].add(result.first_audio_seconds)
+        for gap in result.gaps_seconds:
             self.measured["gap_seconds"].add(gap)
 
     def _count_error(self, error: str, count: int) -> None:
-        """Counts under the error's own name; names are few, but they come from the network: there is a bound."""
-        is_named = error in self.errors or len(self.errors) < MOST_ERRORS_NAMED
+        """Counts an error by its name; names come from the network, so their number is limited."""
+        is_named = error in self.errors or len(self.errors) < MAX_ERROR_NAMES
         self.errors[error if is_named else OTHER_ERRORS] += count

@@ -1,6 +1,6 @@
-"""The server under load: what generator.py asks of one, and a Phonoscope server over gRPC.
+"""The server under load: the interface that generator.py uses, and a Phonoscope server over gRPC.
 
-http_target.py has the servers that speak over HTTP.
+http_target.py has servers with HTTP APIs.
 """
 
 import asyncio
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
 CALLS_PER_CHANNEL: Final = 16
-MOST_CHANNELS: Final = 32
+MAX_CHANNELS: Final = 32
 HEALTH_TIMEOUT_SECONDS: Final = 3.0
 SERVING: Final = "SERVING"
 NO_AUDIO: Final = "OK_WITHOUT_AUDIO"
 
 
 class Target(Protocol):
-    """A server that speaks, as its callers reach it; an asynchronous context, which closes the connections."""
+    """A speech server; an asynchronous context manager, which closes the connections."""
 
     address: str
 
     async def status(self) -> str:
-        """Returns SERVING, or a word for why it does not serve."""
+        """Returns SERVING, or another status."""
 
     async def make(self, call: PlannedCall, due: float) -> CallResult:
-        """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
+        """Makes one call and returns its result; times count from the loop's time `due`."""
 
     async def __aenter__(self) -> Self: ...
 
@@ -46,9 +46,9 @@ class Target(Protocol):
 
 
 class SpeechServer:
-    """A Phonoscope server at `address`, reached over one channel for every sixteen calls at once.
+    """A Phonoscope server at `address`, with one channel for every sixteen calls in flight.
 
-    Build it where the event loop runs; an asynchronous context, which closes the channels.
+    Create it where the event loop runs.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class SpeechServer:
         tracer_provider: "TracerProvider | None" = None,
     ) -> None:
         self.address = address
-        channels = min(MOST_CHANNELS, math.ceil(calls_at_once / CALLS_PER_CHANNEL))
+        channels = min(MAX_CHANNELS, math.ceil(calls_at_once / CALLS_PER_CHANNEL))
         self._clients = [
             AsyncClient(
                 address, timeout_seconds=deadline_seconds, tracer_provider=tracer_provider, waits_when_busy=False
@@ -70,15 +70,15 @@ class SpeechServer:
         self._turns = itertools.cycle(self._clients)
 
     async def status(self) -> str:
-        """Returns "SERVING" when every channel's health check says so; otherwise the first one's other answer.
+        """Returns "SERVING" when the health checks of all channels do; otherwise the first other status.
 
-        So every channel is connected before calls are measured, and again after the server was away.
+        Checking every channel connects it before calls are measured, and again after the server was away.
         """
         answers = await asyncio.gather(*(health_of(client) for client in self._clients))
         return next((answer for answer in answers if answer != SERVING), SERVING)
 
     async def make(self, call: PlannedCall, due: float) -> CallResult:
-        """Makes one call to its end, and returns what it was, measured from the loop's time `due`."""
+        """Makes one call and returns its result; times count from the loop's time `due`."""
         now = asyncio.get_running_loop().time
         player = Player()
         failure: PhonoscopeClientError | None = None
@@ -102,7 +102,7 @@ class SpeechServer:
         )
 
     async def _audio(self, call: PlannedCall) -> AsyncGenerator[float, None]:
-        """Yields the seconds of audio as they come; closing it cancels the call."""
+        """Yields the seconds of audio as they arrive; closing it cancels the call."""
         client = next(self._turns)
         if not call.is_stream:
             yield (await client.synthesize(call.text, **call.options)).audio_seconds
@@ -123,14 +123,14 @@ class SpeechServer:
 
 
 def chunks_of(client: AsyncClient, call: PlannedCall) -> AsyncGenerator[AudioChunk, None]:
-    """Returns the audio of a stream, whose text is sent as a whole or word by word."""
+    """Returns the chunks of a stream, whose text is sent as a whole or word by word."""
     if call.tokens_per_second is None:
         return client.stream(call.text, **call.options)
-    return client.stream_pieces(words_in_time(call.text, call.tokens_per_second), **call.options)
+    return client.stream_pieces(timed_words(call.text, call.tokens_per_second), **call.options)
 
 
-async def words_in_time(text: str, per_second: float) -> AsyncIterator[str]:
-    """Yields the text word by word, as a language model writes: the first at once, the others evenly; 0 is no wait."""
+async def timed_words(text: str, per_second: float) -> AsyncIterator[str]:
+    """Yields the text word by word at a constant rate, like a language model; 0 means without waiting."""
     now = asyncio.get_running_loop().time
     started = now()
     for number, word in enumerate(words_of(text)):
@@ -140,12 +140,12 @@ async def words_in_time(text: str, per_second: float) -> AsyncIterator[str]:
 
 
 def words_of(text: str) -> list[str]:
-    """Returns the words, each with the white space before it: joined they are `text`."""
+    """Returns the words, each with the white space before it; joined they are `text`."""
     return re.findall(r"\s*\S+|\s+$", text) or [text]
 
 
 async def health_of(client: AsyncClient) -> str:
-    """Returns what the server's health says over this client's channel, or the code of a check that failed."""
+    """Returns the server's health over this client's channel, or the code of a failed check."""
     try:
         return await client.health(timeout_seconds=HEALTH_TIMEOUT_SECONDS)
     except PhonoscopeClientError as error:
@@ -153,7 +153,7 @@ async def health_of(client: AsyncClient) -> str:
 
 
 def error_name(failure: PhonoscopeClientError | None, player: Player) -> str:
-    """Returns what to count a call under: "" for one that succeeded, otherwise its code and the server's reason."""
+    """Returns the name under which a call is counted: "" for success, otherwise its code and the server's reason."""
     if failure is not None:
         return f"{failure.code.name} {failure.reason}".rstrip()
     return "" if player.audio_seconds else NO_AUDIO

@@ -259,7 +259,7 @@ def test_a_signal_ends_the_run_with_the_table_and_status_0(start, server, number
 
 def test_a_signal_while_the_server_is_waited_for_ends_the_run_too(start):
     process = start("bench", "-s", "127.0.0.1:1", "--wait", 0)
-    lines_until(process, "no server that serves")
+    lines_until(process, "no server is SERVING")
     process.send_signal(signal.SIGTERM)
     stdout, _ = process.communicate(timeout=20)
     assert process.returncode == 0
@@ -271,7 +271,7 @@ def test_a_run_goes_on_when_its_server_is_replaced(start, server_class):
     process = start("bench", "-s", first.target, "--duration", 0, "--every", 0.2)
     lines_until(process, "calls/s")
     first.close()
-    lines_until(process, f"no server that serves at {first.target} (UNAVAILABLE)")
+    lines_until(process, f"no server is SERVING at {first.target} (UNAVAILABLE)")
     second = server_class(port=first.port)
     try:
         lines_until(process, f"{first.target} is SERVING, after")

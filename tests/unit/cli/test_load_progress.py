@@ -71,7 +71,7 @@ def test_a_terminal_sees_the_table_and_what_happened_to_the_server():
     with progress("here:1", console) as tell:
         tell(ServerAway("NOT_SERVING"))
         tell(figures(2.0, tally_of(0.1)))
-    assert "no server that serves at here:1 (NOT_SERVING)" in text_of(console)
+    assert "no server is SERVING at here:1 (NOT_SERVING)" in text_of(console)
     assert "calls ok" in text_of(console)
 
 

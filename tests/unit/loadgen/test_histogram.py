@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from phonoscope.loadgen.histogram import BUCKETS, LARGEST_STEPS, RELATIVE_ERROR, Histogram, bucket_of, middle_of
+from phonoscope.loadgen.histogram import BUCKETS, MAX_STEPS, RELATIVE_ERROR, Histogram, bucket_of, middle_of
 
 STEP = 1e-6
 PERCENTS = (0, 1, 25, 50, 90, 95, 99, 99.9, 100)
@@ -44,7 +44,7 @@ def test_the_buckets_follow_each_other_without_gap_or_overlap():
     buckets = [bucket_of(step) for step in (*range(5000), *edges)]
     assert buckets == sorted(buckets)
     assert set(buckets[:5000]) == set(range(bucket_of(4999) + 1))
-    assert bucket_of(LARGEST_STEPS) == BUCKETS - 1
+    assert bucket_of(MAX_STEPS) == BUCKETS - 1
     assert all(bucket_of(round(middle_of(bucket))) == bucket for bucket in range(BUCKETS))
 
 
@@ -70,7 +70,7 @@ def test_values_beyond_the_range_are_counted_at_its_ends_and_the_maximum_is_exac
     histogram.add(-1.0)
     histogram.add(1e9)
     assert histogram.percentile(50) == 0.0
-    assert histogram.percentile(100) == pytest.approx(LARGEST_STEPS * STEP, rel=RELATIVE_ERROR)
+    assert histogram.percentile(100) == pytest.approx(MAX_STEPS * STEP, rel=RELATIVE_ERROR)
     assert histogram.largest == 1e9
 
 

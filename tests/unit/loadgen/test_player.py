@@ -8,7 +8,7 @@ from phonoscope.loadgen.player import Player
 def played(*chunks: tuple[float, float]) -> Player:
     player = Player()
     for at, audio_seconds in chunks:
-        player.hear(at, audio_seconds)
+        player.play(at, audio_seconds)
     return player
 
 

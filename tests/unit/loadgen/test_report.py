@@ -72,7 +72,7 @@ def test_a_line_names_the_most_frequent_errors_only():
 
 def test_the_servers_loss_and_return_are_a_line_each():
     assert line_of(ServerAway("UNAVAILABLE"), "here:1") == (
-        "no server that serves at here:1 (UNAVAILABLE); asking again until there is one"
+        "no server is SERVING at here:1 (UNAVAILABLE); checking until one is"
     )
     assert line_of(ServerBack(12.34), "here:1") == "here:1 is SERVING, after 12.3 s"
 
@@ -94,7 +94,7 @@ def test_the_table_has_all_counts_and_a_row_for_what_was_measured(tally):
 
 def test_the_table_of_an_open_loop_names_its_rate():
     plan = LoadPlan(mode=Mode.MIXED, arrivals_per_second=2.5, max_in_flight=9)
-    assert "mixed, open loop of 2.5/s, 9 in flight at most" in table_of(Summary(plan, 1.0, Tally()), "here:1")
+    assert "mixed, open loop of 2.5/s, up to 9 in flight" in table_of(Summary(plan, 1.0, Tally()), "here:1")
 
 
 def test_a_run_without_calls_has_a_table_too():
@@ -131,7 +131,7 @@ def test_figures_have_no_more_digits_than_they_deserve(value, shown):
 
 def test_a_ramp_is_an_open_loop_from_one_rate_to_another(tally):
     plan = LoadPlan(ramp_per_second=(1.0, 40.0), max_in_flight=9)
-    assert "stream, open loop of 1 to 40/s, 9 in flight at most" in table_of(Summary(plan, 10.0, tally), "here:1")
+    assert "stream, open loop of 1 to 40/s, up to 9 in flight" in table_of(Summary(plan, 10.0, tally), "here:1")
 
 
 def test_json_has_a_line_for_each_call(tally):

@@ -38,7 +38,7 @@ def test_a_cancelled_call_is_marked():
 def test_beyond_the_bound_each_call_has_the_same_chance():
     kept = []
     for seed in range(200):
-        log = SampleLog(most=10, seed=seed)
+        log = SampleLog(max_samples=10, seed=seed)
         for due in range(100):
             log.add(MADE, float(due))
         assert (log.calls, len(log.samples())) == (100, 10)

@@ -1,7 +1,7 @@
 """Counting calls."""
 
 from phonoscope.loadgen.plan import CallResult, PlannedCall
-from phonoscope.loadgen.tally import ACCEPTED, MOST_ERRORS_NAMED, OTHER_ERRORS, Tally
+from phonoscope.loadgen.tally import ACCEPTED, MAX_ERROR_NAMES, OTHER_ERRORS, Tally
 
 STREAM = PlannedCall("Hello.", {}, is_stream=True)
 UNARY = PlannedCall("Hello.", {}, is_stream=False)
@@ -74,8 +74,8 @@ def test_the_kinds_of_errors_are_bounded():
     tally = tally_of(*(CallResult(call=STREAM, seconds=0.1, error=f"INTERNAL {n}") for n in range(1000)))
     whole = Tally()
     whole.merge(tally)
-    assert len(whole.errors) == len(tally.errors) == MOST_ERRORS_NAMED + 1
-    assert whole.errors[OTHER_ERRORS] == 1000 - MOST_ERRORS_NAMED
+    assert len(whole.errors) == len(tally.errors) == MAX_ERROR_NAMES + 1
+    assert whole.errors[OTHER_ERRORS] == 1000 - MAX_ERROR_NAMES
     assert whole.failed == 1000
 
 

@@ -12,7 +12,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from phonoscope.loadgen.plan import Cancellation, PlannedCall
-from phonoscope.loadgen.target import CALLS_PER_CHANNEL, SpeechServer, words_in_time, words_of
+from phonoscope.loadgen.target import CALLS_PER_CHANNEL, SpeechServer, timed_words, words_of
 
 STREAM = PlannedCall("Hello.", {"voice": "joe", "seed": 7}, is_stream=True)
 UNARY = PlannedCall("Hello.", {"voice": "joe", "seed": 7}, is_stream=False)
@@ -144,7 +144,7 @@ def test_a_word_brings_the_space_before_it_as_tokens_of_language_models_do():
 def test_words_come_at_their_pace_from_the_first_on_whatever_the_reader_takes(simulate):
     async def work():
         came = []
-        async for word in words_in_time("a b c d e", 4.0):
+        async for word in timed_words("a b c d e", 4.0):
             came.append((word, now()))
             if word == " b":
                 await asyncio.sleep(0.6)  # held up: what was due meanwhile comes at once
@@ -155,7 +155,7 @@ def test_words_come_at_their_pace_from_the_first_on_whatever_the_reader_takes(si
 
 def test_words_without_a_pace_come_as_fast_as_they_are_read(simulate):
     async def work():
-        return [(word, now()) async for word in words_in_time("a b c", 0.0)]
+        return [(word, now()) async for word in timed_words("a b c", 0.0)]
 
     assert simulate(work()) == [("a", 0.0), (" b", 0.0), (" c", 0.0)]
 
