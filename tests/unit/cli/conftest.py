@@ -8,6 +8,7 @@ import json
 import subprocess
 import sys
 import threading
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,29 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
         return CliRunner().invoke(app, [str(argument) for argument in arguments], input=input, env=env)
 
     return invoke
+
+
+@pytest.fixture
+def out(tmp_path: Path) -> Path:
+    return tmp_path / "out.wav"
+
+
+@pytest.fixture
+def say(run: Callable[..., Any], server: Any) -> Callable[..., Any]:
+    """Runs `phonoscope say` against the scripted server."""
+    return lambda *arguments, **more: run("say", "--server", server.target, *arguments, **more)
+
+
+@pytest.fixture
+def samples_of() -> Callable[[Any], tuple[bytes, int]]:
+    """Returns the samples and the rate of a WAV that the standard library accepts."""
+
+    def read(source: Any) -> tuple[bytes, int]:
+        with wave.open(source, "rb") as file:
+            assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
+            return file.readframes(file.getnframes()), file.getframerate()
+
+    return read
 
 
 @pytest.fixture

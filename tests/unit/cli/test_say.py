@@ -1,14 +1,7 @@
 """`phonoscope say` against a real gRPC server."""
 
-import io
 import json
 import signal
-import struct
-import sys
-import wave
-from pathlib import Path
-from types import ModuleType
-from typing import Self
 
 import grpc
 import pytest
@@ -18,28 +11,11 @@ from google.rpc import error_details_pb2
 from phonoscope.cli.say import MAX_UNARY_CHARACTERS
 
 
-@pytest.fixture
-def out(tmp_path) -> Path:
-    return tmp_path / "out.wav"
-
-
-@pytest.fixture
-def say(run, server):
-    return lambda *arguments, **more: run("say", "--server", server.target, *arguments, **more)
-
-
-def samples_of(source) -> tuple[bytes, int]:
-    """Returns the samples and the rate of a WAV that the standard library finds sound."""
-    with wave.open(source, "rb") as file:
-        assert (file.getnchannels(), file.getsampwidth()) == (1, 2)
-        return file.readframes(file.getnframes()), file.getframerate()
-
-
 @pytest.mark.parametrize(
     ("flag", "method"),
     [("--stream", "SynthesizeStream"), ("--no-stream", "Synthesize"), ("--speed=1", "Synthesize")],
 )
-def test_a_sentence_becomes_a_sound_wav_file(say, server, out, plain_audio, flag, method):
+def test_a_sentence_becomes_a_sound_wav_file(say, server, out, plain_audio, flag, method, samples_of):
     result = say("Hello.", "-o", out, flag)
     assert (result.exit_code, result.stdout) == (0, "")
     assert samples_of(str(out)) == (plain_audio, 16_000)
@@ -75,21 +51,6 @@ def test_emotions_mixed_and_pronunciations_reach_the_server(say, server, out):
         ("SQL", "", "sequel"),
         ("GIF", "", "jif"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("name", "flags", "is_ssml"),
-    [("a.ssml", [], True), ("a.SSML", [], True), ("a.xml", [], False), ("a.xml", ["--ssml"], True),
-     ("a.ssml", ["--no-ssml"], False)],
-)  # fmt: skip
-def test_a_document_is_known_by_its_ending_or_by_the_flag(say, server, out, tmp_path, name, flags, is_ssml):
-    document = "<speak>Hello.</speak>"
-    (tmp_path / name).write_text(f"\ufeff{document}\n")
-    assert say("--file", tmp_path / name, "-o", out, *flags).exit_code == 0
-    (call,) = server.calls
-    assert (call.method, call.request.ssml, call.request.text) == (
-        ("SynthesizeStream", document, "") if is_ssml else ("Synthesize", "", document)
-    )
 
 
 @pytest.mark.parametrize("flag", ["--stream", "--no-stream"])
@@ -165,34 +126,6 @@ def test_a_reply_that_is_too_large_says_which_option_helps(say, server, out):
     too_large = error_details_pb2.ErrorInfo(reason="REPLY_TOO_LARGE", domain="phonoscope")
     server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "makes 5 MiB", too_large)
     assert "makes 5 MiB (REPLY_TOO_LARGE); use --stream" in say("Hello.", "-o", out, "--no-stream").stderr
-
-
-@pytest.mark.parametrize("arguments", [["-"], [], ["--file", "-"]])
-def test_text_comes_from_standard_input(say, server, out, arguments):
-    assert say(*arguments, "-o", out, input="From a pipe, ünïcode.\n").exit_code == 0
-    assert [request.text for request in server.requests("Synthesize")] == ["From a pipe, ünïcode."]
-
-
-def test_text_comes_from_a_file(say, server, out, tmp_path):
-    (tmp_path / "text.txt").write_bytes(b"\xef\xbb\xbfFrom a file.\n")
-    assert say("--file", tmp_path / "text.txt", "-o", out).exit_code == 0
-    assert [request.text for request in server.requests("Synthesize")] == ["From a file."]
-
-
-def test_a_wav_on_standard_output_is_alone_there_and_has_its_lengths(say, plain_audio):
-    result = say("Hello.", "-o", "-")
-    assert samples_of(io.BytesIO(result.stdout_bytes)) == (plain_audio, 16_000)
-    assert len(result.stdout_bytes) == 44 + len(plain_audio)
-    assert result.stderr.startswith("standard output: 0.16 s of audio")
-
-
-def test_a_wav_streamed_to_standard_output_leaves_its_lengths_open(say, plain_audio):
-    content = say("Hello.", "-o", "-", "--stream").stdout_bytes
-    assert content[44:] == plain_audio
-    riff, length, form = struct.unpack("<4sI4s", content[:12])
-    assert (riff, length, form) == (b"RIFF", 0xFFFFFFFF, b"WAVE")
-    assert struct.unpack("<4sIHHIIHH", content[12:36]) == (b"fmt ", 16, 1, 1, 16_000, 32_000, 2, 16)
-    assert struct.unpack("<4sI", content[36:44]) == (b"data", 0xFFFFFFFF)
 
 
 @pytest.mark.parametrize(
@@ -277,25 +210,6 @@ def test_no_server_is_one_line_that_says_what_to_do(run, out):
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("where", ["no/such/folder/out.wav", "", "taken.txt/out.wav"])
-def test_a_file_that_cannot_be_written_is_named_before_anything_is_asked(say, server, tmp_path, where):
-    (tmp_path / "taken.txt").touch()
-    result = say("Hello.", "-o", tmp_path / where)
-    assert result.exit_code == 1
-    assert result.stderr.startswith(f"phonoscope: {tmp_path / where}: ")
-    assert server.calls == []
-
-
-def test_a_text_file_that_is_not_there_is_named(say, out):
-    result = say("--file", "/no/such/text.txt", "-o", out)
-    assert (result.exit_code, result.stderr) == (1, "phonoscope: /no/such/text.txt: No such file or directory\n")
-
-
-def test_a_device_is_written_as_it_is(say):
-    assert say("Hello.", "-o", "/dev/null").exit_code == 0
-    assert Path("/dev/null").is_char_device()
-
-
 def test_a_server_that_sends_no_audio_is_an_error(say, server, out):
     server.then_speak()
     result = say("Hello.", "-o", out, "--stream")
@@ -313,36 +227,3 @@ def test_ctrl_c_cancels_the_call_and_exits_130_without_traceback_or_file(start, 
     assert (process.returncode, stderr) == (130, "")
     assert server.cancelled.wait(10)
     assert list(out.parent.iterdir()) == []
-
-
-def test_play_without_its_extra_says_what_to_install(say, monkeypatch, server):
-    monkeypatch.setitem(sys.modules, "sounddevice", None)
-    result = say("Hello.", "--play")
-    assert result.exit_code == 1
-    assert result.stderr == "phonoscope: --play needs the sounddevice package: pip install 'phonoscope[play]'\n"
-    assert server.calls == []
-
-
-def test_play_streams_to_the_loudspeakers_and_to_the_file_at_once(say, monkeypatch, server, out, plain_audio):
-    played = bytearray()
-
-    class Device:
-        def __init__(self, *, samplerate: int, channels: int, dtype: str) -> None:
-            assert (samplerate, channels, dtype) == (16_000, 1, "int16")
-
-        def __enter__(self) -> Self:
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def write(self, block: bytes) -> None:
-            played.extend(block)
-
-    package = ModuleType("sounddevice")
-    package.RawOutputStream, package.PortAudioError = Device, OSError  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "sounddevice", package)
-    result = say("Hello.", "--play", "-o", out)
-    assert result.exit_code == 0
-    assert bytes(played) == plain_audio
-    assert samples_of(str(out)) == (plain_audio, 16_000)
-    assert [call.method for call in server.calls] == ["SynthesizeStream"]

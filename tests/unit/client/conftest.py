@@ -1,9 +1,11 @@
 """A scripted server for each test."""
 
+import contextlib
 import importlib.util
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 from typing import Any
 
 import grpc
@@ -47,6 +49,30 @@ def busy_health_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     server.checks = checks
     yield server
     server.close()
+
+
+@pytest.fixture
+def interrupted_when() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """Returns a context that interrupts the main thread as Ctrl-C does, once it is at a certain place."""
+
+    @contextlib.contextmanager
+    def interrupted(is_there: Callable[[FrameType | None], bool]) -> Iterator[None]:
+        """Interrupts the main thread at a certain place: a timer is the user, the frame tells where the thread is."""
+
+        def interrupt(_: int, frame: FrameType | None) -> None:
+            if is_there(frame):
+                signal.setitimer(signal.ITIMER_REAL, 0)
+                raise KeyboardInterrupt
+
+        before = signal.signal(signal.SIGALRM, interrupt)
+        signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            signal.signal(signal.SIGALRM, before)
+
+    return interrupted
 
 
 @pytest.fixture
