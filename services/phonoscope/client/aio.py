@@ -50,7 +50,8 @@ class AsyncClient(BaseClient):
     ) -> Speech:
         """Returns the speech of a text, or of the option `ssml`, as one reply.
 
-        A reply holds up to 4 MiB of audio (95 s at 22 050 Hz); `stream` has no such limit.
+        `options` are the fields of SpeechOptions. A reply holds up to 4 MiB of audio (95 s at 22 050 Hz); `stream` has
+        no such limit.
         """
         request = wire.speech_request(text, options)
         trace = self._tracer.call("Synthesize")
@@ -61,8 +62,9 @@ class AsyncClient(BaseClient):
     ) -> AsyncGenerator[AudioChunk, None]:
         """Yields audio while the server synthesizes the rest; closing the generator cancels the call.
 
-        `timeout_seconds` is the deadline of the whole stream. The call starts with the first `anext`. After a `break`
-        the generator is closed late: `async with contextlib.aclosing(client.stream(…)) as chunks` closes it at once.
+        `options` are the fields of SpeechOptions. `timeout_seconds` is the deadline of the whole stream. The call
+        starts with the first `anext`. After a `break` the generator is closed late:
+        `async with contextlib.aclosing(client.stream(…)) as chunks` closes it at once.
         """
         request = wire.speech_request(text, options)
         return self._audio_chunks(request, timeout_seconds)

@@ -35,7 +35,8 @@ class Client(BaseClient):
     ) -> Speech:
         """Returns the speech of a text, or of the option `ssml`, as one reply.
 
-        A reply holds up to 4 MiB of audio (95 s at 22 050 Hz); `stream` has no such limit.
+        `options` are the fields of SpeechOptions. A reply holds up to 4 MiB of audio (95 s at 22 050 Hz); `stream` has
+        no such limit.
         """
         request = wire.speech_request(text, options)
         trace = self._tracer.call("Synthesize")
@@ -46,7 +47,8 @@ class Client(BaseClient):
     ) -> Generator[AudioChunk, None, None]:
         """Yields audio while the server synthesizes the rest; closing the generator cancels the call.
 
-        `timeout_seconds` is the deadline of the whole stream. The call starts with the first `next`.
+        `options` are the fields of SpeechOptions. `timeout_seconds` is the deadline of the whole stream. The call
+        starts with the first `next`.
         """
         request = wire.speech_request(text, options)
         return self._audio_chunks(request, timeout_seconds)

@@ -22,11 +22,7 @@ def speech_request(text: str, options: SpeechOptions) -> tts_pb2.SynthesizeReque
     request: dict[str, Any] = {"text": text}
     for name, value in _with_defaults(options, specs).items():
         if value is not None:
-            *parents, field = (specs[name].wire or name).split(".")
-            message = request
-            for parent in parents:
-                message = message.setdefault(parent, {})
-            message[field] = _wire_value(value)
+            _set_field(request, specs[name].wire or name, _wire_value(value))
     return tts_pb2.SynthesizeRequest(**request)
 
 
@@ -34,6 +30,14 @@ def _with_defaults(options: SpeechOptions, specs: Mapping[str, Option]) -> dict[
     if unknown := sorted(options.keys() - specs.keys()):
         raise TypeError(f"unknown speech option: {', '.join(unknown)}; the options are {', '.join(specs)}")
     return {name: spec.default for name, spec in specs.items()} | {**options}
+
+
+def _set_field(message: dict[str, Any], path: str, value: object) -> None:
+    """Sets a field of a message that is a dict; a path such as "audio_config.encoding" reaches an inner message."""
+    *inner_names, field = path.split(".")
+    for name in inner_names:
+        message = message.setdefault(name, {})
+    message[field] = value
 
 
 def _wire_value(value: object) -> object:
