@@ -1,8 +1,8 @@
 """The gateway's story: what answers which path, and what surrounds it. Built by `__main__`.
 
-A request passes Watched (edge.py), CORS, KeyChecked and Bounded, which reads its body, then FastAPI finds its route;
-the route asks the speech server through Backend and answers with responses.py. Whatever fails becomes a problem by one
-table (problems.py).
+A request passes Watched (middleware.py), CORS, KeyChecked and Bounded, which reads its body, then FastAPI finds its
+route; the route asks the speech server through Backend and answers with speech_response.py. Whatever fails becomes a
+problem by one table (problems.py).
 """
 
 import asyncio
@@ -22,18 +22,18 @@ from phonoscope import __version__
 from phonoscope.client import PhonoscopeClientError
 from phonoscope.common.exposition import Exposition
 from phonoscope.gateway.backend import TIMEOUT_HEADER, Backend
-from phonoscope.gateway.bodies import LegacyBody, OpenAiBody, SpeechBody
 from phonoscope.gateway.disconnects import CallerLeft
-from phonoscope.gateway.documents import STATUSES
-from phonoscope.gateway.edge import CALLER_LEFT, SWITCHING, Bounded, KeyChecked, Watched, note_ending
 from phonoscope.gateway.events import OTHER
-from phonoscope.gateway.openai import openai_routes
+from phonoscope.gateway.middleware import CALLER_LEFT, SWITCHING, Bounded, KeyChecked, Watched, note_ending
+from phonoscope.gateway.openai_routes import openai_routes
+from phonoscope.gateway.openapi import STATUSES
 from phonoscope.gateway.problems import Problem, RequestRefused, answer, problem_of
+from phonoscope.gateway.schemas import LegacyBody, OpenAiBody, SpeechBody
 from phonoscope.gateway.settings import GatewaySettings
-from phonoscope.gateway.speech import speech_routes
+from phonoscope.gateway.speech_routes import speech_routes
 from phonoscope.gateway.speech_socket import SpeechSocket
 from phonoscope.gateway.telemetry import Telemetry
-from phonoscope.gateway.validation import Model, problem_of_fields
+from phonoscope.gateway.validation_errors import Model, problem_of_fields
 
 SOCKET_PATH: Final = "/v1/speech/stream"
 BODIES: Final[Mapping[str, Model]] = {

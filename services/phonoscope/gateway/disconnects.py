@@ -1,4 +1,7 @@
-"""Work for a caller who may leave: it ends when they do. Used by responses.py, routes that wait, and the socket."""
+"""Work for a caller who may leave: it ends when they do.
+
+Used by speech_response.py, routes that wait, and the socket.
+"""
 
 import asyncio
 from collections.abc import Coroutine

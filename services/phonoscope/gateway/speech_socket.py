@@ -23,14 +23,14 @@ from pydantic import TypeAdapter, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from phonoscope.client import FLUSH, Flush, PhonoscopeClientError
-from phonoscope.gateway import messages
+from phonoscope.gateway import server_messages
 from phonoscope.gateway.backend import Backend
-from phonoscope.gateway.bodies import ClientMessage, Start, Step, Text
 from phonoscope.gateway.disconnects import end
-from phonoscope.gateway.edge import note_ending
 from phonoscope.gateway.events import Emit, FirstAudio
+from phonoscope.gateway.middleware import note_ending
 from phonoscope.gateway.problems import Problem, RequestRefused, problem_of
-from phonoscope.gateway.validation import Model, problem_of_fields
+from phonoscope.gateway.schemas import ClientMessage, Start, Step, Text
+from phonoscope.gateway.validation_errors import Model, problem_of_fields
 
 PIECES: Final = 32
 PROTOCOL: Final = "phonoscope.v1"
@@ -116,7 +116,7 @@ class SpeechSocket:
                         is_over = True
                         await self._while(speaking, pieces.put(None))
             await speaking
-            await self._tell(messages.DONE)
+            await self._tell(server_messages.DONE)
             return upcoming
         finally:
             await end(speaking)
@@ -141,9 +141,9 @@ class SpeechSocket:
         async with contextlib.aclosing(stream) as chunks:
             async for chunk in chunks:
                 if chunk.sequence == 0:
-                    await self._tell(messages.started(chunk))
+                    await self._tell(server_messages.started(chunk))
                     self._emit(FirstAudio(self._socket.scope["route"].path, time.perf_counter() - began))
-                await self._tell(messages.audio(chunk, is_timed=bool(start.timings)))
+                await self._tell(server_messages.audio(chunk, is_timed=bool(start.timings)))
                 await self._socket.send_bytes(chunk.audio)
 
     async def _message(self, *, idle: bool = True) -> Start | Text | Step:
@@ -176,7 +176,7 @@ class SpeechSocket:
         """Says what is wrong, and closes."""
         note_ending(self._socket.scope, int(problem.status), problem.reason)
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the client left meanwhile
-            await self._tell(messages.failed(problem))
+            await self._tell(server_messages.failed(problem))
             await self._socket.close(close_code, problem.reason)
 
 

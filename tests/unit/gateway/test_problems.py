@@ -10,7 +10,7 @@ import pytest
 
 from phonoscope.client.errors import ERROR_OF_CODE, PhonoscopeClientError, ServerError
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway.documents import STATUSES
+from phonoscope.gateway.openapi import STATUSES
 from phonoscope.gateway.problems import REASONS, Problem, answer, problem_of
 
 ROOT = Path(__file__).parents[3]

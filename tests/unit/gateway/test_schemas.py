@@ -7,7 +7,7 @@ import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from phonoscope.client import Encoding, Pronunciation, TimingType
-from phonoscope.gateway.bodies import (
+from phonoscope.gateway.schemas import (
     Body,
     ClientMessage,
     LegacyBody,

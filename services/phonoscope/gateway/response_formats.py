@@ -1,4 +1,6 @@
-"""The forms in which a speech goes over HTTP: its audio alone, or server-sent events that say more. For responses.py.
+"""The forms in which a speech goes over HTTP: its audio alone, or server-sent events that say more.
+
+Used by speech_response.py.
 
 Events follow the HTML standard's server-sent events, with "data" lines only: JSON whose `type` says what it is. Those
 of POST /v1/speech are the WebSocket's messages with the audio inside; those of OpenAI's route are OpenAI's.
@@ -10,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from phonoscope.client import AudioChunk, Encoding
-from phonoscope.gateway import messages
+from phonoscope.gateway import server_messages
 from phonoscope.gateway.problems import Problem
 
 EVENTS: Final = "text/event-stream"
@@ -84,19 +86,19 @@ class SpeechEvents:
 
     def opening(self, first: AudioChunk) -> bytes:
         """Returns what the WebSocket tells before the first audio."""
-        return event(messages.started(first))
+        return event(server_messages.started(first))
 
     def audio(self, chunk: AudioChunk) -> bytes:
         """Returns what the WebSocket tells of a chunk, with its audio in base64."""
-        return event({**messages.audio(chunk, is_timed=self._is_timed), "audio": base64_of(chunk)})
+        return event({**server_messages.audio(chunk, is_timed=self._is_timed), "audio": base64_of(chunk)})
 
     def ending(self) -> bytes:
         """Returns what the WebSocket tells at the end."""
-        return event(messages.DONE)
+        return event(server_messages.DONE)
 
     def failure(self, problem: Problem) -> bytes | None:
         """Returns what the WebSocket tells of errors."""
-        return event(messages.failed(problem))
+        return event(server_messages.failed(problem))
 
 
 class OpenAiEvents:

@@ -10,9 +10,17 @@ import pytest
 
 from phonoscope.client import AudioChunk, Encoding
 from phonoscope.client.timings import MarkTiming, Timings
-from phonoscope.gateway import messages
-from phonoscope.gateway.forms import EVENTS, MEDIA_TYPES, Form, OpenAiEvents, PlainAudio, SpeechEvents, event
+from phonoscope.gateway import server_messages
 from phonoscope.gateway.problems import Problem
+from phonoscope.gateway.response_formats import (
+    EVENTS,
+    MEDIA_TYPES,
+    Form,
+    OpenAiEvents,
+    PlainAudio,
+    SpeechEvents,
+    event,
+)
 
 CHUNK = AudioChunk(b"\xff\0\x10\x20", 24_000, Encoding.LINEAR16, 0.25, 0, seed=1, request_id="mine", voice="joe")
 PROBLEM = Problem(HTTPStatus.INTERNAL_SERVER_ERROR, "ENGINE_FAILED", "the engine failed")
@@ -65,13 +73,13 @@ def test_events_are_events_whatever_the_encoding(form: Form, encoding: Encoding)
 def test_the_gateways_events_are_the_sockets_messages_with_the_audio_inside(is_timed: bool) -> None:
     form = SpeechEvents(is_timed=is_timed)
     chunk = replace(CHUNK, timings=Timings(marks=(MarkTiming("here", 0.5),)))
-    assert told(form.opening(chunk)) == messages.started(chunk)
+    assert told(form.opening(chunk)) == server_messages.started(chunk)
     heard = told(form.audio(chunk))
     assert base64.b64decode(heard.pop("audio"), validate=True) == chunk.audio
-    assert heard == json.loads(json.dumps(messages.audio(chunk, is_timed=is_timed)))
+    assert heard == json.loads(json.dumps(server_messages.audio(chunk, is_timed=is_timed)))
     assert ("timings" in heard) is is_timed
     assert told(form.ending()) == {"type": "done"}
-    assert told(form.failure(PROBLEM)) == messages.failed(PROBLEM)
+    assert told(form.failure(PROBLEM)) == server_messages.failed(PROBLEM)
 
 
 def test_openais_events_are_deltas_and_one_that_ends_them() -> None:

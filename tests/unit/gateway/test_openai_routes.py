@@ -2,7 +2,7 @@
 
 import pytest
 
-from phonoscope.gateway.openai import EMOTION_WORDS, emotion_of
+from phonoscope.gateway.openai_routes import EMOTION_WORDS, emotion_of
 from phonoscope.server.emotions import EMOTIONS
 
 

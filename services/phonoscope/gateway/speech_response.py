@@ -15,10 +15,10 @@ from starlette.types import Receive, Scope, Send
 from phonoscope.client import AudioChunk, PhonoscopeClientError
 from phonoscope.common.tracing import current_trace_id
 from phonoscope.gateway.disconnects import CallerLeft, unless_gone
-from phonoscope.gateway.edge import ARRIVED, CALLER_LEFT, note_ending
 from phonoscope.gateway.events import Emit, FirstAudio
-from phonoscope.gateway.forms import Form
+from phonoscope.gateway.middleware import ARRIVED, CALLER_LEFT, note_ending
 from phonoscope.gateway.problems import answer, problem_of
+from phonoscope.gateway.response_formats import Form
 
 PART_BYTES: Final = 32 * 1024
 

@@ -14,12 +14,12 @@ from starlette.responses import JSONResponse, Response
 from phonoscope.client import Encoding
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.backend import Backend
-from phonoscope.gateway.bodies import OpenAiBody, OpenAiVoice
-from phonoscope.gateway.documents import AUDIO, MODELS, OPENAI_ERRORS
 from phonoscope.gateway.events import Emit
-from phonoscope.gateway.forms import OpenAiEvents, PlainAudio
+from phonoscope.gateway.openapi import AUDIO, MODELS, OPENAI_ERRORS
 from phonoscope.gateway.problems import Problem, RequestRefused
-from phonoscope.gateway.responses import SpeechResponse
+from phonoscope.gateway.response_formats import OpenAiEvents, PlainAudio
+from phonoscope.gateway.schemas import OpenAiBody, OpenAiVoice
+from phonoscope.gateway.speech_response import SpeechResponse
 
 PCM_RATE_HZ: Final = 24_000
 WORD: Final = re.compile(r"[A-Za-z]+")

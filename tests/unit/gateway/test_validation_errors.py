@@ -3,9 +3,9 @@
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from phonoscope.gateway.bodies import ClientMessage, SpeechBody
+from phonoscope.gateway.schemas import ClientMessage, SpeechBody
 from phonoscope.gateway.speech_socket import MODELS
-from phonoscope.gateway.validation import MOST_ERRORS, problem_of_fields
+from phonoscope.gateway.validation_errors import MOST_ERRORS, problem_of_fields
 
 
 def told(json: str) -> str:

@@ -9,12 +9,12 @@ from starlette.responses import JSONResponse, Response
 
 from phonoscope.client import Encoding
 from phonoscope.gateway.backend import Backend
-from phonoscope.gateway.bodies import LegacyBody, SpeechBody
 from phonoscope.gateway.disconnects import unless_gone
-from phonoscope.gateway.documents import AUDIO, LEGACY, PROBLEMS, VOICES
 from phonoscope.gateway.events import Emit
-from phonoscope.gateway.forms import PlainAudio, SpeechEvents
-from phonoscope.gateway.responses import SpeechResponse
+from phonoscope.gateway.openapi import AUDIO, LEGACY, PROBLEMS, VOICES
+from phonoscope.gateway.response_formats import PlainAudio, SpeechEvents
+from phonoscope.gateway.schemas import LegacyBody, SpeechBody
+from phonoscope.gateway.speech_response import SpeechResponse
 
 
 def speech_routes(backend: Backend, emit: Emit) -> APIRouter:

@@ -9,8 +9,8 @@ from opentelemetry.sdk.trace import TracerProvider
 from phonoscope.client import AudioChunk, Encoding
 from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway import messages
 from phonoscope.gateway.problems import Problem
+from phonoscope.gateway.server_messages import audio, failed, started
 
 FIRST = AudioChunk(b"\1\0" * 4, 24_000, Encoding.FLAC, 0.25, 0, seed=2**64 - 1, request_id="mine", voice="joe:anna")
 TIMINGS = Timings(
@@ -22,7 +22,7 @@ TIMINGS = Timings(
 
 
 def test_the_first_chunk_tells_of_the_whole_speech() -> None:
-    assert messages.started(FIRST) == {
+    assert started(FIRST) == {
         "type": "started",
         "request_id": "mine",
         "voice": "joe:anna",
@@ -35,25 +35,35 @@ def test_the_first_chunk_tells_of_the_whole_speech() -> None:
 
 def test_a_trace_that_is_kept_is_named() -> None:
     with TracerProvider().get_tracer("test").start_as_current_span("speech") as span:
-        assert messages.started(FIRST)["trace_id"] == f"{span.get_span_context().trace_id:032x}"
+        assert started(FIRST)["trace_id"] == f"{span.get_span_context().trace_id:032x}"
 
 
 def test_a_chunk_is_told_by_its_place_and_its_size() -> None:
     chunk = replace(FIRST, sequence=7, audio_seconds=0.5)
-    assert messages.audio(chunk, is_timed=False) == {"type": "audio", "sequence": 7, "audio_seconds": 0.5, "bytes": 8}
+    assert audio(chunk, is_timed=False) == {
+        "type": "audio",
+        "sequence": 7,
+        "audio_seconds": 0.5,
+        "bytes": 8,
+    }
 
 
 def test_where_the_text_is_known_a_chunk_says_what_it_speaks() -> None:
-    told = messages.audio(replace(FIRST, text_span=(0, 5)), is_timed=False)
+    told = audio(replace(FIRST, text_span=(0, 5)), is_timed=False)
     assert (told["text_start"], told["text_stop"]) == (0, 5)
-    assert messages.audio(replace(FIRST, text_span=(0, 0)), is_timed=False)["text_stop"] == 0
+    assert audio(replace(FIRST, text_span=(0, 0)), is_timed=False)["text_stop"] == 0
 
 
 def test_timings_are_told_to_who_asked_even_if_there_are_none() -> None:
     timed = replace(FIRST, timings=TIMINGS)
-    assert "timings" not in messages.audio(timed, is_timed=False)
-    assert messages.audio(FIRST, is_timed=True)["timings"] == {"words": (), "phonemes": (), "visemes": (), "marks": ()}
-    assert json.loads(json.dumps(messages.audio(timed, is_timed=True)["timings"])) == {
+    assert "timings" not in audio(timed, is_timed=False)
+    assert audio(FIRST, is_timed=True)["timings"] == {
+        "words": (),
+        "phonemes": (),
+        "visemes": (),
+        "marks": (),
+    }
+    assert json.loads(json.dumps(audio(timed, is_timed=True)["timings"])) == {
         "words": [{"word": "été", "start_seconds": 0.1, "end_seconds": 0.2, "text_span": [3, 6]}],
         "phonemes": [{"phoneme": "e", "start_seconds": 0.1, "end_seconds": 0.2}],
         "visemes": [{"viseme": "sil", "start_seconds": 0.0, "end_seconds": 0.1}],
@@ -64,7 +74,7 @@ def test_timings_are_told_to_who_asked_even_if_there_are_none() -> None:
 def test_a_failure_is_a_problem_whose_type_is_error() -> None:
     violation = FieldViolation("speed", "is 9")
     problem = Problem(HTTPStatus.BAD_REQUEST, "SPEED_OUT_OF_RANGE", "speed: is 9", (violation,), 1.5)
-    assert messages.failed(problem) == {
+    assert failed(problem) == {
         "type": "error",
         "title": "Bad Request",
         "status": 400,

@@ -145,7 +145,7 @@ class SpeechBody(Settings):
 
 
 def _bad_member(field: str, words: str) -> PydanticCustomError:
-    """Returns the error of a member that is wrong by what others are; validation.py reads its name."""
+    """Returns the error of a member that is wrong by what others are; validation_errors.py reads its name."""
     return PydanticCustomError("member", "{words}", {"words": words, "field": field})
 
 
