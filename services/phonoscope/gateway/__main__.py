@@ -136,10 +136,10 @@ def _listening(settings: GatewaySettings) -> Iterator[socket.socket]:
 
 def _quiet_uvicorn() -> None:
     """Keeps out what uvicorn says of answers that were cut short on purpose: our own line of the request says why."""
-    logging.getLogger("uvicorn.error").addFilter(_is_news)
+    logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
+def _is_unexpected(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
     return type(error).__name__ != "CutShort"
 

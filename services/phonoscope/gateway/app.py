@@ -1,8 +1,8 @@
 """The gateway's story: what answers which path, and what surrounds it. Built by `__main__`.
 
-A request passes Watched (middleware.py), CORS, KeyChecked and Bounded, which reads its body, then FastAPI finds its
-route; the route asks the speech server through Backend and answers with speech_response.py. Whatever fails becomes a
-problem by one table (problems.py).
+A request passes TelemetryMiddleware, CORS, ApiKeyMiddleware and LimitsMiddleware (middleware.py), which reads its
+body, then FastAPI finds its route; the route asks the speech server through Backend and answers with
+speech_response.py. Whatever fails becomes a problem by one table (problems.py).
 """
 
 import asyncio
@@ -22,26 +22,33 @@ from phonoscope import __version__
 from phonoscope.client import PhonoscopeClientError
 from phonoscope.common.exposition import Exposition
 from phonoscope.gateway.backend import TIMEOUT_HEADER, Backend
-from phonoscope.gateway.disconnects import CallerLeft
+from phonoscope.gateway.disconnects import ClientDisconnected
 from phonoscope.gateway.events import OTHER
-from phonoscope.gateway.middleware import CALLER_LEFT, SWITCHING, Bounded, KeyChecked, Watched, note_ending
+from phonoscope.gateway.middleware import (
+    CLIENT_CLOSED_REQUEST,
+    SWITCHING_PROTOCOLS,
+    ApiKeyMiddleware,
+    LimitsMiddleware,
+    TelemetryMiddleware,
+    record_outcome,
+)
 from phonoscope.gateway.openai_routes import openai_routes
 from phonoscope.gateway.openapi import STATUSES
-from phonoscope.gateway.problems import Problem, RequestRefused, answer, problem_of
+from phonoscope.gateway.problems import Problem, ProblemError, problem_from_error, problem_response
 from phonoscope.gateway.schemas import LegacyBody, OpenAiBody, SpeechBody
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.speech_routes import speech_routes
 from phonoscope.gateway.speech_socket import SpeechSocket
 from phonoscope.gateway.telemetry import Telemetry
-from phonoscope.gateway.validation_errors import Model, problem_of_fields
+from phonoscope.gateway.validation_errors import SchemaClass, problem_from_validation
 
 SOCKET_PATH: Final = "/v1/speech/stream"
-BODIES: Final[Mapping[str, Model]] = {
+BODY_SCHEMAS: Final[Mapping[str, SchemaClass]] = {
     "/v1/speech": SpeechBody,
     "/v1/audio/speech": OpenAiBody,
     "/api/tts": LegacyBody,
 }
-TOLD: Final = ("X-Request-Id", "X-Voice", "X-Sample-Rate", "X-Seed", "X-Trace-Id", "Retry-After")
+EXPOSED_HEADERS: Final = ("X-Request-Id", "X-Voice", "X-Sample-Rate", "X-Seed", "X-Trace-Id", "Retry-After")
 PAGE: Final = {
     "/": ("index.html", "text/html; charset=utf-8"),
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
@@ -70,44 +77,44 @@ def build_app(settings: GatewaySettings, backend: Backend, telemetry: Telemetry)
     )
     api.include_router(speech_routes(backend, telemetry.emit))
     api.include_router(openai_routes(backend, telemetry.emit, settings.models, settings.voice_aliases))
-    _add_socket(api, backend, telemetry, settings.idle_seconds)
+    _add_websocket(api, backend, telemetry, settings.idle_seconds)
     _add_probes(api, backend, telemetry)
     _add_page(api, settings)
     _add_errors(api, telemetry)
     api.openapi = _document(api)  # type: ignore[method-assign]  # FastAPI's own way to change the document
-    app: ASGIApp = Bounded(
+    app: ASGIApp = LimitsMiddleware(
         api,
-        most_requests=settings.max_requests,
-        most_body_bytes=settings.max_body_bytes,
+        max_requests=settings.max_requests,
+        max_body_bytes=settings.max_body_bytes,
         body_seconds=settings.idle_seconds,
-        body_paths=BODIES,
+        body_paths=BODY_SCHEMAS,
     )
     if settings.keys:  # before a body is read
-        app = KeyChecked(app, settings.keys)
+        app = ApiKeyMiddleware(app, settings.keys)
     if settings.origins:  # around every refusal, or a page from elsewhere could not read it
         app = CORSMiddleware(
             app,
             allow_origins=settings.origins,
             allow_methods=["GET", "POST"],
             allow_headers=["Authorization", "Content-Type", "Traceparent", TIMEOUT_HEADER],
-            expose_headers=TOLD,
+            expose_headers=EXPOSED_HEADERS,
         )
-    return Watched(app, telemetry, {route for _, route, _ in endings()} - {OTHER})
+    return TelemetryMiddleware(app, telemetry, {route for _, route, _ in endings()} - {OTHER})
 
 
 def endings() -> list[tuple[str, str, int]]:
     """Returns each (method, route, status) that can happen."""
-    speech = [("POST", path) for path in BODIES] + [("GET", "/v1/voices"), ("GET", "/v1/models")]
+    speech = [("POST", path) for path in BODY_SCHEMAS] + [("GET", "/v1/voices"), ("GET", "/v1/models")]
     return [
-        *((method, route, status) for method, route in speech for status in (*STATUSES, CALLER_LEFT)),
-        *(("GET", SOCKET_PATH, status) for status in (SWITCHING, 400, 401, 408, 429, 500, 501, 503, 504)),
+        *((method, route, status) for method, route in speech for status in (*STATUSES, CLIENT_CLOSED_REQUEST)),
+        *(("GET", SOCKET_PATH, status) for status in (SWITCHING_PROTOCOLS, 400, 401, 408, 429, 500, 501, 503, 504)),
         *(("GET", route, status) for route in ("/readyz",) for status in (200, 503)),
         *(("GET", route, 200) for route in ("/healthz", "/metrics", "/openapi.json", *PAGE)),
         *((method, OTHER, 404) for method in ("GET", "POST")),
     ]
 
 
-def _add_socket(api: FastAPI, backend: Backend, telemetry: Telemetry, idle_seconds: float) -> None:
+def _add_websocket(api: FastAPI, backend: Backend, telemetry: Telemetry, idle_seconds: float) -> None:
     @api.websocket(SOCKET_PATH)
     async def stream(socket: WebSocket) -> None:
         await SpeechSocket(socket, backend, telemetry.emit, idle_seconds).serve()
@@ -158,32 +165,32 @@ def _add_errors(api: FastAPI, telemetry: Telemetry) -> None:
     def answering(make: Callable[[Any, str], Problem]) -> Callable[[Request, Any], Awaitable[Response]]:
         async def handle(request: Request, error: Exception) -> Response:
             problem = make(error, request.url.path)
-            note_ending(request.scope, int(problem.status), problem.reason)
-            return answer(problem, request.url.path)
+            record_outcome(request.scope, int(problem.status), problem.reason)
+            return problem_response(problem, request.url.path)
 
         return handle
 
     async def left(request: Request, _error: Exception) -> Response:
-        note_ending(request.scope, CALLER_LEFT)
-        return Response(status_code=CALLER_LEFT)  # to nobody
+        record_outcome(request.scope, CLIENT_CLOSED_REQUEST)
+        return Response(status_code=CLIENT_CLOSED_REQUEST)  # to nobody
 
     async def failed(request: Request, error: Exception) -> Response:
         telemetry.logger.error("gateway_failed", route=getattr(request.scope.get("route"), "path", ""), exc_info=error)
         problem = Problem(
             HTTPStatus.INTERNAL_SERVER_ERROR, "GATEWAY_FAILED", "the gateway failed; its log has the traceback"
         )
-        return answer(problem, request.url.path)
+        return problem_response(problem, request.url.path)
 
     api.add_exception_handler(RequestValidationError, answering(_bad_body))
-    api.add_exception_handler(RequestRefused, answering(lambda error, _path: error.problem))
-    api.add_exception_handler(PhonoscopeClientError, answering(lambda error, _path: problem_of(error)))
+    api.add_exception_handler(ProblemError, answering(lambda error, _path: error.problem))
+    api.add_exception_handler(PhonoscopeClientError, answering(lambda error, _path: problem_from_error(error)))
     api.add_exception_handler(HTTPException, answering(_http_problem))
-    api.add_exception_handler(CallerLeft, left)
+    api.add_exception_handler(ClientDisconnected, left)
     api.add_exception_handler(Exception, failed)
 
 
 def _bad_body(error: RequestValidationError, path: str) -> Problem:
-    return problem_of_fields(error.errors(), BODIES.get(path))
+    return problem_from_validation(error.errors(), BODY_SCHEMAS.get(path))
 
 
 def _http_problem(error: HTTPException, path: str) -> Problem:

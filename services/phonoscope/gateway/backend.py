@@ -7,7 +7,7 @@ from typing import Unpack
 from starlette.datastructures import Headers
 
 from phonoscope.client import AsyncClient, AudioChunk, PhonoscopeClientError, SpeechOptions
-from phonoscope.gateway.problems import RequestRefused, bad_field
+from phonoscope.gateway.problems import ProblemError, field_error
 
 TIMEOUT_HEADER = "X-Timeout-Seconds"
 PROBE_SECONDS = 1.0
@@ -21,10 +21,10 @@ class Backend:
         is_draining: makes /readyz say so.
     """
 
-    def __init__(self, client: AsyncClient, most_seconds: float) -> None:
+    def __init__(self, client: AsyncClient, max_timeout_seconds: float) -> None:
         self.client = client
         self.is_draining = False
-        self._most_seconds = most_seconds
+        self._max_timeout_seconds = max_timeout_seconds
 
     def timeout(self, headers: Headers) -> float:
         """Returns the seconds that a request has, by its header X-Timeout-Seconds and the gateway's own bound.
@@ -34,14 +34,14 @@ class Backend:
         """
         stated = headers.get(TIMEOUT_HEADER)
         if stated is None:
-            return self._most_seconds
+            return self._max_timeout_seconds
         try:
             seconds = float(stated)
         except ValueError:
             seconds = math.nan
         if not (seconds > 0 and math.isfinite(seconds)):
             raise _bad_timeout(stated)
-        return min(seconds, self._most_seconds)
+        return min(seconds, self._max_timeout_seconds)
 
     def stream(
         self, text: str, timeout_seconds: float, **options: Unpack[SpeechOptions]
@@ -57,8 +57,8 @@ class Backend:
             return False
 
 
-def _bad_timeout(stated: str) -> RequestRefused:
-    return bad_field(
+def _bad_timeout(stated: str) -> ProblemError:
+    return field_error(
         TIMEOUT_HEADER,
         f"{stated[:32]!r} is no number of seconds above 0; send one such as 10",
         reason="TIMEOUT_INVALID",

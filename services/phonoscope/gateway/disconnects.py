@@ -12,11 +12,11 @@ from starlette.types import Receive
 ResultT = TypeVar("ResultT")
 
 
-class CallerLeft(Exception):
+class ClientDisconnected(Exception):
     """The caller closed the connection; there is nobody to answer."""
 
 
-async def unless_gone(receive: Receive, work: Coroutine[Any, Any, ResultT]) -> ResultT:
+async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, ResultT]) -> ResultT:
     """Returns what `work` returns; cancels it when the caller leaves first. The request's body must have been read.
 
     Raises:
@@ -26,7 +26,7 @@ async def unless_gone(receive: Receive, work: Coroutine[Any, Any, ResultT]) -> R
     try:
         await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
-            raise CallerLeft
+            raise ClientDisconnected
         return working.result()
     finally:
         await end(working, leaving)

@@ -15,8 +15,8 @@ from phonoscope.client import Encoding
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.backend import Backend
 from phonoscope.gateway.events import Emit
-from phonoscope.gateway.openapi import AUDIO, MODELS, OPENAI_ERRORS
-from phonoscope.gateway.problems import Problem, RequestRefused
+from phonoscope.gateway.openapi import AUDIO_RESPONSES, MODELS, OPENAI_ERROR_RESPONSES
+from phonoscope.gateway.problems import Problem, ProblemError
 from phonoscope.gateway.response_formats import OpenAiEvents, PlainAudio
 from phonoscope.gateway.schemas import OpenAiBody, OpenAiVoice
 from phonoscope.gateway.speech_response import SpeechResponse
@@ -55,7 +55,12 @@ def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: M
     """
     router = APIRouter()
 
-    @router.post("/v1/audio/speech", response_class=Response, responses=AUDIO | OPENAI_ERRORS, tags=["openai"])
+    @router.post(
+        "/v1/audio/speech",
+        response_class=Response,
+        responses=AUDIO_RESPONSES | OPENAI_ERROR_RESPONSES,
+        tags=["openai"],
+    )
     async def speak(body: OpenAiBody, request: Request) -> Response:
         """Speaks a text as OpenAI's API does."""
         if body.model not in models:
@@ -72,7 +77,7 @@ def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: M
         )
         return SpeechResponse(chunks, emit, OpenAiEvents() if body.stream_format == "sse" else PlainAudio())
 
-    @router.get("/v1/models", response_class=JSONResponse, responses=MODELS | OPENAI_ERRORS, tags=["openai"])
+    @router.get("/v1/models", response_class=JSONResponse, responses=MODELS | OPENAI_ERROR_RESPONSES, tags=["openai"])
     async def list_models() -> Response:
         """Lists the names of models that are understood."""
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "phonoscope"} for name in models]
@@ -87,7 +92,7 @@ def emotion_of(instructions: str) -> str:
     return next((EMOTION_WORDS[word] for word in words if word in EMOTION_WORDS), "")
 
 
-def _no_such_model(model: str, models: Sequence[str]) -> RequestRefused:
+def _no_such_model(model: str, models: Sequence[str]) -> ProblemError:
     description = f"{model[:64]!r} is unknown; models: {', '.join(models)}"
     violation = FieldViolation("model", description)
-    return RequestRefused(Problem(HTTPStatus.NOT_FOUND, "MODEL_UNKNOWN", f"model: {description}", (violation,)))
+    return ProblemError(Problem(HTTPStatus.NOT_FOUND, "MODEL_UNKNOWN", f"model: {description}", (violation,)))

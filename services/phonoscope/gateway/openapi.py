@@ -54,12 +54,12 @@ def _errors(media_type: str, schema: dict[str, Any]) -> Responses:
     }
 
 
-PROBLEMS: Final = _errors(MEDIA_TYPE, _PROBLEM)
-OPENAI_ERRORS: Final = _errors("application/json", _OPENAI_ERROR)
+PROBLEM_RESPONSES: Final = _errors(MEDIA_TYPE, _PROBLEM)
+OPENAI_ERROR_RESPONSES: Final = _errors("application/json", _OPENAI_ERROR)
 STATUSES: Final = (200, *_MEANINGS)
 
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
-AUDIO: Final[Responses] = {
+AUDIO_RESPONSES: Final[Responses] = {
     200: {
         "description": "The audio, in the asked form, sent while it is made; or events of JSON that hold it.",
         "content": dict.fromkeys(
@@ -79,6 +79,8 @@ def _object(description: str, **properties: str) -> Responses:
     return {200: {"description": description, "content": {"application/json": {"schema": schema}}}}
 
 
-VOICES: Final = _object("The voices.", voices="array")
+VOICES_RESPONSES: Final = _object("The voices.", voices="array")
 MODELS: Final = _object("The models.", object="string", data="array")
-LEGACY: Final = _object("The whole text, spoken.", audio_data="string", sample_rate="integer", status="string")
+LEGACY_RESPONSES: Final = _object(
+    "The whole text, spoken.", audio_data="string", sample_rate="integer", status="string"
+)

@@ -99,7 +99,7 @@ class Problem:
         return {"Retry-After": str(max(1, math.ceil(self.retry_after_seconds)))}
 
 
-class RequestRefused(PhonoscopeError):
+class ProblemError(PhonoscopeError):
     """The gateway itself refuses a request; the edge answers with `problem`."""
 
     def __init__(self, problem: Problem) -> None:
@@ -107,30 +107,30 @@ class RequestRefused(PhonoscopeError):
         self.problem = problem
 
 
-def bad_field(field: str, description: str, *, reason: str = "BODY_INVALID") -> RequestRefused:
+def field_error(field: str, description: str, *, reason: str = "BODY_INVALID") -> ProblemError:
     """Returns the refusal of one field."""
     violation = FieldViolation(field, description)
-    return RequestRefused(Problem(HTTPStatus.BAD_REQUEST, reason, f"{field}: {description}", (violation,)))
+    return ProblemError(Problem(HTTPStatus.BAD_REQUEST, reason, f"{field}: {description}", (violation,)))
 
 
-def problem_of(error: PhonoscopeClientError) -> Problem:
+def problem_from_error(error: PhonoscopeClientError) -> Problem:
     """Returns what a failed call to the speech server means to the caller."""
     status = STATUS_OF.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    violations = [FieldViolation(_field(v.field), v.description) for v in error.violations]
+    violations = [FieldViolation(_body_field(v.field), v.description) for v in error.violations]
     retry = error.retry_after_seconds
     if retry is None and status in RETRYABLE:
         retry = RETRY_SECONDS
     return Problem(
         status,
         error.reason or error.code.name,
-        _words_of(error, status, violations),
+        _detail(error, status, violations),
         violations,
         retry,
     )
 
 
 # The wire's names of fields, where the body's differ.
-_FIELDS: Final = {
+_BODY_FIELDS: Final = {
     "speaker_id": "voice",
     "audio_config.encoding": "encoding",
     "audio_config.sample_rate_hertz": "sample_rate_hz",
@@ -139,12 +139,12 @@ _FIELDS: Final = {
 }
 
 
-def _field(name: str) -> str:
+def _body_field(name: str) -> str:
     """Returns how the body calls a field of the wire, and a place in a list: pronunciations[0] is pronunciations.0."""
-    return _FIELDS.get(name) or _PLACE.sub(r".\1", name)
+    return _BODY_FIELDS.get(name) or _INDEX.sub(r".\1", name)
 
 
-_PLACE: Final = re.compile(r"\[(\d+)\]")
+_INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
 _WORDS: Final = {
@@ -155,7 +155,7 @@ _WORDS: Final = {
 }
 
 
-def _words_of(error: PhonoscopeClientError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:
+def _detail(error: PhonoscopeClientError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:
     """Returns the server's words; ours where gRPC itself speaks, of sockets and of inner addresses."""
     if violations:
         return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
@@ -164,7 +164,7 @@ def _words_of(error: PhonoscopeClientError, status: HTTPStatus, violations: Sequ
     return _WORDS.get(status) or f"the speech server failed ({error.code.name}); its log says why"
 
 
-def answer(problem: Problem, path: str) -> Response:
+def problem_response(problem: Problem, path: str) -> Response:
     """Returns the answer to a request for `path`: problem+json, or OpenAI's form on its routes."""
     is_openai = path.startswith(("/v1/audio/", "/v1/models"))
     body, media_type = (problem.openai_body(), "application/json") if is_openai else (problem.body(), MEDIA_TYPE)

@@ -28,7 +28,7 @@ MEDIA_TYPES: Final = {
 }
 
 
-class Form(Protocol):
+class ResponseFormat(Protocol):
     """How chunks, and what became of them, are spelled in an answer."""
 
     def media_type(self, first: AudioChunk) -> str:
@@ -90,7 +90,7 @@ class SpeechEvents:
 
     def audio(self, chunk: AudioChunk) -> bytes:
         """Returns what the WebSocket tells of a chunk, with its audio in base64."""
-        return event({**server_messages.audio(chunk, is_timed=self._is_timed), "audio": base64_of(chunk)})
+        return event({**server_messages.audio(chunk, is_timed=self._is_timed), "audio": audio_base64(chunk)})
 
     def ending(self) -> bytes:
         """Returns what the WebSocket tells at the end."""
@@ -114,7 +114,7 @@ class OpenAiEvents:
 
     def audio(self, chunk: AudioChunk) -> bytes:
         """Returns a delta."""
-        return event({"type": "speech.audio.delta", "audio": base64_of(chunk)}) if chunk.audio else b""
+        return event({"type": "speech.audio.delta", "audio": audio_base64(chunk)}) if chunk.audio else b""
 
     def ending(self) -> bytes:
         """Returns what OpenAI's ends with; nobody counts tokens here."""
@@ -130,6 +130,6 @@ def event(data: Mapping[str, Any]) -> bytes:
     return b"data: " + json.dumps(data).encode() + b"\n\n"
 
 
-def base64_of(chunk: AudioChunk) -> str:
+def audio_base64(chunk: AudioChunk) -> str:
     """Returns a chunk's audio as JSON can hold it."""
     return base64.b64encode(chunk.audio).decode()

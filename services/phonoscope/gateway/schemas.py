@@ -11,11 +11,11 @@ from pydantic_core import PydanticCustomError
 
 from phonoscope.client import Encoding, Pronunciation, SpeechOptions, TimingType
 
-INT32_MOST = 2**31 - 1
+INT32_MAX = 2**31 - 1
 Ratio = Annotated[float, Field(allow_inf_nan=False)]
 
 
-class Body(BaseModel):
+class RequestModel(BaseModel):
     """A JSON object, strict: a number is no text, and nothing unknown is passed over."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
@@ -30,7 +30,7 @@ class Body(BaseModel):
         return value
 
 
-class PronunciationBody(Body):
+class PronunciationBody(RequestModel):
     """How a word or a phrase is said: by ipa, or as other words are, by respelling."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ipa"]}, {"required": ["respelling"]}]})
@@ -43,7 +43,7 @@ class PronunciationBody(Body):
     """Other words, such as sequel for SQL."""
 
     @model_validator(mode="after")
-    def _is_said_one_way(self) -> Self:
+    def _has_one_form(self) -> Self:
         if {"ipa", "respelling"} <= self.model_fields_set or not {"ipa", "respelling"} & self.model_fields_set:
             raise ValueError('needs either "ipa" or "respelling"')
         return self
@@ -53,7 +53,7 @@ class PronunciationBody(Body):
         return Pronunciation(self.phrase, self.ipa, self.respelling)
 
 
-class Settings(Body):
+class SpeechSettings(RequestModel):
     """How a text is spoken; each member has a neutral default."""
 
     voice: str = ""
@@ -80,7 +80,7 @@ class Settings(Body):
     encoding: Annotated[Encoding, Field(strict=False)] = Encoding.LINEAR16
     """Form of the audio: linear16 is 16-bit little-endian samples without header."""
 
-    sample_rate_hz: Annotated[int, Field(ge=0, le=INT32_MOST)] = 0
+    sample_rate_hz: Annotated[int, Field(ge=0, le=INT32_MAX)] = 0
     """8000 to 48000; 0 for the voice's own rate."""
 
     volume_gain_db: Ratio = 0.0
@@ -118,7 +118,7 @@ class Settings(Body):
         )
 
 
-class SpeechBody(Settings):
+class SpeechBody(SpeechSettings):
     """A text or an SSML document, how it is spoken, and how it comes back."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["ssml"]}]})
@@ -133,10 +133,10 @@ class SpeechBody(Settings):
     @model_validator(mode="after")
     def _can_be_answered(self) -> Self:
         if len({"text", "ssml"} & self.model_fields_set) != 1:
-            raise _bad_member("text", 'give either "text" or "ssml"')
+            raise _member_error("text", 'give either "text" or "ssml"')
         if self.timings and self.stream_format == "audio":
             words = 'cannot be told in plain audio; add "stream_format": "sse", or use WS /v1/speech/stream'
-            raise _bad_member("timings", words)
+            raise _member_error("timings", words)
         return self
 
     def options(self) -> SpeechOptions:
@@ -144,12 +144,12 @@ class SpeechBody(Settings):
         return SpeechOptions(**super().options(), ssml=self.ssml)
 
 
-def _bad_member(field: str, words: str) -> PydanticCustomError:
+def _member_error(field: str, words: str) -> PydanticCustomError:
     """Returns the error of a member that is wrong by what others are; validation_errors.py reads its name."""
     return PydanticCustomError("member", "{words}", {"words": words, "field": field})
 
 
-class LegacyBody(Body):
+class LegacyBody(RequestModel):
     """The older contract: what the web page of a system before this one sent."""
 
     text: str
@@ -164,14 +164,14 @@ class LegacyBody(Body):
     """Pitch as a ratio; 0 or absent means 1.0."""
 
 
-class OpenAiVoice(Body):
+class OpenAiVoice(RequestModel):
     """A voice by id, as OpenAI's API has voices of one's own."""
 
     id: str
     """Voice id."""
 
 
-class OpenAiBody(Body):
+class OpenAiBody(RequestModel):
     """OpenAI's createSpeech (platform.openai.com/docs/api-reference/audio/createSpeech)."""
 
     model: Annotated[str, Field(examples=["tts-1"])]
@@ -190,23 +190,23 @@ class OpenAiBody(Body):
     """The first word that names an emotion, such as "cheerful" or "calmly", chooses it; the rest changes nothing."""
 
 
-class Start(Settings):
+class StartMessage(SpeechSettings):
     """First message of a text over WebSocket: how it is spoken."""
 
     type: Literal["start"]
 
 
-class Text(Body):
+class TextMessage(RequestModel):
     """The next piece of the text, of any size."""
 
     type: Literal["text"]
     text: str
 
 
-class Step(Body):
+class ControlMessage(RequestModel):
     """flush: speak what came so far. end: the text is over. cancel: make no more of it."""
 
     type: Literal["flush", "end", "cancel"]
 
 
-ClientMessage = Annotated[Start | Text | Step, Field(discriminator="type")]
+ClientMessage = Annotated[StartMessage | TextMessage | ControlMessage, Field(discriminator="type")]

@@ -89,23 +89,23 @@ class GatewaySettings(StrictSettings):
     @property
     def keys(self) -> tuple[str, ...]:
         """The keys in `api_keys`."""
-        return _list(self.api_keys)
+        return _split(self.api_keys)
 
     @property
     def origins(self) -> tuple[str, ...]:
         """The origins in `cors_origins`."""
-        return _list(self.cors_origins)
+        return _split(self.cors_origins)
 
     @property
     def models(self) -> tuple[str, ...]:
         """The names in `openai_models`."""
-        return _list(self.openai_models)
+        return _split(self.openai_models)
 
     @property
     def voice_aliases(self) -> dict[str, str]:
         """Voice by alias, "" for the default voice. SettingsError for an entry without a name."""
         aliases = {}
-        for entry in _list(self.openai_voices):
+        for entry in _split(self.openai_voices):
             name, _, voice = (part.strip() for part in entry.partition("="))
             if not name:
                 raise SettingsError(f"openai_voices: {entry!r} has no name; write NAME=VOICE, or NAME")
@@ -113,5 +113,5 @@ class GatewaySettings(StrictSettings):
         return aliases
 
 
-def _list(text: str) -> tuple[str, ...]:
+def _split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -14,11 +14,11 @@ from starlette.types import Receive, Scope, Send
 
 from phonoscope.client import AudioChunk, PhonoscopeClientError
 from phonoscope.common.tracing import current_trace_id
-from phonoscope.gateway.disconnects import CallerLeft, unless_gone
+from phonoscope.gateway.disconnects import ClientDisconnected, run_while_connected
 from phonoscope.gateway.events import Emit, FirstAudio
-from phonoscope.gateway.middleware import ARRIVED, CALLER_LEFT, note_ending
-from phonoscope.gateway.problems import answer, problem_of
-from phonoscope.gateway.response_formats import Form
+from phonoscope.gateway.middleware import CLIENT_CLOSED_REQUEST, STARTED_AT, record_outcome
+from phonoscope.gateway.problems import problem_from_error, problem_response
+from phonoscope.gateway.response_formats import ResponseFormat
 
 PART_BYTES: Final = 32 * 1024
 
@@ -45,7 +45,7 @@ class SpeechResponse(Response):
         form: how they are spelled.
     """
 
-    def __init__(self, chunks: AsyncGenerator[AudioChunk, None], emit: Emit, form: Form) -> None:
+    def __init__(self, chunks: AsyncGenerator[AudioChunk, None], emit: Emit, form: ResponseFormat) -> None:
         super().__init__()
         self._chunks = chunks
         self._emit = emit
@@ -55,30 +55,30 @@ class SpeechResponse(Response):
         """Answers one request (ASGI)."""
         try:
             async with contextlib.aclosing(self._chunks):
-                await unless_gone(receive, self._answer(scope, receive, send))
-        except CallerLeft:
-            note_ending(scope, CALLER_LEFT)
+                await run_while_connected(receive, self._answer(scope, receive, send))
+        except ClientDisconnected:
+            record_outcome(scope, CLIENT_CLOSED_REQUEST)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             first = await anext(self._chunks)
         except PhonoscopeClientError as error:
-            problem = problem_of(error)
-            note_ending(scope, int(problem.status), problem.reason)
-            await answer(problem, scope["path"])(scope, receive, send)
+            problem = problem_from_error(error)
+            record_outcome(scope, int(problem.status), problem.reason)
+            await problem_response(problem, scope["path"])(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": self._starting_headers(first)})
         await _send_parts(self._form.opening(first) + self._form.audio(first), send)
-        self._emit(FirstAudio(scope["route"].path, time.perf_counter() - scope["state"][ARRIVED]))
+        self._emit(FirstAudio(scope["route"].path, time.perf_counter() - scope["state"][STARTED_AT]))
         try:
             async for chunk in self._chunks:
                 await _send_parts(self._form.audio(chunk), send)
         except PhonoscopeClientError as error:
-            problem = problem_of(error)
-            note_ending(scope, int(problem.status), problem.reason)
+            problem = problem_from_error(error)
+            record_outcome(scope, int(problem.status), problem.reason)
             ending = self._form.failure(problem)
             if ending is None:  # too late for a status
-                raise CutShort from None
+                raise ResponseTruncated from None
         else:
             ending = self._form.ending()
         await _send_parts(ending, send)
@@ -90,7 +90,7 @@ class SpeechResponse(Response):
         return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
-class CutShort(Exception):
+class ResponseTruncated(Exception):
     """An answer that had begun cannot be completed: the connection is to be closed without its end."""
 
 

@@ -9,9 +9,9 @@ from starlette.responses import JSONResponse, Response
 
 from phonoscope.client import Encoding
 from phonoscope.gateway.backend import Backend
-from phonoscope.gateway.disconnects import unless_gone
+from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
-from phonoscope.gateway.openapi import AUDIO, LEGACY, PROBLEMS, VOICES
+from phonoscope.gateway.openapi import AUDIO_RESPONSES, LEGACY_RESPONSES, PROBLEM_RESPONSES, VOICES_RESPONSES
 from phonoscope.gateway.response_formats import PlainAudio, SpeechEvents
 from phonoscope.gateway.schemas import LegacyBody, SpeechBody
 from phonoscope.gateway.speech_response import SpeechResponse
@@ -21,22 +21,26 @@ def speech_routes(backend: Backend, emit: Emit) -> APIRouter:
     """Returns the routes, which speak through `backend`."""
     router = APIRouter()
 
-    @router.post("/v1/speech", response_class=Response, responses=AUDIO | PROBLEMS, tags=["speech"])
+    @router.post("/v1/speech", response_class=Response, responses=AUDIO_RESPONSES | PROBLEM_RESPONSES, tags=["speech"])
     async def speak(body: SpeechBody, request: Request) -> Response:
         """Speaks a text, or an SSML document; the audio is sent while the rest is being made."""
         chunks = backend.stream(body.text, backend.timeout(request.headers), **body.options())
         form = SpeechEvents(is_timed=bool(body.timings)) if body.stream_format == "sse" else PlainAudio()
         return SpeechResponse(chunks, emit, form)
 
-    @router.get("/v1/voices", response_class=JSONResponse, responses=VOICES | PROBLEMS, tags=["speech"])
+    @router.get(
+        "/v1/voices", response_class=JSONResponse, responses=VOICES_RESPONSES | PROBLEM_RESPONSES, tags=["speech"]
+    )
     async def voices(request: Request, language: str = "") -> Response:
         """Lists the voices that are loaded, or those of a language, the default voice first."""
         timeout_seconds = backend.timeout(request.headers)
         listing = backend.client.voices(language, timeout_seconds=timeout_seconds)
-        found = await unless_gone(request.receive, listing)
+        found = await run_while_connected(request.receive, listing)
         return JSONResponse({"voices": [asdict(voice) for voice in found]})
 
-    @router.post("/api/tts", response_class=JSONResponse, responses=LEGACY | PROBLEMS, tags=["compatibility"])
+    @router.post(
+        "/api/tts", response_class=JSONResponse, responses=LEGACY_RESPONSES | PROBLEM_RESPONSES, tags=["compatibility"]
+    )
     async def legacy(body: LegacyBody, request: Request) -> Response:
         """Speaks a text, all of it in one JSON object: 16-bit little-endian samples in base64. An older contract."""
         work = backend.client.synthesize(
@@ -48,7 +52,7 @@ def speech_routes(backend: Backend, emit: Emit) -> APIRouter:
             pitch=body.pitch or 1.0,
             encoding=Encoding.LINEAR16,
         )
-        speech = await unless_gone(request.receive, work)
+        speech = await run_while_connected(request.receive, work)
         reply: dict[str, Any] = {
             "audio_data": base64.b64encode(speech.audio).decode(),
             "sample_rate": speech.sample_rate_hz,

@@ -27,27 +27,27 @@ from phonoscope.gateway import server_messages
 from phonoscope.gateway.backend import Backend
 from phonoscope.gateway.disconnects import end
 from phonoscope.gateway.events import Emit, FirstAudio
-from phonoscope.gateway.middleware import note_ending
-from phonoscope.gateway.problems import Problem, RequestRefused, problem_of
-from phonoscope.gateway.schemas import ClientMessage, Start, Step, Text
-from phonoscope.gateway.validation_errors import Model, problem_of_fields
+from phonoscope.gateway.middleware import record_outcome
+from phonoscope.gateway.problems import Problem, ProblemError, problem_from_error
+from phonoscope.gateway.schemas import ClientMessage, ControlMessage, StartMessage, TextMessage
+from phonoscope.gateway.validation_errors import SchemaClass, problem_from_validation
 
-PIECES: Final = 32
+MAX_QUEUED_TEXTS: Final = 32
 PROTOCOL: Final = "phonoscope.v1"
 UNSUPPORTED, POLICY, INTERNAL, LATER, AWAY = 1003, 1008, 1011, 1013, 1001
-MESSAGE: Final[TypeAdapter[Start | Text | Step]] = TypeAdapter(ClientMessage)
-MODELS: Final[Mapping[str, Model]] = {
-    "start": Start,
-    "text": Text,
-    "flush": Step,
-    "end": Step,
-    "cancel": Step,
+MESSAGE: Final[TypeAdapter[StartMessage | TextMessage | ControlMessage]] = TypeAdapter(ClientMessage)
+MODELS: Final[Mapping[str, SchemaClass]] = {
+    "start": StartMessage,
+    "text": TextMessage,
+    "flush": ControlMessage,
+    "end": ControlMessage,
+    "cancel": ControlMessage,
 }
-Pieces = asyncio.Queue[str | Flush | None]
+TextQueue = asyncio.Queue[str | Flush | None]
 ResultT = TypeVar("ResultT")
 
 
-class Refused(RequestRefused):
+class SocketError(ProblemError):
     """A message that breaks the rules, and the code that the socket is closed with."""
 
     def __init__(self, problem: Problem, close_code: int) -> None:
@@ -70,53 +70,53 @@ class SpeechSocket:
         await self._socket.accept(PROTOCOL if PROTOCOL in offered else None)
         try:
             timeout_seconds = self._backend.timeout(self._socket.headers)
-            upcoming: Start | None = None
+            upcoming: StartMessage | None = None
             while True:
                 start = upcoming or await self._start()
                 upcoming = await self._serve_text(start, timeout_seconds)
         except WebSocketDisconnect:
             pass
-        except Refused as refusal:
+        except SocketError as refusal:
             await self._close(refusal.problem, refusal.close_code)
-        except RequestRefused as refusal:
+        except ProblemError as refusal:
             await self._close(refusal.problem, POLICY)
         except PhonoscopeClientError as error:
-            problem = problem_of(error)
+            problem = problem_from_error(error)
             await self._close(problem, _close_code(problem))
 
-    async def _start(self) -> Start:
+    async def _start(self) -> StartMessage:
         message = await self._message()
-        if not isinstance(message, Start):
+        if not isinstance(message, StartMessage):
             raise _out_of_turn(f'"{message.type}" came before "start"; begin a text with {{"type": "start"}}')
         return message
 
-    async def _serve_text(self, start: Start, timeout_seconds: float) -> Start | None:
+    async def _serve_text(self, start: StartMessage, timeout_seconds: float) -> StartMessage | None:
         """Reads and speaks one text; returns the next one's start, where that has come already."""
-        pieces: Pieces = asyncio.Queue(PIECES)
+        pieces: TextQueue = asyncio.Queue(MAX_QUEUED_TEXTS)
         speaking = asyncio.ensure_future(self._speak(start, pieces, timeout_seconds))
         upcoming, is_over = None, False
         try:
             while upcoming is None and (message := await self._while(speaking, self._message(idle=not is_over))):
                 match message:
-                    case Step(type="cancel"):
+                    case ControlMessage(type="cancel"):
                         await end(speaking)
-                        await self._tell({"type": "cancelled"})
+                        await self._send({"type": "cancelled"})
                         return None
-                    case Start() if is_over:
+                    case StartMessage() if is_over:
                         upcoming = message
-                    case Start():
+                    case StartMessage():
                         raise _out_of_turn('"start" came within a text; send "end" or "cancel" first')
                     case _ if is_over:
                         raise _out_of_turn(f'"{message.type}" came after "end"; begin the next text with "start"')
-                    case Text():
+                    case TextMessage():
                         await self._while(speaking, pieces.put(message.text))
-                    case Step(type="flush"):
+                    case ControlMessage(type="flush"):
                         await self._while(speaking, pieces.put(FLUSH))
-                    case Step():
+                    case ControlMessage():
                         is_over = True
                         await self._while(speaking, pieces.put(None))
             await speaking
-            await self._tell(server_messages.DONE)
+            await self._send(server_messages.DONE)
             return upcoming
         finally:
             await end(speaking)
@@ -133,7 +133,7 @@ class SpeechSocket:
         finally:
             await end(task)
 
-    async def _speak(self, start: Start, pieces: Pieces, timeout_seconds: float) -> None:
+    async def _speak(self, start: StartMessage, pieces: TextQueue, timeout_seconds: float) -> None:
         began = time.perf_counter()
         stream = self._backend.client.stream_pieces(
             _until_none(pieces), timeout_seconds=timeout_seconds, **start.options()
@@ -141,12 +141,12 @@ class SpeechSocket:
         async with contextlib.aclosing(stream) as chunks:
             async for chunk in chunks:
                 if chunk.sequence == 0:
-                    await self._tell(server_messages.started(chunk))
+                    await self._send(server_messages.started(chunk))
                     self._emit(FirstAudio(self._socket.scope["route"].path, time.perf_counter() - began))
-                await self._tell(server_messages.audio(chunk, is_timed=bool(start.timings)))
+                await self._send(server_messages.audio(chunk, is_timed=bool(start.timings)))
                 await self._socket.send_bytes(chunk.audio)
 
-    async def _message(self, *, idle: bool = True) -> Start | Text | Step:
+    async def _message(self, *, idle: bool = True) -> StartMessage | TextMessage | ControlMessage:
         """Returns the client's next message; with `idle` it may be silent for so long only.
 
         Raises:
@@ -158,35 +158,35 @@ class SpeechSocket:
                 received = await self._socket.receive()
         except TimeoutError:
             text = f"nothing came for {self._idle_seconds:g} s; connect again when there is something to say"
-            raise Refused(Problem(HTTPStatus.REQUEST_TIMEOUT, "SOCKET_IDLE", text), AWAY) from None
+            raise SocketError(Problem(HTTPStatus.REQUEST_TIMEOUT, "SOCKET_IDLE", text), AWAY) from None
         if received["type"] == "websocket.disconnect":
             raise WebSocketDisconnect(received.get("code", AWAY))
         if received.get("text") is None:
             text = 'binary messages are not taken; send JSON such as {"type": "text", "text": "Hello."}'
-            raise Refused(Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", text), UNSUPPORTED)
+            raise SocketError(Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", text), UNSUPPORTED)
         try:
             return MESSAGE.validate_json(received["text"])
         except ValidationError as error:
-            raise Refused(problem_of_fields(error.errors(), MODELS), POLICY) from None
+            raise SocketError(problem_from_validation(error.errors(), MODELS), POLICY) from None
 
-    async def _tell(self, message: dict[str, Any]) -> None:
+    async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_text(json.dumps(message))
 
     async def _close(self, problem: Problem, close_code: int) -> None:
         """Says what is wrong, and closes."""
-        note_ending(self._socket.scope, int(problem.status), problem.reason)
+        record_outcome(self._socket.scope, int(problem.status), problem.reason)
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the client left meanwhile
-            await self._tell(server_messages.failed(problem))
+            await self._send(server_messages.failed(problem))
             await self._socket.close(close_code, problem.reason)
 
 
-async def _until_none(pieces: Pieces) -> AsyncIterator[str | Flush]:
+async def _until_none(pieces: TextQueue) -> AsyncIterator[str | Flush]:
     while (piece := await pieces.get()) is not None:
         yield piece
 
 
-def _out_of_turn(detail: str) -> Refused:
-    return Refused(Problem(HTTPStatus.BAD_REQUEST, "MESSAGE_OUT_OF_TURN", detail), POLICY)
+def _out_of_turn(detail: str) -> SocketError:
+    return SocketError(Problem(HTTPStatus.BAD_REQUEST, "MESSAGE_OUT_OF_TURN", detail), POLICY)
 
 
 def _close_code(problem: Problem) -> int:

@@ -17,7 +17,7 @@ from phonoscope.gateway.metrics import GatewayMetrics
 from phonoscope.gateway.settings import GatewaySettings
 
 SERVICE_NAME: Final = "phonoscope-gateway"
-SERVER_ERROR: Final = 500
+SERVER_ERROR_STATUS: Final = 500
 # Asked for every few seconds by machines: no news.
 QUIET_ROUTES: Final = ("/healthz", "/readyz", "/metrics")
 Logger = structlog.typing.FilteringBoundLogger
@@ -34,7 +34,7 @@ class LogSink:
         if not isinstance(event, RequestEnded):
             return
         write = self._logger.debug if event.route in QUIET_ROUTES else self._logger.info
-        if event.status >= SERVER_ERROR and event.route not in QUIET_ROUTES:
+        if event.status >= SERVER_ERROR_STATUS and event.route not in QUIET_ROUTES:
             write = self._logger.warning
         write(
             "http_request",
@@ -75,12 +75,12 @@ def build_telemetry(settings: GatewaySettings, logger: Logger, endings: Iterable
         sample_ratio=settings.trace_sample_ratio,
         version=__version__,
         attributes={names.REVISION: settings.revision},
-        on_export=TraceMetrics(registry) if settings.otlp_endpoint else _nothing,
+        on_export=TraceMetrics(registry) if settings.otlp_endpoint else _ignore_export,
         logger=logger,
     )
     sinks = (GatewayMetrics(registry, endings, current_trace_id), LogSink(logger))
     return Telemetry(logger, tracing, registry, sinks)
 
 
-def _nothing(_result: str, _count: int) -> None:
+def _ignore_export(_result: str, _count: int) -> None:
     """No spans are made, so none are exported."""

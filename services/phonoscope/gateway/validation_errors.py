@@ -9,32 +9,32 @@ from pydantic import BaseModel
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.problems import Problem
 
-Model = type[BaseModel]
-Models = Model | Mapping[str, Model] | None
+SchemaClass = type[BaseModel]
+SchemaClasses = SchemaClass | Mapping[str, SchemaClass] | None
 WRAPPERS: Final = ("body", "query", "path", "header")
-NO_OBJECT: Final = ("model_attributes_type", "model_type", "missing", "dict_type")
-MOST_SHOWN: Final = 48
-MOST_ERRORS: Final = 16
+NOT_AN_OBJECT: Final = ("model_attributes_type", "model_type", "missing", "dict_type")
+MAX_SHOWN_CHARACTERS: Final = 48
+MAX_ERRORS: Final = 16
 
 
-def problem_of_fields(errors: Sequence[Mapping[str, Any]], models: Models) -> Problem:
+def problem_from_validation(errors: Sequence[Mapping[str, Any]], models: SchemaClasses) -> Problem:
     """Returns the problem of a body that is no JSON, or whose members are wrong.
 
     Args:
         errors: as pydantic lists them.
         models: what was expected, for the names of its members; by the tag of each kind where there are several.
     """
-    violations = [_violation(error, models) for error in errors[:MOST_ERRORS]]
+    violations = [_violation(error, models) for error in errors[:MAX_ERRORS]]
     detail = "; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations)
     return Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", detail, [v for v in violations if v.field])
 
 
-def _violation(error: Mapping[str, Any], models: Models) -> FieldViolation:
+def _violation(error: Mapping[str, Any], models: SchemaClasses) -> FieldViolation:
     place = [part for part in error["loc"] if part not in WRAPPERS]
     if error["type"] == "json_invalid":
         why = error.get("ctx", {}).get("error", "")
         return FieldViolation("", f'the body is no JSON: {why}; send an object such as {{"text": "Hello."}}')
-    if not place and error["type"] in NO_OBJECT:
+    if not place and error["type"] in NOT_AN_OBJECT:
         return FieldViolation("", 'the body is no object; send one such as {"text": "Hello."}')
     model = models
     if isinstance(models, Mapping):
@@ -56,6 +56,10 @@ def _shown(error: Mapping[str, Any]) -> str:
     value = error.get("input")
     if isinstance(value, bool | int | float) or value is None:
         return "" if error["type"] == "missing" else f", not {value!r}"
-    if isinstance(value, str) and len(value) <= MOST_SHOWN and not {"text", "ssml", "input"} & set(error["loc"]):
+    if (
+        isinstance(value, str)
+        and len(value) <= MAX_SHOWN_CHARACTERS
+        and not {"text", "ssml", "input"} & set(error["loc"])
+    ):
         return f", not {value!r}"
     return ""

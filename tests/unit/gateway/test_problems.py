@@ -11,7 +11,7 @@ import pytest
 from phonoscope.client.errors import ERROR_OF_CODE, PhonoscopeClientError, ServerError
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.openapi import STATUSES
-from phonoscope.gateway.problems import REASONS, Problem, answer, problem_of
+from phonoscope.gateway.problems import REASONS, Problem, problem_from_error, problem_response
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,7 +22,7 @@ def failure(code: grpc.StatusCode, **more: object) -> PhonoscopeClientError:
 
 @pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
 def test_every_code_has_a_status_that_the_document_declares(code):
-    problem = problem_of(failure(code))
+    problem = problem_from_error(failure(code))
     assert int(problem.status) in STATUSES
     assert problem.status >= HTTPStatus.BAD_REQUEST
     assert problem.reason == code.name
@@ -31,8 +31,8 @@ def test_every_code_has_a_status_that_the_document_declares(code):
 
 def test_what_grpc_itself_says_is_not_passed_on():
     for code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.UNKNOWN):
-        assert "10.0.0.1" not in problem_of(failure(code)).detail
-    assert "10.0.0.1" in problem_of(failure(grpc.StatusCode.UNAVAILABLE, reason="DRAINING")).detail
+        assert "10.0.0.1" not in problem_from_error(failure(code)).detail
+    assert "10.0.0.1" in problem_from_error(failure(grpc.StatusCode.UNAVAILABLE, reason="DRAINING")).detail
 
 
 def test_fields_have_the_names_of_the_body():
@@ -41,26 +41,30 @@ def test_fields_have_the_names_of_the_body():
         FieldViolation("text", "is empty"),
         FieldViolation("pronunciations[12].ipa", "is none"),
     )
-    problem = problem_of(failure(grpc.StatusCode.INVALID_ARGUMENT, reason="SEVERAL_FIELDS", violations=violations))
+    problem = problem_from_error(
+        failure(grpc.StatusCode.INVALID_ARGUMENT, reason="SEVERAL_FIELDS", violations=violations)
+    )
     assert [error.field for error in problem.errors] == ["voice", "text", "pronunciations.12.ipa"]
     assert problem.detail == "voice: is nobody; text: is empty; pronunciations.12.ipa: is none"
 
 
 @pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1.0, "1"), (1.2, "2")])
 def test_retry_after_is_whole_seconds_in_the_header_and_exact_in_the_body(seconds, header):
-    problem = problem_of(failure(grpc.StatusCode.RESOURCE_EXHAUSTED, reason="QUEUE_FULL", retry_after_seconds=seconds))
-    reply = answer(problem, "/v1/speech")
+    problem = problem_from_error(
+        failure(grpc.StatusCode.RESOURCE_EXHAUSTED, reason="QUEUE_FULL", retry_after_seconds=seconds)
+    )
+    reply = problem_response(problem, "/v1/speech")
     assert reply.headers["retry-after"] == header
     assert json.loads(reply.body)["retry_after"] == seconds
 
 
 def test_openais_routes_have_openais_form():
     problem = Problem(HTTPStatus.BAD_REQUEST, "TEXT_EMPTY", "text: is empty", (FieldViolation("text", "is empty"),))
-    reply = answer(problem, "/v1/audio/speech")
+    reply = problem_response(problem, "/v1/audio/speech")
     assert reply.media_type == "application/json"
     error = {"message": "text: is empty", "type": "invalid_request_error", "param": "text", "code": "TEXT_EMPTY"}
     assert json.loads(reply.body) == {"error": error}
-    assert answer(problem, "/v1/speech").media_type == "application/problem+json"
+    assert problem_response(problem, "/v1/speech").media_type == "application/problem+json"
 
 
 def test_the_reasons_are_those_of_the_code_and_of_the_docs():

@@ -15,9 +15,9 @@ from phonoscope.gateway.problems import Problem
 from phonoscope.gateway.response_formats import (
     EVENTS,
     MEDIA_TYPES,
-    Form,
     OpenAiEvents,
     PlainAudio,
+    ResponseFormat,
     SpeechEvents,
     event,
 )
@@ -65,7 +65,7 @@ def test_plain_audio_is_the_audio_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("form", [SpeechEvents(is_timed=False), OpenAiEvents()])
 @pytest.mark.parametrize("encoding", Encoding)
-def test_events_are_events_whatever_the_encoding(form: Form, encoding: Encoding) -> None:
+def test_events_are_events_whatever_the_encoding(form: ResponseFormat, encoding: Encoding) -> None:
     assert form.media_type(replace(CHUNK, encoding=encoding)) == EVENTS == "text/event-stream"
 
 

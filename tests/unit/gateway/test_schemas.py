@@ -8,16 +8,16 @@ from pydantic import TypeAdapter, ValidationError
 
 from phonoscope.client import Encoding, Pronunciation, TimingType
 from phonoscope.gateway.schemas import (
-    Body,
     ClientMessage,
+    ControlMessage,
     LegacyBody,
     OpenAiBody,
     PronunciationBody,
-    Settings,
+    RequestModel,
     SpeechBody,
-    Start,
-    Step,
-    Text,
+    SpeechSettings,
+    StartMessage,
+    TextMessage,
 )
 
 NEUTRAL = {
@@ -42,7 +42,7 @@ def options(**members: Any) -> dict[str, Any]:
     return dict(SpeechBody.model_validate({"text": "Hi.", **members}).options())
 
 
-def refused(kind: type[Body], **members: Any) -> list[tuple[Any, ...]]:
+def refused(kind: type[RequestModel], **members: Any) -> list[tuple[Any, ...]]:
     """Returns where it is wrong."""
     with pytest.raises(ValidationError) as caught:
         kind.model_validate(members)
@@ -51,7 +51,7 @@ def refused(kind: type[Body], **members: Any) -> list[tuple[Any, ...]]:
 
 def test_without_settings_all_is_neutral() -> None:
     assert options() == {**NEUTRAL, "ssml": ""}
-    assert dict(Settings().options()) == NEUTRAL
+    assert dict(SpeechSettings().options()) == NEUTRAL
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,14 @@ def test_halves_of_characters_are_refused_and_what_is_beside_them_is_not(half: s
         (PronunciationBody, {"phrase": "a", "ipa": "b"}),
         (LegacyBody, {"text": "Hi."}),
         (OpenAiBody, {"model": "tts-1", "input": "Hi.", "voice": "alloy"}),
-        (Start, {"type": "start"}),
-        (Text, {"type": "text", "text": "Hi."}),
-        (Step, {"type": "end"}),
+        (StartMessage, {"type": "start"}),
+        (TextMessage, {"type": "text", "text": "Hi."}),
+        (ControlMessage, {"type": "end"}),
     ],
 )
-def test_nothing_unknown_is_passed_over_and_nothing_needed_may_miss(kind: type[Body], members: dict[str, Any]) -> None:
+def test_nothing_unknown_is_passed_over_and_nothing_needed_may_miss(
+    kind: type[RequestModel], members: dict[str, Any]
+) -> None:
     kind.model_validate(members)
     assert refused(kind, **members, colour="red") == [("colour",)]
     _, *others = members
@@ -166,14 +168,14 @@ def test_openais_voice_is_a_name_or_an_id() -> None:
 @pytest.mark.parametrize(
     ("json", "message"),
     [
-        ('{"type": "start", "speed": 2}', Start(type="start", speed=2.0)),
-        ('{"type": "text", "text": "Hi."}', Text(type="text", text="Hi.")),
-        ('{"type": "flush"}', Step(type="flush")),
-        ('{"type": "end"}', Step(type="end")),
-        ('{"type": "cancel"}', Step(type="cancel")),
+        ('{"type": "start", "speed": 2}', StartMessage(type="start", speed=2.0)),
+        ('{"type": "text", "text": "Hi."}', TextMessage(type="text", text="Hi.")),
+        ('{"type": "flush"}', ControlMessage(type="flush")),
+        ('{"type": "end"}', ControlMessage(type="end")),
+        ('{"type": "cancel"}', ControlMessage(type="cancel")),
     ],
 )
-def test_messages_of_the_socket_go_by_their_type(json: str, message: Body) -> None:
+def test_messages_of_the_socket_go_by_their_type(json: str, message: RequestModel) -> None:
     assert TypeAdapter[Any](ClientMessage).validate_json(json) == message
 
 
@@ -186,5 +188,5 @@ def test_other_messages_are_refused(json: str) -> None:
 
 
 def test_timings_of_text_in_pieces_need_no_form() -> None:
-    start = Start.model_validate({"type": "start", "timings": ["word"]})
+    start = StartMessage.model_validate({"type": "start", "timings": ["word"]})
     assert dict(start.options())["timing_types"] == [TimingType.WORD]

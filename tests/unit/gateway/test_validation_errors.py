@@ -5,13 +5,13 @@ from pydantic import TypeAdapter, ValidationError
 
 from phonoscope.gateway.schemas import ClientMessage, SpeechBody
 from phonoscope.gateway.speech_socket import MODELS
-from phonoscope.gateway.validation_errors import MOST_ERRORS, problem_of_fields
+from phonoscope.gateway.validation_errors import MAX_ERRORS, problem_from_validation
 
 
 def told(json: str) -> str:
     with pytest.raises(ValidationError) as refused:
         SpeechBody.model_validate_json(json)
-    return problem_of_fields(refused.value.errors(), SpeechBody).detail
+    return problem_from_validation(refused.value.errors(), SpeechBody).detail
 
 
 def test_values_are_shown_but_for_texts_and_long_ones():
@@ -22,11 +22,11 @@ def test_values_are_shown_but_for_texts_and_long_ones():
 
 def test_many_errors_are_not_all_told():
     json = '{"text": "a", ' + ", ".join(f'"x{number}": 1' for number in range(100)) + "}"
-    assert told(json).count("is unknown") == MOST_ERRORS
+    assert told(json).count("is unknown") == MAX_ERRORS
 
 
 def test_members_of_a_message_are_those_of_its_kind():
     with pytest.raises(ValidationError) as refused:
         TypeAdapter(ClientMessage).validate_json('{"type": "text", "text": "a", "voice": "b"}')
-    detail = problem_of_fields(refused.value.errors(), MODELS).detail
+    detail = problem_from_validation(refused.value.errors(), MODELS).detail
     assert detail == "voice: is unknown; members are type, text"
