@@ -110,7 +110,7 @@ async def test_text_is_heard_and_drawn_and_can_be_kept(page, gateway):
     await page.click("#speak")
     await expect(page.locator("#download")).to_be_visible()
     heard = await page.evaluate("({ seconds: heard.seconds, peak: heard.peak })")
-    speech = await gateway.backend.client.synthesize(SENTENCE * 2, seed=2**64 - 1)
+    speech = await gateway.client.synthesize(SENTENCE * 2, seed=2**64 - 1)
     assert heard["seconds"] == pytest.approx(speech.audio_seconds, abs=0.01)
     assert heard["peak"] > 0.05
     assert (await page.text_content("#first-audio")).endswith(" ms")
@@ -191,7 +191,7 @@ async def test_every_control_changes_what_is_heard(page, gateway):
     await page.select_option("#emotion", "sad")
     await page.click("#speak")
     await expect(page.locator("#download")).to_be_visible()
-    speech = await gateway.backend.client.synthesize(SENTENCE, seed=1, speed=1.5, pitch=1.2, emotion="sad")
+    speech = await gateway.client.synthesize(SENTENCE, seed=1, speed=1.5, pitch=1.2, emotion="sad")
     assert await kept(page) == speech.audio
 
 
@@ -206,7 +206,7 @@ async def test_the_word_that_is_heard_is_marked(page, gateway):
     assert await page.text_content("#reading") == text
     await expect(page.locator("#state")).to_have_text("Spoken.", timeout=GENEROUS_SECONDS * 1000)
     assert await page.text_content("#reading mark") == ""
-    speech = await gateway.backend.client.synthesize(text, seed=1, speed=0.5, timing_types=[TimingType.WORD])
+    speech = await gateway.client.synthesize(text, seed=1, speed=0.5, timing_types=[TimingType.WORD])
     words = {word.word: word for word in speech.timings.words}
     assert list(words) == ["One", "two", "three", "four", "Five", "six", "seven"]
     marks = await page.evaluate("window.marks")
@@ -234,7 +234,7 @@ async def test_a_document_is_spoken_and_marked_where_it_is_written(page, gateway
     await page.click("#speak")
     await expect(page.locator("#state")).to_have_text("Spoken.", timeout=GENEROUS_SECONDS * 1000)
     assert {mark["word"] for mark in await page.evaluate("window.marks")} <= {"Salt", "&amp;", "pepper"}
-    assert await kept(page) == (await gateway.backend.client.synthesize(ssml=document, seed=1)).audio
+    assert await kept(page) == (await gateway.client.synthesize(ssml=document, seed=1)).audio
 
 
 async def test_pronunciations_and_the_language_are_under_more(page, gateway):
@@ -256,7 +256,7 @@ async def test_pronunciations_and_the_language_are_under_more(page, gateway):
     async with page.expect_response("**/v1/speech") as reply:
         await page.click("#speak")
     assert (await (await reply.value).all_headers())["x-voice"] == "ton:eins"
-    speech = await gateway.backend.client.synthesize(
+    speech = await gateway.client.synthesize(
         "Tomato by SQL.",
         seed=1,
         language="de-DE",

@@ -21,10 +21,11 @@ import structlog
 import websockets
 
 from phonoscope.client import AsyncClient, Encoding, TimingType
-from phonoscope.gateway.__main__ import READ_AHEAD_BYTES, Server, _configured
+from phonoscope.gateway.__main__ import Server, uvicorn_config
 from phonoscope.gateway.app import endings
-from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.backend.grpc import GrpcBackend
 from phonoscope.gateway.events import Event, RequestEnded
+from phonoscope.gateway.readiness import Readiness
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.telemetry import Telemetry, build_telemetry
 
@@ -34,10 +35,10 @@ TEXT = "The first of some sentences. The second one is here. And the third ends 
 
 @dataclass
 class Gateway:
-    """A gateway that listens, and what it told of itself."""
+    """A gateway that listens, what it reported, and a client of the server behind it to compare with."""
 
     url: str
-    backend: Backend
+    client: AsyncClient
     telemetry: Telemetry
     events: list[Event] = field(default_factory=list)
     logger: structlog.testing.CapturingLogger = field(default_factory=structlog.testing.CapturingLogger)
@@ -77,18 +78,11 @@ async def gateway_before(target: str, otlp_endpoint: str = "", **settings: Any) 
     telemetry = Telemetry(logger, built.tracing, built.registry, (*built.sinks, tell))
     provider = built.tracing.provider if built.tracing.is_on else None
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        async with AsyncClient(
-            target,
-            tracer_provider=provider,
-            load_balancing="round_robin",
-            read_ahead_bytes=READ_AHEAD_BYTES,
-            waits_when_busy=False,
-        ) as client:
-            backend = Backend(client, chosen.timeout_seconds)
-            server = Server(_configured(chosen, backend, telemetry))
+        async with GrpcBackend.connect(target, provider) as backend, AsyncClient(target) as client:
+            server = Server(uvicorn_config(chosen, backend, Readiness(backend), telemetry))
             serving = asyncio.create_task(server.serve([listener]))
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            told.append(Gateway(url, backend, telemetry, logger=logger))
+            told.append(Gateway(url, client, telemetry, logger=logger))
             yield told[0]
             server.should_exit = True
             await serving
@@ -122,14 +116,14 @@ class TestSpeech:
         assert reply.headers["x-seed"] == "5"
         assert reply.headers["x-sample-rate"] == "22050"
         assert "content-length" not in reply.headers
-        speech = await gateway.backend.client.synthesize(TEXT, seed=5)
+        speech = await gateway.client.synthesize(TEXT, seed=5)
         assert reply.content == speech.audio
 
     @pytest.mark.parametrize("encoding", [encoding for encoding in Encoding if encoding is not Encoding.LINEAR16])
     async def test_every_encoding_is_streamed_and_can_be_decoded(self, gateway, http, encoding):
         reply = await http.post("/v1/speech", json={"text": TEXT, "encoding": encoding.value, "seed": 1})
         assert reply.status_code == 200, reply.text
-        plain = await gateway.backend.client.synthesize(TEXT, seed=1)
+        plain = await gateway.client.synthesize(TEXT, seed=1)
         telephone = {Encoding.MULAW: "mulaw", Encoding.ALAW: "alaw"}.get(encoding)
         options = {"format": telephone, "options": {"sample_rate": "22050"}} if telephone else {}
         assert decoded_seconds(reply.content, **options) == pytest.approx(plain.audio_seconds, abs=0.11)
@@ -177,7 +171,7 @@ class TestSpeech:
         async with http.stream("POST", "/v1/speech", json=body) as reply:
             events = [json.loads(line.removeprefix("data: ")) async for line in reply.aiter_lines() if line]
         chunks = [event for event in events if event["type"] == "audio"]
-        speech = await gateway.backend.client.synthesize(TEXT, seed=5, timing_types=[TimingType.WORD])
+        speech = await gateway.client.synthesize(TEXT, seed=5, timing_types=[TimingType.WORD])
         assert b"".join(base64.b64decode(chunk["audio"]) for chunk in chunks) == speech.audio
         words = [word for chunk in chunks for word in chunk["timings"]["words"]]
         assert [word["word"] for word in words] == re.findall(r"\w+", TEXT)
@@ -187,7 +181,7 @@ class TestSpeech:
     async def test_a_document_is_spoken(self, gateway, http):
         document = "<speak>One.<break time='1s'/><mark name='here'/>Two.</speak>"
         reply = await http.post("/v1/speech", json={"ssml": document, "seed": 5})
-        assert reply.content == (await gateway.backend.client.synthesize(ssml=document, seed=5)).audio
+        assert reply.content == (await gateway.client.synthesize(ssml=document, seed=5)).audio
 
     async def test_voices_are_listed_by_language(self, http):
         everything = (await http.get("/v1/voices")).json()["voices"]
@@ -530,7 +524,7 @@ class TestSocket:
         chunks = [message for message in told if message["type"] == "audio"]
         assert chunks[0]["text_start"] == 0
         assert chunks[-1]["text_stop"] >= len(TEXT)
-        assert audio == (await gateway.backend.client.synthesize(" ".join(TEXT.split()) + " ", seed=3)).audio
+        assert audio == (await gateway.client.synthesize(" ".join(TEXT.split()) + " ", seed=3)).audio
 
     async def test_words_are_told_with_the_audio_in_which_they_begin(self, ws):
         pieces = [{"type": "text", "text": f"{word} "} for word in TEXT.split()]

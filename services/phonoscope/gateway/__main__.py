@@ -17,17 +17,16 @@ from typing import Final
 import uvicorn
 
 from phonoscope import __version__
-from phonoscope.client import AsyncClient
 from phonoscope.common.errors import PortTaken, StartupError
 from phonoscope.common.logs import configure_logs
 from phonoscope.gateway.app import build_app, endings
-from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.backend.base import Backend
+from phonoscope.gateway.backend.grpc import GrpcBackend
+from phonoscope.gateway.readiness import Readiness
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.telemetry import Logger, Telemetry, build_telemetry
 
 BACKLOG: Final = 2048
-# What gRPC may hold of a stream whose reader is slow; left to itself it takes megabytes for each.
-READ_AHEAD_BYTES: Final = 64 * 1024
 FLUSH_SECONDS: Final = 3.0
 
 
@@ -54,17 +53,10 @@ async def serve(settings: GatewaySettings) -> None:
     telemetry = build_telemetry(settings, logger, endings())
     provider = telemetry.tracing.provider if telemetry.tracing.is_on else None
     with _listening(settings) as listener:
-        client = AsyncClient(
-            settings.server,
-            tracer_provider=provider,
-            load_balancing="round_robin",
-            read_ahead_bytes=READ_AHEAD_BYTES,
-            waits_when_busy=False,  # Retry-After passes the delay on: the caller decides
-        )
-        async with client:
-            backend = Backend(client, settings.timeout_seconds)
-            server = Server(_configured(settings, backend, telemetry))
-            _on_signals(server, backend, settings, logger)
+        async with GrpcBackend.connect(settings.server, provider) as backend:
+            readiness = Readiness(backend)
+            server = Server(uvicorn_config(settings, backend, readiness, telemetry))
+            _on_signals(server, readiness, settings, logger)
             port = listener.getsockname()[1]
             logger.info("listening", host=settings.host, port=port, server=settings.server, version=__version__)
             await server.serve([listener])
@@ -72,9 +64,12 @@ async def serve(settings: GatewaySettings) -> None:
     await asyncio.to_thread(telemetry.tracing.shutdown, FLUSH_SECONDS)
 
 
-def _configured(settings: GatewaySettings, backend: Backend, telemetry: Telemetry) -> uvicorn.Config:
+def uvicorn_config(
+    settings: GatewaySettings, backend: Backend, readiness: Readiness, telemetry: Telemetry
+) -> uvicorn.Config:
+    """Returns how uvicorn serves the application."""
     return uvicorn.Config(
-        build_app(settings, backend, telemetry),
+        build_app(settings, backend, readiness, telemetry),
         loop="none",
         http="httptools",
         ws="websockets-sansio",
@@ -97,7 +92,7 @@ class Server(uvicorn.Server):
         yield
 
 
-def _on_signals(server: Server, backend: Backend, settings: GatewaySettings, logger: Logger) -> None:
+def _on_signals(server: Server, readiness: Readiness, settings: GatewaySettings, logger: Logger) -> None:
     """Has SIGTERM and SIGINT drain: /readyz says so for a while, then open requests end; a second one ends at once."""
     loop = asyncio.get_running_loop()
 
@@ -105,12 +100,12 @@ def _on_signals(server: Server, backend: Backend, settings: GatewaySettings, log
         server.should_exit = True
 
     def drain() -> None:
-        if backend.is_draining:
+        if readiness.is_draining:
             server.force_exit = True
             stop()
             return
         logger.info("draining", drain_seconds=settings.drain_seconds, stop_seconds=settings.stop_seconds)
-        backend.is_draining = True
+        readiness.is_draining = True
         loop.call_later(settings.drain_seconds, stop)
 
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -19,9 +19,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp
 
 from phonoscope import __version__
-from phonoscope.client import PhonoscopeClientError
 from phonoscope.common.exposition import Exposition
-from phonoscope.gateway.backend import TIMEOUT_HEADER, Backend
+from phonoscope.gateway.backend.base import Backend, BackendError
 from phonoscope.gateway.disconnects import ClientDisconnected
 from phonoscope.gateway.events import OTHER
 from phonoscope.gateway.middleware import (
@@ -35,6 +34,8 @@ from phonoscope.gateway.middleware import (
 from phonoscope.gateway.openai_routes import openai_routes
 from phonoscope.gateway.openapi import STATUSES
 from phonoscope.gateway.problems import Problem, ProblemError, problem_from_error, problem_response
+from phonoscope.gateway.readiness import Readiness
+from phonoscope.gateway.request_timeout import TIMEOUT_HEADER
 from phonoscope.gateway.schemas import LegacyBody, OpenAiBody, SpeechBody
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.speech_routes import speech_routes
@@ -65,7 +66,7 @@ PAGE_HEADERS: Final = {
 }
 
 
-def build_app(settings: GatewaySettings, backend: Backend, telemetry: Telemetry) -> ASGIApp:
+def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness, telemetry: Telemetry) -> ASGIApp:
     """Returns the whole application, watched and bounded."""
     api = FastAPI(
         title="Phonoscope",
@@ -75,10 +76,18 @@ def build_app(settings: GatewaySettings, backend: Backend, telemetry: Telemetry)
         redoc_url=None,
         separate_input_output_schemas=False,
     )
-    api.include_router(speech_routes(backend, telemetry.emit))
-    api.include_router(openai_routes(backend, telemetry.emit, settings.models, settings.voice_aliases))
-    _add_websocket(api, backend, telemetry, settings.idle_seconds)
-    _add_probes(api, backend, telemetry)
+    api.include_router(speech_routes(backend, telemetry.emit, settings.timeout_seconds))
+    api.include_router(
+        openai_routes(
+            backend,
+            telemetry.emit,
+            settings.timeout_seconds,
+            models=settings.models,
+            voices=settings.voice_aliases,
+        )
+    )
+    _add_websocket(api, backend, telemetry, settings)
+    _add_probes(api, readiness, telemetry)
     _add_page(api, settings)
     _add_errors(api, telemetry)
     api.openapi = _document(api)  # type: ignore[method-assign]  # FastAPI's own way to change the document
@@ -114,13 +123,19 @@ def endings() -> list[tuple[str, str, int]]:
     ]
 
 
-def _add_websocket(api: FastAPI, backend: Backend, telemetry: Telemetry, idle_seconds: float) -> None:
+def _add_websocket(api: FastAPI, backend: Backend, telemetry: Telemetry, settings: GatewaySettings) -> None:
     @api.websocket(SOCKET_PATH)
     async def stream(socket: WebSocket) -> None:
-        await SpeechSocket(socket, backend, telemetry.emit, idle_seconds).serve()
+        await SpeechSocket(
+            socket,
+            backend,
+            telemetry.emit,
+            idle_seconds=settings.idle_seconds,
+            max_timeout_seconds=settings.timeout_seconds,
+        ).serve()
 
 
-def _add_probes(api: FastAPI, backend: Backend, telemetry: Telemetry) -> None:
+def _add_probes(api: FastAPI, readiness: Readiness, telemetry: Telemetry) -> None:
     exposition = Exposition(telemetry.registry, telemetry.logger)
 
     @api.get("/healthz", response_class=PlainTextResponse, include_in_schema=False)
@@ -129,9 +144,9 @@ def _add_probes(api: FastAPI, backend: Backend, telemetry: Telemetry) -> None:
 
     @api.get("/readyz", include_in_schema=False)
     async def ready() -> Response:
-        if await backend.is_ready():
+        if await readiness.is_ready():
             return PlainTextResponse("ready\n")
-        words = "this gateway is about to stop\n" if backend.is_draining else "the speech server is not SERVING\n"
+        words = "this gateway is about to stop\n" if readiness.is_draining else "the speech server is not SERVING\n"
         return PlainTextResponse(words, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
 
     @api.get("/metrics", include_in_schema=False)
@@ -183,7 +198,7 @@ def _add_errors(api: FastAPI, telemetry: Telemetry) -> None:
 
     api.add_exception_handler(RequestValidationError, answering(_bad_body))
     api.add_exception_handler(ProblemError, answering(lambda error, _path: error.problem))
-    api.add_exception_handler(PhonoscopeClientError, answering(lambda error, _path: problem_from_error(error)))
+    api.add_exception_handler(BackendError, answering(lambda error, _path: problem_from_error(error)))
     api.add_exception_handler(HTTPException, answering(_http_problem))
     api.add_exception_handler(ClientDisconnected, left)
     api.add_exception_handler(Exception, failed)

@@ -11,12 +11,12 @@ from typing import Final
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from phonoscope.client import Encoding
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions
 from phonoscope.gateway.events import Emit
 from phonoscope.gateway.openapi import AUDIO_RESPONSES, MODELS, OPENAI_ERROR_RESPONSES
 from phonoscope.gateway.problems import Problem, ProblemError
+from phonoscope.gateway.request_timeout import request_timeout_seconds
 from phonoscope.gateway.response_formats import OpenAiEvents, PlainAudio
 from phonoscope.gateway.schemas import OpenAiBody, OpenAiVoice
 from phonoscope.gateway.speech_response import SpeechResponse
@@ -44,12 +44,15 @@ ENCODINGS: Final = {
 }
 
 
-def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: Mapping[str, str]) -> APIRouter:
+def openai_routes(
+    backend: Backend, emit: Emit, max_timeout_seconds: float, *, models: Sequence[str], voices: Mapping[str, str]
+) -> APIRouter:
     """Returns the routes.
 
     Args:
         backend: speaks.
         emit: told of first audio.
+        max_timeout_seconds: the longest time for one request.
         models: names that are understood; all mean this service.
         voices: voice by OpenAI's name for one, "" for the default voice; other names go to the server as they are.
     """
@@ -66,15 +69,14 @@ def openai_routes(backend: Backend, emit: Emit, models: Sequence[str], voices: M
         if body.model not in models:
             raise _no_such_model(body.model, models)
         name = body.voice.id if isinstance(body.voice, OpenAiVoice) else body.voice
-        chunks = backend.stream(
-            body.input,
-            backend.timeout(request.headers),
+        options = SpeechOptions(
             voice=voices.get(name, name),
             speed=body.speed,
             emotion=emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
         )
+        chunks = backend.stream(body.input, options, request_timeout_seconds(request.headers, max_timeout_seconds))
         return SpeechResponse(chunks, emit, OpenAiEvents() if body.stream_format == "sse" else PlainAudio())
 
     @router.get("/v1/models", response_class=JSONResponse, responses=MODELS | OPENAI_ERROR_RESPONSES, tags=["openai"])

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
-import grpc
 from starlette.responses import Response
 
-from phonoscope.client import PhonoscopeClientError
 from phonoscope.common.errors import FieldViolation, PhonoscopeError
+from phonoscope.gateway.backend.base import BackendError, Code
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 1.0
@@ -38,20 +37,20 @@ REASONS: Final = (
     "GATEWAY_FAILED",
 )
 
-STATUS_OF: Final[Mapping[grpc.StatusCode, HTTPStatus]] = {
-    grpc.StatusCode.INVALID_ARGUMENT: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.OUT_OF_RANGE: HTTPStatus.BAD_REQUEST,
-    grpc.StatusCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    grpc.StatusCode.UNIMPLEMENTED: HTTPStatus.NOT_IMPLEMENTED,
-    grpc.StatusCode.RESOURCE_EXHAUSTED: HTTPStatus.TOO_MANY_REQUESTS,
-    grpc.StatusCode.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-    grpc.StatusCode.CANCELLED: HTTPStatus.SERVICE_UNAVAILABLE,
-    grpc.StatusCode.DEADLINE_EXCEEDED: HTTPStatus.GATEWAY_TIMEOUT,
+STATUS_OF: Final[Mapping[Code, HTTPStatus]] = {
+    "INVALID_ARGUMENT": HTTPStatus.BAD_REQUEST,
+    "OUT_OF_RANGE": HTTPStatus.BAD_REQUEST,
+    "NOT_FOUND": HTTPStatus.NOT_FOUND,
+    "UNIMPLEMENTED": HTTPStatus.NOT_IMPLEMENTED,
+    "RESOURCE_EXHAUSTED": HTTPStatus.TOO_MANY_REQUESTS,
+    "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
+    "CANCELLED": HTTPStatus.SERVICE_UNAVAILABLE,
+    "DEADLINE_EXCEEDED": HTTPStatus.GATEWAY_TIMEOUT,
     # The speech server, or a proxy before it, refuses the gateway itself: nothing that the caller could mend.
-    grpc.StatusCode.UNAUTHENTICATED: HTTPStatus.BAD_GATEWAY,
-    grpc.StatusCode.PERMISSION_DENIED: HTTPStatus.BAD_GATEWAY,
+    "UNAUTHENTICATED": HTTPStatus.BAD_GATEWAY,
+    "PERMISSION_DENIED": HTTPStatus.BAD_GATEWAY,
 }
-"""gRPC code to HTTP status; every other code is 500."""
+"""The speech server's error code to HTTP status; every other code is 500."""
 
 RETRYABLE: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
 
@@ -113,7 +112,7 @@ def field_error(field: str, description: str, *, reason: str = "BODY_INVALID") -
     return ProblemError(Problem(HTTPStatus.BAD_REQUEST, reason, f"{field}: {description}", (violation,)))
 
 
-def problem_from_error(error: PhonoscopeClientError) -> Problem:
+def problem_from_error(error: BackendError) -> Problem:
     """Returns what a failed call to the speech server means to the caller."""
     status = STATUS_OF.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     violations = [FieldViolation(_body_field(v.field), v.description) for v in error.violations]
@@ -122,25 +121,19 @@ def problem_from_error(error: PhonoscopeClientError) -> Problem:
         retry = RETRY_SECONDS
     return Problem(
         status,
-        error.reason or error.code.name,
+        error.reason or error.code,
         _detail(error, status, violations),
         violations,
         retry,
     )
 
 
-# The wire's names of fields, where the body's differ.
-_BODY_FIELDS: Final = {
-    "speaker_id": "voice",
-    "audio_config.encoding": "encoding",
-    "audio_config.sample_rate_hertz": "sample_rate_hz",
-    "audio_config.volume_gain_db": "volume_gain_db",
-    "timing_types": "timings",
-}
+# Options that have another name in the body.
+_BODY_FIELDS: Final = {"timing_types": "timings"}
 
 
 def _body_field(name: str) -> str:
-    """Returns how the body calls a field of the wire, and a place in a list: pronunciations[0] is pronunciations.0."""
+    """Returns the name of an option in the body; pronunciations[0] is pronunciations.0."""
     return _BODY_FIELDS.get(name) or _INDEX.sub(r".\1", name)
 
 
@@ -155,13 +148,13 @@ _WORDS: Final = {
 }
 
 
-def _detail(error: PhonoscopeClientError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:
+def _detail(error: BackendError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:
     """Returns the server's words; ours where gRPC itself speaks, of sockets and of inner addresses."""
     if violations:
         return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     if error.reason:
         return error.message
-    return _WORDS.get(status) or f"the speech server failed ({error.code.name}); its log says why"
+    return _WORDS.get(status) or f"the speech server failed ({error.code}); its log says why"
 
 
 def problem_response(problem: Problem, path: str) -> Response:

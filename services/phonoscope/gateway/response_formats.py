@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
-from phonoscope.client import AudioChunk, Encoding
 from phonoscope.gateway import server_messages
+from phonoscope.gateway.backend.base import AudioChunk, Encoding
 from phonoscope.gateway.problems import Problem
 
 EVENTS: Final = "text/event-stream"

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from phonoscope.client import Encoding, Pronunciation, SpeechOptions, TimingType
+from phonoscope.gateway.backend.base import Encoding, Pronunciation, SpeechOptions, TimingType
 
 INT32_MAX = 2**31 - 1
 Ratio = Annotated[float, Field(allow_inf_nan=False)]
@@ -49,7 +49,7 @@ class PronunciationBody(RequestModel):
         return self
 
     def record(self) -> Pronunciation:
-        """Returns the client's record."""
+        """Returns the record for the backend."""
         return Pronunciation(self.phrase, self.ipa, self.respelling)
 
 
@@ -99,7 +99,7 @@ class SpeechSettings(RequestModel):
     """What to tell of where it is heard. Over HTTP with `stream_format` sse only."""
 
     def options(self) -> SpeechOptions:
-        """Returns the client's options."""
+        """Returns the options for the backend."""
         return SpeechOptions(
             voice=self.voice,
             speed=self.speed,
@@ -140,7 +140,7 @@ class SpeechBody(SpeechSettings):
         return self
 
     def options(self) -> SpeechOptions:
-        """Returns the client's options."""
+        """Returns the options for the backend."""
         return SpeechOptions(**super().options(), ssml=self.ssml)
 
 

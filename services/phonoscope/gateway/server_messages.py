@@ -3,8 +3,8 @@
 from dataclasses import asdict
 from typing import Any, Final
 
-from phonoscope.client import AudioChunk
 from phonoscope.common.tracing import current_trace_id
+from phonoscope.gateway.backend.base import AudioChunk
 from phonoscope.gateway.problems import Problem
 
 Message = dict[str, Any]

@@ -12,8 +12,8 @@ from typing import Final
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from phonoscope.client import AudioChunk, PhonoscopeClientError
 from phonoscope.common.tracing import current_trace_id
+from phonoscope.gateway.backend.base import AudioChunk, BackendError
 from phonoscope.gateway.disconnects import ClientDisconnected, run_while_connected
 from phonoscope.gateway.events import Emit, FirstAudio
 from phonoscope.gateway.middleware import CLIENT_CLOSED_REQUEST, STARTED_AT, record_outcome
@@ -40,7 +40,7 @@ class SpeechResponse(Response):
     """A stream of audio, ended when the caller leaves. What fails before the first audio is a problem with its status.
 
     Args:
-        chunks: as the client yields them; always closed.
+        chunks: as the backend yields them; always closed.
         emit: told of the first audio.
         form: how they are spelled.
     """
@@ -62,7 +62,7 @@ class SpeechResponse(Response):
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             first = await anext(self._chunks)
-        except PhonoscopeClientError as error:
+        except BackendError as error:
             problem = problem_from_error(error)
             record_outcome(scope, int(problem.status), problem.reason)
             await problem_response(problem, scope["path"])(scope, receive, send)
@@ -73,7 +73,7 @@ class SpeechResponse(Response):
         try:
             async for chunk in self._chunks:
                 await _send_parts(self._form.audio(chunk), send)
-        except PhonoscopeClientError as error:
+        except BackendError as error:
             problem = problem_from_error(error)
             record_outcome(scope, int(problem.status), problem.reason)
             ending = self._form.failure(problem)

@@ -7,24 +7,25 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
-from phonoscope.client import Encoding
-from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions
 from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
 from phonoscope.gateway.openapi import AUDIO_RESPONSES, LEGACY_RESPONSES, PROBLEM_RESPONSES, VOICES_RESPONSES
+from phonoscope.gateway.request_timeout import request_timeout_seconds
 from phonoscope.gateway.response_formats import PlainAudio, SpeechEvents
 from phonoscope.gateway.schemas import LegacyBody, SpeechBody
 from phonoscope.gateway.speech_response import SpeechResponse
 
 
-def speech_routes(backend: Backend, emit: Emit) -> APIRouter:
+def speech_routes(backend: Backend, emit: Emit, max_timeout_seconds: float) -> APIRouter:
     """Returns the routes, which speak through `backend`."""
     router = APIRouter()
 
     @router.post("/v1/speech", response_class=Response, responses=AUDIO_RESPONSES | PROBLEM_RESPONSES, tags=["speech"])
     async def speak(body: SpeechBody, request: Request) -> Response:
         """Speaks a text, or an SSML document; the audio is sent while the rest is being made."""
-        chunks = backend.stream(body.text, backend.timeout(request.headers), **body.options())
+        timeout_seconds = request_timeout_seconds(request.headers, max_timeout_seconds)
+        chunks = backend.stream(body.text, body.options(), timeout_seconds)
         form = SpeechEvents(is_timed=bool(body.timings)) if body.stream_format == "sse" else PlainAudio()
         return SpeechResponse(chunks, emit, form)
 
@@ -33,8 +34,7 @@ def speech_routes(backend: Backend, emit: Emit) -> APIRouter:
     )
     async def voices(request: Request, language: str = "") -> Response:
         """Lists the voices that are loaded, or those of a language, the default voice first."""
-        timeout_seconds = backend.timeout(request.headers)
-        listing = backend.client.voices(language, timeout_seconds=timeout_seconds)
+        listing = backend.list_voices(language, request_timeout_seconds(request.headers, max_timeout_seconds))
         found = await run_while_connected(request.receive, listing)
         return JSONResponse({"voices": [asdict(voice) for voice in found]})
 
@@ -43,16 +43,15 @@ def speech_routes(backend: Backend, emit: Emit) -> APIRouter:
     )
     async def legacy(body: LegacyBody, request: Request) -> Response:
         """Speaks a text, all of it in one JSON object: 16-bit little-endian samples in base64. An older contract."""
-        work = backend.client.synthesize(
-            body.text,
-            timeout_seconds=backend.timeout(request.headers),
+        options = SpeechOptions(
             voice=body.speaker_id or "",
             emotion=body.emotion or "",
             speed=body.speed or 1.0,
             pitch=body.pitch or 1.0,
             encoding=Encoding.LINEAR16,
         )
-        speech = await run_while_connected(request.receive, work)
+        timeout_seconds = request_timeout_seconds(request.headers, max_timeout_seconds)
+        speech = await run_while_connected(request.receive, backend.synthesize(body.text, options, timeout_seconds))
         reply: dict[str, Any] = {
             "audio_data": base64.b64encode(speech.audio).decode(),
             "sample_rate": speech.sample_rate_hz,

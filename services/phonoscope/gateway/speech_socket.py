@@ -22,13 +22,13 @@ from typing import Any, Final, TypeVar
 from pydantic import TypeAdapter, ValidationError
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from phonoscope.client import FLUSH, Flush, PhonoscopeClientError
 from phonoscope.gateway import server_messages
-from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.backend.base import FLUSH, Backend, BackendError, Flush
 from phonoscope.gateway.disconnects import end
 from phonoscope.gateway.events import Emit, FirstAudio
 from phonoscope.gateway.middleware import record_outcome
 from phonoscope.gateway.problems import Problem, ProblemError, problem_from_error
+from phonoscope.gateway.request_timeout import request_timeout_seconds
 from phonoscope.gateway.schemas import ClientMessage, ControlMessage, StartMessage, TextMessage
 from phonoscope.gateway.validation_errors import SchemaClass, problem_from_validation
 
@@ -58,18 +58,21 @@ class SocketError(ProblemError):
 class SpeechSocket:
     """One WebSocket: texts one after another, each with its own settings."""
 
-    def __init__(self, socket: WebSocket, backend: Backend, emit: Emit, idle_seconds: float) -> None:
+    def __init__(
+        self, socket: WebSocket, backend: Backend, emit: Emit, *, idle_seconds: float, max_timeout_seconds: float
+    ) -> None:
         self._socket = socket
         self._backend = backend
         self._emit = emit
         self._idle_seconds = idle_seconds
+        self._max_timeout_seconds = max_timeout_seconds
 
     async def serve(self) -> None:
         """Speaks until the client leaves or breaks the rules."""
         offered = self._socket.scope.get("subprotocols", [])
         await self._socket.accept(PROTOCOL if PROTOCOL in offered else None)
         try:
-            timeout_seconds = self._backend.timeout(self._socket.headers)
+            timeout_seconds = request_timeout_seconds(self._socket.headers, self._max_timeout_seconds)
             upcoming: StartMessage | None = None
             while True:
                 start = upcoming or await self._start()
@@ -80,7 +83,7 @@ class SpeechSocket:
             await self._close(refusal.problem, refusal.close_code)
         except ProblemError as refusal:
             await self._close(refusal.problem, POLICY)
-        except PhonoscopeClientError as error:
+        except BackendError as error:
             problem = problem_from_error(error)
             await self._close(problem, _close_code(problem))
 
@@ -135,9 +138,7 @@ class SpeechSocket:
 
     async def _speak(self, start: StartMessage, pieces: TextQueue, timeout_seconds: float) -> None:
         began = time.perf_counter()
-        stream = self._backend.client.stream_pieces(
-            _until_none(pieces), timeout_seconds=timeout_seconds, **start.options()
-        )
+        stream = self._backend.stream(_until_none(pieces), start.options(), timeout_seconds)
         async with contextlib.aclosing(stream) as chunks:
             async for chunk in chunks:
                 if chunk.sequence == 0:

@@ -1,48 +1,67 @@
-"""The gateway's application, called without a port, before the scripted gRPC server of ../client."""
+"""The gateway's application, called without a port, with a fake backend."""
 
-import importlib.util
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
 import structlog
 from starlette.types import ASGIApp
 
-from phonoscope.client import AsyncClient
+from phonoscope.client.timings import MarkTiming, PhonemeTiming, VisemeTiming, WordTiming
 from phonoscope.gateway.app import build_app, endings
-from phonoscope.gateway.backend import Backend
+from phonoscope.gateway.backend.base import AudioChunk, Encoding, Timings, Voice
+from phonoscope.gateway.backend.fake import FakeBackend
+from phonoscope.gateway.readiness import Readiness
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.telemetry import build_telemetry
 
-_SPEC = importlib.util.spec_from_file_location(
-    "scripted_server", Path(__file__).parents[1] / "client" / "scripted_server.py"
+TIMINGS = (
+    Timings(
+        words=(WordTiming("Hello", 0.01, 0.08, (0, 5)),),
+        phonemes=(PhonemeTiming("ˈɑː", 0.01, 0.05),),
+        visemes=(VisemeTiming("sil", 0.0, 0.01), VisemeTiming("pp", 0.01, 0.05)),
+    ),
+    Timings(marks=(MarkTiming("here", 0.12),)),
+    Timings(words=(WordTiming("there", 0.15, 0.16, (6, 11)),)),
 )
-assert _SPEC
-assert _SPEC.loader
-scripted_server = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(scripted_server)
+FIRST = AudioChunk(
+    b"\x01\x00" * 1600,
+    16_000,
+    Encoding.LINEAR16,
+    0.1,
+    0,
+    seed=42,
+    request_id="made-by-server",
+    voice="en_US-joe-medium",
+    text_span=(0, 6),
+    timings=TIMINGS[0],
+)
+CHUNKS = (
+    FIRST,
+    AudioChunk(b"\x02\x00" * 800, 16_000, Encoding.LINEAR16, 0.05, 1, text_span=(6, 11), timings=TIMINGS[1]),
+    AudioChunk(b"\x03\x00" * 160, 16_000, Encoding.LINEAR16, 0.01, 2, text_span=(11, 11), timings=TIMINGS[2]),
+)
+VOICES = (
+    Voice("en_US-joe-medium", "en-US", 22_050, (), True, "vits", "medium", "bfloat16", "prosody"),
+    Voice("de_DE-mls-medium", "de-DE", 22_050, ("anna", "bert"), False, "vits", "medium"),
+)
 
 
 @pytest.fixture
-def server() -> Iterator[Any]:
-    server = scripted_server.ScriptedServer()
-    yield server
-    server.close()
+def backend() -> FakeBackend:
+    return FakeBackend(CHUNKS, VOICES)
 
 
 @pytest.fixture
 def plain_audio() -> bytes:
-    return b"".join(scripted_server.PLAIN_PIECES)
+    return b"".join(chunk.audio for chunk in CHUNKS)
 
 
 @pytest.fixture
-async def app(server: Any) -> AsyncIterator[ASGIApp]:
-    settings = GatewaySettings(server=server.target)
+async def app(backend: FakeBackend) -> AsyncIterator[ASGIApp]:
+    settings = GatewaySettings()
     telemetry = build_telemetry(settings, structlog.testing.CapturingLogger(), endings())
-    async with AsyncClient(server.target, waits_when_busy=False) as client:
-        yield build_app(settings, Backend(client, settings.timeout_seconds), telemetry)
+    yield build_app(settings, backend, Readiness(backend), telemetry)
     telemetry.tracing.shutdown(1.0)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from phonoscope.client import AudioChunk, Encoding
-from phonoscope.client.timings import MarkTiming, Timings
+from phonoscope.client.timings import MarkTiming
 from phonoscope.gateway import server_messages
+from phonoscope.gateway.backend.base import AudioChunk, Encoding, Timings
 from phonoscope.gateway.problems import Problem
 from phonoscope.gateway.response_formats import (
     EVENTS,

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from phonoscope.client import Encoding, Pronunciation, TimingType
+from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType
 from phonoscope.gateway.schemas import (
     ClientMessage,
     ControlMessage,

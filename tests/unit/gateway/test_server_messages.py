@@ -6,9 +6,9 @@ from http import HTTPStatus
 
 from opentelemetry.sdk.trace import TracerProvider
 
-from phonoscope.client import AudioChunk, Encoding
-from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
+from phonoscope.client.timings import MarkTiming, PhonemeTiming, VisemeTiming, WordTiming
 from phonoscope.common.errors import FieldViolation
+from phonoscope.gateway.backend.base import AudioChunk, Encoding, Timings
 from phonoscope.gateway.problems import Problem
 from phonoscope.gateway.server_messages import audio, failed, started
 

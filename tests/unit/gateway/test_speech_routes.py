@@ -4,9 +4,11 @@ import base64
 import json
 from typing import Any
 
-import grpc
 import httpx
 import pytest
+
+from phonoscope.common.errors import FieldViolation
+from phonoscope.gateway.backend.base import BackendError, Encoding, Pronunciation, TimingType
 
 SSML = "<speak>Hello there</speak>"
 
@@ -22,19 +24,20 @@ def audio_of(events: list[dict[str, Any]]) -> bytes:
     return b"".join(base64.b64decode(event["audio"]) for event in events if event["type"] == "audio")
 
 
-async def test_an_ssml_document_goes_in_place_of_a_text(http, server, plain_audio):
+async def test_an_ssml_document_goes_in_place_of_a_text(http, backend, plain_audio):
     reply = await http.post("/v1/speech", json={"ssml": SSML})
     assert reply.content == plain_audio
-    (request,) = server.requests("SynthesizeStream")
-    assert (request.ssml, request.text) == (SSML, "")
+    [call] = backend.calls
+    assert (call.text, call.options["ssml"]) == ("", SSML)
 
 
-async def test_pronunciations_reach_the_speech_server(http, server):
+async def test_pronunciations_reach_the_speech_server(http, backend):
     said = [{"phrase": "tomato", "ipa": "təˈmɑːtoʊ"}, {"phrase": "SQL", "respelling": "sequel"}]
     await http.post("/v1/speech", json={"text": "Hello.", "pronunciations": said})
-    (request,) = server.requests("SynthesizeStream")
-    sent = [(each.phrase, each.WhichOneof("spoken"), each.ipa or each.respelling) for each in request.pronunciations]
-    assert sent == [("tomato", "ipa", "təˈmɑːtoʊ"), ("SQL", "respelling", "sequel")]
+    assert backend.calls[0].options["pronunciations"] == [
+        Pronunciation("tomato", "təˈmɑːtoʊ"),
+        Pronunciation("SQL", respelling="sequel"),
+    ]
 
 
 async def test_events_hold_the_same_audio_between_started_and_done(http, plain_audio):
@@ -55,10 +58,10 @@ async def test_events_hold_the_same_audio_between_started_and_done(http, plain_a
     assert all("timings" not in event for event in events)
 
 
-async def test_timings_come_in_the_event_of_the_audio_in_which_they_begin(http, server):
+async def test_timings_come_in_the_event_of_the_audio_in_which_they_begin(http, backend):
     body = {"text": "Hello there", "stream_format": "sse", "timings": ["word", "phoneme", "viseme", "mark"]}
     events = events_of(await http.post("/v1/speech", json=body))
-    assert list(server.requests("SynthesizeStream")[0].timing_types) == [1, 2, 3, 4]
+    assert backend.calls[0].options["timing_types"] == list(TimingType)
     [one, two, three] = [event["timings"] for event in events if event["type"] == "audio"]
     assert one["words"] == [{"word": "Hello", "start_seconds": 0.01, "end_seconds": 0.08, "text_span": [0, 5]}]
     assert one["phonemes"] == [{"phoneme": "ˈɑː", "start_seconds": 0.01, "end_seconds": 0.05}]
@@ -67,8 +70,8 @@ async def test_timings_come_in_the_event_of_the_audio_in_which_they_begin(http, 
     assert three["words"][0]["word"] == "there"
 
 
-async def test_a_failure_in_the_middle_is_the_last_event(http, server):
-    server.then_speak(b"\1\0", then=server.failure(grpc.StatusCode.INTERNAL, "the engine failed"))
+async def test_a_failure_in_the_middle_is_the_last_event(http, backend):
+    backend.chunks, backend.error = backend.chunks[:1], BackendError("the engine failed", code="INTERNAL")
     reply = await http.post("/v1/speech", json={"text": "Hello.", "stream_format": "sse"})
     assert reply.status_code == 200
     events = events_of(reply)
@@ -76,8 +79,8 @@ async def test_a_failure_in_the_middle_is_the_last_event(http, server):
     assert (events[-1]["status"], events[-1]["reason"]) == (500, "INTERNAL")
 
 
-async def test_a_failure_before_the_first_audio_is_a_problem_with_its_status(http, server):
-    server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "no")
+async def test_a_failure_before_the_first_audio_is_a_problem_with_its_status(http, backend):
+    backend.chunks, backend.error = (), BackendError("no", code="INVALID_ARGUMENT")
     reply = await http.post("/v1/speech", json={"text": "Hello.", "stream_format": "sse"})
     assert (reply.status_code, reply.headers["content-type"]) == (400, "application/problem+json")
 
@@ -97,40 +100,43 @@ async def test_a_failure_before_the_first_audio_is_a_problem_with_its_status(htt
         ({"text": "a", "pronunciations": [{"ipa": "c"}]}, "pronunciations.0.phrase", "field required"),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_is_refused_by_its_member_with_the_way_out(http, server, body, field, words):
+async def test_what_cannot_be_is_refused_by_its_member_with_the_way_out(http, backend, body, field, words):
     reply = await http.post("/v1/speech", json=body)
     assert (reply.status_code, reply.json()["reason"]) == (400, "BODY_INVALID")
     [error] = reply.json()["errors"]
     assert error["field"] == field
     assert words in error["detail"]
-    assert server.calls == []
+    assert backend.calls == []
 
 
-async def test_halves_of_characters_are_refused_wherever_they_are(http, server):
+async def test_halves_of_characters_are_refused_wherever_they_are(http, backend):
     for member in ('"ssml": "\\ud800"', '"text": "a", "pronunciations": [{"phrase": "\\ud800", "ipa": "a"}]',
                    '"text": "a", "emotion_weights": {"\\ud800": 0.5}'):  # fmt: skip
         content = f"{{{member}}}".encode()
         reply = await http.post("/v1/speech", content=content, headers={"Content-Type": "application/json"})
         assert (reply.status_code, reply.json()["reason"]) == (400, "BODY_INVALID"), member
-    assert server.calls == []
+    assert backend.calls == []
 
 
-async def test_the_speech_servers_complaint_of_timings_has_the_bodys_name(http, server):
-    from google.rpc import error_details_pb2
-
-    violation = error_details_pb2.BadRequest.FieldViolation(field="timing_types", description="not with MP3")
-    server.then_fail(
-        grpc.StatusCode.INVALID_ARGUMENT, "no", error_details_pb2.BadRequest(field_violations=[violation])
-    )
+async def test_the_speech_servers_complaint_of_timings_has_the_bodys_name(http, backend):
+    violation = FieldViolation("timing_types", "not with MP3")
+    backend.chunks, backend.error = (), BackendError("no", code="INVALID_ARGUMENT", violations=[violation])
     body = {"text": "a", "encoding": "mp3", "timings": ["word"], "stream_format": "sse"}
     assert (await http.post("/v1/speech", json=body)).json()["detail"] == "timings: not with MP3"
 
 
-async def test_openais_clients_have_no_ssml_so_that_theirs_is_text(http, server):
+async def test_openais_clients_have_no_ssml_so_that_theirs_is_text(http, backend):
     body = {"model": "tts-1", "voice": "alloy", "input": SSML}
     assert (await http.post("/v1/audio/speech", json=body)).status_code == 200
-    (request,) = server.requests("SynthesizeStream")
-    assert (request.text, request.ssml) == (SSML, "")
+    [call] = backend.calls
+    assert call.text == SSML
+    assert call.options == {
+        "voice": "",
+        "speed": 1.0,
+        "emotion": "",
+        "encoding": Encoding.MP3,
+        "sample_rate_hz": 0,
+    }
 
 
 async def test_openais_events_are_theirs(http, plain_audio):
@@ -141,8 +147,8 @@ async def test_openais_events_are_theirs(http, plain_audio):
     assert done == {"type": "speech.audio.done", "usage": None}
 
 
-async def test_openais_events_end_with_an_error_in_their_form(http, server):
-    server.then_speak(b"\1\0", then=server.failure(grpc.StatusCode.INTERNAL, "the engine failed"))
+async def test_openais_events_end_with_an_error_in_their_form(http, backend):
+    backend.chunks, backend.error = backend.chunks[:1], BackendError("the engine failed", code="INTERNAL")
     body = {"model": "tts-1", "voice": "alloy", "input": "Hello.", "stream_format": "sse"}
     last = events_of(await http.post("/v1/audio/speech", json=body))[-1]
     assert (last["type"], last["error"]["code"]) == ("error", "INTERNAL")
@@ -153,3 +159,49 @@ async def test_the_document_says_that_a_body_has_one_of_text_and_ssml(http):
     assert schemas["SpeechBody"]["oneOf"] == [{"required": ["text"]}, {"required": ["ssml"]}]
     assert schemas["SpeechBody"]["properties"]["stream_format"]["enum"] == ["audio", "sse"]
     assert schemas["PronunciationBody"]["oneOf"] == [{"required": ["ipa"]}, {"required": ["respelling"]}]
+
+
+async def test_the_limit_of_the_gateway_bounds_what_the_caller_asks_for(http, backend):
+    for header, seconds in (("10", 10.0), ("999", 120.0)):
+        await http.post("/v1/speech", json={"text": "a"}, headers={"X-Timeout-Seconds": header})
+        assert backend.calls[-1].timeout_seconds == seconds
+
+
+async def test_voices_are_listed_by_language(http):
+    voices = (await http.get("/v1/voices")).json()["voices"]
+    assert [voice["id"] for voice in voices] == ["en_US-joe-medium", "de_DE-mls-medium"]
+    [german] = (await http.get("/v1/voices", params={"language": "de"})).json()["voices"]
+    assert german == {
+        "id": "de_DE-mls-medium",
+        "language": "de-DE",
+        "sample_rate_hz": 22_050,
+        "speakers": ["anna", "bert"],
+        "is_default": False,
+        "engine": "vits",
+        "quality": "medium",
+        "precision": "",
+        "emotion_rendering": "",
+    }
+
+
+async def test_the_older_contract_is_one_object(http, backend, plain_audio):
+    reply = await http.post("/api/tts", json={"text": "Hello.", "speaker_id": "joe", "speed": 0})
+    assert reply.json() == {
+        "audio_data": base64.b64encode(plain_audio).decode(),
+        "sample_rate": 16_000,
+        "status": "success",
+    }
+    assert backend.calls[0].options == {
+        "voice": "joe",
+        "emotion": "",
+        "speed": 1.0,
+        "pitch": 1.0,
+        "encoding": Encoding.LINEAR16,
+    }
+
+
+async def test_readiness_follows_the_speech_server(http, backend):
+    assert (await http.get("/readyz")).status_code == 200
+    backend.has_server = False
+    reply = await http.get("/readyz")
+    assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")

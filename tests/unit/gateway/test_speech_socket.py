@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from phonoscope.gateway.backend.base import FLUSH, Pronunciation, TimingType
+
 GENEROUS_SECONDS = 20.0
 
 
@@ -33,9 +35,10 @@ def text(piece: str) -> dict[str, str]:
     return {"type": "text", "text": piece}
 
 
-async def test_timings_come_before_the_audio_in_which_they_begin(app, server):
+async def test_timings_come_before_the_audio_in_which_they_begin(app, backend):
     told = await talk(app, {"type": "start", "timings": ["word"]}, text("Hello "), text("there"), {"type": "end"})
-    assert list(server.requests("StreamingSynthesize")[0][0].timing_types) == [1]
+    assert backend.calls[0].options["timing_types"] == [TimingType.WORD]
+    assert backend.calls[0].parts == ("Hello ", "there")
     chunks = [message for message in told if isinstance(message, dict) and message["type"] == "audio"]
     assert chunks[0]["timings"]["words"] == [
         {"word": "Hello", "start_seconds": 0.01, "end_seconds": 0.08, "text_span": [0, 5]}
@@ -47,20 +50,25 @@ async def test_timings_come_before_the_audio_in_which_they_begin(app, server):
 
 async def test_who_asks_for_no_timings_is_told_none(app):
     told = await talk(app, {"type": "start"}, text("Hello"), {"type": "end"})
-    assert [message["type"] for message in told if isinstance(message, dict)] == ["started", "audio", "done"]
+    kinds = [message["type"] for message in told if isinstance(message, dict)]
+    assert kinds == ["started", "audio", "audio", "audio", "done"]
     assert "timings" not in told[1]
 
 
-async def test_pronunciations_reach_the_speech_server(app, server):
+async def test_pronunciations_reach_the_speech_server(app, backend):
     start = {"type": "start", "pronunciations": [{"phrase": "SQL", "respelling": "sequel"}]}
     await talk(app, start, text("SQL"), {"type": "end"})
-    [(settings, _)] = server.requests("StreamingSynthesize")
-    assert [(each.phrase, each.respelling) for each in settings.pronunciations] == [("SQL", "sequel")]
+    assert backend.calls[0].options["pronunciations"] == [Pronunciation("SQL", respelling="sequel")]
+
+
+async def test_flush_is_passed_on_between_the_texts(app, backend):
+    await talk(app, {"type": "start"}, text("Hello"), {"type": "flush"}, text("there"), {"type": "end"})
+    assert backend.calls[0].parts == ("Hello", FLUSH, "there")
 
 
 @pytest.mark.parametrize("member", ["ssml", "stream_format"])
-async def test_what_text_in_pieces_cannot_have_is_an_unknown_member(app, server, member):
+async def test_what_text_in_pieces_cannot_have_is_an_unknown_member(app, backend, member):
     told = await talk(app, {"type": "start", member: "<speak/>"})
     assert (told[-1]["type"], told[-1]["reason"]) == ("error", "BODY_INVALID")
     assert f"{member}: is unknown; members are voice, speed" in told[-1]["detail"]
-    assert server.calls == []
+    assert backend.calls == []
