@@ -22,9 +22,10 @@ from phonoscope.common.logs import configure_logs
 from phonoscope.gateway.app import build_app, endings
 from phonoscope.gateway.backend.base import Backend
 from phonoscope.gateway.backend.grpc import GrpcBackend
+from phonoscope.gateway.logs import Logger
 from phonoscope.gateway.readiness import Readiness
 from phonoscope.gateway.settings import GatewaySettings
-from phonoscope.gateway.telemetry import Logger, Telemetry, build_telemetry
+from phonoscope.gateway.telemetry import Telemetry, build_telemetry
 
 BACKLOG: Final = 2048
 FLUSH_SECONDS: Final = 3.0

@@ -1,7 +1,4 @@
-"""Work for a caller who may leave: it ends when they do.
-
-Used by speech_response.py, routes that wait, and the socket.
-"""
+"""Work for clients that may disconnect: it is cancelled when they do. Used by routes and by speech_response.py."""
 
 import asyncio
 from collections.abc import Coroutine
@@ -13,35 +10,35 @@ ResultT = TypeVar("ResultT")
 
 
 class ClientDisconnected(Exception):
-    """The caller closed the connection; there is nobody to answer."""
+    """The client closed the connection; nobody receives a response."""
 
 
 async def run_while_connected(receive: Receive, work: Coroutine[Any, Any, ResultT]) -> ResultT:
-    """Returns what `work` returns; cancels it when the caller leaves first. The request's body must have been read.
+    """Returns the result of `work`; cancels it if the client disconnects. The request body must have been read.
 
     Raises:
-        CallerLeft: they did.
+        ClientDisconnected: the client disconnected first.
     """
-    working, leaving = asyncio.ensure_future(work), asyncio.ensure_future(_left(receive))
+    working, disconnecting = asyncio.ensure_future(work), asyncio.ensure_future(_disconnected(receive))
     try:
-        await asyncio.wait({working, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({working, disconnecting}, return_when=asyncio.FIRST_COMPLETED)
         if not working.done():
             raise ClientDisconnected
         return working.result()
     finally:
-        await end(working, leaving)
+        await cancel(working, disconnecting)
 
 
-async def end(*tasks: "asyncio.Task[Any]") -> None:
-    """Cancels tasks that may have ended, and waits for their ends; what they fail with then concerns nobody."""
+async def cancel(*tasks: "asyncio.Task[Any]") -> None:
+    """Cancels tasks and waits until they have ended; exceptions that they raise meanwhile are dropped."""
     for task in tasks:
         task.cancel()
     await asyncio.wait(tasks)
     for task in tasks:
         if not task.cancelled():
-            task.exception()  # looked at: asyncio would log it
+            task.exception()  # retrieved, or asyncio logs it
 
 
-async def _left(receive: Receive) -> None:
+async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

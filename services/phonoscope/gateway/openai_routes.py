@@ -44,48 +44,67 @@ ENCODINGS: Final = {
 }
 
 
-def openai_routes(
-    backend: Backend, emit: Emit, max_timeout_seconds: float, *, models: Sequence[str], voices: Mapping[str, str]
-) -> APIRouter:
-    """Returns the routes.
+class OpenAiRoutes:
+    """The routes of OpenAI's API.
 
     Args:
-        backend: speaks.
-        emit: told of first audio.
+        backend: synthesizes speech.
+        emit: takes events.
         max_timeout_seconds: the longest time for one request.
-        models: names that are understood; all mean this service.
-        voices: voice by OpenAI's name for one, "" for the default voice; other names go to the server as they are.
+        models: accepted model names; all of them stand for this service.
+        voices: voice by OpenAI's name, "" for the default voice; the server gets other names unchanged.
     """
-    router = APIRouter()
 
-    @router.post(
-        "/v1/audio/speech",
-        response_class=Response,
-        responses=AUDIO_RESPONSES | OPENAI_ERROR_RESPONSES,
-        tags=["openai"],
-    )
-    async def speak(body: OpenAiBody, request: Request) -> Response:
+    def __init__(
+        self,
+        backend: Backend,
+        emit: Emit,
+        max_timeout_seconds: float,
+        *,
+        models: Sequence[str],
+        voices: Mapping[str, str],
+    ) -> None:
+        self._backend = backend
+        self._emit = emit
+        self._max_timeout_seconds = max_timeout_seconds
+        self._models = models
+        self._voices = voices
+
+    def router(self) -> APIRouter:
+        """Returns the routes."""
+        router = APIRouter(tags=["openai"])
+        router.add_api_route(
+            "/v1/audio/speech",
+            self.speak,
+            methods=["POST"],
+            response_class=Response,
+            responses=AUDIO_RESPONSES | OPENAI_ERROR_RESPONSES,
+        )
+        router.add_api_route("/v1/models", self.list_models, responses=MODELS | OPENAI_ERROR_RESPONSES)
+        return router
+
+    async def speak(self, body: OpenAiBody, request: Request) -> Response:
         """Speaks a text as OpenAI's API does."""
-        if body.model not in models:
-            raise _no_such_model(body.model, models)
+        if body.model not in self._models:
+            raise _unknown_model(body.model, self._models)
+        timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
+        chunks = self._backend.stream(body.input, self._options(body), timeout_seconds)
+        return SpeechResponse(chunks, self._emit, OpenAiEvents() if body.stream_format == "sse" else PlainAudio())
+
+    async def list_models(self) -> Response:
+        """Lists the names of models that are understood."""
+        data = [{"id": name, "object": "model", "created": 0, "owned_by": "phonoscope"} for name in self._models]
+        return JSONResponse({"object": "list", "data": data})
+
+    def _options(self, body: OpenAiBody) -> SpeechOptions:
         name = body.voice.id if isinstance(body.voice, OpenAiVoice) else body.voice
-        options = SpeechOptions(
-            voice=voices.get(name, name),
+        return SpeechOptions(
+            voice=self._voices.get(name, name),
             speed=body.speed,
             emotion=emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
         )
-        chunks = backend.stream(body.input, options, request_timeout_seconds(request.headers, max_timeout_seconds))
-        return SpeechResponse(chunks, emit, OpenAiEvents() if body.stream_format == "sse" else PlainAudio())
-
-    @router.get("/v1/models", response_class=JSONResponse, responses=MODELS | OPENAI_ERROR_RESPONSES, tags=["openai"])
-    async def list_models() -> Response:
-        """Lists the names of models that are understood."""
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "phonoscope"} for name in models]
-        return JSONResponse({"object": "list", "data": data})
-
-    return router
 
 
 def emotion_of(instructions: str) -> str:
@@ -94,7 +113,7 @@ def emotion_of(instructions: str) -> str:
     return next((EMOTION_WORDS[word] for word in words if word in EMOTION_WORDS), "")
 
 
-def _no_such_model(model: str, models: Sequence[str]) -> ProblemError:
+def _unknown_model(model: str, models: Sequence[str]) -> ProblemError:
     description = f"{model[:64]!r} is unknown; models: {', '.join(models)}"
     violation = FieldViolation("model", description)
     return ProblemError(Problem(HTTPStatus.NOT_FOUND, "MODEL_UNKNOWN", f"model: {description}", (violation,)))

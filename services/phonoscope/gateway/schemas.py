@@ -4,7 +4,8 @@ Ranges that the speech server judges are not judged here: it names value, limit 
 that on. What the wire cannot carry is refused here.
 """
 
-from typing import Annotated, Literal, Self
+from collections.abc import Mapping
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -163,6 +164,16 @@ class LegacyBody(RequestModel):
     pitch: Ratio | None = None
     """Pitch as a ratio; 0 or absent means 1.0."""
 
+    def options(self) -> SpeechOptions:
+        """Returns the options for the backend."""
+        return SpeechOptions(
+            voice=self.speaker_id or "",
+            emotion=self.emotion or "",
+            speed=self.speed or 1.0,
+            pitch=self.pitch or 1.0,
+            encoding=Encoding.LINEAR16,
+        )
+
 
 class OpenAiVoice(RequestModel):
     """A voice by id, as OpenAI's API has voices of one's own."""
@@ -190,23 +201,9 @@ class OpenAiBody(RequestModel):
     """The first word that names an emotion, such as "cheerful" or "calmly", chooses it; the rest changes nothing."""
 
 
-class StartMessage(SpeechSettings):
-    """First message of a text over WebSocket: how it is spoken."""
-
-    type: Literal["start"]
-
-
-class TextMessage(RequestModel):
-    """The next piece of the text, of any size."""
-
-    type: Literal["text"]
-    text: str
-
-
-class ControlMessage(RequestModel):
-    """flush: speak what came so far. end: the text is over. cancel: make no more of it."""
-
-    type: Literal["flush", "end", "cancel"]
-
-
-ClientMessage = Annotated[StartMessage | TextMessage | ControlMessage, Field(discriminator="type")]
+BODY_SCHEMAS: Final[Mapping[str, type[RequestModel]]] = {
+    "/v1/speech": SpeechBody,
+    "/v1/audio/speech": OpenAiBody,
+    "/api/tts": LegacyBody,
+}
+"""The schema of the request body, by path."""

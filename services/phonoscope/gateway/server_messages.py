@@ -9,6 +9,7 @@ from phonoscope.gateway.problems import Problem
 
 Message = dict[str, Any]
 DONE: Final[Message] = {"type": "done"}
+CANCELLED: Final[Message] = {"type": "cancelled"}
 
 
 def started(first: AudioChunk) -> Message:

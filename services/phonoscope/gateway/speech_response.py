@@ -16,8 +16,8 @@ from phonoscope.common.tracing import current_trace_id
 from phonoscope.gateway.backend.base import AudioChunk, BackendError
 from phonoscope.gateway.disconnects import ClientDisconnected, run_while_connected
 from phonoscope.gateway.events import Emit, FirstAudio
-from phonoscope.gateway.middleware import CLIENT_CLOSED_REQUEST, STARTED_AT, record_outcome
-from phonoscope.gateway.problems import problem_from_error, problem_response
+from phonoscope.gateway.problems import Problem, problem_from_error, problem_response
+from phonoscope.gateway.request_outcome import CLIENT_CLOSED_REQUEST, STARTED_AT, record_outcome
 from phonoscope.gateway.response_formats import ResponseFormat
 
 PART_BYTES: Final = 32 * 1024
@@ -63,26 +63,26 @@ class SpeechResponse(Response):
         try:
             first = await anext(self._chunks)
         except BackendError as error:
-            problem = problem_from_error(error)
-            record_outcome(scope, int(problem.status), problem.reason)
+            problem = _record_failure(scope, error)
             await problem_response(problem, scope["path"])(scope, receive, send)
             return
         await send({"type": "http.response.start", "status": 200, "headers": self._starting_headers(first)})
         await _send_parts(self._form.opening(first) + self._form.audio(first), send)
         self._emit(FirstAudio(scope["route"].path, time.perf_counter() - scope["state"][STARTED_AT]))
+        await self._send_rest(scope, send)
+        await send(_body(b"", more=False))
+
+    async def _send_rest(self, scope: Scope, send: Send) -> None:
         try:
             async for chunk in self._chunks:
                 await _send_parts(self._form.audio(chunk), send)
         except BackendError as error:
-            problem = problem_from_error(error)
-            record_outcome(scope, int(problem.status), problem.reason)
-            ending = self._form.failure(problem)
+            ending = self._form.failure(_record_failure(scope, error))
             if ending is None:  # too late for a status
                 raise ResponseTruncated from None
         else:
             ending = self._form.ending()
         await _send_parts(ending, send)
-        await send(_body(b"", more=False))
 
     def _starting_headers(self, first: AudioChunk) -> list[tuple[bytes, bytes]]:
         kind = self._form.media_type(first)
@@ -92,6 +92,12 @@ class SpeechResponse(Response):
 
 class ResponseTruncated(Exception):
     """An answer that had begun cannot be completed: the connection is to be closed without its end."""
+
+
+def _record_failure(scope: Scope, error: BackendError) -> Problem:
+    problem = problem_from_error(error)
+    record_outcome(scope, int(problem.status), problem.reason)
+    return problem
 
 
 async def _send_parts(data: bytes, send: Send) -> None:

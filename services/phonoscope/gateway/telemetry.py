@@ -1,10 +1,9 @@
-"""Everything that watches the gateway: metrics, spans, log. Built once by `__main__`."""
+"""The gateway's telemetry: metrics, spans and log. Built once by `__main__`."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
 from prometheus_client import CollectorRegistry
 
 from phonoscope import __version__
@@ -12,44 +11,17 @@ from phonoscope.common import span_attributes as names
 from phonoscope.common.registry import service_registry
 from phonoscope.common.trace_metrics import TraceMetrics
 from phonoscope.common.tracing import Tracing, build_tracing, current_trace_id
-from phonoscope.gateway.events import Event, RequestEnded
+from phonoscope.gateway.events import Event
+from phonoscope.gateway.logs import Logger, LogSink
 from phonoscope.gateway.metrics import GatewayMetrics
 from phonoscope.gateway.settings import GatewaySettings
 
 SERVICE_NAME: Final = "phonoscope-gateway"
-SERVER_ERROR_STATUS: Final = 500
-# Asked for every few seconds by machines: no news.
-QUIET_ROUTES: Final = ("/healthz", "/readyz", "/metrics")
-Logger = structlog.typing.FilteringBoundLogger
-
-
-class LogSink:
-    """One line for each request that ended; probes and scrapes at level debug."""
-
-    def __init__(self, logger: Logger) -> None:
-        self._logger = logger
-
-    def __call__(self, event: Event) -> None:
-        """Takes an event."""
-        if not isinstance(event, RequestEnded):
-            return
-        write = self._logger.debug if event.route in QUIET_ROUTES else self._logger.info
-        if event.status >= SERVER_ERROR_STATUS and event.route not in QUIET_ROUTES:
-            write = self._logger.warning
-        write(
-            "http_request",
-            method=event.method,
-            route=event.route,
-            status=event.status,
-            seconds=round(event.seconds, 4),
-            sent_bytes=event.sent_bytes,
-            reason=event.reason,
-        )
 
 
 @dataclass(frozen=True, slots=True)
 class Telemetry:
-    """One gateway's telemetry; `registry` is what /metrics serves."""
+    """The telemetry of one gateway; /metrics serves `registry`."""
 
     logger: Logger
     tracing: Tracing
@@ -57,16 +29,16 @@ class Telemetry:
     sinks: Sequence[Callable[[Event], None]]
 
     def emit(self, event: Event) -> None:
-        """Tells the sinks of an event."""
+        """Passes an event to every sink."""
         for sink in self.sinks:
             sink(event)
 
 
 def build_telemetry(settings: GatewaySettings, logger: Logger, endings: Iterable[tuple[str, str, int]]) -> Telemetry:
-    """Returns the telemetry of a gateway whose requests can end as in `endings`.
+    """Returns the telemetry of a gateway; `endings` are all (method, route, status) of its requests.
 
     Raises:
-        SettingsError: traces cannot go where the settings say.
+        SettingsError: the address for traces is not valid.
     """
     registry = service_registry()
     tracing = build_tracing(
@@ -83,4 +55,4 @@ def build_telemetry(settings: GatewaySettings, logger: Logger, endings: Iterable
 
 
 def _ignore_export(_result: str, _count: int) -> None:
-    """No spans are made, so none are exported."""
+    """Does nothing: without an endpoint there are no spans to export."""

@@ -4,20 +4,16 @@ import math
 from typing import Any
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType
 from phonoscope.gateway.schemas import (
-    ClientMessage,
-    ControlMessage,
     LegacyBody,
     OpenAiBody,
     PronunciationBody,
     RequestModel,
     SpeechBody,
     SpeechSettings,
-    StartMessage,
-    TextMessage,
 )
 
 NEUTRAL = {
@@ -130,9 +126,6 @@ def test_halves_of_characters_are_refused_and_what_is_beside_them_is_not(half: s
         (PronunciationBody, {"phrase": "a", "ipa": "b"}),
         (LegacyBody, {"text": "Hi."}),
         (OpenAiBody, {"model": "tts-1", "input": "Hi.", "voice": "alloy"}),
-        (StartMessage, {"type": "start"}),
-        (TextMessage, {"type": "text", "text": "Hi."}),
-        (ControlMessage, {"type": "end"}),
     ],
 )
 def test_nothing_unknown_is_passed_over_and_nothing_needed_may_miss(
@@ -163,30 +156,3 @@ def test_openais_voice_is_a_name_or_an_id() -> None:
     assert voice({"id": "joe"}).id == "joe"
     body = OpenAiBody(model="tts-1", input="Hi.", voice="alloy")
     assert (body.response_format, body.speed, body.stream_format, body.instructions) == ("mp3", 1.0, "audio", None)
-
-
-@pytest.mark.parametrize(
-    ("json", "message"),
-    [
-        ('{"type": "start", "speed": 2}', StartMessage(type="start", speed=2.0)),
-        ('{"type": "text", "text": "Hi."}', TextMessage(type="text", text="Hi.")),
-        ('{"type": "flush"}', ControlMessage(type="flush")),
-        ('{"type": "end"}', ControlMessage(type="end")),
-        ('{"type": "cancel"}', ControlMessage(type="cancel")),
-    ],
-)
-def test_messages_of_the_socket_go_by_their_type(json: str, message: RequestModel) -> None:
-    assert TypeAdapter[Any](ClientMessage).validate_json(json) == message
-
-
-@pytest.mark.parametrize(
-    "json", ["{}", '{"type": "begin"}', '{"type": "start", "text": "Hi."}', '{"type": "text"}', "[]"]
-)
-def test_other_messages_are_refused(json: str) -> None:
-    with pytest.raises(ValidationError):
-        TypeAdapter[Any](ClientMessage).validate_json(json)
-
-
-def test_timings_of_text_in_pieces_need_no_form() -> None:
-    start = StartMessage.model_validate({"type": "start", "timings": ["word"]})
-    assert dict(start.options())["timing_types"] == [TimingType.WORD]

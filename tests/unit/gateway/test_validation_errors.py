@@ -1,10 +1,10 @@
 """What is wrong with a body, in words that name the way out."""
 
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
-from phonoscope.gateway.schemas import ClientMessage, SpeechBody
-from phonoscope.gateway.speech_socket import MODELS
+from phonoscope.gateway.client_messages import CLIENT_MESSAGE, MESSAGE_SCHEMAS
+from phonoscope.gateway.schemas import SpeechBody
 from phonoscope.gateway.validation_errors import MAX_ERRORS, problem_from_validation
 
 
@@ -27,6 +27,6 @@ def test_many_errors_are_not_all_told():
 
 def test_members_of_a_message_are_those_of_its_kind():
     with pytest.raises(ValidationError) as refused:
-        TypeAdapter(ClientMessage).validate_json('{"type": "text", "text": "a", "voice": "b"}')
-    detail = problem_from_validation(refused.value.errors(), MODELS).detail
+        CLIENT_MESSAGE.validate_json('{"type": "text", "text": "a", "voice": "b"}')
+    detail = problem_from_validation(refused.value.errors(), MESSAGE_SCHEMAS).detail
     assert detail == "voice: is unknown; members are type, text"

@@ -65,6 +65,7 @@ async def test_closing_the_stream_cancels_the_call(backend, server):
     server.then_speak(b"\1\0", then=server.hold)
     async with contextlib.aclosing(backend.stream("Hello", SpeechOptions(), TIMEOUT_SECONDS)) as chunks:
         await anext(chunks)
+        assert await asyncio.to_thread(server.is_holding.wait, TIMEOUT_SECONDS)
     assert await asyncio.to_thread(server.cancelled.wait, TIMEOUT_SECONDS)
 
 

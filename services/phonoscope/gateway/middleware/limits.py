@@ -1,0 +1,67 @@
+"""Limits on open requests and on request bodies. Built by app.py; the innermost middleware."""
+
+from collections.abc import Container
+from http import HTTPStatus
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from phonoscope.gateway.middleware.base import is_api_request, send_problem
+from phonoscope.gateway.middleware.request_body import BodyLimits, read_json_body
+from phonoscope.gateway.problems import Problem, ProblemError
+
+GATEWAY_FULL: Final = Problem(
+    HTTPStatus.SERVICE_UNAVAILABLE,
+    "GATEWAY_FULL",
+    "the gateway holds as many requests as it may; try again shortly",
+    retry_after_seconds=1.0,
+)
+
+
+class LimitsMiddleware:
+    """Rejects API requests beyond `max_requests` open ones, and reads and checks the bodies of POST requests.
+
+    `body_paths` are the paths that take a JSON body.
+    """
+
+    def __init__(
+        self, app: ASGIApp, *, max_requests: int, body_limits: BodyLimits, body_paths: Container[str]
+    ) -> None:
+        self._app = app
+        self._max_requests = max_requests
+        self._body_limits = body_limits
+        self._body_paths = body_paths
+        self._open_requests = 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request (ASGI)."""
+        if not is_api_request(scope):
+            await self._app(scope, receive, send)
+        elif self._open_requests >= self._max_requests:
+            await send_problem(GATEWAY_FULL, scope, receive, send)
+        else:
+            self._open_requests += 1
+            try:
+                await self._pass_on(scope, receive, send)
+            finally:
+                self._open_requests -= 1
+
+    async def _pass_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            if scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in self._body_paths:
+                receive = _replay(await read_json_body(scope, receive, self._body_limits), receive)
+            await self._app(scope, receive, send)
+        except ProblemError as error:
+            await send_problem(error.problem, scope, receive, send)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """Returns a `receive` that returns a body that was read, and then the connection's later messages."""
+    unread = [body]
+
+    async def replay() -> Message:
+        if unread:
+            return {"type": "http.request", "body": unread.pop(), "more_body": False}
+        return await receive()
+
+    return replay

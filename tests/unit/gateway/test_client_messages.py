@@ -1,0 +1,50 @@
+"""The messages of a client over the WebSocket."""
+
+import pytest
+from pydantic import ValidationError
+
+from phonoscope.gateway.backend.base import TimingType
+from phonoscope.gateway.client_messages import (
+    CLIENT_MESSAGE,
+    MESSAGE_SCHEMAS,
+    ControlMessage,
+    StartMessage,
+    TextMessage,
+)
+from phonoscope.gateway.schemas import RequestModel
+
+
+@pytest.mark.parametrize(
+    ("json", "message"),
+    [
+        ('{"type": "start", "speed": 2}', StartMessage(type="start", speed=2.0)),
+        ('{"type": "text", "text": "Hi."}', TextMessage(type="text", text="Hi.")),
+        ('{"type": "flush"}', ControlMessage(type="flush")),
+        ('{"type": "end"}', ControlMessage(type="end")),
+        ('{"type": "cancel"}', ControlMessage(type="cancel")),
+    ],
+)
+def test_messages_of_the_socket_go_by_their_type(json: str, message: RequestModel) -> None:
+    assert CLIENT_MESSAGE.validate_json(json) == message
+
+
+@pytest.mark.parametrize(
+    "json", ["{}", '{"type": "begin"}', '{"type": "start", "text": "Hi."}', '{"type": "text"}', "[]"]
+)
+def test_other_messages_are_refused(json: str) -> None:
+    with pytest.raises(ValidationError):
+        CLIENT_MESSAGE.validate_json(json)
+
+
+def test_timings_of_text_in_pieces_need_no_form() -> None:
+    start = StartMessage.model_validate({"type": "start", "timings": ["word"]})
+    assert dict(start.options())["timing_types"] == [TimingType.WORD]
+
+
+@pytest.mark.parametrize("kind", MESSAGE_SCHEMAS)
+def test_every_kind_of_message_rejects_unknown_members(kind: str) -> None:
+    text = {"text": "Hi."} if kind == "text" else {}
+    message = MESSAGE_SCHEMAS[kind].model_validate({"type": kind, **text})
+    assert CLIENT_MESSAGE.validate_python({"type": kind, **text}) == message
+    with pytest.raises(ValidationError, match="colour"):
+        CLIENT_MESSAGE.validate_python({"type": kind, **text, "colour": "red"})
