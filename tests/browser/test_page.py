@@ -136,7 +136,7 @@ async def test_sound_begins_while_the_rest_is_being_made_and_stop_cancels_it(pag
     await page.keyboard.press("Control+Enter")
     await expect(page.locator("#first-audio")).to_contain_text("ms")
     await expect(page.locator("#stop")).to_be_enabled()
-    assert "while the rest is made" in await page.text_content("#state")
+    assert "while the rest is synthesized" in await page.text_content("#state")
     await shot(page, "speaking")
     await page.keyboard.press("Escape")
     assert await how_it_ended(server) == "CANCELLED"
@@ -177,7 +177,7 @@ async def test_a_failure_in_the_middle_is_told_and_what_came_can_be_kept(page, s
     await expect(page.locator("#first-audio")).to_contain_text("ms")
     server.engine.is_broken = True
     server.engine.gate.set()
-    await expect(page.locator("#error")).to_contain_text("The rest did not come")
+    await expect(page.locator("#error")).to_contain_text("The audio is incomplete")
     page.complaints.clear()
     server.unexpected.clear()
 
@@ -204,7 +204,7 @@ async def test_the_word_that_is_heard_is_marked(page, gateway):
     await page.click("#speak")
     await expect(page.locator("#reading mark")).not_to_be_empty()
     assert await page.text_content("#reading") == text
-    await expect(page.locator("#state")).to_have_text("Spoken.", timeout=GENEROUS_SECONDS * 1000)
+    await expect(page.locator("#state")).to_have_text("Finished.", timeout=GENEROUS_SECONDS * 1000)
     assert await page.text_content("#reading mark") == ""
     speech = await gateway.client.synthesize(text, seed=1, speed=0.5, timing_types=[TimingType.WORD])
     words = {word.word: word for word in speech.timings.words}
@@ -232,7 +232,7 @@ async def test_a_document_is_spoken_and_marked_where_it_is_written(page, gateway
     await page.fill("#seed", "1")
     await page.evaluate(WATCH_MARKS)
     await page.click("#speak")
-    await expect(page.locator("#state")).to_have_text("Spoken.", timeout=GENEROUS_SECONDS * 1000)
+    await expect(page.locator("#state")).to_have_text("Finished.", timeout=GENEROUS_SECONDS * 1000)
     assert {mark["word"] for mark in await page.evaluate("window.marks")} <= {"Salt", "&amp;", "pepper"}
     assert await kept(page) == (await gateway.client.synthesize(ssml=document, seed=1)).audio
 
@@ -240,10 +240,10 @@ async def test_a_document_is_spoken_and_marked_where_it_is_written(page, gateway
 async def test_pronunciations_and_the_language_are_under_more(page, gateway):
     await page.fill("#text", "Tomato by SQL.")
     await page.fill("#seed", "1")
-    await page.get_by_text("More").click()
+    await page.get_by_text("More options").click()
     assert await page.locator("#language option").all_text_contents() == [
-        "The voice's own",
-        "By the text's script",
+        "Default of the voice",
+        "Automatic, by script",
         "en-US",
         "de-DE",
     ]
@@ -251,7 +251,7 @@ async def test_pronunciations_and_the_language_are_under_more(page, gateway):
     await page.select_option("#language", "de-DE")
     await page.fill("#pronunciations", 'SQL = "sequel"\n\n tomato')
     await page.click("#speak")
-    await expect(page.locator("#error")).to_contain_text("“tomato” is no pronunciation; write: word = IPA")
+    await expect(page.locator("#error")).to_contain_text("“tomato” is not a valid pronunciation; use word = IPA")
     await page.fill("#pronunciations", 'SQL = "sequel 2"\n\n tomato = tom')
     async with page.expect_response("**/v1/speech") as reply:
         await page.click("#speak")
@@ -284,7 +284,7 @@ async def test_a_speech_that_fails_after_another_is_not_said_to_be_cut(page):
     await page.fill("#text", "  ")
     await page.click("#speak")
     await expect(page.locator("#error")).to_contain_text("text: is empty")
-    await expect(page.locator("#state")).to_have_text("Not spoken.")
+    await expect(page.locator("#state")).to_have_text("Failed.")
 
 
 async def test_voices_are_offered(page, gateway):

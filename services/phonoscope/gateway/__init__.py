@@ -1,1 +1,1 @@
-"""The gateway: HTTP, WebSocket and a page for browsers and OpenAI clients; gRPC to the speech server behind it."""
+"""The gateway: HTTP, WebSocket and a page for browsers and OpenAI clients, in front of a gRPC speech server."""

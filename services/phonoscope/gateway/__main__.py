@@ -1,4 +1,4 @@
-"""The composition root of the gateway: every object is built here, in order; then it serves, then it drains.
+"""The composition root of the gateway: startup, serve, drain, in that order on the page.
 
 Run by `phonoscope gateway` and by `python -m phonoscope.gateway`.
 """
@@ -25,6 +25,7 @@ from phonoscope.gateway.backend.grpc import GrpcBackend
 from phonoscope.gateway.logs import Logger
 from phonoscope.gateway.readiness import Readiness
 from phonoscope.gateway.settings import GatewaySettings
+from phonoscope.gateway.speech_response import ResponseTruncated
 from phonoscope.gateway.telemetry import Telemetry, build_telemetry
 
 BACKLOG: Final = 2048
@@ -38,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         asyncio.run(serve(settings))
     except StartupError as error:
         line = " ".join(str(error).split())
-        print(f"phonoscope gateway: {line}", file=sys.stderr)  # noqa: T201  the one line that a user reads
+        print(f"phonoscope gateway: {line}", file=sys.stderr)  # noqa: T201  the only output to the user
         return 1
     return 0
 
 
 async def serve(settings: GatewaySettings) -> None:
-    """Builds everything, serves until told to stop, drains.
+    """Builds all objects, serves until a signal, and drains.
 
     Raises:
         StartupError: the gateway cannot start.
@@ -57,7 +58,7 @@ async def serve(settings: GatewaySettings) -> None:
         async with GrpcBackend.connect(settings.server, provider) as backend:
             readiness = Readiness(backend)
             server = Server(uvicorn_config(settings, backend, readiness, telemetry))
-            _on_signals(server, readiness, settings, logger)
+            _drain_on_signals(server, readiness, settings, logger)
             port = listener.getsockname()[1]
             logger.info("listening", host=settings.host, port=port, server=settings.server, version=__version__)
             await server.serve([listener])
@@ -75,7 +76,7 @@ def uvicorn_config(
         http="httptools",
         ws="websockets-sansio",
         ws_max_size=settings.max_body_bytes,
-        ws_per_message_deflate=False,  # audio does not shrink
+        ws_per_message_deflate=False,  # audio does not compress
         lifespan="off",
         log_config=None,
         access_log=False,
@@ -85,16 +86,16 @@ def uvicorn_config(
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server, whose signals are ours: a drain comes before the end."""
+    """uvicorn's server without its signal handlers: `_drain_drain_on_signals` installs ours."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Captures none."""
+        """Captures no signals."""
         yield
 
 
-def _on_signals(server: Server, readiness: Readiness, settings: GatewaySettings, logger: Logger) -> None:
-    """Has SIGTERM and SIGINT drain: /readyz says so for a while, then open requests end; a second one ends at once."""
+def _drain_on_signals(server: Server, readiness: Readiness, settings: GatewaySettings, logger: Logger) -> None:
+    """Drains on SIGTERM and SIGINT: /readyz reports 503, then open requests end. A second signal stops at once."""
     loop = asyncio.get_running_loop()
 
     def stop() -> None:
@@ -115,29 +116,29 @@ def _on_signals(server: Server, readiness: Readiness, settings: GatewaySettings,
 
 @contextlib.contextmanager
 def _listening(settings: GatewaySettings) -> Iterator[socket.socket]:
-    """Yields a socket that listens. PortTaken where it cannot be had."""
+    """Yields a listening socket; raises PortTaken if the address cannot be bound."""
     try:
-        found = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        family, *_, address = found[0]
+        addresses = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, *_, address = addresses[0]
         listener = socket.create_server(address[:2], family=family, backlog=BACKLOG)
     except (OSError, UnicodeError) as error:
-        why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno and error.errno > 0 else error
+        cause = os.strerror(error.errno) if isinstance(error, OSError) and error.errno and error.errno > 0 else error
         raise PortTaken(
-            f"cannot listen on {settings.host}:{settings.port}: {why}; stop the other process or choose another with "
-            "--port"
+            f"cannot listen on {settings.host}:{settings.port}: {cause}; stop the other process, or choose another "
+            "port with --port"
         ) from None
     with listener:
         yield listener
 
 
 def _quiet_uvicorn() -> None:
-    """Keeps out what uvicorn says of answers that were cut short on purpose: our own line of the request says why."""
+    """Drops uvicorn's log of responses that were truncated on purpose: the request's own log line has the reason."""
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
     error = record.exc_info[1] if record.exc_info else None
-    return type(error).__name__ != "CutShort"
+    return not isinstance(error, ResponseTruncated)
 
 
 if __name__ == "__main__":

@@ -9,20 +9,20 @@ from phonoscope.gateway.schemas import RequestModel, SpeechSettings
 
 
 class StartMessage(SpeechSettings):
-    """First message of a text over WebSocket: how it is spoken."""
+    """The first message of a text: how it is synthesized."""
 
     type: Literal["start"]
 
 
 class TextMessage(RequestModel):
-    """The next piece of the text, of any size."""
+    """The next part of the text, of any length."""
 
     type: Literal["text"]
     text: str
 
 
 class ControlMessage(RequestModel):
-    """flush: speak what came so far. end: the text is over. cancel: make no more of it."""
+    """flush: synthesize what has arrived so far. end: the text is complete. cancel: stop synthesis."""
 
     type: Literal["flush", "end", "cancel"]
 

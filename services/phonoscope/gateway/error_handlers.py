@@ -17,7 +17,7 @@ from phonoscope.gateway.schemas import BODY_SCHEMAS
 from phonoscope.gateway.validation_errors import problem_from_validation
 
 GATEWAY_FAILED: Final = Problem(
-    HTTPStatus.INTERNAL_SERVER_ERROR, "GATEWAY_FAILED", "the gateway failed; its log has the traceback"
+    HTTPStatus.INTERNAL_SERVER_ERROR, "GATEWAY_FAILED", "internal error in the gateway; its log has the traceback"
 )
 
 
@@ -62,14 +62,12 @@ def _problem(error: Exception, path: str) -> Problem:
 def _http_problem(error: HTTPException, path: str) -> Problem:
     status = HTTPStatus(error.status_code)
     if status == HTTPStatus.NOT_FOUND:
-        return Problem(
-            status, "PATH_UNKNOWN", f"there is nothing at {path[:100]!r}; /openapi.json lists what there is"
-        )
+        return Problem(status, "PATH_UNKNOWN", f"path {path[:100]!r} does not exist; /openapi.json lists all paths")
     if status == HTTPStatus.METHOD_NOT_ALLOWED:
         return Problem(
             status,
             "METHOD_UNKNOWN",
-            "that path has other methods; /openapi.json lists them",
+            "this path does not support the method; the header Allow lists those that it supports",
             allow=(error.headers or {}).get("Allow", ""),
         )
     return Problem(status, "BODY_INVALID", str(error.detail))

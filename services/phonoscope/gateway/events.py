@@ -1,22 +1,22 @@
-"""What happens in the gateway, as frozen records that the sinks are told. Never text, addresses or raw paths."""
+"""What happens in the gateway, as frozen records for the sinks; without text, addresses or raw paths."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 OTHER = "_OTHER"
-"""The route of requests that match none, and the method of those that HTTP does not define."""
+"""The route of requests that match no route, and the method of requests with a method that is not HTTP's."""
 
 
 @dataclass(frozen=True, slots=True)
 class RequestStarted:
-    """A request, or a WebSocket, came in."""
+    """A request, or a WebSocket, was received."""
 
     method: str
 
 
 @dataclass(frozen=True, slots=True)
 class RequestEnded:
-    """It ended. `status` is 499 where the caller left first; of a WebSocket 101, or what refused it."""
+    """A request ended. `status` is 499 if the client disconnected first, and 101 for an accepted WebSocket."""
 
     method: str
     route: str
@@ -28,7 +28,7 @@ class RequestEnded:
 
 @dataclass(frozen=True, slots=True)
 class FirstAudio:
-    """The first audio of a request was handed to HTTP, so long after the request had come in."""
+    """The first audio of a request was sent, `seconds` after the request was received."""
 
     route: str
     seconds: float

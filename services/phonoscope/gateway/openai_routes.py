@@ -1,6 +1,6 @@
-"""OpenAI's speech API: POST /v1/audio/speech and GET /v1/models, so that its clients work unmodified.
+"""OpenAI's speech API, for its unmodified clients: POST /v1/audio/speech and GET /v1/models. Built by app.py.
 
-Source: platform.openai.com/docs/api-reference/audio/createSpeech. Errors have OpenAI's form (problems.py).
+Source: platform.openai.com/docs/api-reference/audio/createSpeech. Errors have OpenAI's format (problems.py).
 """
 
 import re
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions
 from phonoscope.gateway.events import Emit
-from phonoscope.gateway.openapi import AUDIO_RESPONSES, MODELS, OPENAI_ERROR_RESPONSES
+from phonoscope.gateway.openapi import AUDIO_RESPONSES, MODELS_RESPONSES, OPENAI_ERROR_RESPONSES
 from phonoscope.gateway.problems import Problem, ProblemError
 from phonoscope.gateway.request_timeout import request_timeout_seconds
 from phonoscope.gateway.response_formats import OpenAiEvents, PlainAudio
@@ -80,11 +80,11 @@ class OpenAiRoutes:
             response_class=Response,
             responses=AUDIO_RESPONSES | OPENAI_ERROR_RESPONSES,
         )
-        router.add_api_route("/v1/models", self.list_models, responses=MODELS | OPENAI_ERROR_RESPONSES)
+        router.add_api_route("/v1/models", self.list_models, responses=MODELS_RESPONSES | OPENAI_ERROR_RESPONSES)
         return router
 
     async def speak(self, body: OpenAiBody, request: Request) -> Response:
-        """Speaks a text as OpenAI's API does."""
+        """Synthesizes a text as OpenAI's API does."""
         if body.model not in self._models:
             raise _unknown_model(body.model, self._models)
         timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
@@ -92,7 +92,7 @@ class OpenAiRoutes:
         return SpeechResponse(chunks, self._emit, OpenAiEvents() if body.stream_format == "sse" else PlainAudio())
 
     async def list_models(self) -> Response:
-        """Lists the names of models that are understood."""
+        """Returns the accepted model names."""
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "phonoscope"} for name in self._models]
         return JSONResponse({"object": "list", "data": data})
 
@@ -108,12 +108,12 @@ class OpenAiRoutes:
 
 
 def emotion_of(instructions: str) -> str:
-    """Returns the emotion that the first telling word of some instructions names, "" where none does."""
+    """Returns the emotion that the first word for an emotion in `instructions` names, or ""."""
     words = (word.lower() for word in WORD.findall(instructions))
     return next((EMOTION_WORDS[word] for word in words if word in EMOTION_WORDS), "")
 
 
 def _unknown_model(model: str, models: Sequence[str]) -> ProblemError:
-    description = f"{model[:64]!r} is unknown; models: {', '.join(models)}"
+    description = f"{model[:64]!r} is not a model of this service; use one of: {', '.join(models)}"
     violation = FieldViolation("model", description)
     return ProblemError(Problem(HTTPStatus.NOT_FOUND, "MODEL_UNKNOWN", f"model: {description}", (violation,)))

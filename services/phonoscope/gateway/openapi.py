@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of answers; app.py serves it at /openapi.json, and CI holds the routes to it."""
+"""The responses in the OpenAPI document, which FastAPI serves at /openapi.json. An integration test checks them."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -35,18 +35,18 @@ _OPENAI_ERROR: Final = {
     "properties": {"error": {"type": "object", "required": ["message", "type"]}},
 }
 _MEANINGS: Final = {
-    400: "The request cannot be served as it is; `errors` name the fields and the way out.",
-    401: "A key is wanted.",
-    404: "There is no such thing.",
-    408: "The body did not come in time.",
-    413: "The body is too large.",
-    415: "The body is no application/json.",
-    429: "More is asked than the speech server may hold; Retry-After says when to come back.",
-    500: "The speech server failed, or the gateway.",
-    501: "The contract has this, this build does not serve it yet.",
-    502: "The speech server refuses the gateway.",
-    503: "The speech server, or the gateway, is not ready or is full; Retry-After says when to come back.",
-    504: "Not done in time.",
+    400: "The request is not valid; `errors` lists the fields and how to fix them.",
+    401: "The API key is missing or not valid.",
+    404: "The path or the model does not exist.",
+    408: "The request body did not arrive in time.",
+    413: "The request body is too large.",
+    415: "The Content-Type is not application/json.",
+    429: "The speech server is overloaded; retry after the time in Retry-After.",
+    500: "Internal error in the speech server or the gateway.",
+    501: "The voice or the speech server does not support this feature.",
+    502: "The speech server rejected the gateway's credentials.",
+    503: "The speech server or the gateway is not ready, or the gateway has too many open requests; see Retry-After.",
+    504: "The request did not complete before its deadline.",
 }
 
 
@@ -64,7 +64,7 @@ STATUSES: Final = (200, *_MEANINGS)
 _BYTES: Final = {"schema": {"type": "string", "format": "binary"}}
 AUDIO_RESPONSES: Final[Responses] = {
     200: {
-        "description": "The audio, in the asked form, sent while it is made; or events of JSON that hold it.",
+        "description": "The audio, sent while the rest is being synthesized; or server-sent events that contain it.",
         "content": dict.fromkeys(
             ("audio/pcm", "audio/wav", "audio/flac", "audio/ogg", "audio/mpeg", "audio/aac", "audio/basic"), _BYTES
         )
@@ -83,9 +83,9 @@ def _object(description: str, **properties: str) -> Responses:
 
 
 VOICES_RESPONSES: Final = _object("The voices.", voices="array")
-MODELS: Final = _object("The models.", object="string", data="array")
+MODELS_RESPONSES: Final = _object("The models.", object="string", data="array")
 LEGACY_RESPONSES: Final = _object(
-    "The whole text, spoken.", audio_data="string", sample_rate="integer", status="string"
+    "The audio of the whole text.", audio_data="string", sample_rate="integer", status="string"
 )
 
 

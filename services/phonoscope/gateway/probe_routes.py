@@ -33,9 +33,7 @@ class ProbeRoutes:
         """Reports whether requests can be served."""
         if await self._readiness.is_ready():
             return PlainTextResponse("ready\n")
-        cause = (
-            "this gateway is about to stop\n" if self._readiness.is_draining else "the speech server is not SERVING\n"
-        )
+        cause = "the gateway is shutting down\n" if self._readiness.is_draining else "the speech server is not ready\n"
         return PlainTextResponse(cause, HTTPStatus.SERVICE_UNAVAILABLE, {"Retry-After": "1"})
 
     async def metrics(self, request: Request) -> Response:

@@ -1,8 +1,8 @@
-"""Errors as HTTP answers: the one table, and problem+json (RFC 9457). OpenAI's routes dress them otherwise.
+"""Errors as HTTP responses: the one table of statuses, and problem+json (RFC 9457) or OpenAI's format.
 
-reason      the stable name of the cause, the speech server's or one of REASONS below; also in `type`
-errors      the fields at fault, each with what to do
-retry_after seconds, where the same request can succeed later; also the header Retry-After
+reason      the stable name of the cause: the speech server's, or one of REASONS below; also in `type`
+errors      the fields that are not valid, each with how to fix it
+retry_after seconds after which the same request can succeed; also in the header Retry-After
 """
 
 import json
@@ -46,7 +46,7 @@ STATUS_OF: Final[Mapping[Code, HTTPStatus]] = {
     "UNAVAILABLE": HTTPStatus.SERVICE_UNAVAILABLE,
     "CANCELLED": HTTPStatus.SERVICE_UNAVAILABLE,
     "DEADLINE_EXCEEDED": HTTPStatus.GATEWAY_TIMEOUT,
-    # The speech server, or a proxy before it, refuses the gateway itself: nothing that the caller could mend.
+    # The speech server, or a proxy before it, rejects the gateway itself: the caller cannot fix that.
     "UNAUTHENTICATED": HTTPStatus.BAD_GATEWAY,
     "PERMISSION_DENIED": HTTPStatus.BAD_GATEWAY,
 }
@@ -57,7 +57,7 @@ RETRYABLE: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong with a request, for programs and for people."""
+    """Why a request failed, for programs and for people; `allow` is for the header of a 405."""
 
     status: HTTPStatus
     reason: str
@@ -82,13 +82,13 @@ class Problem:
         return members
 
     def openai_body(self) -> dict[str, object]:
-        """Returns the error as OpenAI's API has it, which its clients parse."""
+        """Returns the error in OpenAI's format."""
         kind = "invalid_request_error" if self.status < HTTPStatus.INTERNAL_SERVER_ERROR else "server_error"
         field = self.errors[0].field if self.errors else None
         return {"error": {"message": self.detail, "type": kind, "param": field, "code": self.reason or None}}
 
     def headers(self) -> dict[str, str]:
-        """Returns the header that the status asks for; Retry-After in whole seconds, as it wants them."""
+        """Returns the header that the status requires; Retry-After is in whole seconds."""
         if self.status == HTTPStatus.UNAUTHORIZED:
             return {"WWW-Authenticate": "Bearer"}
         if self.allow:
@@ -99,7 +99,7 @@ class Problem:
 
 
 class ProblemError(PhonoscopeError):
-    """The gateway itself refuses a request; the edge answers with `problem`."""
+    """The gateway rejects a request; the response is `problem`."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
@@ -107,13 +107,13 @@ class ProblemError(PhonoscopeError):
 
 
 def field_error(field: str, description: str, *, reason: str = "BODY_INVALID") -> ProblemError:
-    """Returns the refusal of one field."""
+    """Returns the error for one field."""
     violation = FieldViolation(field, description)
     return ProblemError(Problem(HTTPStatus.BAD_REQUEST, reason, f"{field}: {description}", (violation,)))
 
 
 def problem_from_error(error: BackendError) -> Problem:
-    """Returns what a failed call to the speech server means to the caller."""
+    """Returns the problem that a failed call to the speech server is for the client."""
     status = STATUS_OF.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
     violations = [FieldViolation(_body_field(v.field), v.description) for v in error.violations]
     retry = error.retry_after_seconds
@@ -140,25 +140,25 @@ def _body_field(name: str) -> str:
 _INDEX: Final = re.compile(r"\[(\d+)\]")
 
 
-_WORDS: Final = {
-    HTTPStatus.SERVICE_UNAVAILABLE: "the speech server does not answer; try again shortly",
-    HTTPStatus.GATEWAY_TIMEOUT: "the speech was not made in time; send less text, or more time in X-Timeout-Seconds",
-    HTTPStatus.BAD_GATEWAY: "the speech server refuses the gateway's credentials; see the gateway's log",
-    HTTPStatus.NOT_IMPLEMENTED: "the speech server is older than this gateway and lacks that method",
+_TRANSPORT_DETAILS: Final = {
+    HTTPStatus.SERVICE_UNAVAILABLE: "the speech server is not available; try again shortly",
+    HTTPStatus.GATEWAY_TIMEOUT: "the deadline was exceeded; send less text, or a larger X-Timeout-Seconds",
+    HTTPStatus.BAD_GATEWAY: "the speech server rejected the gateway's credentials; see the gateway's log",
+    HTTPStatus.NOT_IMPLEMENTED: "the speech server does not implement this method; upgrade the speech server",
 }
 
 
 def _detail(error: BackendError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:
-    """Returns the server's words; ours where gRPC itself speaks, of sockets and of inner addresses."""
+    """Returns the server's message; ours if the transport failed, whose message has internal addresses."""
     if violations:
         return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     if error.reason:
         return error.message
-    return _WORDS.get(status) or f"the speech server failed ({error.code}); its log says why"
+    return _TRANSPORT_DETAILS.get(status) or f"the speech server failed ({error.code}); see its log"
 
 
 def problem_response(problem: Problem, path: str) -> Response:
-    """Returns the answer to a request for `path`: problem+json, or OpenAI's form on its routes."""
+    """Returns the response to a request for `path`: problem+json, or OpenAI's format on its routes."""
     is_openai = path.startswith(("/v1/audio/", "/v1/models"))
     body, media_type = (problem.openai_body(), "application/json") if is_openai else (problem.body(), MEDIA_TYPE)
     return Response(json.dumps(body), int(problem.status), problem.headers(), media_type)

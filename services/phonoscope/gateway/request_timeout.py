@@ -31,6 +31,6 @@ def request_timeout_seconds(headers: Headers, max_seconds: float) -> float:
 def _invalid_timeout(stated: str) -> ProblemError:
     return field_error(
         TIMEOUT_HEADER,
-        f"{stated[:32]!r} is no number of seconds above 0; send one such as 10",
+        f"{stated[:32]!r} is not a positive number of seconds; send a value such as 10",
         reason="TIMEOUT_INVALID",
     )

@@ -1,9 +1,9 @@
-"""The forms in which a speech goes over HTTP: its audio alone, or server-sent events that say more.
+"""The formats of an audio response: the bytes alone, or server-sent events with JSON.
 
 Used by speech_response.py.
 
-Events follow the HTML standard's server-sent events, with "data" lines only: JSON whose `type` says what it is. Those
-of POST /v1/speech are the WebSocket's messages with the audio inside; those of OpenAI's route are OpenAI's.
+Events have "data" lines only (https://html.spec.whatwg.org/multipage/server-sent-events.html). Those of POST
+/v1/speech are the WebSocket's messages with the audio inside; those of OpenAI's route are OpenAI's.
 """
 
 import base64
@@ -29,99 +29,99 @@ MEDIA_TYPES: Final = {
 
 
 class ResponseFormat(Protocol):
-    """How chunks, and what became of them, are spelled in an answer."""
+    """How an audio stream becomes a response body."""
 
     def media_type(self, first: AudioChunk) -> str:
-        """Returns the Content-Type of a speech that begins with `first`."""
+        """Returns the Content-Type of a stream that begins with `first`."""
 
-    def opening(self, first: AudioChunk) -> bytes:
-        """Returns what comes before the first audio."""
+    def start(self, first: AudioChunk) -> bytes:
+        """Returns the bytes before the first audio."""
 
     def audio(self, chunk: AudioChunk) -> bytes:
-        """Returns a chunk, spelled; nothing where there is nothing to say."""
+        """Returns the bytes of a chunk, which may be empty."""
 
-    def ending(self) -> bytes:
-        """Returns what says that all of it has come."""
+    def end(self) -> bytes:
+        """Returns the bytes that mark the end of a complete stream."""
 
-    def failure(self, problem: Problem) -> bytes | None:
-        """Returns what says that the rest does not come; None where this form cannot say it."""
+    def error(self, problem: Problem) -> bytes | None:
+        """Returns the bytes that report an error within the stream; None if the format cannot report it."""
 
 
 class PlainAudio:
-    """The audio, and nothing else."""
+    """The audio only."""
 
     def media_type(self, first: AudioChunk) -> str:
-        """Returns that of the encoding; samples without header say what they are."""
+        """Returns the encoding's media type; with sample rate and format for samples without a header."""
         kind = MEDIA_TYPES[first.encoding]
         if first.encoding is Encoding.LINEAR16:
             return f"{kind}; rate={first.sample_rate_hz}; channels=1; bits=16"
         return kind
 
-    def opening(self, first: AudioChunk) -> bytes:  # noqa: ARG002 - of the Protocol
-        """Returns nothing."""
+    def start(self, first: AudioChunk) -> bytes:  # noqa: ARG002  the Protocol's signature
+        """Returns no bytes."""
         return b""
 
     def audio(self, chunk: AudioChunk) -> bytes:
         """Returns the audio."""
         return chunk.audio
 
-    def ending(self) -> bytes:
-        """Returns nothing."""
+    def end(self) -> bytes:
+        """Returns no bytes."""
         return b""
 
-    def failure(self, problem: Problem) -> bytes | None:  # noqa: ARG002 - of the Protocol
-        """Returns None: an answer without its end is what tells the caller that audio is missing."""
+    def error(self, problem: Problem) -> bytes | None:  # noqa: ARG002  the Protocol's signature
+        """Returns None: the connection is closed without the end of the response, which clients report."""
         return None
 
 
 class SpeechEvents:
-    """Server-sent events of the gateway's own API; with timings where they were asked for."""
+    """Server-sent events of the gateway's own API; with timings if they are requested."""
 
     def __init__(self, *, is_timed: bool) -> None:
         self._is_timed = is_timed
 
-    def media_type(self, first: AudioChunk) -> str:  # noqa: ARG002 - of the Protocol
-        """Returns that of server-sent events."""
+    def media_type(self, first: AudioChunk) -> str:  # noqa: ARG002  the Protocol's signature
+        """Returns the media type of server-sent events."""
         return EVENTS
 
-    def opening(self, first: AudioChunk) -> bytes:
-        """Returns what the WebSocket tells before the first audio."""
+    def start(self, first: AudioChunk) -> bytes:
+        """Returns the WebSocket's message before the first audio."""
         return event(server_messages.started(first))
 
     def audio(self, chunk: AudioChunk) -> bytes:
-        """Returns what the WebSocket tells of a chunk, with its audio in base64."""
+        """Returns the WebSocket's message for a chunk, with the audio in base64."""
         return event({**server_messages.audio(chunk, is_timed=self._is_timed), "audio": audio_base64(chunk)})
 
-    def ending(self) -> bytes:
-        """Returns what the WebSocket tells at the end."""
+    def end(self) -> bytes:
+        """Returns the WebSocket's message at the end."""
         return event(server_messages.DONE)
 
-    def failure(self, problem: Problem) -> bytes | None:
-        """Returns what the WebSocket tells of errors."""
+    def error(self, problem: Problem) -> bytes | None:
+        """Returns the WebSocket's message for an error."""
         return event(server_messages.failed(problem))
 
 
 class OpenAiEvents:
     """Server-sent events of OpenAI's API (platform.openai.com/docs/api-reference/audio/speech-audio-delta-event)."""
 
-    def media_type(self, first: AudioChunk) -> str:  # noqa: ARG002 - of the Protocol
-        """Returns that of server-sent events."""
+    def media_type(self, first: AudioChunk) -> str:  # noqa: ARG002  the Protocol's signature
+        """Returns the media type of server-sent events."""
         return EVENTS
 
-    def opening(self, first: AudioChunk) -> bytes:  # noqa: ARG002 - of the Protocol
-        """Returns nothing."""
+    def start(self, first: AudioChunk) -> bytes:  # noqa: ARG002  the Protocol's signature
+        """Returns no bytes."""
         return b""
 
     def audio(self, chunk: AudioChunk) -> bytes:
-        """Returns a delta."""
+        """Returns a delta event, if the chunk has audio."""
         return event({"type": "speech.audio.delta", "audio": audio_base64(chunk)}) if chunk.audio else b""
 
-    def ending(self) -> bytes:
-        """Returns what OpenAI's ends with; nobody counts tokens here."""
+    def end(self) -> bytes:
+        """Returns the final event; tokens are not counted here."""
         return event({"type": "speech.audio.done", "usage": None})
 
-    def failure(self, problem: Problem) -> bytes | None:
-        """Returns an error in OpenAI's form."""
+    def error(self, problem: Problem) -> bytes | None:
+        """Returns an error in OpenAI's format."""
         return event({"type": "error", **problem.openai_body()})
 
 
@@ -131,5 +131,5 @@ def event(data: Mapping[str, Any]) -> bytes:
 
 
 def audio_base64(chunk: AudioChunk) -> str:
-    """Returns a chunk's audio as JSON can hold it."""
+    """Returns a chunk's audio in base64."""
     return base64.b64encode(chunk.audio).decode()

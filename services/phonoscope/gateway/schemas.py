@@ -1,7 +1,7 @@
-"""What callers send, as pydantic models: the one place that knows the JSON of requests. Unknown members are refused.
+"""The JSON bodies of requests, as pydantic models. Unknown members are rejected.
 
-Ranges that the speech server judges are not judged here: it names value, limit and way out, and the gateway passes
-that on. What the wire cannot carry is refused here.
+Ranges are the speech server's to check: its errors name the value, the limit and the fix, and the gateway passes them
+on. Values that protobuf cannot carry are rejected here. FastAPI takes the docstrings for the OpenAPI document.
 """
 
 from collections.abc import Mapping
@@ -17,36 +17,36 @@ Ratio = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class RequestModel(BaseModel):
-    """A JSON object, strict: a number is no text, and nothing unknown is passed over."""
+    """A strict JSON object: no type conversion, no unknown members."""
 
     model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, strict=True)
 
     @field_validator("*")
     @classmethod
     def _is_unicode(cls, value: object) -> object:
-        """Refuses halves of characters, which JSON can spell and the wire cannot carry."""
+        """Rejects lone surrogates, which JSON can express and UTF-8 cannot."""
         texts = [value] if isinstance(value, str) else list(value) if isinstance(value, dict) else []
         if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
-            raise ValueError("has half of a surrogate pair; send whole Unicode characters")
+            raise ValueError("contains a lone surrogate; send complete Unicode characters")
         return value
 
 
 class PronunciationBody(RequestModel):
-    """How a word or a phrase is said: by ipa, or as other words are, by respelling."""
+    """The pronunciation of a word or phrase: either ipa or respelling."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["ipa"]}, {"required": ["respelling"]}]})
 
     phrase: str
-    """What is written: whole words. In small letters for any case; with a capital, for that spelling only."""
+    """Whole words. In lower case it matches any case; with a capital letter it matches that spelling only."""
     ipa: str = ""
-    """The International Phonetic Alphabet, such as təˈmɑːtoʊ."""
+    """International Phonetic Alphabet, such as təˈmɑːtoʊ."""
     respelling: str = ""
     """Other words, such as sequel for SQL."""
 
     @model_validator(mode="after")
     def _has_one_form(self) -> Self:
         if {"ipa", "respelling"} <= self.model_fields_set or not {"ipa", "respelling"} & self.model_fields_set:
-            raise ValueError('needs either "ipa" or "respelling"')
+            raise ValueError('requires either "ipa" or "respelling"')
         return self
 
     def record(self) -> Pronunciation:
@@ -55,10 +55,10 @@ class PronunciationBody(RequestModel):
 
 
 class SpeechSettings(RequestModel):
-    """How a text is spoken; each member has a neutral default."""
+    """How a text is synthesized; every member is optional."""
 
     voice: str = ""
-    """Voice id, or voice:speaker; empty for the default voice, or the first one of `language`."""
+    """Voice id, or voice:speaker; defaults to the default voice, or the first voice of `language`."""
 
     speed: Ratio = 1.0
     """Speaking rate as a ratio, 0.25 to 4.0."""
@@ -67,37 +67,37 @@ class SpeechSettings(RequestModel):
     """Pitch as a ratio, 0.5 to 2.0."""
 
     emotion: str = ""
-    """happy, angry, sad, afraid, disgusted, melancholic, surprised or calm; empty for none."""
+    """happy, angry, sad, afraid, disgusted, melancholic, surprised or calm; defaults to none."""
 
     emotion_weights: dict[str, Ratio] = {}
-    """Emotions mixed, in place of emotion: weights of 0 to 1 by name, at most 1 in all."""
+    """A mix of emotions, in place of `emotion`: weights from 0 to 1 by name, with a sum of at most 1."""
 
     emotion_intensity: Ratio | None = None
-    """How far to go towards the emotions, 0 to 1; absent means 1."""
+    """Strength of the emotions, 0 to 1; defaults to 1."""
 
     language: str = ""
-    """BCP 47 tag such as en-US; empty for the voice's own; auto for a voice that reads the text's script."""
+    """BCP 47 tag such as en-US; defaults to the voice's language. auto selects a voice for the text's script."""
 
     encoding: Annotated[Encoding, Field(strict=False)] = Encoding.LINEAR16
-    """Form of the audio: linear16 is 16-bit little-endian samples without header."""
+    """Audio encoding; linear16 is 16-bit little-endian samples without a header."""
 
     sample_rate_hz: Annotated[int, Field(ge=0, le=INT32_MAX)] = 0
-    """8000 to 48000; 0 for the voice's own rate."""
+    """8000 to 48000; 0 is the voice's rate."""
 
     volume_gain_db: Ratio = 0.0
-    """-96 to +16."""
+    """Gain in decibels, -96 to +16."""
 
     seed: Annotated[int, Field(ge=0, le=2**64 - 1)] | None = None
-    """The same text, settings and seed give the same audio."""
+    """The same text, settings and seed give the same audio; defaults to a random seed."""
 
     request_id: str = ""
-    """Names the request in logs; empty lets the server make one."""
+    """Id of the request in logs; defaults to one that the server generates."""
 
     pronunciations: list[PronunciationBody] = []
-    """How words of this text are said; at most 1 000."""
+    """Pronunciations for this text; up to 1000."""
 
     timings: list[Annotated[TimingType, Field(strict=False)]] = []
-    """What to tell of where it is heard. Over HTTP with `stream_format` sse only."""
+    """Which timings to return. Over HTTP, only with `stream_format` sse."""
 
     def options(self) -> SpeechOptions:
         """Returns the options for the backend."""
@@ -120,24 +120,24 @@ class SpeechSettings(RequestModel):
 
 
 class SpeechBody(SpeechSettings):
-    """A text or an SSML document, how it is spoken, and how it comes back."""
+    """Either a text or an SSML document, how it is synthesized, and the format of the response."""
 
     model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["text"]}, {"required": ["ssml"]}]})
 
     text: str = ""
-    """What to say."""
+    """Text to synthesize."""
     ssml: str = ""
-    """What to say, as a document of SSML 1.1, in place of text."""
+    """SSML 1.1 document to synthesize, in place of `text`."""
     stream_format: Literal["audio", "sse"] = "audio"
-    """audio streams the bytes; sse sends events: the WebSocket's messages, each with its audio in base64."""
+    """audio streams the audio bytes; sse streams the WebSocket's messages as events, with audio in base64."""
 
     @model_validator(mode="after")
-    def _can_be_answered(self) -> Self:
+    def _check_combination(self) -> Self:
         if len({"text", "ssml"} & self.model_fields_set) != 1:
-            raise _member_error("text", 'give either "text" or "ssml"')
+            raise _member_error("text", 'requires either "text" or "ssml"')
         if self.timings and self.stream_format == "audio":
-            words = 'cannot be told in plain audio; add "stream_format": "sse", or use WS /v1/speech/stream'
-            raise _member_error("timings", words)
+            message = 'not supported in plain audio; set "stream_format": "sse", or use WebSocket /v1/speech/stream'
+            raise _member_error("timings", message)
         return self
 
     def options(self) -> SpeechOptions:
@@ -145,16 +145,16 @@ class SpeechBody(SpeechSettings):
         return SpeechOptions(**super().options(), ssml=self.ssml)
 
 
-def _member_error(field: str, words: str) -> PydanticCustomError:
-    """Returns the error of a member that is wrong by what others are; validation_errors.py reads its name."""
-    return PydanticCustomError("member", "{words}", {"words": words, "field": field})
+def _member_error(field: str, message: str) -> PydanticCustomError:
+    """Returns the error of a member that conflicts with others; validation_errors.py reads its name."""
+    return PydanticCustomError("member", "{message}", {"message": message, "field": field})
 
 
 class LegacyBody(RequestModel):
-    """The older contract: what the web page of a system before this one sent."""
+    """The request body of an older web page."""
 
     text: str
-    """What to say."""
+    """Text to synthesize."""
     speaker_id: str | None = None
     """Voice id, or voice:speaker."""
     emotion: str | None = None
@@ -176,7 +176,7 @@ class LegacyBody(RequestModel):
 
 
 class OpenAiVoice(RequestModel):
-    """A voice by id, as OpenAI's API has voices of one's own."""
+    """A custom voice of OpenAI's API."""
 
     id: str
     """Voice id."""
@@ -186,19 +186,19 @@ class OpenAiBody(RequestModel):
     """OpenAI's createSpeech (platform.openai.com/docs/api-reference/audio/createSpeech)."""
 
     model: Annotated[str, Field(examples=["tts-1"])]
-    """One of GET /v1/models."""
+    """A model of GET /v1/models."""
     input: str
-    """What to say."""
+    """Text to synthesize."""
     voice: str | OpenAiVoice
-    """A name of OpenAI's, or a voice of GET /v1/voices."""
+    """An OpenAI voice name, or a voice of GET /v1/voices."""
     response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    """pcm is 16-bit little-endian at 24 kHz."""
+    """Audio format; pcm is 16-bit little-endian samples at 24 kHz."""
     speed: Ratio = 1.0
-    """0.25 to 4.0."""
+    """Speaking rate as a ratio, 0.25 to 4.0."""
     stream_format: Literal["sse", "audio"] = "audio"
-    """audio streams the bytes; sse sends events with base64."""
+    """audio streams the audio bytes; sse streams events with audio in base64."""
     instructions: str | None = None
-    """The first word that names an emotion, such as "cheerful" or "calmly", chooses it; the rest changes nothing."""
+    """The first word for an emotion, such as "cheerful" or "calmly", selects that emotion; the rest is ignored."""
 
 
 BODY_SCHEMAS: Final[Mapping[str, type[RequestModel]]] = {

@@ -1,4 +1,4 @@
-"""What is told of a speech besides its audio: the JSON of the WebSocket, and of the events of POST /v1/speech."""
+"""The JSON messages of the WebSocket to its client; the events of POST /v1/speech are the same, with audio inside."""
 
 from dataclasses import asdict
 from typing import Any, Final
@@ -13,7 +13,7 @@ CANCELLED: Final[Message] = {"type": "cancelled"}
 
 
 def started(first: AudioChunk) -> Message:
-    """Returns what a first chunk tells of its speech."""
+    """Returns the message before the first audio."""
     return {
         "type": "started",
         "request_id": first.request_id,
@@ -26,7 +26,7 @@ def started(first: AudioChunk) -> Message:
 
 
 def audio(chunk: AudioChunk, *, is_timed: bool) -> Message:
-    """Returns what is told of a chunk; with timings where they were asked for, though there be none."""
+    """Returns the message for a chunk; with timings, which may be empty, if they are requested."""
     message = {
         "type": "audio",
         "sequence": chunk.sequence,
@@ -41,5 +41,5 @@ def audio(chunk: AudioChunk, *, is_timed: bool) -> Message:
 
 
 def failed(problem: Problem) -> Message:
-    """Returns the end of a speech whose rest does not come."""
+    """Returns the message that ends a stream with an error."""
     return {**problem.body(), "type": "error"}

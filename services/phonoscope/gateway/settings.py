@@ -17,10 +17,10 @@ OPENAI_MODELS = "tts-1,tts-1-hd,gpt-4o-mini-tts"
 
 
 class GatewaySettings(StrictSettings):
-    """Serves speech over HTTP and WebSocket, and a page, in front of a speech server.
+    """HTTP and WebSocket gateway, with a web page, in front of a speech server.
 
     Every setting is a flag, an environment variable (PHONOSCOPE_GATEWAY_PORT for --port) and a key of the TOML file
-    that PHONOSCOPE_GATEWAY_CONFIG names; flags win over the environment, the environment over the file.
+    that PHONOSCOPE_GATEWAY_CONFIG names. Flags override the environment, which overrides the file.
     """
 
     model_config = SettingsConfigDict(cli_prog_name="phonoscope gateway", env_prefix="PHONOSCOPE_GATEWAY_")
@@ -29,62 +29,62 @@ class GatewaySettings(StrictSettings):
     )
 
     host: str = "127.0.0.1"
-    """Address to listen on; 0.0.0.0 or :: to be reached from other machines."""
+    """Address to listen on; 0.0.0.0 or :: accepts connections from other machines."""
 
     port: Port = 8080
-    """Port of HTTP; 0 lets the system choose, and the log says which."""
+    """HTTP port; 0 selects a free port, which is logged."""
 
     server: str = "localhost:50051"
-    """The speech server, as HOST:PORT or any name that gRPC resolves; calls take turns among all addresses of a name
+    """Speech server, as HOST:PORT or any gRPC target; calls are balanced round-robin over all addresses of a target
     such as dns:///speech:50051."""
 
     timeout_seconds: Seconds = 120.0
-    """Longest time for one request; callers ask for less with the header X-Timeout-Seconds."""
+    """Maximum time of a request; clients request less with the header X-Timeout-Seconds."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 256 * 1024
-    """Largest body of a request, and largest message of a WebSocket."""
+    """Maximum size of a request body and of a WebSocket message."""
 
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 512
-    """Requests and WebSockets open at once; more are answered 503 at once."""
+    """Maximum number of open requests and WebSockets; more get status 503."""
 
     idle_seconds: Seconds = 60.0
-    """How long a WebSocket may say nothing while it is its turn, and how long a body may take to come."""
+    """Maximum time without a message while a WebSocket's text is not complete, and for a request body to arrive."""
 
     api_keys: str = Field(default="", repr=False)
-    """Keys that callers must send one of, as "Authorization: Bearer KEY", separated by commas; empty asks for none."""
+    """API keys, separated by commas; clients send one as "Authorization: Bearer KEY". Empty requires no key."""
 
     cors_origins: str = ""
-    """Origins of web pages that may call, separated by commas; * for all, empty for none but the page's own."""
+    """Allowed CORS origins, separated by commas; * allows all, empty allows only the gateway's own page."""
 
     openai_voices: str = OPENAI_VOICES
-    """Voice names of OpenAI's that are understood, separated by commas: NAME=VOICE, or NAME for the default voice."""
+    """OpenAI voice names to accept, separated by commas: NAME=VOICE, or NAME for the default voice."""
 
     openai_models: str = OPENAI_MODELS
-    """Model names that are understood, separated by commas."""
+    """OpenAI model names to accept, separated by commas."""
 
     trace_url: str = ""
-    """Where the page links a request's trace to, {trace_id} in it; empty for no link."""
+    """URL of a trace for the page's link, with {trace_id} in it; empty for no link."""
 
     drain_seconds: Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)] = 2.0
-    """After SIGTERM, how long to keep serving while /readyz says 503."""
+    """After SIGTERM, how long to keep serving while /readyz returns 503."""
 
     stop_seconds: Seconds = 30.0
-    """After that, how long open requests may take to finish."""
+    """After drain_seconds, how long open requests may take to finish."""
 
     otlp_endpoint: str = ""
-    """Where traces go, by OTLP over gRPC, such as http://localhost:4317; empty for no traces."""
+    """OTLP/gRPC endpoint for traces, such as http://localhost:4317; empty disables tracing."""
 
     trace_sample_ratio: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 1.0
-    """Share of the traces that begin here which are kept; one that began elsewhere is kept if it was there."""
+    """Ratio of traces to sample, if they start here; a trace with a parent follows the parent's decision."""
 
     revision: str = "unknown"
-    """What was built, such as a git commit: shown in traces."""
+    """Build revision, such as a git commit, for traces."""
 
     log_format: Literal["auto", "json", "console"] = "auto"
-    """auto is console on a terminal and json elsewhere."""
+    """auto selects console on a terminal and json elsewhere."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe lines to log."""
+    """Minimum severity to log."""
 
     @property
     def keys(self) -> tuple[str, ...]:

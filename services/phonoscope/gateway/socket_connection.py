@@ -84,12 +84,12 @@ class SocketConnection:
 
 
 def _idle(idle_seconds: float) -> SocketError:
-    text = f"nothing came for {idle_seconds:g} s; connect again when there is something to say"
+    text = f"no message was received for {idle_seconds:g} s; reconnect to send more text"
     return SocketError(Problem(HTTPStatus.REQUEST_TIMEOUT, "SOCKET_IDLE", text), GOING_AWAY)
 
 
 def _binary() -> SocketError:
-    text = 'binary messages are not taken; send JSON such as {"type": "text", "text": "Hello."}'
+    text = 'binary messages are not supported; send JSON such as {"type": "text", "text": "Hello."}'
     return SocketError(Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", text), UNSUPPORTED_DATA)
 
 

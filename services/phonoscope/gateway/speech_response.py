@@ -1,7 +1,7 @@
-"""Audio as an HTTP answer, sent while it is made. Called by the routes.
+"""Audio as an HTTP response, sent while the rest is being synthesized. Used by the routes.
 
-Nothing is kept: a chunk goes from gRPC to the connection in parts, each of which the connection has to have taken, and
-the next chunk is asked for after that. A caller who reads slowly holds up the speech server, and fills no memory here.
+Backpressure: a chunk is sent in parts of 32 KiB, and the next chunk is requested from the backend when the connection
+has accepted all of them. A slow client slows down the speech server, and uses no memory here.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ PART_BYTES: Final = 32 * 1024
 
 
 def speech_headers(chunk: AudioChunk) -> dict[str, str]:
-    """Returns what a first chunk tells of its stream: voice, rate, seed, and the names of the request."""
+    """Returns the headers for a stream: voice, sample rate, seed, and the ids of request and trace."""
     headers = {
         "X-Request-Id": chunk.request_id,
         "X-Voice": chunk.voice,
@@ -37,37 +37,37 @@ def speech_headers(chunk: AudioChunk) -> dict[str, str]:
 
 
 class SpeechResponse(Response):
-    """A stream of audio, ended when the caller leaves. What fails before the first audio is a problem with its status.
+    """A stream of audio, cancelled when the client disconnects. An error before the first audio is a problem response.
 
     Args:
-        chunks: as the backend yields them; always closed.
-        emit: told of the first audio.
-        form: how they are spelled.
+        chunks: the backend's stream; it is always closed.
+        emit: takes the event of the first audio.
+        response_format: how chunks become bytes.
     """
 
-    def __init__(self, chunks: AsyncGenerator[AudioChunk, None], emit: Emit, form: ResponseFormat) -> None:
+    def __init__(self, chunks: AsyncGenerator[AudioChunk, None], emit: Emit, response_format: ResponseFormat) -> None:
         super().__init__()
         self._chunks = chunks
         self._emit = emit
-        self._form = form
+        self._format = response_format
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answers one request (ASGI)."""
+        """Sends the response (ASGI)."""
         try:
             async with contextlib.aclosing(self._chunks):
-                await run_while_connected(receive, self._answer(scope, receive, send))
+                await run_while_connected(receive, self._respond(scope, receive, send))
         except ClientDisconnected:
             record_outcome(scope, CLIENT_CLOSED_REQUEST)
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _respond(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             first = await anext(self._chunks)
         except BackendError as error:
             problem = _record_failure(scope, error)
             await problem_response(problem, scope["path"])(scope, receive, send)
             return
-        await send({"type": "http.response.start", "status": 200, "headers": self._starting_headers(first)})
-        await _send_parts(self._form.opening(first) + self._form.audio(first), send)
+        await send({"type": "http.response.start", "status": 200, "headers": self._asgi_headers(first)})
+        await _send_parts(self._format.start(first) + self._format.audio(first), send)
         self._emit(FirstAudio(scope["route"].path, time.perf_counter() - scope["state"][STARTED_AT]))
         await self._send_rest(scope, send)
         await send(_body(b"", more=False))
@@ -75,23 +75,23 @@ class SpeechResponse(Response):
     async def _send_rest(self, scope: Scope, send: Send) -> None:
         try:
             async for chunk in self._chunks:
-                await _send_parts(self._form.audio(chunk), send)
+                await _send_parts(self._format.audio(chunk), send)
         except BackendError as error:
-            ending = self._form.failure(_record_failure(scope, error))
-            if ending is None:  # too late for a status
+            last = self._format.error(_record_failure(scope, error))
+            if last is None:  # too late for a status
                 raise ResponseTruncated from None
         else:
-            ending = self._form.ending()
-        await _send_parts(ending, send)
+            last = self._format.end()
+        await _send_parts(last, send)
 
-    def _starting_headers(self, first: AudioChunk) -> list[tuple[bytes, bytes]]:
-        kind = self._form.media_type(first)
+    def _asgi_headers(self, first: AudioChunk) -> list[tuple[bytes, bytes]]:
+        kind = self._format.media_type(first)
         headers = {"Content-Type": kind, "Cache-Control": "no-store", **speech_headers(first)}
         return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 
 class ResponseTruncated(Exception):
-    """An answer that had begun cannot be completed: the connection is to be closed without its end."""
+    """A response that has begun cannot be completed: uvicorn closes the connection without its end."""
 
 
 def _record_failure(scope: Scope, error: BackendError) -> Problem:
@@ -101,7 +101,7 @@ def _record_failure(scope: Scope, error: BackendError) -> Problem:
 
 
 async def _send_parts(data: bytes, send: Send) -> None:
-    for start in range(0, len(data), PART_BYTES):  # no more than this waits in the connection
+    for start in range(0, len(data), PART_BYTES):  # limits what waits in the connection
         await send(_body(data[start : start + PART_BYTES], more=True))
 
 

@@ -51,19 +51,19 @@ class SpeechRoutes:
         return router
 
     async def speak(self, body: SpeechBody, request: Request) -> Response:
-        """Speaks a text, or an SSML document; the audio is sent while the rest is being made."""
+        """Synthesizes a text or an SSML document; audio is sent while the rest is being synthesized."""
         chunks = self._backend.stream(body.text, body.options(), self._timeout_seconds(request))
-        form = SpeechEvents(is_timed=bool(body.timings)) if body.stream_format == "sse" else PlainAudio()
-        return SpeechResponse(chunks, self._emit, form)
+        response_format = SpeechEvents(is_timed=bool(body.timings)) if body.stream_format == "sse" else PlainAudio()
+        return SpeechResponse(chunks, self._emit, response_format)
 
     async def voices(self, request: Request, language: str = "") -> Response:
-        """Lists the voices that are loaded, or those of a language, the default voice first."""
+        """Returns the loaded voices, or those of a language, the default voice first."""
         listing = self._backend.list_voices(language, self._timeout_seconds(request))
         voices = await run_while_connected(request.receive, listing)
         return JSONResponse({"voices": [asdict(voice) for voice in voices]})
 
     async def legacy(self, body: LegacyBody, request: Request) -> Response:
-        """Speaks a text, all of it in one JSON object: 16-bit little-endian samples in base64. An older contract."""
+        """Synthesizes a text into one JSON object: 16-bit little-endian samples in base64. An older contract."""
         synthesis = self._backend.synthesize(body.text, body.options(), self._timeout_seconds(request))
         speech = await run_while_connected(request.receive, synthesis)
         audio = base64.b64encode(speech.audio).decode()

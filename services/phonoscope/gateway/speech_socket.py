@@ -70,7 +70,7 @@ class SpeechSocket:
     async def _receive_start(self) -> StartMessage:
         message = await self._connection.receive()
         if not isinstance(message, StartMessage):
-            raise _out_of_turn(f'"{message.type}" came before "start"; begin a text with {{"type": "start"}}')
+            raise _out_of_turn(f'"{message.type}" was sent before "start"; begin a text with {{"type": "start"}}')
         return message
 
     async def _serve_text(self, start: StartMessage, timeout_seconds: float) -> StartMessage | None:
@@ -126,7 +126,7 @@ class _TextCancelled(Exception):
 def _require_start(message: ClientMessage) -> StartMessage:
     """Returns the message that follows "end"."""
     if not isinstance(message, StartMessage):
-        raise _out_of_turn(f'"{message.type}" came after "end"; begin the next text with "start"')
+        raise _out_of_turn(f'"{message.type}" was sent after "end"; begin the next text with "start"')
     return message
 
 
@@ -140,7 +140,7 @@ def _queue_item(message: ClientMessage) -> str | Flush | None:
         case ControlMessage():
             return None
         case StartMessage():
-            raise _out_of_turn('"start" came within a text; send "end" or "cancel" first')
+            raise _out_of_turn('"start" was sent within a text; send "end" or "cancel" first')
 
 
 async def _until_done(synthesis: "asyncio.Task[None]", work: Coroutine[Any, Any, ResultT]) -> ResultT | None:

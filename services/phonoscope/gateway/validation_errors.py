@@ -1,4 +1,4 @@
-"""What pydantic found wrong with a body, in words, with the valid names. Called by app.py and the socket."""
+"""pydantic's validation errors as a problem that lists the valid names. Called by error_handlers.py and the socket."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -18,11 +18,11 @@ MAX_ERRORS: Final = 16
 
 
 def problem_from_validation(errors: Sequence[Mapping[str, Any]], models: SchemaClasses) -> Problem:
-    """Returns the problem of a body that is no JSON, or whose members are wrong.
+    """Returns the problem of a body or message that is not valid.
 
     Args:
-        errors: as pydantic lists them.
-        models: what was expected, for the names of its members; by the tag of each kind where there are several.
+        errors: as pydantic returns them.
+        models: the expected schema, or the schemas by `type`; for the names of valid members.
     """
     violations = [_violation(error, models) for error in errors[:MAX_ERRORS]]
     detail = "; ".join(f"{v.field}: {v.description}" if v.field else v.description for v in violations)
@@ -32,34 +32,34 @@ def problem_from_validation(errors: Sequence[Mapping[str, Any]], models: SchemaC
 def _violation(error: Mapping[str, Any], models: SchemaClasses) -> FieldViolation:
     place = [part for part in error["loc"] if part not in WRAPPERS]
     if error["type"] == "json_invalid":
-        why = error.get("ctx", {}).get("error", "")
-        return FieldViolation("", f'the body is no JSON: {why}; send an object such as {{"text": "Hello."}}')
+        cause = error.get("ctx", {}).get("error", "")
+        return FieldViolation("", f'not valid JSON: {cause}; send an object such as {{"text": "Hello."}}')
     if not place and error["type"] in NOT_AN_OBJECT:
-        return FieldViolation("", 'the body is no object; send one such as {"text": "Hello."}')
+        return FieldViolation("", 'not a JSON object; send one such as {"text": "Hello."}')
     model = models
     if isinstance(models, Mapping):
         model = models.get(str(place[0])) if place else None
         place = place[1:]
     field = ".".join(str(part) for part in place) or error.get("ctx", {}).get("field", "")
     if error["type"] == "extra_forbidden" and isinstance(model, type) and len(place) == 1:
-        return FieldViolation(field, f"is unknown; members are {', '.join(model.model_fields)}")
-    return FieldViolation(field, f"{_words(error)}{_shown(error)}")
+        return FieldViolation(field, f"is unknown; valid members: {', '.join(model.model_fields)}")
+    return FieldViolation(field, f"{_message(error)}{_received(error)}")
 
 
-def _words(error: Mapping[str, Any]) -> str:
-    words = str(error["msg"]).removeprefix("Value error, ")
-    return words[:1].lower() + words[1:]
+def _message(error: Mapping[str, Any]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return message[:1].lower() + message[1:]
 
 
-def _shown(error: Mapping[str, Any]) -> str:
-    """Returns the value that came, shortened, where it is a plain one; texts that are spoken are not shown."""
+def _received(error: Mapping[str, Any]) -> str:
+    """Returns the received value if it is short and plain; text for synthesis never appears in errors."""
     value = error.get("input")
     if isinstance(value, bool | int | float) or value is None:
-        return "" if error["type"] == "missing" else f", not {value!r}"
+        return "" if error["type"] == "missing" else f", got {value!r}"
     if (
         isinstance(value, str)
         and len(value) <= MAX_SHOWN_CHARACTERS
         and not {"text", "ssml", "input"} & set(error["loc"])
     ):
-        return f", not {value!r}"
+        return f", got {value!r}"
     return ""

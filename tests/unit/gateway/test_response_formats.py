@@ -59,8 +59,8 @@ def test_other_encodings_have_a_media_type_of_their_own(encoding: Encoding, medi
 
 def test_plain_audio_is_the_audio_and_nothing_else() -> None:
     form = PlainAudio()
-    assert (form.opening(CHUNK), form.audio(CHUNK), form.ending()) == (b"", CHUNK.audio, b"")
-    assert form.failure(PROBLEM) is None, "a stream that is cut says it by itself"
+    assert (form.start(CHUNK), form.audio(CHUNK), form.end()) == (b"", CHUNK.audio, b"")
+    assert form.error(PROBLEM) is None, "a stream that is cut says it by itself"
 
 
 @pytest.mark.parametrize("form", [SpeechEvents(is_timed=False), OpenAiEvents()])
@@ -73,27 +73,27 @@ def test_events_are_events_whatever_the_encoding(form: ResponseFormat, encoding:
 def test_the_gateways_events_are_the_sockets_messages_with_the_audio_inside(is_timed: bool) -> None:
     form = SpeechEvents(is_timed=is_timed)
     chunk = replace(CHUNK, timings=Timings(marks=(MarkTiming("here", 0.5),)))
-    assert told(form.opening(chunk)) == server_messages.started(chunk)
+    assert told(form.start(chunk)) == server_messages.started(chunk)
     heard = told(form.audio(chunk))
     assert base64.b64decode(heard.pop("audio"), validate=True) == chunk.audio
     assert heard == json.loads(json.dumps(server_messages.audio(chunk, is_timed=is_timed)))
     assert ("timings" in heard) is is_timed
-    assert told(form.ending()) == {"type": "done"}
-    assert told(form.failure(PROBLEM)) == server_messages.failed(PROBLEM)
+    assert told(form.end()) == {"type": "done"}
+    assert told(form.error(PROBLEM)) == server_messages.failed(PROBLEM)
 
 
 def test_openais_events_are_deltas_and_one_that_ends_them() -> None:
     form = OpenAiEvents()
-    assert form.opening(CHUNK) == b""
+    assert form.start(CHUNK) == b""
     audio = base64.b64encode(CHUNK.audio).decode()
     assert told(form.audio(CHUNK)) == {"type": "speech.audio.delta", "audio": audio}
     assert form.audio(replace(CHUNK, audio=b"")) == b"", "a delta of nothing is none"
-    assert told(form.ending()) == {"type": "speech.audio.done", "usage": None}
+    assert told(form.end()) == {"type": "speech.audio.done", "usage": None}
 
 
 def test_openais_failure_is_an_error_in_their_form() -> None:
     error = {"message": "the engine failed", "type": "server_error", "param": None, "code": "ENGINE_FAILED"}
-    assert told(OpenAiEvents().failure(PROBLEM)) == {"type": "error", "error": error}
+    assert told(OpenAiEvents().error(PROBLEM)) == {"type": "error", "error": error}
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\n\r\ndata: b", "été\u2028", "\x00"])

@@ -88,10 +88,10 @@ async def test_a_failure_before_the_first_audio_is_a_problem_with_its_status(htt
 @pytest.mark.parametrize(
     ("body", "field", "words"),
     [
-        ({}, "text", 'give either "text" or "ssml"'),
-        ({"text": "a", "ssml": SSML}, "text", 'give either "text" or "ssml"'),
-        ({"text": "", "ssml": SSML}, "text", 'give either "text" or "ssml"'),
-        ({"text": "a", "timings": ["word"]}, "timings", 'add "stream_format": "sse", or use WS /v1/speech/stream'),
+        ({}, "text", 'requires either "text" or "ssml"'),
+        ({"text": "a", "ssml": SSML}, "text", 'requires either "text" or "ssml"'),
+        ({"text": "", "ssml": SSML}, "text", 'requires either "text" or "ssml"'),
+        ({"text": "a", "timings": ["word"]}, "timings", 'set "stream_format": "sse", or use WebSocket'),
         ({"text": "a", "timings": ["words"], "stream_format": "sse"}, "timings.0", "'viseme' or 'mark'"),
         ({"text": "a", "stream_format": "ndjson"}, "stream_format", "'audio' or 'sse'"),
         ({"text": "a", "pronunciations": [{"phrase": "b"}]}, "pronunciations.0", 'either "ipa" or "respelling"'),

@@ -70,5 +70,5 @@ async def test_flush_is_passed_on_between_the_texts(app, backend):
 async def test_what_text_in_pieces_cannot_have_is_an_unknown_member(app, backend, member):
     told = await talk(app, {"type": "start", member: "<speak/>"})
     assert (told[-1]["type"], told[-1]["reason"]) == ("error", "BODY_INVALID")
-    assert f"{member}: is unknown; members are voice, speed" in told[-1]["detail"]
+    assert f"{member}: is unknown; valid members: voice, speed" in told[-1]["detail"]
     assert backend.calls == []

@@ -73,7 +73,7 @@ class FakeBackend(Backend):
             voice=first.voice,
         )
 
-    async def list_voices(self, language: str, timeout_seconds: float) -> Sequence[Voice]:  # noqa: ARG002  of the Protocol
+    async def list_voices(self, language: str, timeout_seconds: float) -> Sequence[Voice]:  # noqa: ARG002  the Protocol's signature
         """Returns the voices of a language."""
         self._raise_error()
         return [voice for voice in self.voices if voice.language.startswith(language)]

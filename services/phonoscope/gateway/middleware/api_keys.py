@@ -13,7 +13,9 @@ from phonoscope.gateway.problems import Problem
 
 KEY_PROTOCOL_PREFIX: Final = "key."
 KEY_MISSING: Final = Problem(
-    HTTPStatus.UNAUTHORIZED, "KEY_MISSING", 'send one of the gateway\'s keys as "Authorization: Bearer KEY"'
+    HTTPStatus.UNAUTHORIZED,
+    "KEY_MISSING",
+    'the API key is missing or not valid; send it as "Authorization: Bearer KEY"',
 )
 
 

@@ -13,7 +13,7 @@ from phonoscope.gateway.problems import Problem, ProblemError
 GATEWAY_FULL: Final = Problem(
     HTTPStatus.SERVICE_UNAVAILABLE,
     "GATEWAY_FULL",
-    "the gateway holds as many requests as it may; try again shortly",
+    "the gateway has reached its maximum number of open requests; try again shortly",
     retry_after_seconds=1.0,
 )
 

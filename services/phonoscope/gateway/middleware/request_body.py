@@ -60,20 +60,22 @@ def _check_utf8(body: bytes) -> None:
     try:
         body.decode()
     except UnicodeDecodeError as error:
-        detail = f"the body is no UTF-8: {error.reason} at byte {error.start}; send JSON in UTF-8"
+        detail = f"the request body is not valid UTF-8: {error.reason} at byte {error.start}; send JSON in UTF-8"
         raise ProblemError(Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", detail)) from None
 
 
 def _body_late(limits: BodyLimits) -> ProblemError:
-    detail = f"the body was not all there after {limits.max_seconds:g} s; send it at once"
+    detail = f"the request body was not complete after {limits.max_seconds:g} s; send it without delay"
     return ProblemError(Problem(HTTPStatus.REQUEST_TIMEOUT, "BODY_LATE", detail))
 
 
 def _body_too_large(limits: BodyLimits) -> ProblemError:
-    detail = f"the body is larger than {limits.max_bytes} bytes; send less text, or pieces by WebSocket"
+    detail = (
+        f"the request body is larger than {limits.max_bytes} bytes; send less text, or use WebSocket /v1/speech/stream"
+    )
     return ProblemError(Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "BODY_TOO_LARGE", detail))
 
 
 def _content_type_unknown() -> ProblemError:
-    detail = "the body has to be JSON; send Content-Type: application/json"
+    detail = "the request body must be JSON; send it with Content-Type: application/json"
     return ProblemError(Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "CONTENT_TYPE_UNKNOWN", detail))

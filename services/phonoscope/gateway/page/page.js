@@ -1,4 +1,4 @@
-// The page: asks POST /v1/speech for raw samples and timings, and plays, draws and marks them while they arrive.
+// The page: requests samples and timings from POST /v1/speech, and plays, draws and marks them while they arrive.
 import { Reading } from "./reading.js";
 import { Speech } from "./speech.js";
 
@@ -8,7 +8,7 @@ const HEALTH_MS = 5000;
 let context = null;
 let speech = null;
 let reading = null;
-let request = null; // an AbortController while audio is coming
+let request = null; // an AbortController while a response is being received
 let download = "";
 
 function headers() {
@@ -20,95 +20,95 @@ function isSsml() { return find("ssml").checked; }
 
 function body() {
   const seed = find("seed").value.trim();
-  const asked = { [isSsml() ? "ssml" : "text"]: find("text").value, stream_format: "sse", timings: ["word"] };
-  for (const name of ["voice", "emotion", "language"]) asked[name] = find(name).value;
-  for (const name of ["speed", "pitch"]) asked[name] = Number(find(name).value);
-  asked.pronunciations = find("pronunciations").value.split("\n").filter((line) => line.trim()).map(pronunciation);
-  let json = JSON.stringify(asked);
-  if (seed) json = `${json.slice(0, -1)},"seed":${BigInt(seed)}}`; // seeds have 64 bits, numbers here 53
+  const members = { [isSsml() ? "ssml" : "text"]: find("text").value, stream_format: "sse", timings: ["word"] };
+  for (const name of ["voice", "emotion", "language"]) members[name] = find(name).value;
+  for (const name of ["speed", "pitch"]) members[name] = Number(find(name).value);
+  members.pronunciations = find("pronunciations").value.split("\n").filter((line) => line.trim()).map(pronunciation);
+  let json = JSON.stringify(members);
+  if (seed) json = `${json.slice(0, -1)},"seed":${BigInt(seed)}}`; // seeds have 64 bits, numbers in JavaScript 53
   return json;
 }
 
 function pronunciation(line) {
-  const [, phrase, words, ipa] = /^([^=]+)=\s*(?:"(.*)"|(.+))$/.exec(line.trim()) || [];
-  if (!phrase) throw new Error(`“${line.trim()}” is no pronunciation; write: word = IPA, or: word = "other words".`);
-  return words === undefined ? { phrase: phrase.trim(), ipa } : { phrase: phrase.trim(), respelling: words };
+  const [, phrase, respelling, ipa] = /^([^=]+)=\s*(?:"(.*)"|(.+))$/.exec(line.trim()) || [];
+  if (!phrase) throw new Error(`“${line.trim()}” is not a valid pronunciation; use word = IPA, or word = "respelling".`);
+  return respelling === undefined ? { phrase: phrase.trim(), ipa } : { phrase: phrase.trim(), respelling };
 }
 
-function complain(message) {
+function showError(message) {
   find("error").textContent = message;
   find("error").hidden = !message;
 }
 
 async function problemOf(response) {
   let problem = {};
-  try { problem = await response.json(); } catch { /* no JSON: the status says what there is to say */ }
+  try { problem = await response.json(); } catch { /* not JSON: only the status is known */ }
   if (response.status === 401) find("key-field").hidden = false;
-  const words = problem.detail || `${response.status} ${response.statusText}`;
+  const detail = problem.detail || `${response.status} ${response.statusText}`;
   const wait = response.headers.get("Retry-After");
-  return new Error(wait ? `${words} (again in ${wait} s)` : words);
+  return new Error(wait ? `${detail} (retry after ${wait} s)` : detail);
 }
 
 async function speak() {
   stop();
-  complain("");
+  showError("");
   speech = null;
   draw();
   if (context === null) context = new AudioContext();
   context.resume();
   const mine = request = new AbortController();
-  showState("Asking…");
+  showState("Sending the request…");
   show("first-audio", "–"); show("rtf", "–"); show("length", "–"); show("request", "–");
   find("download").hidden = true;
   setBusy(true);
   const began = performance.now();
   try {
-    const asked = body(), text = find("text").value;
+    const json = body(), text = find("text").value;
     const response = await fetch("v1/speech", {
       method: "POST",
       headers: { "Content-Type": "application/json", ...headers() },
-      body: asked,
+      body: json,
       signal: mine.signal,
     });
     if (!response.ok) throw await problemOf(response);
     speech = new Speech(Number(response.headers.get("X-Sample-Rate")), context);
     reading = new Reading(find("reading"), text);
     showRequest(response.headers);
-    follow(speech);
-    await take(response.body, began, mine);
+    markWords(speech);
+    await receive(response.body, began, mine);
     show("rtf", ((performance.now() - began) / 1000 / speech.seconds).toFixed(3));
     offerDownload();
   } catch (error) {
     if (error.name === "AbortError") { if (!request) showState("Stopped."); return; }
-    const cut = speech && speech.samples ? "The rest did not come: " : "";
-    complain(cut + (error instanceof TypeError ? "The connection to the gateway broke; try again." : error.message));
-    showState(cut ? "Cut short." : "Not spoken.");
+    const incomplete = speech && speech.samples ? "The audio is incomplete: " : "";
+    showError(incomplete + (error instanceof TypeError ? "Lost the connection to the gateway; try again." : error.message));
+    showState(incomplete ? "Incomplete." : "Failed.");
   } finally {
     if (request === mine) { request = null; setBusy(Boolean(speech && speech.isPlaying)); }
   }
 }
 
-async function take(stream, began, mine) {
+async function receive(stream, began, mine) {
   let isDone = false;
   for await (const event of eventsOf(stream)) {
     mine.signal.throwIfAborted();
     if (event.type === "error") throw new Error(event.detail);
     if (event.type === "done") isDone = true;
-    if (event.type === "audio") hear(event, began);
+    if (event.type === "audio") handleAudio(event, began);
   }
-  if (!isDone) throw new TypeError("the answer has no end");
+  if (!isDone) throw new TypeError("the response is incomplete");
 }
 
-function hear(event, began) {
+function handleAudio(event, began) {
   if (!speech.samples) show("first-audio", `${Math.round(performance.now() - began)} ms`);
-  reading.expect(event.timings.words);
+  reading.addWords(event.timings.words);
   speech.take(bytesOf(event.audio));
   show("length", `${speech.seconds.toFixed(2)} s`);
-  showState("Speaking while the rest is made…");
+  showState("Playing while the rest is synthesized…");
   requestAnimationFrame(draw);
 }
 
-// Server-sent events of one line of JSON each.
+// Yields server-sent events, which have one line of JSON each.
 async function* eventsOf(stream) {
   const reader = stream.pipeThrough(new TextDecoderStream()).getReader();
   let rest = "";
@@ -127,12 +127,12 @@ function bytesOf(base64) {
   return bytes;
 }
 
-// Keeps the mark at the word that is heard, as long as there is or will be sound.
-function follow(mine) {
+// Marks the current word until playback ends.
+function markWords(mine) {
   if (mine !== speech) return;
   if (mine.isPlaying) reading.show(mine.playedSeconds);
   else reading.unmark();
-  if (request || mine.isPlaying) requestAnimationFrame(() => follow(mine));
+  if (request || mine.isPlaying) requestAnimationFrame(() => markWords(mine));
 }
 
 function stop() {
@@ -143,7 +143,7 @@ function stop() {
     if (speech.samples) offerDownload();
   }
   setBusy(false);
-  showState(speech ? "Stopped." : "Nothing spoken yet.");
+  showState(speech ? "Stopped." : "No audio yet.");
 }
 
 function setBusy(isBusy) { find("stop").disabled = !isBusy; }
@@ -197,32 +197,32 @@ function draw() {
 function animate() {
   if (speech && speech.isPlaying) {
     draw();
-    if (!request) showState(`Speaking, ${speech.playedSeconds.toFixed(1)} of ${speech.seconds.toFixed(1)} s.`);
-  } else if (speech && !request && find("state").textContent.startsWith("Speaking")) {
+    if (!request) showState(`Playing, ${speech.playedSeconds.toFixed(1)} of ${speech.seconds.toFixed(1)} s.`);
+  } else if (speech && !request && find("state").textContent.startsWith("Playing")) {
     draw();
     setBusy(false);
-    showState("Spoken.");
+    showState("Finished.");
   }
   setTimeout(() => requestAnimationFrame(animate), 100);
 }
 
-async function lookAtServer() {
-  let words = "The gateway does not answer.", isUp = false;
+async function pollServer() {
+  let status = "The gateway is not available.", isUp = false;
   try {
     const ready = await fetch("readyz", { cache: "no-store" });
     isUp = ready.ok;
-    words = isUp ? "Speech server ready" : "The speech server is not ready; looking again.";
+    status = isUp ? "Speech server ready" : "The speech server is not ready; retrying.";
     if (isUp && find("voice").options.length < 2) await listVoices();
-  } catch { /* said above */ }
+  } catch { /* the initial status applies */ }
   const server = find("server");
-  if (server.textContent !== words) server.textContent = words;
+  if (server.textContent !== status) server.textContent = status;
   server.className = isUp ? "up" : "down";
-  setTimeout(lookAtServer, HEALTH_MS);
+  setTimeout(pollServer, HEALTH_MS);
 }
 
 async function listVoices() {
   const response = await fetch("v1/voices", { headers: headers() });
-  if (!response.ok) { complain((await problemOf(response)).message); return; }
+  if (!response.ok) { showError((await problemOf(response)).message); return; }
   const { voices } = await response.json();
   const options = voices.flatMap((voice) => {
     const names = voice.speakers.length ? voice.speakers.map((speaker) => `${voice.id}:${speaker}`) : [voice.id];
@@ -239,8 +239,8 @@ function listLanguages(voices) {
   find("language").value = chosen;
 }
 
-// What is there becomes a document, so that there is something to begin with.
-function makeDocument() {
+// Makes an SSML document of the plain text.
+function convertToSsml() {
   const text = find("text").value;
   if (text.trimStart().startsWith("<")) return;
   const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
@@ -252,12 +252,12 @@ find("stop").addEventListener("click", stop);
 for (const name of ["speed", "pitch"]) {
   find(name).addEventListener("input", () => show(`${name}-shown`, Number(find(name).value).toFixed(1)));
 }
-find("ssml").addEventListener("change", makeDocument);
+find("ssml").addEventListener("change", convertToSsml);
 find("key").addEventListener("change", listVoices);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) { event.preventDefault(); find("form").requestSubmit(); }
   if (event.key === "Escape") stop();
 });
 window.addEventListener("resize", draw);
-lookAtServer();
+pollServer();
 animate();

@@ -1,5 +1,5 @@
-// The text as it is spoken: the word that sounds is marked. Timings count code points, strings here UTF-16 units.
-const HOLD_SECONDS = 0.25; // a word stays marked in the short silence behind it
+// The text with the current word marked. Timings count code points; JavaScript strings count UTF-16 units.
+const HOLD_SECONDS = 0.25; // a word stays marked in a short silence after it
 
 export class Reading {
   constructor(box, text) {
@@ -15,9 +15,9 @@ export class Reading {
     box.hidden = false;
   }
 
-  expect(words) { this.words.push(...words); }
+  addWords(words) { this.words.push(...words); }
 
-  // Marks the word that is heard at that second of the audio.
+  // Marks the word at a second of the audio.
   show(seconds) {
     let number = Math.max(this.marked, 0);
     while (number + 1 < this.words.length && this.words[number + 1].start_seconds <= seconds) number++;

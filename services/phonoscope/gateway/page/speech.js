@@ -1,8 +1,8 @@
 // The samples of one request, played while they arrive (Web Audio), and kept as a WAV.
-const LEAD_SECONDS = 0.05; // between the first samples and their sound, so that the next ones are there in time
+const LEAD_SECONDS = 0.05; // delay of playback, so that the next samples arrive in time
 
 export class Speech {
-  // One request: its samples so far, and where its player is.
+  // The audio of one request, and its playback position.
   constructor(rate, context) {
     this.rate = rate;
     this.context = context;
@@ -14,7 +14,7 @@ export class Speech {
   }
 
   take(bytes) {
-    const count = bytes.length >> 1; // whole samples, always
+    const count = bytes.length >> 1; // always whole samples
     if (!count) return;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const samples = new Float32Array(count);
@@ -48,8 +48,8 @@ export class Speech {
 
   get playedSeconds() {
     if (!this.startedAt) return 0;
-    const heardAt = this.context.currentTime - (this.context.outputLatency || 0);
-    const left = Math.max(0, this.endsAt - heardAt);
+    const outputTime = this.context.currentTime - (this.context.outputLatency || 0);
+    const left = Math.max(0, this.endsAt - outputTime);
     return Math.max(0, this.seconds - left);
   }
 
