@@ -1,1 +1,1 @@
-"""What two services share: the error tree, the gRPC server kit, health, settings, logs, the voice hub."""
+"""Shared by the services: errors, gRPC server, health, settings, logs, metrics, tracing, voice download."""

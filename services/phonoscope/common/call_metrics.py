@@ -1,7 +1,7 @@
 """The metrics' sink of call events: rate, errors, duration and sizes by method, as go-grpc-middleware names them.
 
-Built by the services' `__main__`. Labels are bounded: methods that are served, and gRPC's codes. Series exist from the
-start at 0 for every code that can happen, so that the first error is visible to rate().
+Built by the services' `__main__`. Labels are bounded: served methods and gRPC's codes. Series of every possible code
+exist from the start with value 0, so that rate() shows the first error.
 """
 
 from collections.abc import Callable, Iterable
@@ -30,9 +30,9 @@ CODE_NAMES: Final = {
     for code in grpc.StatusCode
 } | {grpc.StatusCode.CANCELLED: "Canceled"}
 _ENDINGS: Final = (grpc.StatusCode.OK, grpc.StatusCode.CANCELLED, grpc.StatusCode.DEADLINE_EXCEEDED)
-# UNKNOWN is what gRPC itself makes of a defect in the layers above the error mapper.
+# gRPC itself reports UNKNOWN for a defect in the layers above the error mapper.
 OUR_CODES: Final = (*dict.fromkeys((*_ENDINGS, *STATUS_OF.values())), grpc.StatusCode.UNKNOWN)
-# Health and reflection: an unknown service, bytes that are no message, a defect.
+# Health and reflection: an unknown service, a message that cannot be parsed, a defect.
 GRPC_CODES: Final = (
     *(*_ENDINGS, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT),
     *(grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN),
@@ -43,9 +43,9 @@ class CallMetrics:
     """Counts calls in one registry.
 
     Args:
-        registry: where the metrics live.
-        methods: those that are served, each of which gets its series at once.
-        current_trace_id: the trace of the call that the running task handles, "" where it is not sampled.
+        registry: holds the metrics.
+        methods: the served methods; their series exist from the start.
+        current_trace_id: returns the trace id of the current call, "" if it is not sampled.
     """
 
     def __init__(
@@ -58,13 +58,13 @@ class CallMetrics:
             return Labelled(Histogram(name, text, METHOD_LABELS, buckets=buckets, registry=registry))
 
         self._current_trace_id = current_trace_id
-        self._started = counter("grpc_server_started", "Calls that came in.")
+        self._started = counter("grpc_server_started", "Calls that were received.")
         self._handled = counter("grpc_server_handled", "Calls that ended.", "grpc_code")
         self._received = counter("grpc_server_msg_received", "Request messages.")
         self._sent = counter("grpc_server_msg_sent", "Reply messages.")
-        self._handling = histogram("grpc_server_handling_seconds", "Time from call to end.", HANDLING_BUCKETS)
-        self._received_bytes = histogram("grpc_server_msg_received_bytes", "Sizes of requests.", BYTES_BUCKETS)
-        self._sent_bytes = histogram("grpc_server_msg_sent_bytes", "Sizes of replies.", BYTES_BUCKETS)
+        self._handling = histogram("grpc_server_handling_seconds", "Duration of calls.", HANDLING_BUCKETS)
+        self._received_bytes = histogram("grpc_server_msg_received_bytes", "Size of request messages.", BYTES_BUCKETS)
+        self._sent_bytes = histogram("grpc_server_msg_sent_bytes", "Size of reply messages.", BYTES_BUCKETS)
         self._in_flight = Labelled(
             Gauge("grpc_server_in_flight", "Calls being handled.", METHOD_LABELS, registry=registry)
         )
@@ -82,7 +82,7 @@ class CallMetrics:
             self._handled.labels(*_labels(method), CODE_NAMES[code])
 
     def __call__(self, event: CallEvent) -> None:
-        """Takes an event of the RPC layer."""
+        """Handles an event of the RPC layer."""
         labels = _labels(event.method)
         match event:
             case MessageSent():

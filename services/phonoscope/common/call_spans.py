@@ -1,13 +1,13 @@
 """The SERVER span of every call: a sink of the call events, so its code is that of metrics and log, and of the caller.
 
-Built by the services' `__main__`, and put before the other sinks, so that what they write has the span's ids. The span
-is current for all that runs in the call's task; parents come by W3C Trace Context (https://www.w3.org/TR/trace-context/).
-Health, reflection and methods that nothing serves have no span. Calls that are refused for lack of room have
-at most one span a second for each code: a flood of them would push out the spans of those that are served.
+Built by the services' `__main__`, before the other sinks, so that their output has the span's ids. The span is current
+in the call's task; the parent comes from W3C Trace Context headers (https://www.w3.org/TR/trace-context/). Health,
+reflection and unknown methods have no span. Calls rejected for overload have at most one span per second and
+code: otherwise a flood of them would displace the spans of other calls.
 
-Nothing detaches the span. CallStarted comes at the head of the call's own task, whose context is a copy that ends with
-it, so that there is nothing to put back. And the end may come elsewhere: a stream that is closed early can be closed
-by the event loop, in another context, where detaching fails. So the end finds its span by the call's number.
+The span is never detached. CallStarted is emitted first in the call's own task, whose context is a copy that ends with
+the task, so there is nothing to restore. CallEnded can be emitted elsewhere: the event loop can close a stream in
+another context, where detaching fails. So CallEnded finds its span by the call's number.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ from phonoscope.common.statuses import STATUS_OF
 from phonoscope.common.tracing import Tracing
 
 W3C: Final = TraceContextTextMapPropagator()
-# A server's span is in error for these only, by the gRPC conventions: the others are the caller's affair.
+# By the gRPC conventions only these codes are errors of a server's span; the others are the client's errors.
 ERRORS: Final = frozenset(
     {
         grpc.StatusCode.UNKNOWN,
@@ -43,7 +43,7 @@ REFUSALS: Final = frozenset({STATUS_OF[Overloaded], STATUS_OF[NotReady]})
 
 
 class CallSpans:
-    """Starts a span at each call's start and ends it, with the call's code, at its end."""
+    """Starts a span at the start of each call and ends it, with the status code, at its end."""
 
     def __init__(self, tracing: Tracing) -> None:
         self._is_on = tracing.is_on
@@ -52,7 +52,7 @@ class CallSpans:
         self._spans: dict[int, Span] = {}  # of the sampled calls in flight, by number
 
     def __call__(self, event: CallEvent) -> None:
-        """Takes an event of the RPC layer."""
+        """Handles an event of the RPC layer."""
         if not self._is_on:
             return
         if isinstance(event, CallEnded):
@@ -65,7 +65,7 @@ class CallSpans:
         path = f"{event.method.service}/{event.method.name}"
         attributes = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: path}
         span = self._tracer.start_span(path, parent, SpanKind.SERVER, attributes)
-        attach(set_span_in_context(span, parent))  # one that is not sampled too, for children to follow
+        attach(set_span_in_context(span, parent))  # also if it is not sampled: its children follow the decision
         if span.is_recording():
             self._spans[event.call] = span
 
@@ -87,14 +87,14 @@ def _is_traced(method: Method) -> bool:
 
 
 def _remote_parent(metadata: Sequence[tuple[str, str | bytes]]) -> Context:
-    """Returns a context of the caller's span, an empty one if it sent none or one that cannot be read.
+    """Returns a context with the caller's span, or an empty one if the headers are missing or not valid.
 
-    Never the current context: whatever was current when the server started is no parent of its calls.
+    Never the current context: a span that was current when the server started is not the parent of its calls.
     """
     carrier: dict[str, list[str]] = {}
     for key, value in metadata:
         if key in W3C.fields and isinstance(value, str):
             carrier.setdefault(key, []).append(value)
-    if len(carrier.get("traceparent", ())) != 1:  # two would be two callers
+    if len(carrier.get("traceparent", ())) != 1:  # two of them are ambiguous
         return Context()
     return W3C.extract(carrier, Context())

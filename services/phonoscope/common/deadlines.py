@@ -1,12 +1,12 @@
-"""When a call's deadline has passed. Used by `interceptors.py` and by the services."""
+"""Whether a call's deadline has passed. Used by `interceptors.py` and by the services."""
 
 from typing import Final
 
-# A timeout is rounded up on the wire, by up to a hundredth, so a caller at its deadline hangs up before ours.
+# gRPC rounds a timeout up by up to 1 % when it sends it, so the client's deadline passes before the server's.
 ROUNDED_TIMEOUT: Final = 0.01
 CLOCK_SECONDS: Final = 0.01
 
 
 def has_passed(timeout_seconds: float, remaining_seconds: float) -> bool:
-    """Whether a caller that allowed so long has stopped waiting, by what we see as remaining."""
+    """Returns whether the deadline of a call with this timeout has passed for its client."""
     return remaining_seconds <= ROUNDED_TIMEOUT * timeout_seconds + CLOCK_SECONDS

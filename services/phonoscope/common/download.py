@@ -1,7 +1,7 @@
-"""Brings one file of known size and checksum from a web server: resumed, retried, verified, never half in place.
+"""Downloads one file of known size and checksum: resumed, retried, verified, and moved into place atomically.
 
-voice_hub.py calls it for voices. What has come so far lies in a part file beside the target and outlives the process;
-the next call asks only for the rest. Follows RFC 9110: Range (14.2), If-Range with a strong entity tag (13.1.5),
+Called by voice_hub.py. The received part is in a file beside the target and survives the process; the next call
+requests only the rest. Follows RFC 9110: Range (14.2), If-Range with a strong entity tag (13.1.5),
 Retry-After (10.2.3).
 """
 
@@ -23,11 +23,11 @@ from phonoscope.common.errors import VoiceDownloadError
 _Result = TypeVar("_Result")
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_BY_HAND: Final = "or put NAME.onnx and NAME.onnx.json into the voices directory by hand"
+_MANUALLY: Final = "or copy NAME.onnx and NAME.onnx.json into the voices directory"
 
 
 class Interrupted(VoiceDownloadError):
-    """A download failed in a way that another attempt can mend; the last attempt lets it through."""
+    """A download failed, and another attempt can succeed; raised by the last attempt."""
 
     def __init__(self, message: str, *, retry_after_seconds: float = 0.0) -> None:
         super().__init__(message)
@@ -36,24 +36,24 @@ class Interrupted(VoiceDownloadError):
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often to try, and how long to pause between: exponential backoff with jitter.
+    """The number of attempts, and the pauses between them: exponential backoff with jitter.
 
     Attributes:
-        attempts: tries in all.
-        first_pause_seconds: after the first failure; doubles with each.
-        longest_pause_seconds: no pause is longer, whatever Retry-After asks.
-        sleep: waits that many seconds.
-        jitter: draws from [0, 1); a pause is cut to between half and all of its length.
+        attempts: maximum number of attempts.
+        first_pause_seconds: pause after the first failure; doubles with each failure.
+        max_pause_seconds: maximum pause, also with Retry-After.
+        sleep: waits for a number of seconds.
+        jitter: returns a random number in [0, 1); a pause is scaled to between half and all of its length.
     """
 
     attempts: int = 5
     first_pause_seconds: float = 0.5
-    longest_pause_seconds: float = 20.0
+    max_pause_seconds: float = 20.0
     sleep: Callable[[float], None] = time.sleep
     jitter: Callable[[], float] = random.random
 
     def run(self, attempt: Callable[[], _Result]) -> _Result:
-        """Returns what `attempt` returns; lets its last Interrupted through."""
+        """Returns the result of `attempt`; raises the Interrupted of the last one."""
         for failures in range(self.attempts - 1):
             try:
                 return attempt()
@@ -63,19 +63,19 @@ class Retries:
 
     def _pause_seconds(self, failures: int, retry_after_seconds: float) -> float:
         backoff_seconds = self.first_pause_seconds * 2.0**failures * (0.5 + self.jitter() / 2)
-        return min(max(backoff_seconds, retry_after_seconds), self.longest_pause_seconds)
+        return min(max(backoff_seconds, retry_after_seconds), self.max_pause_seconds)
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file on a web server, and what must come of it."""
+    """A file on a web server, with its expected size and checksum."""
 
     url: str
     size_bytes: int
     md5_digest: str
 
     def is_at(self, path: Path) -> bool:
-        """Says whether the file at `path` is this one, by size and checksum."""
+        """Returns whether the file at `path` is this one, by size and checksum."""
         if not path.is_file() or path.stat().st_size != self.size_bytes:
             return False
         with path.open("rb") as stored:
@@ -84,7 +84,7 @@ class RemoteFile:
 
 
 class PartFile:
-    """What has come so far of a file, in `<target>.part`; its entity tag, if strong, in `<target>.part.etag`."""
+    """The received part of a file, in `<target>.part`; its entity tag, if strong, in `<target>.part.etag`."""
 
     def __init__(self, target: Path) -> None:
         self.path = target.with_name(f"{target.name}.part")
@@ -93,31 +93,31 @@ class PartFile:
 
     @property
     def size_bytes(self) -> int:
-        """Bytes that have come; 0 when there is no part."""
+        """Received bytes; 0 without a part file."""
         return self.path.stat().st_size if self.path.is_file() else 0
 
     def range_headers(self) -> dict[str, str]:
-        """Returns the headers that ask for the rest only, if the file is still the same."""
+        """Returns the headers that request only the rest, if the file has not changed."""
         if not self.size_bytes:
             return {}
-        asked = {"Range": f"bytes={self.size_bytes}-"}
+        headers = {"Range": f"bytes={self.size_bytes}-"}
         if self._tag_path.is_file():
-            asked["If-Range"] = self._tag_path.read_text(encoding="ascii")
-        return asked
+            headers["If-Range"] = self._tag_path.read_text(encoding="ascii")
+        return headers
 
     def start_over(self, entity_tag: str) -> None:
-        """Empties the part. A weak tag ('W/…') may not stand in If-Range, so it is not kept."""
+        """Empties the part. A weak tag ('W/…') is not allowed in If-Range, so it is not stored."""
         self.discard()
         if entity_tag.startswith('"') and entity_tag.isascii():
             self._tag_path.write_text(entity_tag, encoding="ascii")
 
     def discard(self) -> None:
-        """Removes the part and its tag."""
+        """Deletes the part and its tag."""
         self.path.unlink(missing_ok=True)
         self._tag_path.unlink(missing_ok=True)
 
     def put_in_place(self) -> None:
-        """Makes the part the target in one step, safe on disk before it is seen."""
+        """Renames the part to the target, after it is flushed to disk."""
         with self.path.open("rb") as stored:
             os.fsync(stored.fileno())
         self.path.replace(self._target)
@@ -127,19 +127,19 @@ class PartFile:
 def fetch_part(
     client: httpx.Client, remote: RemoteFile, part: PartFile, *, retries: Retries, on_progress: Callable[[int], None]
 ) -> None:
-    """Fills `part` with all of `remote`, verified; tells `on_progress` the bytes of it that are here.
+    """Downloads all of `remote` into `part` and verifies it; calls `on_progress` with the received bytes.
 
     Raises:
-        VoiceDownloadError: the attempts are used up, the server refuses, or its file is not the one promised.
+        VoiceDownloadError: all attempts failed, the server rejected the request, or its file is not the expected one.
     """
     retries.run(lambda: _fetch_once(client, remote, part, on_progress))
 
 
-def fetch_bytes(client: httpx.Client, url: str, *, retries: Retries, most_bytes: int) -> bytes:
+def fetch_bytes(client: httpx.Client, url: str, *, retries: Retries, max_bytes: int) -> bytes:
     """Returns the whole body at `url`.
 
     Raises:
-        VoiceDownloadError: the attempts are used up, the server refuses, or the body passes `most_bytes`.
+        VoiceDownloadError: all attempts failed, the server rejected the request, or the body exceeds `max_bytes`.
     """
 
     def fetch_once() -> bytes:
@@ -147,8 +147,8 @@ def fetch_bytes(client: httpx.Client, url: str, *, retries: Retries, most_bytes:
         with _open(client, url, {}) as response:
             for chunk in response.iter_bytes():
                 body += chunk
-                if len(body) > most_bytes:
-                    raise VoiceDownloadError(f"{url} is larger than {most_bytes} bytes; check the hub address")
+                if len(body) > max_bytes:
+                    raise VoiceDownloadError(f"{url} is larger than {max_bytes} bytes; check the hub address")
         return bytes(body)
 
     return retries.run(fetch_once)
@@ -162,30 +162,30 @@ def _fetch_once(client: httpx.Client, remote: RemoteFile, part: PartFile, on_pro
         on_progress(remote.size_bytes)
         return
     part.discard()
-    message = f"{remote.url} came with a wrong checksum and was discarded; the hub's file or its index is damaged"
-    # Bytes kept from an earlier answer may be the wrong ones: only a file that came in one piece is past mending.
+    message = f"{remote.url} has a wrong checksum and was discarded; the hub's file or its index is damaged"
+    # Bytes of an earlier response can be the wrong ones: retrying is useless only for a file received in one response.
     raise Interrupted(message) if kept_bytes else VoiceDownloadError(message)
 
 
 def _receive(client: httpx.Client, remote: RemoteFile, part: PartFile, on_progress: Callable[[int], None]) -> int:
-    """Appends what the server sends; returns how many bytes were kept from before."""
-    # "identity", for a range of a compressed body could not be appended to plain bytes.
+    """Appends the response to the part; returns how many bytes of the part were kept."""
+    # "identity": a range of a compressed body cannot be appended to uncompressed bytes.
     with _open(client, remote.url, {"Accept-Encoding": "identity", **part.range_headers()}) as response:
         kept_bytes = _bytes_to_keep(response, remote, part)
-        here_bytes = kept_bytes
+        received_bytes = kept_bytes
         with part.path.open("ab") as sink:
             for chunk in response.iter_raw():
-                here_bytes += len(chunk)
-                if here_bytes > remote.size_bytes:
+                received_bytes += len(chunk)
+                if received_bytes > remote.size_bytes:
                     break
                 sink.write(chunk)
-                on_progress(here_bytes)
-    if here_bytes > remote.size_bytes:
+                on_progress(received_bytes)
+    if received_bytes > remote.size_bytes:
         part.discard()
         raise VoiceDownloadError(f"{remote.url} is larger than the {remote.size_bytes} bytes that the index states")
-    if here_bytes < remote.size_bytes:
+    if received_bytes < remote.size_bytes:
         raise Interrupted(
-            f"{remote.url} ended after {here_bytes} of {remote.size_bytes} bytes; run this again to go on"
+            f"{remote.url} ended after {received_bytes} of {remote.size_bytes} bytes; run the command again to resume"
         )
     return kept_bytes
 
@@ -195,7 +195,7 @@ def _bytes_to_keep(response: httpx.Response, remote: RemoteFile, part: PartFile)
         if response.headers.get("Content-Range", "").startswith(f"bytes {part.size_bytes}-"):
             return part.size_bytes
         part.discard()
-        raise Interrupted(f"{remote.url} answered with another range than asked")
+        raise Interrupted(f"{remote.url} returned another range than requested")
     if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         part.discard()
         raise Interrupted(f"{remote.url} is shorter than the {remote.size_bytes} bytes that the index states")
@@ -212,7 +212,7 @@ def _open(client: httpx.Client, url: str, headers: dict[str, str]) -> Iterator[h
     except httpx.HTTPError as failure:
         cause = " ".join(str(failure).split()) or type(failure).__name__
         raise Interrupted(
-            f"cannot fetch {url} ({cause}); check the network and run this again, {_BY_HAND}"
+            f"cannot fetch {url} ({cause}); check the network and run the command again, {_MANUALLY}"
         ) from failure
 
 
@@ -220,9 +220,9 @@ def _check_status(response: httpx.Response, url: str) -> None:
     status = response.status_code
     if response.is_success or status == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         return
-    answer = f"{url} answered {status} {response.reason_phrase}".rstrip()
+    answer = f"{url} returned {status} {response.reason_phrase}".rstrip()
     if status in _TRANSIENT_STATUS:
         wait = response.headers.get("Retry-After", "")
         seconds = float(wait) if wait.isascii() and wait.isdigit() else 0.0
-        raise Interrupted(f"{answer}; run this again later, {_BY_HAND}", retry_after_seconds=seconds)
-    raise VoiceDownloadError(f"{answer}; check the hub address, {_BY_HAND}")
+        raise Interrupted(f"{answer}; run the command again later, {_MANUALLY}", retry_after_seconds=seconds)
+    raise VoiceDownloadError(f"{answer}; check the hub address, {_MANUALLY}")

@@ -1,23 +1,23 @@
 """The error tree of Phonoscope's services.
 
     PhonoscopeError
-    ├── ServiceError                 a request failed; an edge turns it into a status by one table
-    │   ├── InvalidRequest           the caller must change something; `violations` says what
-    │   ├── NotServed                in the contract, but not of this voice
-    │   ├── Overloaded               too much is asked at once; `retry_after_seconds` says when to return
-    │   ├── NotReady                 warming up or draining; `retry_after_seconds` likewise
-    │   ├── StreamNotRead            the caller left its audio unread for too long
-    │   ├── DeadlineUnreachable      could not finish, or did not, before the caller's deadline
-    │   └── EngineFailed             our fault: the engine raised
+    ├── ServiceError                 a request failed; one table maps it to a status
+    │   ├── InvalidRequest           the request is not valid; `violations` lists the fields
+    │   ├── NotServed                the voice does not support a feature of the contract
+    │   ├── Overloaded               the server is overloaded; retry after `retry_after_seconds`
+    │   ├── NotReady                 warming up or draining; retry after `retry_after_seconds`
+    │   ├── StreamNotRead            the client did not read its audio for too long
+    │   ├── DeadlineUnreachable      the deadline was exceeded, or cannot be met
+    │   └── EngineFailed             the engine raised an exception
     └── StartupError                 the process cannot start; one line for the user, exit status 1
         ├── SettingsError            a setting is unknown or out of range
-        ├── VoiceFileError           a voice file is missing, corrupt, truncated or foreign
-        ├── VoiceDownloadError       a voice could not be fetched from the hub
-        ├── LexiconFileError         a lexicon is missing or no PLS; at start only, later ones leave the old in use
-        └── PortTaken                the address is in use or not ours to bind
+        ├── VoiceFileError           a voice file is missing, corrupt, truncated or of another format
+        ├── VoiceDownloadError       a voice could not be downloaded
+        ├── LexiconFileError         a lexicon is missing or not PLS; at startup only: later the old one stays in use
+        └── PortTaken                an address is in use or cannot be bound
 
 Each ServiceError has a `reason`: UPPER_SNAKE_CASE, stable, bounded in number. It is ErrorInfo.reason on the wire
-and the `reason` label of metrics. Messages are for people: they say what happened and what to do.
+and the `reason` label of metrics. Messages are for people: what happened, and what to do.
 """
 
 from collections.abc import Sequence
@@ -28,11 +28,11 @@ ERROR_DOMAIN: Final = "phonoscope"
 
 
 class PhonoscopeError(Exception):
-    """The root of everything that Phonoscope raises on purpose."""
+    """The base class of Phonoscope's exceptions."""
 
 
 class ServiceError(PhonoscopeError):
-    """A request failed. `reason` names why, for programs; the message says it for people."""
+    """A request failed. `reason` is the cause for programs, the message is for people."""
 
     reason: str
 
@@ -43,14 +43,14 @@ class ServiceError(PhonoscopeError):
 
 @dataclass(frozen=True, slots=True)
 class FieldViolation:
-    """What is wrong with one field: its path in the request, and a sentence with value, limit and way out."""
+    """What is wrong with one field: its path in the request; value, limit and fix in a sentence."""
 
     field: str
     description: str
 
 
 class InvalidRequest(ServiceError):
-    """The request cannot be served as it is, now or later; each violation names a field and the way out."""
+    """The request is not valid, now or later; each violation names a field and how to fix it."""
 
     REASONS: ClassVar[tuple[str, ...]] = (
         "TEXT_EMPTY",
@@ -97,13 +97,13 @@ class InvalidRequest(ServiceError):
 
 
 class NotServed(ServiceError):
-    """The contract has it, but the voice cannot do it; the message names voices that can."""
+    """The voice does not support this feature of the contract; the message names voices that do."""
 
     REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED", "TIMINGS_NOT_SERVED")
 
 
 class Overloaded(ServiceError):
-    """More is asked than the server may hold; the same request can succeed after `retry_after_seconds`."""
+    """The server is overloaded; the same request can succeed after `retry_after_seconds`."""
 
     REASONS: ClassVar[tuple[str, ...]] = ("QUEUE_FULL", "AUDIO_OWED_FULL", "CAPACITY_FULL")
 
@@ -123,7 +123,7 @@ class NotReady(ServiceError):
 
 
 class StreamNotRead(ServiceError):
-    """The caller left what it was sent unread for so long that the server ended the stream."""
+    """The client did not read the stream for so long that the server ended it."""
 
     REASONS: ClassVar[tuple[str, ...]] = ("STREAM_NOT_READ",)
 
@@ -132,7 +132,7 @@ class StreamNotRead(ServiceError):
 
 
 class DeadlineUnreachable(ServiceError):
-    """The caller's deadline passed, or would pass, before the speech is made."""
+    """The client's deadline was exceeded, or would be exceeded before the speech is synthesized."""
 
     REASONS: ClassVar[tuple[str, ...]] = ("DEADLINE_UNREACHABLE",)
 
@@ -141,7 +141,7 @@ class DeadlineUnreachable(ServiceError):
 
 
 class EngineFailed(ServiceError):
-    """The engine raised while it worked for this request; the server's log has the traceback."""
+    """The engine raised an exception for this request; the server's log has the traceback."""
 
     REASONS: ClassVar[tuple[str, ...]] = ("ENGINE_FAILED",)
 
@@ -150,7 +150,7 @@ class EngineFailed(ServiceError):
 
 
 class StartupError(PhonoscopeError):
-    """The process cannot start; the message is one line that says what to do."""
+    """The process cannot start; the message is one line with the cause and what to do."""
 
 
 class SettingsError(StartupError):
@@ -158,11 +158,11 @@ class SettingsError(StartupError):
 
 
 class VoiceFileError(StartupError):
-    """A voice file is missing, corrupt, truncated or foreign; the message names the file."""
+    """A voice file is missing, corrupt, truncated or of another format; the message names the file."""
 
 
 class VoiceDownloadError(StartupError):
-    """A voice could not be fetched from the hub; the message names the voice and the address."""
+    """A voice could not be downloaded from the hub; the message names the voice and the address."""
 
 
 class LexiconFileError(StartupError):

@@ -1,8 +1,8 @@
-"""The text of `/metrics`: the families of a registry, in the format that the scraper asks for.
+"""The body of `/metrics`: the metric families of a registry, in the format that the scraper accepts.
 
-Called by common/metrics_endpoint.py, once a scrape. The formats are prometheus_client's. A page of two thousand
-samples takes some 15 ms of Python, during which nothing else in the process could run; so the interpreter's lock is
-offered to the others after every collector. A collector that raises costs its own families and a line in the log.
+Called by common/metrics_endpoint.py and the gateway, once per scrape. prometheus_client does the encoding. A page of
+2000 samples takes about 15 ms of Python, which would block all other threads; so the GIL is released after every
+collector. A collector that raises loses its own families only, and is logged.
 
 Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and https://prometheus.io/docs/specs/om/
 """
@@ -19,14 +19,14 @@ from prometheus_client.exposition import choose_encoder, gzip_accepted
 from prometheus_client.registry import Collector
 
 _OPENMETRICS: Final = "application/openmetrics-text"
-_END: Final = b"# EOF\n"  # of a page in the OpenMetrics format
-_GZIP_LEVEL: Final = 1  # a tenth of the text remains; level 9 takes seven times as long for a fourteenth
+_END: Final = b"# EOF\n"  # the last line of the OpenMetrics format
+_GZIP_LEVEL: Final = 1  # compresses to a tenth; level 9 compresses to a fourteenth and takes seven times as long
 Logger = structlog.typing.FilteringBoundLogger
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A body for a scraper."""
+    """A response body for a scraper."""
 
     body: bytes
     content_type: str
@@ -34,7 +34,7 @@ class Page:
 
 
 class Exposition:
-    """Renders a registry. A failing collector is told in the log when it begins to fail and when it has recovered."""
+    """Renders a registry. Logs when a collector begins to fail, and when it has recovered."""
 
     def __init__(self, registry: CollectorRegistry, logger: Logger) -> None:
         self._registry = registry
@@ -42,12 +42,12 @@ class Exposition:
         self._failing: set[Collector] = set()
 
     def page(self, accept: str, accept_encoding: str) -> Page:
-        """Returns all that the collectors give, in the format and encoding that these headers ask for."""
+        """Returns the metrics of all collectors, in the format and encoding that these headers accept."""
         encode, content_type = _encoder(accept)
         parts = []
         for collector in _collectors(self._registry):
             parts.append(self._part(collector, encode))
-            time.sleep(0)  # lets a thread that waits for the interpreter have it
+            time.sleep(0)  # releases the GIL
         if content_type.startswith(_OPENMETRICS):
             parts.append(_END)
         body, is_gzip = b"".join(parts), gzip_accepted(accept_encoding)
@@ -56,7 +56,7 @@ class Exposition:
     def _part(self, collector: Collector, encode: Callable[[Collector], bytes]) -> bytes:
         try:
             part = encode(collector).removesuffix(_END)
-        except Exception as error:  # noqa: BLE001  whatever one collector does, the others are still wanted
+        except Exception as error:  # noqa: BLE001  one collector must not fail the others
             self._note_failure(collector, error)
             return b""
         if collector in self._failing:
@@ -67,19 +67,19 @@ class Exposition:
     def _note_failure(self, collector: Collector, error: Exception) -> None:
         if collector not in self._failing:
             self._failing.add(collector)
-            # prometheus_client adds the family, with all its samples, to what the error says.
+            # prometheus_client adds the family, with all its samples, to the error's arguments.
             error.args = tuple(argument for argument in error.args if not isinstance(argument, Metric))
             self._logger.error("metrics_collector_failed", collector=str(collector), exc_info=error)
 
 
 def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:
-    """Returns what encodes in the format that is asked for, and its content type; text 0.0.4 where Accept is odd."""
+    """Returns the encoder for an Accept header, and its content type; text 0.0.4 if the header is not valid."""
     try:
         return choose_encoder(accept)
-    except (TypeError, ValueError):  # a version that is no number
+    except (TypeError, ValueError):  # a version that is not a number
         return choose_encoder("")
 
 
 def _collectors(registry: CollectorRegistry) -> tuple[Collector, ...]:
-    """Returns the collectors one by one: what the registry tells in public ends at the first that raises."""
-    return tuple(registry._collector_to_names)  # noqa: SLF001  private, so the tests would notice a change
+    """Returns the collectors one by one: the registry's public method stops at the first that raises."""
+    return tuple(registry._collector_to_names)  # noqa: SLF001  private; the tests notice a change

@@ -15,10 +15,10 @@ from phonoscope.common.errors import PortTaken
 
 MEBIBYTE: Final = 2**20
 
-# Requests are text: a megabyte is a hundred times the longest that is served. Replies hold at most 4 MiB of audio.
-# A client may ping every 10 s, also between calls, so that its keepalive finds dead connections; the server pings
-# after a minute of silence, so that dead clients do not hold streams. Connections end after half an hour, with two
-# minutes for calls in flight: clients come back through the load balancer and find new replicas.
+# Requests are text: 1 MiB is a hundred times the maximum length. Replies have up to 4 MiB of audio. Clients may ping
+# every 10 s, also between calls, so that their keepalive detects dead connections; the server pings after a minute
+# without traffic, so that dead clients do not keep streams open. Connections end after half an hour, with two minutes
+# for calls in flight: clients reconnect through the load balancer and find new replicas.
 OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.max_receive_message_length", MEBIBYTE),
     ("grpc.max_send_message_length", 4 * MEBIBYTE + 64 * 1024),
@@ -28,52 +28,53 @@ OPTIONS: Final[Sequence[tuple[str, int]]] = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 10_000),
     ("grpc.max_connection_age_ms", 30 * 60_000),
     ("grpc.max_connection_age_grace_ms", 2 * 60_000),
-    ("grpc.so_reuseport", 0),  # two servers on one port would share its calls unseen
+    ("grpc.so_reuseport", 0),  # two servers on one port would share its calls unnoticed
 )
 
 
 def build_server(interceptors: Sequence["grpc.aio.ServerInterceptor[Any, Any]"]) -> grpc.aio.Server:
-    """Returns a server; `interceptors` run in the order given, the outermost first."""
+    """Returns a server; `interceptors` run in this order, the outermost first."""
     return grpc.aio.server(interceptors=list(interceptors), options=list(OPTIONS))
 
 
 def enable_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
-    """Lets tools such as grpcurl list and describe these services."""
+    """Enables reflection, so that tools such as grpcurl can list and describe these services."""
     reflection.enable_server_reflection([*services, reflection.SERVICE_NAME], server)
 
 
 def bind(server: grpc.aio.Server, host: str, port: int) -> int:
-    """Binds the server and returns its port, chosen by the system when `port` is 0.
+    """Binds the server and returns its port, which the system selects if `port` is 0.
 
     Raises:
-        PortTaken: the address is in use, or not ours to bind.
+        PortTaken: the address is in use or cannot be bound.
     """
     address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         _check_free(host, port)
         return server.add_insecure_port(address)
     except (OSError, RuntimeError, UnicodeError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or error
+        cause = (isinstance(error, OSError) and error.strerror) or error
         raise PortTaken(
-            f"cannot listen on {address}: {why}; stop what holds it, or choose another with --host and --port"
+            f"cannot listen on {address}: {cause}; stop the other process, or choose another address with "
+            "--host and --port"
         ) from None
 
 
 def _check_free(host: str, port: int) -> None:
-    """Binds and lets go of the address, since gRPC would say why it cannot on standard error and not to its caller.
+    """Binds and releases the address, because gRPC reports the cause of a failure on standard error only.
 
-    A name may mean several addresses, as localhost does. gRPC is content with one of them; so are we, unless another
-    program holds one: it would get some of our calls.
+    A name can have several addresses, as localhost does. gRPC binds as many as it can. One is enough for this check
+    too, unless another program has bound one of them: it would get some of our calls.
     """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    refusals = []
-    for family, kind, protocol, _, address in found:
+    addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    failures = []
+    for family, kind, protocol, _, address in addresses:
         try:
             with socket.socket(family, kind, protocol) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
         except OSError as error:
-            refusals.append(error)
-    in_use = [error for error in refusals if error.errno == errno.EADDRINUSE]
-    if in_use or len(refusals) == len(found):
-        raise (in_use or refusals)[0]
+            failures.append(error)
+    in_use = [error for error in failures if error.errno == errno.EADDRINUSE]
+    if in_use or len(failures) == len(addresses):
+        raise (in_use or failures)[0]

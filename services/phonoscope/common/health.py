@@ -1,7 +1,7 @@
-"""grpc.health.v1 that tells the truth: every service is NOT_SERVING until it is said to serve.
+"""grpc.health.v1: every service is NOT_SERVING until `set` reports otherwise.
 
-Built by `__main__`, served by `grpc_server.py`. The stock aio servicer reports "" as SERVING from birth and lets an
-open Watch hold up the stop; this one does neither. Protocol: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
+Built by `__main__`, served by `grpc_server.py`. grpcio-health-checking's aio servicer reports "" as SERVING
+from the start, and an open Watch delays its stop; this one does neither. Protocol: https://github.com/grpc/grpc/blob/master/doc/health-checking.md
 """
 
 import asyncio
@@ -20,7 +20,7 @@ Status = health_pb2.HealthCheckResponse
 
 
 def add_health(health: "Health", server: grpc.aio.Server) -> None:
-    """Serves grpc.health.v1 on that server."""
+    """Adds grpc.health.v1 to a server."""
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
 
 
@@ -28,8 +28,8 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
     """The health of this server's services.
 
     Args:
-        services: their names, "" for the server as a whole; more are not known.
-        on_change: told each service's name and whether it serves, at once and at every change.
+        services: the names of all services, "" for the server as a whole.
+        on_change: called with a service's name and whether it serves, at once and at every change.
     """
 
     def __init__(self, services: Iterable[str], on_change: Callable[[str, bool], None]) -> None:
@@ -41,7 +41,7 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
             on_change(service, False)  # noqa: FBT003  the callback takes it by position
 
     async def set(self, service: str, *, is_serving: bool) -> None:
-        """Sets one service's health and tells every watcher."""
+        """Sets one service's health and notifies every watcher."""
         status = Status.SERVING if is_serving else Status.NOT_SERVING
         if self._statuses[service] == status:
             return
@@ -51,20 +51,20 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
         self._on_change(service, is_serving)
 
     async def end_watches(self) -> None:
-        """Ends every open Watch, and those to come, after their next status: a stop need not wait for them."""
+        """Ends all open and later Watch calls after their next status, so that a stop does not wait for them."""
         async with self._changed:
             self._is_ending = True
             self._changed.notify_all()
 
     async def Check(self, request: health_pb2.HealthCheckRequest, context: Context) -> health_pb2.HealthCheckResponse:
-        """Answers once; an unknown service is NOT_FOUND, as the protocol has it."""
+        """Returns a service's status; NOT_FOUND for an unknown service, by the protocol."""
         if (status := self._statuses.get(request.service)) is None:
             known = ", ".join(repr(name) for name in self._statuses)
-            await context.abort(grpc.StatusCode.NOT_FOUND, f"no service {request.service!r} here; services: {known}")
+            await context.abort(grpc.StatusCode.NOT_FOUND, f"unknown service {request.service!r}; services: {known}")
         return Status(status=status)
 
     async def List(self, request: health_pb2.HealthListRequest, context: Context) -> health_pb2.HealthListResponse:
-        """Answers with every service and its status."""
+        """Returns all services and their status."""
         return health_pb2.HealthListResponse(
             statuses={name: Status(status=status) for name, status in self._statuses.items()}
         )
@@ -72,15 +72,15 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
     async def Watch(
         self, request: health_pb2.HealthCheckRequest, context: Context
     ) -> AsyncIterator[health_pb2.HealthCheckResponse]:
-        """Answers at once and at every change; an unknown service is SERVICE_UNKNOWN, as the protocol has it."""
-        told: int | None = None
+        """Yields a service's status now and at every change; SERVICE_UNKNOWN for an unknown one, by the protocol."""
+        sent: int | None = None
         while True:
             async with self._changed:
-                while (status := self._watched(request.service)) == told and not self._is_ending:
+                while (status := self._watched(request.service)) == sent and not self._is_ending:
                     await self._changed.wait()
-            if status == told:
-                return  # nothing new to tell, so it is the end
-            told = status
+            if status == sent:
+                return  # woken without a change: the watch ends
+            sent = status
             yield Status(status=status)
 
     def _watched(self, service: str) -> int:

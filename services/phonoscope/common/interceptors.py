@@ -1,10 +1,9 @@
-"""What happens around every call: sinks are told of it, to count, trace and log it, and its errors become statuses.
+"""The interceptors of every call: events for sinks, which count, trace and log it, and errors as statuses.
 
-Put in order by the services' `__main__`, outermost first: CallObserver, then ErrorMapper, then the servicer; so the
-observer sees the status that the caller sees. CallStarted comes in the call's own task, before anything else runs in
-it, so that what a sink puts into context variables there holds for the whole call, and for it alone. Streaming
-handlers must be async generators: closing those reaches the servicer, so that a call's end frees what it holds at
-once.
+Built by the services' `__main__`, outermost first: CallObserver, then ErrorMapper, then the servicer; so the observer
+sees the status that the client gets. CallStarted is emitted first in the call's own task, so that context variables
+that a sink sets there apply to the whole call and to no other. Streaming handlers must be async generators: closing
+one closes the servicer's generator, so that the end of a call frees its resources at once.
 """
 
 import asyncio
@@ -34,7 +33,7 @@ UnaryCall = Callable[[Any, Context], Awaitable[Any]]
 StreamCall = Callable[[Any, Context], AsyncGenerator[Any, None]]
 
 
-# By whether requests, and replies, come as streams; the values of the label grpc_type.
+# By whether requests and replies are streams; the values of the label grpc_type.
 CALL_KINDS: Final = {
     (False, False): "unary",
     (True, False): "client_stream",
@@ -45,7 +44,7 @@ CALL_KINDS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Method:
-    """A method as metrics name it."""
+    """A method, named as in metrics."""
 
     service: str
     name: str
@@ -53,7 +52,7 @@ class Method:
 
     @classmethod
     def of(cls, path: str, handler: Handler) -> "Method":
-        """Returns the method of a call's path; calls that nothing serves are all one."""
+        """Returns the method of a call's path; all unknown methods are OTHER."""
         if handler is None:
             return cls(OTHER, OTHER, "unary")
         service, _, name = path.lstrip("/").rpartition("/")
@@ -62,11 +61,11 @@ class Method:
 
 @dataclass(frozen=True, slots=True)
 class CallStarted:
-    """A call has come in.
+    """A call was received.
 
     Attributes:
-        call: its number, unique in this process; sinks join its events by it.
-        metadata: what the caller sent along: keys in lower case, values as text, or bytes where the key ends in -bin.
+        call: the call's number, unique in this process; sinks relate its events by it.
+        metadata: the client's metadata: keys in lower case, values as text, or bytes if the key ends in -bin.
     """
 
     call: int
@@ -76,7 +75,7 @@ class CallStarted:
 
 @dataclass(frozen=True, slots=True)
 class MessageReceived:
-    """A request message has come in."""
+    """A request message was received."""
 
     method: Method
     payload_bytes: int
@@ -84,7 +83,7 @@ class MessageReceived:
 
 @dataclass(frozen=True, slots=True)
 class MessageSent:
-    """A reply message goes out."""
+    """A reply message is sent."""
 
     method: Method
     payload_bytes: int
@@ -92,7 +91,7 @@ class MessageSent:
 
 @dataclass(frozen=True, slots=True)
 class CallEnded:
-    """A call has ended with `code`, as its caller sees it."""
+    """A call ended with `code`, as the client sees it."""
 
     call: int
     method: Method
@@ -108,10 +107,10 @@ CallEvent = CallStarted | MessageReceived | MessageSent | CallEnded
 
 
 class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Turns errors of the tree into statuses with details, and any other into INTERNAL, told to `on_unexpected`.
+    """Maps ServiceErrors to statuses with details, and other exceptions to INTERNAL after `on_unexpected`.
 
-    It reads and writes the messages itself, so that one which cannot be read is an error like others. With `refusals`
-    the statuses of refused calls wait for their turn.
+    It decodes and encodes the messages, so that one that cannot be decoded is an error like others. With `refusals`,
+    statuses of rejected calls are delayed.
     """
 
     def __init__(
@@ -133,8 +132,8 @@ class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         def unary(call: UnaryCall) -> UnaryCall:
             async def answer(request: Any, context: Context) -> bytes:  # noqa: ANN401  bytes, or an iterator of them
                 try:
-                    return bytes(encode(await call(_decoded(decode, request), context)))
-                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  everything ends here
+                    return bytes(encode(await call(_decode(decode, request), context)))
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the error interceptor
                     return await self._abort(path, error, context)
 
             return answer
@@ -142,10 +141,10 @@ class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
         def stream(call: StreamCall) -> StreamCall:
             async def answer(request: Any, context: Context) -> AsyncGenerator[bytes, None]:  # noqa: ANN401  as above
                 try:
-                    async with aclosing(call(_decoded(decode, request), context)) as replies:
+                    async with aclosing(call(_decode(decode, request), context)) as replies:
                         async for reply in replies:
                             yield encode(reply)
-                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  everything ends here
+                except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  the error interceptor
                     await self._abort(path, error, context)
 
             return answer
@@ -161,34 +160,34 @@ class ErrorMapper(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
                 await self._refusals.wait()
             await abort(context, error)
         self._on_unexpected(path, error)
-        await context.abort(grpc.StatusCode.INTERNAL, "the server failed on this call; its log says how")
+        await context.abort(grpc.StatusCode.INTERNAL, "internal error in the server; its log has the traceback")
         raise AssertionError("abort returned") from error
 
 
 async def abort(context: Context, error: ServiceError) -> None:
-    """Ends a call with an error's status, its details in the trailers; raises what gRPC raises for that."""
+    """Ends a call with an error's status, with details in the trailers; raises gRPC's AbortError."""
     code = STATUS_OF[type(error)]
     details = status_details(error, code)
     await context.abort(code, status_message(error), ((DETAILS_KEY, details.SerializeToString()),))
 
 
 def _is_cancelled() -> bool:
-    """Whether the call itself was cancelled; if not, gRPC would answer nothing, and the caller would wait."""
+    """Returns whether the call itself was cancelled; else gRPC would send no status, and the client would wait."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0
 
 
-def _decoded(decode: Callable[[bytes], Any], request: Any) -> Any:  # noqa: ANN401  a message, or an iterator of them
-    """Returns the message of some bytes, or an iterator of messages for an iterator of bytes."""
-    return _read(decode, request) if isinstance(request, bytes) else _reading(decode, request)
+def _decode(decode: Callable[[bytes], Any], request: Any) -> Any:  # noqa: ANN401  a message, or an iterator of them
+    """Returns the decoded message, or an iterator of messages for an iterator of bytes."""
+    return _decode_message(decode, request) if isinstance(request, bytes) else _decode_stream(decode, request)
 
 
-async def _reading(decode: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
+async def _decode_stream(decode: Callable[[bytes], Any], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
     async for request in requests:
-        yield _read(decode, request)
+        yield _decode_message(decode, request)
 
 
-def _read(decode: Callable[[bytes], Any], request: bytes) -> Any:  # noqa: ANN401  any message
+def _decode_message(decode: Callable[[bytes], Any], request: bytes) -> Any:  # noqa: ANN401  any message
     try:
         return decode(request)
     except DecodeError:
@@ -200,7 +199,7 @@ def _read(decode: Callable[[bytes], Any], request: bytes) -> Any:  # noqa: ANN40
 
 
 class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Tells `on_event` of every call's start and end, exactly once each, with the code that the caller sees."""
+    """Calls `on_event` at every call's start and end, exactly once each, with the code that the client gets."""
 
     def __init__(self, on_event: Callable[[CallEvent], None]) -> None:
         self._on_event = on_event
@@ -209,7 +208,7 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler:
-        """Wraps the call's handler; a call that nothing serves is counted here, since it has none."""
+        """Wraps the call's handler; a call of an unknown method has none, and is counted here."""
         handler = await continuation(handler_call_details)
         method = Method.of(handler_call_details.method, handler)
         if handler is None:
@@ -238,7 +237,7 @@ class CallObserver(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gen
 
 
 class _Tally:
-    """Counts one call's messages; a context, entered at the call's start and left at its end, which it tells of."""
+    """Counts one call's messages; a context manager that emits the events of the call's start and end."""
 
     def __init__(self, on_event: Callable[[CallEvent], None], number: int, method: Method, context: Context) -> None:
         self._on_event = on_event
@@ -270,7 +269,7 @@ class _Tally:
         )
 
     def received(self, request: Any) -> Any:  # noqa: ANN401  bytes, or an iterator of them
-        """Counts a request, or returns an iterator that counts as it is read."""
+        """Counts a request, or returns an iterator that counts requests as it is read."""
         if isinstance(request, bytes):
             self._count(request)
             return request
@@ -295,16 +294,16 @@ class _Tally:
 
 
 def _set_code(context: Context) -> grpc.StatusCode:
-    """Returns the code that a handler set, OK when it set none; grpc.aio keeps it as a number."""
+    """Returns the code that a handler set, OK if it set none; grpc.aio stores it as a number."""
     number: object = context.code()
     return next((code for code in grpc.StatusCode if number in (code, code.value[0])), grpc.StatusCode.OK)
 
 
 def _code_of(error: BaseException, context: Context, timeout_seconds: float | None) -> grpc.StatusCode:
-    """Returns the code that the caller sees for what a handler raised, in a call with that timeout."""
+    """Returns the code that the client gets for an exception of a handler, in a call with this timeout."""
     if isinstance(error, grpc.aio.AbortError):
         return _set_code(context)
-    # ExecuteBatchError: gRPC could not send, not even an error, since the call was over.
+    # ExecuteBatchError: gRPC could not send anything, not even a status, because the call had ended.
     if isinstance(error, asyncio.CancelledError | GeneratorExit | cygrpc.ExecuteBatchError):
         if isinstance(error, GeneratorExit) and (set_code := _set_code(context)) is not grpc.StatusCode.OK:
             return set_code  # another task has ended the call
@@ -316,7 +315,7 @@ def _code_of(error: BaseException, context: Context, timeout_seconds: float | No
 def wrapped(
     handler: Handler, unary: Callable[[UnaryCall], UnaryCall], stream: Callable[[StreamCall], StreamCall]
 ) -> Handler:
-    """Returns the handler with its one behaviour wrapped, from bytes to bytes; the four shapes differ in this only."""
+    """Returns a handler of the same kind, from bytes to bytes, with its behaviour wrapped by `unary` or `stream`."""
     if handler.unary_unary:
         return grpc.unary_unary_rpc_method_handler(unary(handler.unary_unary))
     if handler.stream_unary:

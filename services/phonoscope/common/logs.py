@@ -1,11 +1,10 @@
 """Structured logs on standard error: a constant event name and fields, as JSON or for a console.
 
-Called once, by the services' `__main__`. What libraries write through the standard library's logging (grpc, asyncio,
-OpenTelemetry) and their warnings come in the same form, at warning and above, so that every line can be read by one
-program. Lines that are written in a call have the ids of its trace. Never log the text that is spoken; so tracebacks
-come without the values of variables, which hold it.
+Called once, by the services' `__main__`. Logs of libraries (grpc, asyncio, OpenTelemetry) and their warnings have the
+same format, from level warning, so that one program can parse every line. Lines that are logged in a call have its
+trace id and span id. Text for synthesis is never logged; so tracebacks have no values of variables, which contain it.
 
-There is no OTLP handler: on the root logger it would log its own failures to itself.
+There is no OTLP handler: on the root logger it would export logs of its own failures.
 """
 
 import logging
@@ -22,7 +21,7 @@ LIBRARY_EVENT: Final = "library_logged"
 
 
 class LibraryLines(logging.StreamHandler):  # type: ignore[type-arg]  # generic in the stubs only
-    """The handler that turns what libraries log into lines like ours."""
+    """The handler that formats logs of libraries as ours."""
 
 
 def configure_logs(
@@ -40,19 +39,19 @@ def configure_logs(
     structlog.configure(
         processors=[*common, *renderer],
         wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
-        # Writes a line and its end at once, so that threads do not mix theirs.
+        # Writes a line with its line break at once, so that lines of several threads do not mix.
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    _take_in_libraries(common, renderer, level)
+    _configure_library_logs(common, renderer, level)
     logger: structlog.typing.FilteringBoundLogger = structlog.get_logger()
     return logger
 
 
-def _take_in_libraries(
+def _configure_library_logs(
     common: list[structlog.typing.Processor], renderer: list[structlog.typing.Processor], level: str
 ) -> None:
-    """Gives the root logger a handler that renders as we do, in place of an earlier one of ours."""
+    """Replaces the root logger's LibraryLines handler by one with our format."""
     lines = LibraryLines(sys.stderr)
     lines.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -61,21 +60,21 @@ def _take_in_libraries(
         )
     )
     root = logging.getLogger()
-    lines.addFilter(_is_news)
+    lines.addFilter(_is_unexpected)
     root.handlers = [handler for handler in root.handlers if not isinstance(handler, LibraryLines)]
     root.addHandler(lines)
     root.setLevel(max(logging.WARNING, LEVELS[level]))
     logging.captureWarnings(capture=True)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Keeps out what gRPC says when a call's end overtakes a write: a cancellation, told with a traceback."""
+def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Drops gRPC's traceback of a write that failed because the call had ended."""
     error = record.exc_info[1] if record.exc_info else None
     return not isinstance(error, cygrpc.ExecuteBatchError)
 
 
 def _name_event(_logger: object, _method: str, line: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Gives a library's line a constant event, and moves its words to a field."""
+    """Gives a library's line a constant event name, and moves its text to a field."""
     line["message"] = line["event"]
     line["event"] = LIBRARY_EVENT
     return line

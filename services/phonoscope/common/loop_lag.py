@@ -1,4 +1,4 @@
-"""How late the asyncio event loop runs its timers: the wait that every call on this loop feels.
+"""The lag of the asyncio event loop: how late it runs its timers, and so how late it serves every call.
 
 Used by the services' `__main__`, which turns each measurement into an event.
 """
@@ -12,30 +12,30 @@ INTERVAL_SECONDS: Final = 0.25
 
 
 class Timer(Protocol):
-    """What a loop gives for a call that is yet to come."""
+    """The handle of a scheduled callback."""
 
     def cancel(self) -> object:
-        """Takes the call back."""
+        """Cancels the callback."""
 
 
 class Timers(Protocol):
-    """The part of an event loop that is measured."""
+    """The part of an event loop that LoopLag needs."""
 
     def time(self) -> float:
         """Returns the loop's clock, in seconds."""
 
     def call_at(self, when: float, callback: Callable[[], None], /) -> Timer:
-        """Calls back at `when`, or as soon after it as the loop can."""
+        """Schedules a callback for `when`."""
 
 
 class LoopLag:
-    """Sets a timer every quarter of a second and tells `on_lag` how many seconds late each ran; 0 or more.
+    """Sets a timer every quarter of a second and calls `on_lag` with the seconds that each one was late; 0 or more.
 
-    Timers are due at fixed instants. While the loop stands still, those that should have run are counted when it goes
-    on, each with its own lateness: a stall of a second counts as four late timers. Were it one, the histogram would
-    have the fewest samples of the worst moments.
+    Timers are due at fixed times. After the loop was blocked, each timer that it missed is reported with its own
+    lateness: a second counts as four late timers. Otherwise the histogram would have the fewest samples for the worst
+    moments.
 
-    Start it where the loop runs, by `with` or by `start()`; the end of the `with`, or `close()`, ends it.
+    Start it in the loop, as a context manager or by `start()`; the end of the context, or `close()`, stops it.
     """
 
     def __init__(
@@ -51,12 +51,12 @@ class LoopLag:
         self._timer: Timer | None = None
 
     def start(self) -> None:
-        """Begins to measure `timers`, by default the running loop."""
+        """Starts measuring `timers`; defaults to the running loop."""
         timers = self._timers or asyncio.get_running_loop()
         self._set(timers, timers.time() + self._interval_seconds)
 
     def close(self) -> None:
-        """Ends the measurement; nothing is told after it."""
+        """Stops measuring; `on_lag` is not called any more."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -76,6 +76,6 @@ class LoopLag:
     def _run(self, timers: Timers, due: float) -> None:
         now = timers.time()
         missed = max(0, int((now - due) // self._interval_seconds))
-        self._set(timers, due + (missed + 1) * self._interval_seconds)  # first, so that a failing sink ends nothing
+        self._set(timers, due + (missed + 1) * self._interval_seconds)  # before a sink can raise
         for index in range(missed + 1):
             self._on_lag(max(0.0, now - due - index * self._interval_seconds))

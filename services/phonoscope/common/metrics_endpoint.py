@@ -1,12 +1,12 @@
-"""Serves a registry of metrics over HTTP, on threads of its own: what Prometheus scrapes, and a liveness check.
+"""Serves a metrics registry over HTTP, on threads of its own: /metrics for Prometheus, and a liveness check.
 
 Used by the services' `__main__`: `with serving_metrics(registry, host, port, logger) as port: …`.
 
-    GET /metrics   the registry: Prometheus text 0.0.4 or 1.0.0, or OpenMetrics (with exemplars), as Accept asks; gzip
-    GET /healthz   200 "ok": the process lives and this endpoint answers. Readiness is told by grpc.health.v1.
+    GET /metrics   the registry: Prometheus text 0.0.4 or 1.0.0, or OpenMetrics (with exemplars), by Accept; gzip
+    GET /healthz   200 "ok": the process responds. grpc.health.v1 reports readiness.
 
-A scraper that is slow, or connects and says nothing, holds up a thread of its own, and that for a bounded time. What
-`/metrics` says comes from common/exposition.py. The HTTP is the standard library's, as in prometheus_client's server.
+A scraper that is slow, or sends nothing, blocks only a thread of its own, for a bounded time. common/exposition.py
+renders the metrics. The HTTP server is the standard library's, as in prometheus_client.
 """
 
 import contextlib
@@ -28,26 +28,27 @@ from prometheus_client import CollectorRegistry
 from phonoscope.common.errors import PortTaken
 from phonoscope.common.exposition import Exposition
 
-PATIENCE_SECONDS: Final = 10.0  # what Prometheus waits for a scrape, by default
+PATIENCE_SECONDS: Final = 10.0  # Prometheus' default scrape timeout
 _PLAIN: Final = "text/plain; charset=utf-8"
-_NOT_FOUND: Final = b"there is nothing here; /metrics has the metrics, /healthz says that the process lives\n"
+_NOT_FOUND: Final = b"not found; the paths are /metrics and /healthz\n"
 Logger = structlog.typing.FilteringBoundLogger
 
 
 @contextlib.contextmanager
 def serving_metrics(registry: CollectorRegistry, host: str, port: int, logger: Logger) -> Iterator[int]:
-    """Serves /metrics and /healthz, and yields the port, chosen by the system when `port` is 0.
+    """Serves /metrics and /healthz, and yields the port, which the system selects if `port` is 0.
 
     Raises:
-        PortTaken: the address is in use, or not ours to bind.
+        PortTaken: the address is in use or cannot be bound.
     """
     try:
         server = _Server(host, port, logger)
     except (OSError, UnicodeError) as error:
         address = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        why = (isinstance(error, OSError) and error.strerror) or error
+        cause = (isinstance(error, OSError) and error.strerror) or error
         raise PortTaken(
-            f"cannot serve metrics on {address}: {why}; stop the other process or choose another with --metrics-port"
+            f"cannot serve metrics on {address}: {cause}; stop the other process, or choose another port with "
+            "--metrics-port"
         ) from None
     server.set_app(_Application(Exposition(registry, logger)))
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
@@ -90,9 +91,9 @@ class _Application:
         return self._metrics(environ.get("HTTP_ACCEPT", ""), environ.get("HTTP_ACCEPT_ENCODING", ""))
 
     def _metrics(self, accept: str, accept_encoding: str) -> _Reply:
-        """Renders for one scraper at a time: several would take the interpreter's lock from speech several times."""
+        """Renders for one scraper at a time: several would compete with synthesis for the GIL."""
         if not self._rendering.acquire(timeout=PATIENCE_SECONDS):
-            return _Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"a scrape before this one has not ended\n")
+            return _Reply(HTTPStatus.SERVICE_UNAVAILABLE, b"the previous scrape has not ended\n")
         try:
             page = self._exposition.page(accept, accept_encoding)
         finally:
@@ -102,7 +103,7 @@ class _Application:
 
 
 class _Connection(WSGIRequestHandler):
-    """One request, without an access log; a scraper that falls silent for `timeout` seconds is dropped."""
+    """One request, without an access log; a scraper that sends nothing for `timeout` seconds is disconnected."""
 
     timeout = PATIENCE_SECONDS
 
@@ -110,35 +111,35 @@ class _Connection(WSGIRequestHandler):
         """Writes nothing."""
 
     def get_stderr(self) -> io.StringIO:
-        """Returns where wsgiref tells of scrapers that left before the end: nowhere."""
+        """Returns a buffer that is dropped: wsgiref writes there about scrapers that disconnected."""
         return io.StringIO()
 
 
 class _Server(socketserver.ThreadingMixIn, WSGIServer):
-    """A thread for each connection, which the process's end does not wait for."""
+    """A daemon thread for each connection."""
 
     daemon_threads = True
-    request_queue_size = 128  # with the base's 5, a burst of connections makes the next one wait for seconds
+    request_queue_size = 128  # with the default of 5, a burst of connections delays the next one by seconds
 
     def __init__(self, host: str, port: int, logger: Logger) -> None:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        self.address_family, _kind, _protocol, _name, address = found[0]
+        addresses = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        self.address_family, _kind, _protocol, _name, address = addresses[0]
         self._logger = logger
         super().__init__(address, _Connection)  # type: ignore[arg-type]  # an IPv6 address has four parts
 
     def server_bind(self) -> None:
-        """Binds, and asks no name server for our name, as the base would."""
+        """Binds, without the DNS lookup of the base class."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.socket.getsockname()[:2]
         self.setup_environ()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002  the base's signature
-        """Notes a connection that broke; that is its scraper's affair, and could be had a thousand times a second."""
+        """Logs a broken connection at level debug: a client could cause thousands of them per second."""
         self._logger.debug("metrics_connection_failed", error=repr(sys.exception()))
 
     def stop(self) -> None:
-        """Accepts no more; wakes the thread that accepts, which else looks up twice a second only."""
-        with contextlib.suppress(OSError):  # not every system lets a listening socket be shut down
+        """Stops accepting; wakes the accepting thread, which polls only twice a second."""
+        with contextlib.suppress(OSError):  # some systems cannot shut down a listening socket
             self.socket.shutdown(socket.SHUT_RDWR)
         self.shutdown()
         self.server_close()

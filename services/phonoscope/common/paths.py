@@ -1,11 +1,11 @@
-"""Where Phonoscope keeps files on a user's machine. The server's settings and the command line share it.
+"""The default directory of voices. Used by the server's settings and the command line.
 
-The path follows the XDG default for user data. XDG_DATA_HOME is not read: PHONOSCOPE_VOICES_DIR and --voices-dir say
-it plainly, and a server and a command line with different environments then still agree on the default.
+The path is the XDG default for user data. XDG_DATA_HOME is not read, so that a server and a command line with
+different environments have the same default; PHONOSCOPE_VOICES_DIR and --voices-dir override it.
 """
 
 from pathlib import Path
 from typing import Final
 
 DEFAULT_VOICES_DIR: Final = Path("~/.local/share/phonoscope/voices")
-"""Directory of pulled voices. "~" is left in, so that help texts show it short: call expanduser() before use."""
+"""Directory of downloaded voices. "~" keeps help texts short: call expanduser() before use."""

@@ -10,7 +10,7 @@ from prometheus_client import (
 
 
 def service_registry() -> CollectorRegistry:
-    """Returns a registry of this process's own figures, without the `_created` series that double every counter."""
+    """Returns a registry with the process' metrics, without the `_created` series, which double every counter."""
     disable_created_metrics()  # type: ignore[no-untyped-call]  # prometheus_client leaves it untyped
     registry = CollectorRegistry()
     for collector in (ProcessCollector, PlatformCollector, GCCollector):

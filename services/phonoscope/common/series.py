@@ -1,7 +1,7 @@
-"""The series of a metric by its label values, remembered.
+"""A cache of a metric's series by label values.
 
-Used by the metrics' sinks. prometheus_client's own `labels` takes a lock and turns every value into text each time; a
-call needs some thirty series, always the same ones, so here it is one look into a dictionary.
+Used by the metrics' sinks. prometheus_client's `labels` takes a lock and converts every value to text each time. A
+call needs about thirty series, always the same ones: here that is one lookup in a dictionary.
 """
 
 from typing import Generic, TypeVar
@@ -19,7 +19,7 @@ class Labelled(Generic[MetricT]):
         self._series: dict[tuple[str, ...], MetricT] = {}
 
     def labels(self, *values: str) -> MetricT:
-        """Returns the series with these label values, in the order of the labels' names."""
+        """Returns the series with these label values, in the order of the label names."""
         series = self._series.get(values)
         if series is None:
             series = self._series[values] = self._metric.labels(*values)

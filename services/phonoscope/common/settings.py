@@ -1,4 +1,4 @@
-"""Strict settings: from flags, environment and a TOML file, in that order of precedence; unknown keys are refused.
+"""Strict settings from flags, environment and a TOML file, in this order of precedence; unknown keys are errors.
 
 Subclassed once by each service. House rule: nothing else reads os.environ.
 """
@@ -23,9 +23,9 @@ from pydantic_settings import (
 from phonoscope.common.errors import SettingsError
 
 PREFIX = "PHONOSCOPE_"
-# Prefixes of other programs of this distribution: their variables are no business of one without such a prefix.
+# Prefixes of other programs of this distribution, whose variables the server ignores.
 FOREIGN_PREFIXES = ("CLIENT_", "GATEWAY_", "LOADGEN_", "CI_")
-# What Kubernetes adds to a pod's environment for a Service named phonoscope or phonoscope-something, less the prefix.
+# Variables that Kubernetes adds to a pod for a Service named phonoscope or phonoscope-…, without the prefix.
 SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
 LINK_SCHEMES = ("tcp://", "udp://", "sctp://")
@@ -34,7 +34,7 @@ LINK_SCHEMES = ("tcp://", "udp://", "sctp://")
 class StrictSettings(BaseSettings):
     """Settings of one service; every field is a flag, an environment variable and a key of the file.
 
-    STANDARD_VARIABLES names, for some fields, variables that other programs share: they count where nothing else does.
+    STANDARD_VARIABLES names variables that other programs use too, by field: they have the lowest precedence.
     """
 
     STANDARD_VARIABLES: ClassVar[Mapping[str, Sequence[str]]] = {}
@@ -56,7 +56,7 @@ class StrictSettings(BaseSettings):
 
         Raises:
             SettingsError: a key is unknown, or a value is out of range.
-            SystemExit: --help was asked, or a flag is unknown; the message is out already.
+            SystemExit: --help, or an unknown flag; the message has been printed.
         """
         cls._refuse_unknown_variables()
         try:
@@ -117,17 +117,19 @@ class StrictSettings(BaseSettings):
             if problem["type"] == "extra_forbidden":
                 problems.append(f"unknown setting {name}; valid: {', '.join(sorted(cls.model_fields))}")
                 continue
-            told = f"{name}={problem['input']!r}: {problem['msg']}"
+            text = f"{name}={problem['input']!r}: {problem['msg']}"
             if str(problem["input"]).startswith(LINK_SCHEMES):
-                told += (
+                text += (
                     f". Kubernetes sets {cls._prefix()}{name.upper()} for a Service of that name: set "
                     "enableServiceLinks: false in the pod, or the variable to a number"
                 )
-            problems.append(told)
+            problems.append(text)
         return "; ".join(problems)
 
 
 def _standard(variables: Mapping[str, Sequence[str]]) -> dict[str, Any]:
-    """Returns the fields that a standard variable sets, each by the first one that is set."""
-    found = {field: [os.environ[name] for name in names if os.environ.get(name)] for field, names in variables.items()}
-    return {field: values[0] for field, values in found.items() if values}
+    """Returns the fields that standard variables set; the first variable of a field that is set counts."""
+    values_of = {
+        field: [os.environ[name] for name in names if os.environ.get(name)] for field, names in variables.items()
+    }
+    return {field: values[0] for field, values in values_of.items() if values}

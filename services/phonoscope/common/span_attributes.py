@@ -1,9 +1,9 @@
-"""Names of spans, their attributes and events, all in one place: the conventions for RPC are still moving.
+"""Names of spans, attributes and events in one place, because the conventions for RPC still change.
 
 Used by common/call_spans.py, common/tracing.py and server/telemetry/spans.py. Names outside "tts." follow
 OpenTelemetry's semantic conventions 1.44.0, whose RPC part is a release candidate: rpc.system.name replaced
-rpc.system, rpc.response.status_code replaced rpc.grpc.status_code, and rpc.method holds the service too.
-docs/tracing.md says what each one means.
+rpc.system, rpc.response.status_code replaced rpc.grpc.status_code, and rpc.method includes the service.
+docs/tracing.md describes each one.
 """
 
 from typing import Final

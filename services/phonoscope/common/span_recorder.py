@@ -1,8 +1,8 @@
-"""Spans of what is over: made in one go, from times that were noted, without the life of a span that is under way.
+"""Spans of finished work, created at once from recorded times, without a live span object.
 
-Made by tracing.py, used by server/telemetry/spans.py. The SDK's tracer asks the sampler, copies attributes under a
-lock and keeps a live object for each span. For what belongs to a sampled call, and is recorded when it is over, none
-of that is needed, and it costs more than twice as much. The result is the SDK's ReadableSpan, sent like all others.
+Built by tracing.py, used by server/telemetry/spans.py. The SDK's tracer calls the sampler, copies attributes under a
+lock and keeps a live object for each span. Finished work of a sampled call needs none of that, and it costs more than
+twice as much. The result is the SDK's ReadableSpan, exported like all others.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ NO_STATUS: Final = Status()
 
 
 class SpanRecorder:
-    """Records spans of one part of the program, all of them sampled.
+    """Records spans of one instrumentation scope, all of them sampled.
 
     Args:
-        on_end: takes each span, as a SpanProcessor does.
+        on_end: receives each span, as a SpanProcessor does.
         resource: of all spans.
-        scope: the part of the program.
-        ids: makes the spans' ids.
+        scope: of all spans.
+        ids: generates the spans' ids.
     """
 
     def __init__(
@@ -41,11 +41,11 @@ class SpanRecorder:
         self._ids = ids
 
     def child(self, parent: SpanContext) -> SpanContext:
-        """Returns the context of a new span below `parent`."""
+        """Returns the context of a new child span of `parent`."""
         return SpanContext(parent.trace_id, self._ids.generate_span_id(), False, SAMPLED, parent.trace_state)  # noqa: FBT003
 
     def root(self) -> SpanContext:
-        """Returns the context of a new span that begins a trace of its own."""
+        """Returns the context of a new root span."""
         return SpanContext(self._ids.generate_trace_id(), self._ids.generate_span_id(), False, SAMPLED)  # noqa: FBT003
 
     def record(
@@ -61,7 +61,7 @@ class SpanRecorder:
         links: Sequence[Link] = (),
         status: Status = NO_STATUS,
     ) -> None:
-        """Records a span from its context on; times are nanoseconds since the epoch."""
+        """Records a span; times are nanoseconds since the epoch."""
         self._on_end(
             ReadableSpan(
                 name,

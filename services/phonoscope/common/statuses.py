@@ -1,8 +1,8 @@
 """Errors as gRPC statuses: the one table, and the google.rpc details that go with a status.
 
-Used by `interceptors.py`. Details follow https://google.aip.dev/193: ErrorInfo always, BadRequest for fields at fault,
-RetryInfo where the same call can succeed later. Many clients refuse trailers of more than 8 KiB, and then see neither
-code nor message: what is long is shortened, so that a message and its details, as they travel, stay below that.
+Used by `interceptors.py`. Details follow https://google.aip.dev/193: ErrorInfo always, BadRequest for fields that are
+not valid, RetryInfo if the same call can succeed later. Many clients reject trailers of more than 8 KiB, and then get
+neither code nor message: long texts are truncated, so that a message and its details stay below that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,10 +28,10 @@ from phonoscope.common.errors import (
 )
 
 DETAILS_KEY: Final = "grpc-status-details-bin"
-# The message goes twice: percent-encoded, up to three times as long, and in the details, which base64 makes a third
-# longer: 3 × 768 + 4/3 × (768 + 2400 + what wraps them) is about 7 KB.
+# The message is sent twice: percent-encoded, up to three times as long, and in the details, which base64 makes a third
+# longer: 3 × 768 + 4/3 × (768 + 2400 + overhead) is about 7 KB.
 MOST_MESSAGE_BYTES: Final = 768
-MOST_VIOLATIONS_BYTES: Final = 2400
+MAX_VIOLATIONS_BYTES: Final = 2400
 
 STATUS_OF: Final[Mapping[type[ServiceError], grpc.StatusCode]] = {
     InvalidRequest: grpc.StatusCode.INVALID_ARGUMENT,
@@ -45,7 +45,7 @@ STATUS_OF: Final[Mapping[type[ServiceError], grpc.StatusCode]] = {
 
 
 def status_details(error: ServiceError, code: grpc.StatusCode) -> status_pb2.Status:
-    """Returns the google.rpc.Status of an error: ErrorInfo always, BadRequest and RetryInfo where they apply."""
+    """Returns the google.rpc.Status of an error: ErrorInfo always, BadRequest and RetryInfo if they apply."""
     details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason, domain=ERROR_DOMAIN)]
     if isinstance(error, InvalidRequest):
         details.append(_bad_request(error.violations))
@@ -62,25 +62,25 @@ def status_details(error: ServiceError, code: grpc.StatusCode) -> status_pb2.Sta
 
 
 def status_message(error: ServiceError) -> str:
-    """Returns the error's message, shortened to what trailers hold."""
-    return _shortened(str(error), MOST_MESSAGE_BYTES)
+    """Returns the error's message, truncated to fit in trailers."""
+    return _truncated(str(error), MOST_MESSAGE_BYTES)
 
 
 def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:
-    """Returns the violations, each with an equal share of the room."""
-    share = MOST_VIOLATIONS_BYTES // max(1, len(violations))
+    """Returns the violations, each with an equal share of MAX_VIOLATIONS_BYTES."""
+    share = MAX_VIOLATIONS_BYTES // max(1, len(violations))
     return error_details_pb2.BadRequest(
         field_violations=[
             error_details_pb2.BadRequest.FieldViolation(
-                field=violation.field, description=_shortened(violation.description, share - len(violation.field))
+                field=violation.field, description=_truncated(violation.description, share - len(violation.field))
             )
             for violation in violations
         ]
     )
 
 
-def _shortened(text: str, most_bytes: int) -> str:
+def _truncated(text: str, max_bytes: int) -> str:
     encoded = text.encode()
-    if len(encoded) <= most_bytes:
+    if len(encoded) <= max_bytes:
         return text
-    return encoded[: max(0, most_bytes - 3)].decode(errors="ignore") + "…"
+    return encoded[: max(0, max_bytes - 3)].decode(errors="ignore") + "…"

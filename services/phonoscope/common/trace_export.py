@@ -1,12 +1,12 @@
-"""What stands between the SDK's tracer and its exporter: a bound, counts, and two lines of the log for an outage.
+"""Between the SDK's tracer and its exporter: a bounded queue, counters, and two log lines for an outage.
 
-tracing.py puts the parts together:
+Built by tracing.py:
 
     Span.end ─▶ SpanQueue ─▶ BatchSpanProcessor's thread ─▶ Export ─▶ OTLPSpanExporter ─▶ collector
-                 └ dropped: it is full                        └ exported, failed ─▶ Outage ─▶ log
+                 └ dropped: the queue is full                 └ exported, failed ─▶ Outage ─▶ log
 
-The exporter tries again by itself, with growing pauses, until its timeout; then the batch has failed and the next is
-tried. So the thread is never blocked for long, and memory is bounded by the queue, whatever the collector does.
+The exporter retries with backoff until its timeout; then the batch has failed, and the next one is exported. So the
+thread is never blocked for long, and the queue bounds memory, whatever the collector does.
 """
 
 import logging
@@ -24,14 +24,14 @@ ExportResult = Literal["exported", "failed", "dropped"]
 OnExport = Callable[[ExportResult, int], None]
 
 HINT: Final = "check that the collector runs and that the endpoint is its OTLP gRPC port, usually 4317"
-# A collector that fails every other batch would fill the log; two lines a minute say enough.
+# A collector that fails every other batch would fill the log; two lines per minute are enough.
 QUIET_SECONDS: Final = 60.0
-# A cancelled call returns at once; this is for a machine that is busy.
+# A cancelled call returns at once; this is for a busy machine.
 CANCEL_SECONDS: Final = 0.5
 
 
 class Log(Protocol):
-    """What is needed of a structlog logger; the load generator has no structlog."""
+    """The methods of a structlog logger that are needed; the load generator has no structlog."""
 
     def info(self, event: str, **fields: object) -> object:
         """Writes a line."""
@@ -42,15 +42,15 @@ class Log(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ExportLimits:
-    """How much is held, and how long is waited.
+    """Limits of the queue, and timeouts.
 
     Attributes:
-        queue_spans: held at most, the batch in flight included; at a few kilobytes a span, this bounds memory. About
-            300 calls' spans: ten seconds of an outage at 30 calls a second.
-        batch_spans: sent at once. Encoding a batch keeps other threads waiting, those of calls too: 1.7 ms for 128
-            spans; 6.6 ms for 512, the SDK's default, which is no cheaper a span.
-        interval_seconds: a batch that is not full goes after so long; one can look at a trace soon after its call.
-        timeout_seconds: what a batch may take, tries and pauses together; None for OTEL_EXPORTER_OTLP_TIMEOUT, or 10.
+        queue_spans: maximum number of spans in memory, including the batch in flight; a span has a few kilobytes. The
+            default is about 300 calls: ten seconds of an outage at 30 calls per second.
+        batch_spans: spans per batch. Encoding a batch holds the GIL: 1.7 ms for 128 spans; 6.6 ms for 512, the SDK's
+            default, which costs as much per span.
+        interval_seconds: maximum delay of a batch that is not full.
+        timeout_seconds: maximum time of a batch, with its retries; defaults to OTEL_EXPORTER_OTLP_TIMEOUT, or 10.
     """
 
     queue_spans: int = 2048
@@ -60,69 +60,69 @@ class ExportLimits:
 
 
 class Outage:
-    """Tells the log when exporting begins to fail and when it works again; at most once a minute."""
+    """Logs when exporting begins to fail and when it has recovered; at most once per minute."""
 
     def __init__(self, endpoint: str, logger: Log, clock: Callable[[], float] = time.monotonic) -> None:
         self._endpoint = endpoint
         self._logger = logger
         self._clock = clock
-        self._lock = threading.Lock()  # spans are dropped on any thread
+        self._lock = threading.Lock()  # spans can be dropped on any thread
         self._lost = 0
-        self._told_at = -QUIET_SECONDS
-        self._is_told = False
+        self._logged_at = -QUIET_SECONDS
+        self._is_logged = False
 
     def lost(self, spans: int) -> None:
-        """Takes spans that nobody will see."""
+        """Counts lost spans."""
         with self._lock:
             self._lost += spans
 
     def failed(self, reason: str) -> None:
-        """Takes the failure of a batch; the first one is told."""
-        if self._is_told or self._is_quiet():
+        """Handles the failure of a batch; logs the first one."""
+        if self._is_logged or self._is_quiet():
             return
-        self._is_told = True
-        self._told_at = self._clock()
+        self._is_logged = True
+        self._logged_at = self._clock()
         self._logger.warning("trace_export_failed", endpoint=self._endpoint, reason=reason, hint=HINT)
 
     def passed(self) -> None:
-        """Takes the success of a batch; after a failure that was told, it is told with all that was lost."""
-        if self._is_quiet() and not self._is_told:
+        """Handles the success of a batch; after a logged failure, logs the recovery and the number of lost spans."""
+        if self._is_quiet() and not self._is_logged:
             return
         with self._lock:
             lost, self._lost = self._lost, 0
-        if self._is_told:
-            self._is_told = False
+        if self._is_logged:
+            self._is_logged = False
             self._logger.info("trace_export_recovered", endpoint=self._endpoint, spans_lost=lost)
 
     def _is_quiet(self) -> bool:
-        return self._clock() - self._told_at < QUIET_SECONDS
+        return self._clock() - self._logged_at < QUIET_SECONDS
 
 
-class Room:
-    """Counts what is held, up to a bound."""
+class Capacity:
+    """A counter of free places, safe for threads."""
 
-    def __init__(self, most: int) -> None:
-        self._left = most
+    def __init__(self, places: int) -> None:
+        self._free = places
         self._lock = threading.Lock()
 
     def take(self) -> bool:
-        """Takes one place; returns False when none is left."""
+        """Takes one place; returns False if none is free."""
         with self._lock:
-            if self._left == 0:
+            if self._free == 0:
                 return False
-            self._left -= 1
+            self._free -= 1
             return True
 
     def free(self, places: int) -> None:
-        """Gives places back."""
+        """Frees places."""
         with self._lock:
-            self._left += places
+            self._free += places
 
 
-class ExporterWords(logging.Filter):
-    """Keeps out of the log what the SDK's exporter says, a line for every try, and remembers the last of it.
+class ExporterLogFilter(logging.Filter):
+    """Drops the log lines of the SDK's exporter, one for every attempt, and stores the last one.
 
-    It hears the thread that made it, so that other exporters of this process, in tests perhaps, are left alone.
+    It applies to the thread that created it only, so that it does not affect other exporters of the process.
     """
 
     def __init__(self) -> None:
@@ -131,7 +131,7 @@ class ExporterWords(logging.Filter):
         self.last = "the exporter gave no reason"
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Lets lines of other threads pass."""
+        """Returns whether to log a line: lines of other threads are logged."""
         if record.thread != self._thread:
             return True
         self.last = record.getMessage()
@@ -139,26 +139,26 @@ class ExporterWords(logging.Filter):
 
 
 class Export(SpanExporter):
-    """An exporter around the SDK's, which counts what becomes of spans; the SDK calls it on one thread."""
+    """Wraps the SDK's exporter and counts the results; the SDK calls it on one thread."""
 
-    def __init__(self, exporter: SpanExporter, room: Room, outage: Outage, on_export: OnExport) -> None:
+    def __init__(self, exporter: SpanExporter, capacity: Capacity, outage: Outage, on_export: OnExport) -> None:
         self._exporter = exporter
-        self._room = room
+        self._capacity = capacity
         self._outage = outage
         self._on_export = on_export
         self._is_shut = False
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        """Sends a batch; blocks until it has been taken or has failed."""
-        words = ExporterWords()
-        otlp_exporter.logger.filters.insert(0, words)  # its own filter, of repetitions, is to come after
+        """Exports a batch; blocks until that has succeeded or failed."""
+        log_filter = ExporterLogFilter()
+        otlp_exporter.logger.filters.insert(0, log_filter)  # before its own filter of repetitions
         result = SpanExportResult.FAILURE
         try:
             result = self._exporter.export(spans)
-        finally:  # an error of the exporter's own is logged by the SDK, with its traceback
-            otlp_exporter.logger.removeFilter(words)
-            self._room.free(len(spans))
-            self._count(result, len(spans), words.last)
+        finally:  # the SDK logs an exception of the exporter
+            otlp_exporter.logger.removeFilter(log_filter)
+            self._capacity.free(len(spans))
+            self._count(result, len(spans), log_filter.last)
         return result
 
     def _count(self, result: SpanExportResult, spans: int, reason: str) -> None:
@@ -171,27 +171,27 @@ class Export(SpanExporter):
             self._outage.failed(reason)
 
     def dropped(self, spans: int) -> None:
-        """Counts spans for which there was no room."""
+        """Counts spans that the queue dropped."""
         self._on_export("dropped", spans)
         self._outage.lost(spans)
 
     def shutdown(self) -> None:
-        """Cancels what is under way and sends no more; the second time does nothing."""
+        """Cancels a running export and exports no more; a second call does nothing."""
         if not self._is_shut:
             self._is_shut = True
             self._exporter.shutdown()
 
 
 class SpanQueue(SpanProcessor):
-    """Holds ended spans until they are sent in batches, and drops those that find no room.
+    """Queues ended spans until they are exported in batches, and drops spans while it is full.
 
-    The SDK's own processor drops as well, the oldest, but tells nobody; so it is never let come to that. Places are
-    free again when a batch is over, so that the bound holds for the batch under way, too.
+    The SDK's own processor drops spans too, without reporting it; this queue is full before the SDK's is. Places are
+    freed when a batch is complete, so that the limit includes the batch in flight.
     """
 
-    def __init__(self, export: Export, room: Room, limits: ExportLimits) -> None:
+    def __init__(self, export: Export, capacity: Capacity, limits: ExportLimits) -> None:
         self._export = export
-        self._room = room
+        self._capacity = capacity
         self._batches = BatchSpanProcessor(
             export,
             max_queue_size=limits.queue_spans,
@@ -201,22 +201,22 @@ class SpanQueue(SpanProcessor):
         self._is_closed = False
 
     def on_end(self, span: ReadableSpan) -> None:
-        """Takes a span, or drops it."""
+        """Queues a span, or drops it."""
         if span.context is None or not span.context.trace_flags.sampled:
             return
-        if self._is_closed or not self._room.take():
+        if self._is_closed or not self._capacity.take():
             self._export.dropped(1)
             return
         self._batches.on_end(span)
 
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
-        """Sends what is held; blocks for as long as the exporter does."""
+        """Exports all queued spans; blocks as long as the exporter does."""
         return self._batches.force_flush(timeout_millis)
 
     def close(self, seconds: float) -> None:
-        """Sends what is held, for `seconds` at most, then cancels what is under way; sends no more.
+        """Exports queued spans for up to `seconds`, then cancels the running export, and exports no more.
 
-        The SDK's processor would wait for half a minute, and has no say in it; so it waits on a thread of its own.
+        The SDK's processor waits for half a minute, which is not configurable; so it waits on a thread of its own.
         """
         if self._is_closed:
             return

@@ -1,8 +1,8 @@
-"""Tracing, set up: spans go through a sampler and a bounded queue to a collector, by OTLP over gRPC.
+"""The setup of tracing: a sampler, a bounded queue, and export to a collector by OTLP over gRPC.
 
-Built by the services' `__main__` and by the load generator; there is no global provider: whoever makes spans is given
-a tracer. The OpenTelemetry SDK does the work (https://opentelemetry.io/docs/specs/otel/trace/sdk/); what Phonoscope
-adds is in trace_export.py. docs/tracing.md tells how to turn it on, and which OTEL_* variables the SDK reads.
+Built by the services' `__main__` and by the load generator. There is no global provider: code that creates spans gets
+a tracer as an argument. The OpenTelemetry SDK does the work (https://opentelemetry.io/docs/specs/otel/trace/sdk/);
+trace_export.py has Phonoscope's additions. docs/tracing.md describes the settings and the SDK's OTEL_* variables.
 """
 
 from collections.abc import Mapping, MutableMapping
@@ -28,14 +28,14 @@ from phonoscope.common import span_attributes as names
 from phonoscope.common.errors import SettingsError
 from phonoscope.common.otlp_endpoint import read_endpoint
 from phonoscope.common.span_recorder import SpanRecorder
-from phonoscope.common.trace_export import Export, ExportLimits, Log, OnExport, Outage, Room, SpanQueue
+from phonoscope.common.trace_export import Capacity, Export, ExportLimits, Log, OnExport, Outage, SpanQueue
 
 NO_ATTRIBUTES: Final[Mapping[str, str]] = {}
 DEFAULT_LIMITS: Final = ExportLimits()
 
 
 class Tracing:
-    """What makes a service's spans, and what sends them; off, and next to free, with a NoOpTracerProvider."""
+    """Creates and exports a service's spans; off, at almost no cost, with a NoOpTracerProvider."""
 
     def __init__(self, provider: TracerProvider, version: str, queue: SpanQueue | None = None) -> None:
         self.provider = provider
@@ -44,7 +44,7 @@ class Tracing:
 
     @property
     def is_on(self) -> bool:
-        """Whether spans are made."""
+        """Whether spans are created."""
         return not isinstance(self.provider, NoOpTracerProvider)
 
     def tracer(self, name: str) -> Tracer:
@@ -52,14 +52,14 @@ class Tracing:
         return self.provider.get_tracer(name, self._version, names.SCHEMA_URL)
 
     def recorder(self, name: str) -> SpanRecorder:
-        """Returns a recorder of finished spans for the module or package `name`; only where tracing is on."""
+        """Returns a recorder of finished spans for the module or package `name`; TypeError if tracing is off."""
         if not isinstance(self.provider, SdkTracerProvider) or self._queue is None:
-            raise TypeError("tracing is off: nothing takes spans")
+            raise TypeError("tracing is off: there is no exporter for spans")
         scope = InstrumentationScope(name, self._version, names.SCHEMA_URL)
         return SpanRecorder(self._queue.on_end, self.provider.resource, scope, self.provider.id_generator)
 
     def shutdown(self, seconds: float) -> None:
-        """Sends what is queued, and blocks for `seconds` at most, whatever the collector does; then sends no more."""
+        """Exports queued spans, blocking for up to `seconds`, and exports no more."""
         if self._queue is not None:
             self._queue.close(seconds)
 
@@ -78,35 +78,35 @@ def build_tracing(
     """Returns the tracing of one service; off, without a thread, when `endpoint` is "" or OTEL_SDK_DISABLED is true.
 
     Args:
-        service_name: service.name of all spans, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES name another.
+        service_name: service.name of all spans, unless OTEL_SERVICE_NAME or OTEL_RESOURCE_ATTRIBUTES set another.
         endpoint: the collector: http://host:port, host:port, or https://host:port for TLS.
-        sample_ratio: share, 0 to 1, of the traces that begin here to keep; the caller decides for those of its own.
+        sample_ratio: ratio of traces to sample, 0 to 1, if they start here; the caller decides for its own traces.
         version: of the service.
-        on_export: told how many spans were exported, failed or dropped; from any thread.
-        logger: gets one line when exporting begins to fail and one when it is over.
-        attributes: more of the resource, such as span_attributes.REVISION.
-        limits: how much is held and how long is waited.
+        on_export: called with a result and a number of spans, on any thread.
+        logger: gets one line when exporting begins to fail and one when it has recovered.
+        attributes: additional resource attributes, such as span_attributes.REVISION.
+        limits: limits of the queue, and timeouts.
 
     Raises:
-        SettingsError: the endpoint cannot be read.
+        SettingsError: the endpoint is not valid.
     """
     if not endpoint:
         return Tracing(NoOpTracerProvider(), version)
     own = {names.SERVICE_NAME: service_name, names.SERVICE_VERSION: version, **attributes}
-    resource = OneResource(Resource.create(own).merge(OTELResourceDetector().detect()))  # the environment wins
-    # It would shut down, for half a minute and at exit, what `shutdown` has.
+    resource = HashedResource(Resource.create(own).merge(OTELResourceDetector().detect()))  # the environment wins
+    # At exit it would shut down again, for half a minute, what `shutdown` has.
     provider = SdkTracerProvider(ParentBasedTraceIdRatio(sample_ratio), resource, shutdown_on_exit=False)
-    if isinstance(provider.get_tracer(service_name), NoOpTracer):  # so the SDK obeys OTEL_SDK_DISABLED
+    if isinstance(provider.get_tracer(service_name), NoOpTracer):  # OTEL_SDK_DISABLED is true
         return Tracing(NoOpTracerProvider(), version)
-    room = Room(limits.queue_spans)
+    capacity = Capacity(limits.queue_spans)
     exporter = _exporter(endpoint, limits)
-    queue = SpanQueue(Export(exporter, room, Outage(endpoint, logger), on_export), room, limits)
+    queue = SpanQueue(Export(exporter, capacity, Outage(endpoint, logger), on_export), capacity, limits)
     provider.add_span_processor(queue)
     return Tracing(provider, version, queue)
 
 
-class OneResource(Resource):
-    """A resource that is hashed once: the exporter hashes it for every span, and the SDK's does so by making JSON."""
+class HashedResource(Resource):
+    """A resource that caches its hash: the exporter hashes it for every span, and the SDK's encodes JSON for that."""
 
     def __init__(self, resource: Resource) -> None:
         super().__init__(resource.attributes, resource.schema_url)
@@ -131,7 +131,7 @@ def current_trace_id() -> str:
 
 
 def add_trace_ids(_logger: object, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Adds the current span's ids to a line of the log: a processor of structlog."""
+    """Adds the current span's ids to a log line: a structlog processor."""
     span = get_current_span().get_span_context()
     if span.is_valid:
         line["trace_id"] = format_trace_id(span.trace_id)

@@ -1,8 +1,8 @@
-"""Ends streams whose caller has stopped reading: it would hold its place, and what lies ready for it, for ever.
+"""Ends streams whose client has stopped reading: they would keep their place and their memory for ever.
 
-Put by a service's `__main__` between CallObserver and ErrorMapper, where messages are bytes. gRPC asks for the next
-message of a stream once the message before it has left; a reader that takes nothing stops it there, by flow control.
-The status is queued behind what is unread, so a reader that goes on later gets what was sent and then the reason.
+Installed by a service's `__main__` between CallObserver and ErrorMapper, where messages are bytes. gRPC requests the
+next message of a stream when the previous one has been sent; a client that does not read stops that by flow control.
+The status is queued after the unread messages, so a client that reads later gets those and then the status.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from phonoscope.common.interceptors import Context, Continuation, Handler, Strea
 
 
 class UnreadGuard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # generic in the stubs only
-    """Ends a stream with ABORTED and the reason STREAM_NOT_READ once a message has not left for so many seconds."""
+    """Ends a stream with ABORTED and STREAM_NOT_READ if a message could not be sent for `max_unread_seconds`."""
 
     def __init__(self, max_unread_seconds: float) -> None:
         self._max_unread_seconds = max_unread_seconds
@@ -26,7 +26,7 @@ class UnreadGuard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
     async def intercept_service(
         self, continuation: Continuation, handler_call_details: grpc.HandlerCallDetails
     ) -> Handler:
-        """Wraps the call's handler, if its replies are a stream."""
+        """Wraps the call's handler if its replies are a stream."""
         handler = await continuation(handler_call_details)
         if handler is None or not handler.response_streaming:
             return handler
@@ -48,14 +48,14 @@ class UnreadGuard(grpc.aio.ServerInterceptor):  # type: ignore[type-arg]  # gene
 
     def _end(self, context: Context, task: "asyncio.Task[Any] | None") -> None:
         ending = asyncio.ensure_future(self._abort(context, task))
-        self._endings.add(ending)  # the loop itself holds tasks weakly
+        self._endings.add(ending)  # the loop has only a weak reference
         ending.add_done_callback(self._endings.discard)
 
     async def _abort(self, context: Context, task: "asyncio.Task[Any] | None") -> None:
-        """Queues the status, then ends the task that waits for the reader."""
+        """Queues the status, then cancels the task that waits for the client."""
         error = StreamNotRead(
-            f"nothing of this stream was read for {self._max_unread_seconds:g} s, so the server ended it; read the "
-            "stream as it comes, or cancel the call"
+            f"the client did not read the stream for {self._max_unread_seconds:g} s, so the server ended it; read the "
+            "stream as it arrives, or cancel the call"
         )
         status = asyncio.ensure_future(abort(context, error))
         await asyncio.sleep(0)

@@ -1,8 +1,8 @@
-"""Fetches Piper voices from a voice hub: a web server with `voices.json` and the files that it names.
+"""Downloads Piper voices from a voice hub: a web server with `voices.json` and the files that it lists.
 
-The server calls it at start for voices that are set but missing, the CLI for `phonoscope voices`. A voice is two
-files, NAME.onnx and NAME.onnx.json; NAME.onnx appears last, so a voice that can be seen is whole. POSIX only: pulls
-into one directory take turns by flock.
+Called by the server at startup for configured voices that are missing, and by `phonoscope voices`. A voice is two
+files, NAME.onnx and NAME.onnx.json; NAME.onnx is written last, so a visible voice is complete. POSIX only: downloads
+into one directory are serialized by flock.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from phonoscope.common.download import PartFile, RemoteFile, Retries, fetch_byte
 from phonoscope.common.errors import VoiceDownloadError
 
 DEFAULT_HUB_URL: Final = "https://huggingface.co/rhasspy/piper-voices/resolve/main"
-LARGEST_INDEX_BYTES: Final = 16 * 2**20
+MAX_INDEX_BYTES: Final = 16 * 2**20
 
 _VOICE_NAME: Final = re.compile(r"(?P<language>[a-z]{2,3}_(?:[A-Z]{2}|[0-9]{3}))-\w+-(?P<quality>[a-z]+(?:_[a-z]+)*)")
 _OLD_NAME: Final = re.compile(r"\w+(?:-\w+)+")
@@ -33,7 +33,7 @@ _MD5: Final = re.compile(r"[0-9a-f]{32}")
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """One file of a voice: its path below the hub's address, and what must come of it."""
+    """One file of a voice: its path below the hub's address, and its expected size and checksum."""
 
     path: str
     size_bytes: int
@@ -63,19 +63,19 @@ class HubVoice:
 
 
 def check_voice_name(name: str) -> None:
-    """Raises VoiceDownloadError unless `name` has the form of a Piper voice's name, which is safe as a file name."""
+    """Raises VoiceDownloadError unless `name` is a valid Piper voice name, which is safe as a file name."""
     if not _VOICE_NAME.fullmatch(unicodedata.normalize("NFC", name)):
         raise VoiceDownloadError(
-            f"{name!r} is no voice name; one reads language_REGION-name-quality, such as en_US-joe-medium"
+            f"{name!r} is no voice name; the format is language_REGION-name-quality, such as en_US-joe-medium"
         )
 
 
-def _say_nothing(_here_bytes: int, _total_bytes: int) -> None:
+def _ignore_progress(_received_bytes: int, _total_bytes: int) -> None:
     pass
 
 
 class VoiceHub:
-    """A voice hub at `base_url`; the index is fetched anew by each call.
+    """A voice hub at `base_url`; each call downloads the index.
 
     Without `client`, each call opens its own connection and closes it.
     """
@@ -94,7 +94,7 @@ class VoiceHub:
         self._retries = retries or Retries()
 
     def catalogue(self) -> list[HubVoice]:
-        """Returns the voices that can be pulled, by name; leaves out entries of the index that are malformed.
+        """Returns the voices of the hub, sorted by name, without malformed entries of the index.
 
         Raises:
             VoiceDownloadError: the index cannot be fetched or read.
@@ -107,12 +107,12 @@ class VoiceHub:
                 voices.append(_voice(name, index[name]))
         return voices
 
-    def pull(self, name: str, directory: Path, *, on_progress: Callable[[int, int], None] = _say_nothing) -> Path:
-        """Brings a voice into `directory` and returns the path of its .onnx file; fetches only what is missing.
+    def pull(self, name: str, directory: Path, *, on_progress: Callable[[int, int], None] = _ignore_progress) -> Path:
+        """Downloads a voice into `directory` and returns the path of its .onnx file; skips files that exist.
 
-        `name` may be one of the voice's old names; the files carry its present one. A file of the same name with other
-        contents is replaced. `on_progress` gets the bytes that are here and the bytes in all; an interrupted pull
-        goes on where it stopped, in this process or a later one.
+        `name` can be an old name of the voice; the files have the current one. A file with the same name and other
+        contents is replaced. `on_progress` gets the received bytes and the total bytes. An interrupted download
+        is resumed, in this process or a later one.
 
         Raises:
             VoiceDownloadError: the name is unknown, the hub cannot be reached, its files are not as its index says, or
@@ -123,32 +123,32 @@ class VoiceHub:
         with self._connection() as client:
             voice = self._find(self._index(client), name)
             try:
-                self._bring(client, voice, directory, on_progress)
+                self._download(client, voice, directory, on_progress)
             except OSError as failure:
                 raise VoiceDownloadError(f"cannot store {voice.name} in {directory}: {failure.strerror}") from failure
         return directory / f"{voice.name}.onnx"
 
-    def _bring(
+    def _download(
         self, client: httpx.Client, voice: HubVoice, directory: Path, on_progress: Callable[[int, int], None]
     ) -> None:
-        if not self._missing(voice, directory):  # needs no lock, so it holds in a read-only directory too
+        if not self._missing(voice, directory):  # without a lock, so that a read-only directory works too
             on_progress(voice.total_bytes, voice.total_bytes)
             return
         directory.mkdir(parents=True, exist_ok=True)
-        with _turn_in(directory):
+        with _locked(directory):
             missing = self._missing(voice, directory)
-            here_bytes = voice.total_bytes - sum(remote.size_bytes for remote in missing.values())
+            received_bytes = voice.total_bytes - sum(remote.size_bytes for remote in missing.values())
             for target, remote in missing.items():
                 part = PartFile(target)
-                tell = partial(_add, on_progress, here_bytes, voice.total_bytes)
-                fetch_part(client, remote, part, retries=self._retries, on_progress=tell)
+                report = partial(_add, on_progress, received_bytes, voice.total_bytes)
+                fetch_part(client, remote, part, retries=self._retries, on_progress=report)
                 _check_config(part, remote)
-                here_bytes += remote.size_bytes
-            for target in missing:  # the model is the last one
+                received_bytes += remote.size_bytes
+            for target in missing:  # the model is last
                 PartFile(target).put_in_place()
 
     def _missing(self, voice: HubVoice, directory: Path) -> dict[Path, RemoteFile]:
-        """Returns what is not in `directory` yet, the config before the model."""
+        """Returns the files that are missing in `directory`, the config before the model."""
         wanted = {
             directory / f"{voice.name}{suffix}": RemoteFile(
                 f"{self._base_url}/{quote(file.path)}", file.size_bytes, file.md5_digest
@@ -171,13 +171,13 @@ class VoiceHub:
 
     def _index(self, client: httpx.Client) -> dict[str, object]:
         url = f"{self._base_url}/voices.json"
-        body = fetch_bytes(client, url, retries=self._retries, most_bytes=LARGEST_INDEX_BYTES)
+        body = fetch_bytes(client, url, retries=self._retries, max_bytes=MAX_INDEX_BYTES)
         try:
             index = json.loads(body)
         except ValueError as failure:
-            raise VoiceDownloadError(f"{url} is not JSON ({failure}); check the hub address") from failure
+            raise VoiceDownloadError(f"{url} is not valid JSON ({failure}); check the hub address") from failure
         if not isinstance(index, dict):
-            raise VoiceDownloadError(f"{url} does not hold an object of voices by name; check the hub address")
+            raise VoiceDownloadError(f"{url} is not a JSON object of voices by name; check the hub address")
         return {unicodedata.normalize("NFC", name): entry for name, entry in index.items()}
 
     @contextlib.contextmanager
@@ -216,7 +216,7 @@ def _voice(name: str, entry: object) -> HubVoice:
 
 
 def _file(basename: str, files: Mapping[str, object]) -> HubFile:
-    """Returns the entry of the file called `basename`, whatever folder of the hub it lies in."""
+    """Returns the entry of the file `basename`, in any folder of the hub."""
     for path, entry in files.items():
         folders = path.split("/")
         if unicodedata.normalize("NFC", folders[-1]) != basename or not isinstance(entry, dict):
@@ -226,7 +226,7 @@ def _file(basename: str, files: Mapping[str, object]) -> HubFile:
             continue
         if size_bytes > 0 and _MD5.fullmatch(digest) and not {"", ".", ".."} & set(folders):
             return HubFile(path, size_bytes, digest)
-    raise VoiceDownloadError(f"the hub's index has no sound entry for {basename}: path, size_bytes and md5_digest")
+    raise VoiceDownloadError(f"the hub's index has no valid entry for {basename}: path, size_bytes and md5_digest")
 
 
 def _check_config(part: PartFile, remote: RemoteFile) -> None:
@@ -242,8 +242,8 @@ def _check_config(part: PartFile, remote: RemoteFile) -> None:
 
 
 @contextlib.contextmanager
-def _turn_in(directory: Path) -> Iterator[None]:
-    """Waits until no one else pulls into `directory`. The kernel frees the lock of a process that dies."""
+def _locked(directory: Path) -> Iterator[None]:
+    """Waits until no other process downloads into `directory`. The kernel releases the lock of a process that dies."""
     with (directory / ".phonoscope-pull.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

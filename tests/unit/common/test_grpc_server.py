@@ -45,8 +45,8 @@ async def test_a_busy_port_is_refused_in_one_line_that_names_it(
     with pytest.raises(PortTaken) as caught:
         bind(build_server([]), host, taken)
     assert str(caught.value) == (
-        f"cannot listen on {host}:{taken}: Address already in use; stop what holds it, or choose another with --host "
-        "and --port"
+        f"cannot listen on {host}:{taken}: Address already in use; stop the other process, or choose another "
+        "address with --host and --port"
     )
     told = capfd.readouterr().err.splitlines()  # where gRPC may still talk of the connections of earlier tests
     assert [line for line in told if str(taken) in line] == []

@@ -79,7 +79,7 @@ async def test_a_check_of_an_unknown_service_is_not_found_and_names_the_known_on
     with pytest.raises(grpc.aio.AioRpcError) as caught:
         await served.check("song")
     assert caught.value.code() is grpc.StatusCode.NOT_FOUND
-    assert caught.value.details() == "no service 'song' here; services: '', 'speech', 'liveness'"
+    assert caught.value.details() == "unknown service 'song'; services: '', 'speech', 'liveness'"
 
 
 async def test_a_list_has_every_service_with_its_status(served: Served) -> None:

@@ -158,7 +158,7 @@ async def test_an_unexpected_error_becomes_internal_and_tells_the_caller_nothing
     served = await serve({"Say": answering(kind, raising(error))})
     seen = await failure(served.call(kind, "hello"))
     assert seen.code() is grpc.StatusCode.INTERNAL
-    assert seen.details() == "the server failed on this call; its log says how"
+    assert seen.details() == "internal error in the server; its log has the traceback"
     assert (await served.end()).code is grpc.StatusCode.INTERNAL
     assert served.unexpected == [("/test.v1.Test/Say", error)]
 

@@ -218,7 +218,7 @@ def test_a_collector_that_is_stuck_blocks_scrapes_for_a_bounded_time_and_neither
         first.sendall(b"GET /metrics HTTP/1.1\r\n\r\n")
         assert stuck.asked.wait(10)
         response, body = ask(port, "/metrics")
-        assert (response.status, body) == (503, b"a scrape before this one has not ended\n")
+        assert (response.status, body) == (503, b"the previous scrape has not ended\n")
         assert ask(port, "/healthz")[0].status == 200
     stuck.may_answer.set()
 
@@ -263,7 +263,7 @@ def test_a_busy_port_is_refused_in_one_line_that_names_it(registry: CollectorReg
             pass
     assert str(caught.value) == (
         f"cannot serve metrics on {HOST}:{taken}: Address already in use; "
-        "stop the other process or choose another with --metrics-port"
+        "stop the other process, or choose another port with --metrics-port"
     )
 
 

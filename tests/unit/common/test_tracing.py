@@ -20,7 +20,7 @@ from opentelemetry.trace import set_span_in_context
 from phonoscope.common.errors import SettingsError
 from phonoscope.common.otlp_endpoint import Endpoint, read_endpoint
 from phonoscope.common.span_attributes import REVISION
-from phonoscope.common.trace_export import Export, ExportLimits, Outage, Room, SpanQueue
+from phonoscope.common.trace_export import Capacity, Export, ExportLimits, Outage, SpanQueue
 from phonoscope.common.tracing import Tracing, add_trace_ids, build_tracing, current_trace_id
 
 
@@ -73,16 +73,16 @@ def test_an_endpoint_says_where_and_whether_in_plain_text(endpoint: str, read: E
 @pytest.mark.parametrize(
     ("endpoint", "message"),
     [
-        ("ftp://collector:4317", "unknown scheme ftp; write http://collector:4317"),
-        ("collector", "names no port; write http://collector:4317, or https://collector:4317 for TLS"),
-        ("http://collector", "names no port"),
-        ("http://", "names no host"),
-        ("http://:4317", "names no host"),
-        ("col lector:4317", "names no host"),
-        ("http://collector:many", "is no address"),
-        ("http://collector:99999", "is no address"),
-        ("http://[::1:4317", "is no address"),
-        ("http://collector:4318/v1/traces", "has a path, as OTLP over HTTP does; .*; write http://collector:4317"),
+        ("ftp://collector:4317", "unknown scheme ftp; use http://collector:4317"),
+        ("collector", "has no port; use http://collector:4317, or https://collector:4317 for TLS"),
+        ("http://collector", "has no port"),
+        ("http://", "has no host"),
+        ("http://:4317", "has no host"),
+        ("col lector:4317", "has no host"),
+        ("http://collector:many", "is not a valid address"),
+        ("http://collector:99999", "is not a valid address"),
+        ("http://[::1:4317", "is not a valid address"),
+        ("http://collector:4318/v1/traces", "has a path, as OTLP over HTTP does; .*; use http://collector:4317"),
         ("http://collector:4317?a=b", "has a path"),
     ],
 )
@@ -325,10 +325,12 @@ class Queued:
     def __init__(self, log: Lines) -> None:
         self.collector = Collector()
         self.counts: Counter[str] = Counter()
-        self.room = Room(8)
+        self.capacity = Capacity(8)
         outage = Outage("http://collector:4317", log)
-        export = Export(self.collector, self.room, outage, lambda result, spans: self.counts.update({result: spans}))
-        self.queue = SpanQueue(export, self.room, ExportLimits(8, 2, 600.0, 1.0))
+        export = Export(
+            self.collector, self.capacity, outage, lambda result, spans: self.counts.update({result: spans})
+        )
+        self.queue = SpanQueue(export, self.capacity, ExportLimits(8, 2, 600.0, 1.0))
         provider = TracerProvider(ALWAYS_ON, shutdown_on_exit=False)
         provider.add_span_processor(self.queue)
         self._tracer = provider.get_tracer("any")

@@ -277,7 +277,7 @@ def test_another_range_than_asked_starts_the_file_over(hub: VoiceHub, web: Web, 
 
 def test_a_wrong_checksum_is_refused_and_nothing_is_left(hub: VoiceHub, web: Web, tmp_path: Path) -> None:
     web.files[MODEL] = bytes(len(MODEL_BYTES))
-    with pytest.raises(VoiceDownloadError, match=rf"{JOE}\.onnx came with a wrong checksum and was discarded"):
+    with pytest.raises(VoiceDownloadError, match=rf"{JOE}\.onnx has a wrong checksum and was discarded"):
         hub.pull(JOE, tmp_path)
     assert len(web.requests_for(MODEL)) == 1
     assert not {f"{JOE}.onnx", f"{JOE}.onnx.part"} & names_in(tmp_path)
@@ -329,7 +329,7 @@ def test_a_busy_server_is_asked_again(hub: VoiceHub, web: Web, tmp_path: Path, p
 
 def test_the_attempts_are_bounded(hub: VoiceHub, web: Web, tmp_path: Path, pauses: list[float]) -> None:
     web.script["voices.json"] = [status(503)] * 99
-    with pytest.raises(VoiceDownloadError, match=r"voices\.json answered 503 Service Unavailable; run this again"):
+    with pytest.raises(VoiceDownloadError, match=r"voices\.json returned 503 Service Unavailable; run the command"):
         hub.pull(JOE, tmp_path)
     assert len(web.requests_for("voices.json")) == 5
     assert len(pauses) == 4
@@ -346,7 +346,7 @@ def test_jitter_stretches_a_pause(client: httpx.Client) -> None:
 @pytest.mark.parametrize("path", ["voices.json", MODEL])
 def test_a_missing_file_is_told_at_once(hub: VoiceHub, web: Web, tmp_path: Path, path: str) -> None:
     del web.files[path]
-    with pytest.raises(VoiceDownloadError, match=f"{path} answered 404 Not Found; check the hub address"):
+    with pytest.raises(VoiceDownloadError, match=f"{path} returned 404 Not Found; check the hub address"):
         hub.pull(JOE, tmp_path)
     assert len(web.requests_for(path)) == 1
 
@@ -387,7 +387,7 @@ def test_an_index_that_is_none_is_refused(hub: VoiceHub, web: Web, index: bytes)
 
 
 def test_an_endless_index_is_not_read_to_the_end(hub: VoiceHub, web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("phonoscope.common.voice_hub.LARGEST_INDEX_BYTES", 100)
+    monkeypatch.setattr("phonoscope.common.voice_hub.MAX_INDEX_BYTES", 100)
     with pytest.raises(VoiceDownloadError, match="is larger than 100 bytes"):
         hub.catalogue()
 
