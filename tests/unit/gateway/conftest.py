@@ -58,10 +58,27 @@ def plain_audio() -> bytes:
 
 
 @pytest.fixture
-async def app(backend: FakeBackend) -> AsyncIterator[ASGIApp]:
+def chunks() -> tuple[AudioChunk, ...]:
+    return CHUNKS
+
+
+@pytest.fixture
+def readiness(backend: FakeBackend) -> Readiness:
+    return Readiness(backend)
+
+
+@pytest.fixture
+def logger() -> structlog.testing.CapturingLogger:
+    return structlog.testing.CapturingLogger()
+
+
+@pytest.fixture
+async def app(
+    backend: FakeBackend, readiness: Readiness, logger: structlog.testing.CapturingLogger
+) -> AsyncIterator[ASGIApp]:
     settings = GatewaySettings()
-    telemetry = build_telemetry(settings, structlog.testing.CapturingLogger(), endings())
-    yield build_app(settings, backend, Readiness(backend), telemetry)
+    telemetry = build_telemetry(settings, logger, endings())
+    yield build_app(settings, backend, readiness, telemetry)
     telemetry.tracing.shutdown(1.0)
 
 

@@ -198,10 +198,3 @@ async def test_the_older_contract_is_one_object(http, backend, plain_audio):
         "pitch": 1.0,
         "encoding": Encoding.LINEAR16,
     }
-
-
-async def test_readiness_follows_the_speech_server(http, backend):
-    assert (await http.get("/readyz")).status_code == 200
-    backend.has_server = False
-    reply = await http.get("/readyz")
-    assert (reply.status_code, reply.headers["retry-after"]) == (503, "1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from phonoscope.gateway.backend.base import FLUSH, Pronunciation, TimingType
+from phonoscope.gateway.backend.base import FLUSH, BackendError, Pronunciation, TimingType
 
 GENEROUS_SECONDS = 20.0
 
@@ -72,3 +72,31 @@ async def test_what_text_in_pieces_cannot_have_is_an_unknown_member(app, backend
     assert (told[-1]["type"], told[-1]["reason"]) == ("error", "BODY_INVALID")
     assert f"{member}: is unknown; valid members: voice, speed" in told[-1]["detail"]
     assert backend.calls == []
+
+
+@pytest.mark.parametrize(
+    ("messages", "reason", "detail"),
+    [
+        (
+            [text("Hello")],
+            "MESSAGE_OUT_OF_TURN",
+            '"text" was sent before "start"; begin a text with {"type": "start"}',
+        ),
+        (
+            [{"type": "start"}, {"type": "start"}],
+            "MESSAGE_OUT_OF_TURN",
+            '"start" was sent within a text; send "end" or "cancel" first',
+        ),
+        ([{"type": "sing"}], "BODY_INVALID", None),
+    ],
+)
+async def test_a_message_that_is_not_valid_is_the_last_one(app, messages, reason, detail):
+    told = await talk(app, *messages)
+    assert (told[-1]["type"], told[-1]["reason"]) == ("error", reason)
+    assert detail in {None, told[-1]["detail"]}
+
+
+async def test_an_error_of_the_backend_is_the_last_message(app, backend):
+    backend.error = BackendError("the engine failed", code="INTERNAL", reason="ENGINE_FAILED")
+    told = await talk(app, {"type": "start"}, text("Hello"), {"type": "end"})
+    assert (told[-1]["type"], told[-1]["reason"], told[-1]["status"]) == ("error", "ENGINE_FAILED", 500)
