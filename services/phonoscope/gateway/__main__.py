@@ -51,7 +51,7 @@ async def serve(settings: GatewaySettings) -> None:
         StartupError: the gateway cannot start.
     """
     logger = configure_logs(settings.log_format, settings.log_level)
-    _quiet_uvicorn()
+    _filter_uvicorn_log()
     telemetry = build_telemetry(settings, logger, endings())
     provider = telemetry.tracing.provider if telemetry.tracing.is_on else None
     with _listening(settings) as listener:
@@ -86,7 +86,7 @@ def uvicorn_config(
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server without its signal handlers: `_drain_drain_on_signals` installs ours."""
+    """uvicorn's server without its signal handlers: `_drain_on_signals` installs ours."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -131,7 +131,7 @@ def _listening(settings: GatewaySettings) -> Iterator[socket.socket]:
         yield listener
 
 
-def _quiet_uvicorn() -> None:
+def _filter_uvicorn_log() -> None:
     """Drops uvicorn's log of responses that were truncated on purpose: the request's own log line has the reason."""
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
 

@@ -53,6 +53,16 @@ STATUS_OF: Final[Mapping[Code, HTTPStatus]] = {
 """The speech server's error code to HTTP status; every other code is 500."""
 
 RETRYABLE: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_INDEX: Final = re.compile(r"\[(\d+)\]")
+# Options that have another name in the body.
+_BODY_FIELDS: Final = {"timing_types": "timings"}
+# In place of the transport's messages.
+_TRANSPORT_DETAILS: Final = {
+    HTTPStatus.SERVICE_UNAVAILABLE: "the speech server is not available; try again shortly",
+    HTTPStatus.GATEWAY_TIMEOUT: "the deadline was exceeded; send less text, or a larger X-Timeout-Seconds",
+    HTTPStatus.BAD_GATEWAY: "the speech server rejected the gateway's credentials; see the gateway's log",
+    HTTPStatus.NOT_IMPLEMENTED: "the speech server does not implement this method; upgrade the speech server",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +138,9 @@ def problem_from_error(error: BackendError) -> Problem:
     )
 
 
-# Options that have another name in the body.
-_BODY_FIELDS: Final = {"timing_types": "timings"}
-
-
 def _body_field(name: str) -> str:
     """Returns the name of an option in the body; pronunciations[0] is pronunciations.0."""
     return _BODY_FIELDS.get(name) or _INDEX.sub(r".\1", name)
-
-
-_INDEX: Final = re.compile(r"\[(\d+)\]")
-
-
-_TRANSPORT_DETAILS: Final = {
-    HTTPStatus.SERVICE_UNAVAILABLE: "the speech server is not available; try again shortly",
-    HTTPStatus.GATEWAY_TIMEOUT: "the deadline was exceeded; send less text, or a larger X-Timeout-Seconds",
-    HTTPStatus.BAD_GATEWAY: "the speech server rejected the gateway's credentials; see the gateway's log",
-    HTTPStatus.NOT_IMPLEMENTED: "the speech server does not implement this method; upgrade the speech server",
-}
 
 
 def _detail(error: BackendError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:

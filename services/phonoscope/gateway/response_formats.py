@@ -9,7 +9,7 @@ Events have "data" lines only (https://html.spec.whatwg.org/multipage/server-sen
 import base64
 import json
 from collections.abc import Mapping
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from phonoscope.gateway import server_messages
 from phonoscope.gateway.backend.base import AudioChunk, Encoding
@@ -125,7 +125,7 @@ class OpenAiEvents:
         return event({"type": "error", **problem.openai_body()})
 
 
-def event(data: Mapping[str, Any]) -> bytes:
+def event(data: Mapping[str, object]) -> bytes:
     """Returns one server-sent event."""
     return b"data: " + json.dumps(data).encode() + b"\n\n"
 

@@ -1,13 +1,13 @@
 """The JSON messages of the WebSocket to its client; the events of POST /v1/speech are the same, with audio inside."""
 
 from dataclasses import asdict
-from typing import Any, Final
+from typing import Final
 
 from phonoscope.common.tracing import current_trace_id
 from phonoscope.gateway.backend.base import AudioChunk
 from phonoscope.gateway.problems import Problem
 
-Message = dict[str, Any]
+Message = dict[str, object]
 DONE: Final[Message] = {"type": "done"}
 CANCELLED: Final[Message] = {"type": "cancelled"}
 
@@ -27,7 +27,7 @@ def started(first: AudioChunk) -> Message:
 
 def audio(chunk: AudioChunk, *, is_timed: bool) -> Message:
     """Returns the message for a chunk; with timings, which may be empty, if they are requested."""
-    message = {
+    message: Message = {
         "type": "audio",
         "sequence": chunk.sequence,
         "audio_seconds": chunk.audio_seconds,

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Final
 
 from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.problems import Problem
@@ -17,7 +18,7 @@ MAX_SHOWN_CHARACTERS: Final = 48
 MAX_ERRORS: Final = 16
 
 
-def problem_from_validation(errors: Sequence[Mapping[str, Any]], models: SchemaClasses) -> Problem:
+def problem_from_validation(errors: Sequence[ErrorDetails], models: SchemaClasses) -> Problem:
     """Returns the problem of a body or message that is not valid.
 
     Args:
@@ -29,7 +30,7 @@ def problem_from_validation(errors: Sequence[Mapping[str, Any]], models: SchemaC
     return Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", detail, [v for v in violations if v.field])
 
 
-def _violation(error: Mapping[str, Any], models: SchemaClasses) -> FieldViolation:
+def _violation(error: ErrorDetails, models: SchemaClasses) -> FieldViolation:
     place = [part for part in error["loc"] if part not in WRAPPERS]
     if error["type"] == "json_invalid":
         cause = error.get("ctx", {}).get("error", "")
@@ -46,12 +47,12 @@ def _violation(error: Mapping[str, Any], models: SchemaClasses) -> FieldViolatio
     return FieldViolation(field, f"{_message(error)}{_received(error)}")
 
 
-def _message(error: Mapping[str, Any]) -> str:
+def _message(error: ErrorDetails) -> str:
     message = str(error["msg"]).removeprefix("Value error, ")
     return message[:1].lower() + message[1:]
 
 
-def _received(error: Mapping[str, Any]) -> str:
+def _received(error: ErrorDetails) -> str:
     """Returns the received value if it is short and plain; text for synthesis never appears in errors."""
     value = error.get("input")
     if isinstance(value, bool | int | float) or value is None:

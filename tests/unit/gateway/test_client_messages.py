@@ -24,19 +24,19 @@ from phonoscope.gateway.schemas import RequestModel
         ('{"type": "cancel"}', ControlMessage(type="cancel")),
     ],
 )
-def test_messages_of_the_socket_go_by_their_type(json: str, message: RequestModel) -> None:
+def test_a_message_is_parsed_by_its_type(json: str, message: RequestModel) -> None:
     assert CLIENT_MESSAGE.validate_json(json) == message
 
 
 @pytest.mark.parametrize(
     "json", ["{}", '{"type": "begin"}', '{"type": "start", "text": "Hi."}', '{"type": "text"}', "[]"]
 )
-def test_other_messages_are_refused(json: str) -> None:
+def test_other_messages_are_rejected(json: str) -> None:
     with pytest.raises(ValidationError):
         CLIENT_MESSAGE.validate_json(json)
 
 
-def test_timings_of_text_in_pieces_need_no_form() -> None:
+def test_timings_of_incremental_text_need_no_stream_format() -> None:
     start = StartMessage.model_validate({"type": "start", "timings": ["word"]})
     assert dict(start.options())["timing_types"] == [TimingType.WORD]
 

@@ -1,4 +1,4 @@
-"""What the OpenAI routes make of instructions."""
+"""The emotion that OpenAI's instructions select."""
 
 import pytest
 
@@ -17,10 +17,10 @@ from phonoscope.server.emotions import EMOTIONS
         ("Unhappy is another word.", ""),
     ],
 )
-def test_the_first_word_that_names_an_emotion_counts(instructions: str, emotion: str) -> None:
+def test_the_first_word_for_an_emotion_selects_it(instructions: str, emotion: str) -> None:
     assert emotion_of(instructions) == emotion
 
 
-def test_every_emotion_can_be_asked_for_and_no_other() -> None:
+def test_every_emotion_can_be_selected_and_no_other() -> None:
     assert set(EMOTION_WORDS.values()) == set(EMOTIONS)
     assert all(EMOTION_WORDS[name] == name for name in EMOTIONS)

@@ -1,4 +1,4 @@
-"""The page offers what the server renders."""
+"""The page offers every emotion of the server."""
 
 import re
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""The one table of errors: gRPC's codes as HTTP statuses, in both dresses."""
+"""The one table of errors: codes as HTTP statuses, in both formats."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def test_every_code_has_a_status_that_the_document_declares(code):
     assert (problem.retry_after_seconds is not None) == (problem.status in {429, 503})
 
 
-def test_what_grpc_itself_says_is_not_passed_on():
+def test_messages_of_the_transport_are_not_passed_on():
     for code in ("UNAVAILABLE", "DEADLINE_EXCEEDED", "UNKNOWN"):
         assert "10.0.0.1" not in problem_from_error(failure(code)).detail
     assert "10.0.0.1" in problem_from_error(failure("UNAVAILABLE", reason="DRAINING")).detail
@@ -54,7 +54,7 @@ def test_retry_after_is_whole_seconds_in_the_header_and_exact_in_the_body(second
     assert json.loads(reply.body)["retry_after"] == seconds
 
 
-def test_openais_routes_have_openais_form():
+def test_openais_routes_have_openais_format():
     problem = Problem(HTTPStatus.BAD_REQUEST, "TEXT_EMPTY", "text: is empty", (FieldViolation("text", "is empty"),))
     reply = problem_response(problem, "/v1/audio/speech")
     assert reply.media_type == "application/json"

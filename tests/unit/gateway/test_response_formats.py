@@ -1,4 +1,4 @@
-"""The forms of an answer: audio alone, the gateway's events, and OpenAI's."""
+"""The formats of an audio response: audio alone, the gateway's events, and OpenAI's."""
 
 import base64
 import json
@@ -35,7 +35,7 @@ def told(data: bytes | None) -> Any:
     return json.loads(data.removeprefix(b"data: "))
 
 
-def test_samples_without_a_header_say_what_they_are() -> None:
+def test_the_media_type_describes_samples_without_a_header() -> None:
     assert PlainAudio().media_type(CHUNK) == "audio/pcm; rate=24000; channels=1; bits=16"
     assert PlainAudio().media_type(replace(CHUNK, sample_rate_hz=8_000)) == "audio/pcm; rate=8000; channels=1; bits=16"
 
@@ -57,7 +57,7 @@ def test_other_encodings_have_a_media_type_of_their_own(encoding: Encoding, medi
     assert MEDIA_TYPES.keys() == set(Encoding)
 
 
-def test_plain_audio_is_the_audio_and_nothing_else() -> None:
+def test_plain_audio_is_the_audio_only() -> None:
     form = PlainAudio()
     assert (form.start(CHUNK), form.audio(CHUNK), form.end()) == (b"", CHUNK.audio, b"")
     assert form.error(PROBLEM) is None, "a stream that is cut says it by itself"
@@ -65,7 +65,7 @@ def test_plain_audio_is_the_audio_and_nothing_else() -> None:
 
 @pytest.mark.parametrize("form", [SpeechEvents(is_timed=False), OpenAiEvents()])
 @pytest.mark.parametrize("encoding", Encoding)
-def test_events_are_events_whatever_the_encoding(form: ResponseFormat, encoding: Encoding) -> None:
+def test_events_have_one_media_type_for_every_encoding(form: ResponseFormat, encoding: Encoding) -> None:
     assert form.media_type(replace(CHUNK, encoding=encoding)) == EVENTS == "text/event-stream"
 
 
@@ -91,12 +91,12 @@ def test_openais_events_are_deltas_and_one_that_ends_them() -> None:
     assert told(form.end()) == {"type": "speech.audio.done", "usage": None}
 
 
-def test_openais_failure_is_an_error_in_their_form() -> None:
+def test_openais_error_is_in_their_format() -> None:
     error = {"message": "the engine failed", "type": "server_error", "param": None, "code": "ENGINE_FAILED"}
     assert told(OpenAiEvents().error(PROBLEM)) == {"type": "error", "error": error}
 
 
 @pytest.mark.parametrize("text", ["a\nb", "a\r\n\r\ndata: b", "été\u2028", "\x00"])
-def test_whatever_is_told_stays_within_its_event(text: str) -> None:
+def test_every_text_stays_within_its_event(text: str) -> None:
     assert told(event({"text": text})) == {"text": text}
     assert event({"text": text}).isascii()

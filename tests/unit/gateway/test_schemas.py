@@ -1,4 +1,4 @@
-"""The JSON of requests: what every member becomes for the client, and what the wire could not carry."""
+"""The JSON bodies of requests: the options of every member, and values that protobuf cannot carry."""
 
 import math
 from typing import Any
@@ -45,7 +45,7 @@ def refused(kind: type[RequestModel], **members: Any) -> list[tuple[Any, ...]]:
     return [error["loc"] for error in caught.value.errors()]
 
 
-def test_without_settings_all_is_neutral() -> None:
+def test_every_member_is_optional() -> None:
     assert options() == {**NEUTRAL, "ssml": ""}
     assert dict(SpeechSettings().options()) == NEUTRAL
 
@@ -71,13 +71,13 @@ def test_each_member_is_passed_on_as_it_is_and_changes_no_other(member: str, val
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-def test_encodings_go_by_their_values(encoding: Encoding) -> None:
+def test_encodings_are_named_by_their_values(encoding: Encoding) -> None:
     assert options(encoding=encoding.value)["encoding"] is encoding
     assert refused(SpeechBody, text="Hi.", encoding=encoding.name) == [("encoding",)]
 
 
 @pytest.mark.parametrize("kind", TimingType)
-def test_timings_go_by_their_values(kind: TimingType) -> None:
+def test_timings_are_named_by_their_values(kind: TimingType) -> None:
     assert options(timings=[kind.value], stream_format="sse")["timing_types"] == [kind]
 
 
@@ -85,7 +85,7 @@ def test_a_document_is_passed_on_in_place_of_a_text() -> None:
     assert dict(SpeechBody(ssml="<speak/>").options()) == {**NEUTRAL, "ssml": "<speak/>"}
 
 
-def test_pronunciations_become_the_clients_records() -> None:
+def test_pronunciations_become_records() -> None:
     given = [{"phrase": "tomato", "ipa": "təˈmɑːtoʊ"}, {"phrase": "SQL", "respelling": "sequel"}]
     assert options(pronunciations=given)["pronunciations"] == [
         Pronunciation("tomato", "təˈmɑːtoʊ"),
@@ -94,14 +94,14 @@ def test_pronunciations_become_the_clients_records() -> None:
 
 
 @pytest.mark.parametrize(("member", "most"), [("seed", 2**64 - 1), ("sample_rate_hz", 2**31 - 1)])
-def test_whole_numbers_are_those_that_the_wire_can_carry(member: str, most: int) -> None:
+def test_integers_have_the_range_of_protobuf(member: str, most: int) -> None:
     assert [options(**{member: value})[member] for value in (0, 1, most)] == [0, 1, most]
     for value in (-1, most + 1, 1.5, True, "1"):
         assert refused(SpeechBody, text="Hi.", **{member: value}) == [(member,)]
 
 
 @pytest.mark.parametrize("member", ["speed", "pitch", "volume_gain_db", "emotion_intensity"])
-def test_ratios_are_finite_numbers_and_their_range_is_the_servers_business(member: str) -> None:
+def test_ratios_are_finite_and_the_server_checks_their_range(member: str) -> None:
     assert [options(**{member: value})[member] for value in (-1e300, 0.0, 7, 1e300)] == [-1e300, 0.0, 7.0, 1e300]
     for value in (math.nan, math.inf, -math.inf, "1", True):
         assert refused(SpeechBody, text="Hi.", **{member: value}) == [(member,)]
@@ -112,7 +112,7 @@ def test_weights_are_finite_too() -> None:
 
 
 @pytest.mark.parametrize("half", ["\ud800", "a\udfff", "\ud83d\u00e9"])
-def test_halves_of_characters_are_refused_and_what_is_beside_them_is_not(half: str) -> None:
+def test_lone_surrogates_are_rejected_and_their_neighbours_are_not(half: str) -> None:
     for member in ("text", "voice", "emotion", "language", "request_id"):
         assert refused(SpeechBody, **{"text": "Hi.", member: half}) == [(member,)]
     assert refused(SpeechBody, text="Hi.", emotion_weights={half: 0.5}) == [("emotion_weights",)]
@@ -128,9 +128,7 @@ def test_halves_of_characters_are_refused_and_what_is_beside_them_is_not(half: s
         (OpenAiBody, {"model": "tts-1", "input": "Hi.", "voice": "alloy"}),
     ],
 )
-def test_nothing_unknown_is_passed_over_and_nothing_needed_may_miss(
-    kind: type[RequestModel], members: dict[str, Any]
-) -> None:
+def test_unknown_members_and_missing_ones_are_rejected(kind: type[RequestModel], members: dict[str, Any]) -> None:
     kind.model_validate(members)
     assert refused(kind, **members, colour="red") == [("colour",)]
     _, *others = members
@@ -138,11 +136,11 @@ def test_nothing_unknown_is_passed_over_and_nothing_needed_may_miss(
 
 
 @pytest.mark.parametrize("spoken", [{"ipa": ""}, {"respelling": ""}])
-def test_an_entry_that_says_how_but_nothing_is_left_to_the_server(spoken: dict[str, str]) -> None:
+def test_an_empty_pronunciation_is_passed_to_the_server(spoken: dict[str, str]) -> None:
     assert PronunciationBody.model_validate({"phrase": "a", **spoken}).record() == Pronunciation("a")
 
 
-def test_the_older_contract_may_leave_out_all_but_the_text() -> None:
+def test_the_older_contract_requires_the_text_only() -> None:
     body = LegacyBody(text="Hi.", speaker_id=None, speed=0)
     assert (body.speaker_id, body.emotion, body.speed, body.pitch) == (None, None, 0.0, None)
     assert refused(LegacyBody, text="Hi.", pitch=math.inf) == [("pitch",)]

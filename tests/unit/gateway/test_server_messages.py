@@ -1,4 +1,4 @@
-"""What is told of a speech besides its audio."""
+"""The messages of the WebSocket to its client."""
 
 import json
 from dataclasses import replace
@@ -21,7 +21,7 @@ TIMINGS = Timings(
 )
 
 
-def test_the_first_chunk_tells_of_the_whole_speech() -> None:
+def test_the_first_message_describes_the_stream() -> None:
     assert started(FIRST) == {
         "type": "started",
         "request_id": "mine",
@@ -33,12 +33,12 @@ def test_the_first_chunk_tells_of_the_whole_speech() -> None:
     }
 
 
-def test_a_trace_that_is_kept_is_named() -> None:
+def test_a_sampled_trace_is_in_the_first_message() -> None:
     with TracerProvider().get_tracer("test").start_as_current_span("speech") as span:
         assert started(FIRST)["trace_id"] == f"{span.get_span_context().trace_id:032x}"
 
 
-def test_a_chunk_is_told_by_its_place_and_its_size() -> None:
+def test_a_chunk_has_its_sequence_and_its_size() -> None:
     chunk = replace(FIRST, sequence=7, audio_seconds=0.5)
     assert audio(chunk, is_timed=False) == {
         "type": "audio",
@@ -48,13 +48,13 @@ def test_a_chunk_is_told_by_its_place_and_its_size() -> None:
     }
 
 
-def test_where_the_text_is_known_a_chunk_says_what_it_speaks() -> None:
+def test_a_chunk_has_its_text_span_if_it_is_known() -> None:
     told = audio(replace(FIRST, text_span=(0, 5)), is_timed=False)
     assert (told["text_start"], told["text_stop"]) == (0, 5)
     assert audio(replace(FIRST, text_span=(0, 0)), is_timed=False)["text_stop"] == 0
 
 
-def test_timings_are_told_to_who_asked_even_if_there_are_none() -> None:
+def test_requested_timings_are_sent_even_if_they_are_empty() -> None:
     timed = replace(FIRST, timings=TIMINGS)
     assert "timings" not in audio(timed, is_timed=False)
     assert audio(FIRST, is_timed=True)["timings"] == {
@@ -71,7 +71,7 @@ def test_timings_are_told_to_who_asked_even_if_there_are_none() -> None:
     }
 
 
-def test_a_failure_is_a_problem_whose_type_is_error() -> None:
+def test_an_error_is_a_problem_whose_type_is_error() -> None:
     violation = FieldViolation("speed", "is 9")
     problem = Problem(HTTPStatus.BAD_REQUEST, "SPEED_OUT_OF_RANGE", "speed: is 9", (violation,), 1.5)
     assert failed(problem) == {

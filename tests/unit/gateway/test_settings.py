@@ -1,4 +1,4 @@
-"""The gateway's settings: from flags and variables of its own, strict."""
+"""The gateway's settings: flags and variables, strict."""
 
 import pytest
 
@@ -14,7 +14,7 @@ def test_lists_and_aliases():
     assert settings.origins == ()
 
 
-def test_an_alias_without_a_name():
+def test_an_alias_without_a_name_is_rejected():
     with pytest.raises(SettingsError, match="has no name; write NAME=VOICE"):
         _ = GatewaySettings(openai_voices="=joe").voice_aliases
 
@@ -23,19 +23,19 @@ def test_keys_are_not_shown():
     assert "secret" not in repr(GatewaySettings(api_keys="secret"))
 
 
-def test_variables_have_a_prefix_of_their_own_and_the_servers_are_no_business_of_it(monkeypatch):
+def test_variables_have_their_own_prefix_and_the_servers_are_ignored(monkeypatch):
     monkeypatch.setenv("PHONOSCOPE_GATEWAY_PORT", "1234")
     monkeypatch.setenv("PHONOSCOPE_VOICES_DIR", "/elsewhere")
     assert GatewaySettings.from_arguments([]).port == 1234
 
 
-def test_an_unknown_variable_is_refused_with_the_valid_ones(monkeypatch):
+def test_an_unknown_variable_is_rejected_with_the_valid_ones(monkeypatch):
     monkeypatch.setenv("PHONOSCOPE_GATEWAY_PROT", "1234")
     with pytest.raises(SettingsError, match=r"unknown.*PHONOSCOPE_GATEWAY_PROT; valid: .*PHONOSCOPE_GATEWAY_PORT"):
         GatewaySettings.from_arguments([])
 
 
-def test_a_file(monkeypatch, tmp_path):
+def test_a_file_is_read_and_its_unknown_keys_are_rejected(monkeypatch, tmp_path):
     file = tmp_path / "gateway.toml"
     file.write_text("port = 4321\n")
     monkeypatch.setenv("PHONOSCOPE_GATEWAY_CONFIG", str(file))

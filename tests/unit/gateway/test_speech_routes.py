@@ -1,4 +1,4 @@
-"""POST /v1/speech and POST /v1/audio/speech: what reaches the speech server, and how timings come back."""
+"""POST /v1/speech and POST /v1/audio/speech: what reaches the backend, and what is returned."""
 
 import base64
 import json
@@ -100,7 +100,7 @@ async def test_a_failure_before_the_first_audio_is_a_problem_with_its_status(htt
         ({"text": "a", "pronunciations": [{"ipa": "c"}]}, "pronunciations.0.phrase", "field required"),
     ],
 )  # fmt: skip
-async def test_what_cannot_be_is_refused_by_its_member_with_the_way_out(http, backend, body, field, words):
+async def test_an_invalid_member_is_rejected_with_the_fix(http, backend, body, field, words):
     reply = await http.post("/v1/speech", json=body)
     assert (reply.status_code, reply.json()["reason"]) == (400, "BODY_INVALID")
     [error] = reply.json()["errors"]
@@ -109,7 +109,7 @@ async def test_what_cannot_be_is_refused_by_its_member_with_the_way_out(http, ba
     assert backend.calls == []
 
 
-async def test_halves_of_characters_are_refused_wherever_they_are(http, backend):
+async def test_lone_surrogates_are_rejected_in_every_member(http, backend):
     for member in ('"ssml": "\\ud800"', '"text": "a", "pronunciations": [{"phrase": "\\ud800", "ipa": "a"}]',
                    '"text": "a", "emotion_weights": {"\\ud800": 0.5}'):  # fmt: skip
         content = f"{{{member}}}".encode()
@@ -118,14 +118,14 @@ async def test_halves_of_characters_are_refused_wherever_they_are(http, backend)
     assert backend.calls == []
 
 
-async def test_the_speech_servers_complaint_of_timings_has_the_bodys_name(http, backend):
+async def test_the_speech_servers_error_for_timings_has_the_bodys_name(http, backend):
     violation = FieldViolation("timing_types", "not with MP3")
     backend.chunks, backend.error = (), BackendError("no", code="INVALID_ARGUMENT", violations=[violation])
     body = {"text": "a", "encoding": "mp3", "timings": ["word"], "stream_format": "sse"}
     assert (await http.post("/v1/speech", json=body)).json()["detail"] == "timings: not with MP3"
 
 
-async def test_openais_clients_have_no_ssml_so_that_theirs_is_text(http, backend):
+async def test_ssml_from_openais_clients_is_text(http, backend):
     body = {"model": "tts-1", "voice": "alloy", "input": SSML}
     assert (await http.post("/v1/audio/speech", json=body)).status_code == 200
     [call] = backend.calls

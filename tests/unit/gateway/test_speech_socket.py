@@ -1,4 +1,4 @@
-"""WS /v1/speech/stream: settings that reach the speech server, and timings with the audio. By ASGI, without a port."""
+"""WS /v1/speech/stream: what reaches the backend, and what is sent. By ASGI, without a port."""
 
 import asyncio
 import json
@@ -17,18 +17,18 @@ async def talk(app: Any, *messages: dict[str, Any]) -> list[Any]:
     waiting.put_nowait({"type": "websocket.connect"})
     for message in messages:
         waiting.put_nowait({"type": "websocket.receive", "text": json.dumps(message)})
-    told: list[Any] = []
+    sent: list[Any] = []
 
     async def send(message: Any) -> None:
         if message["type"] == "websocket.send":
-            told.append(json.loads(message["text"]) if message.get("text") else message["bytes"])
-            if isinstance(told[-1], dict) and told[-1]["type"] in {"done", "error"}:
+            sent.append(json.loads(message["text"]) if message.get("text") else message["bytes"])
+            if isinstance(sent[-1], dict) and sent[-1]["type"] in {"done", "error"}:
                 waiting.put_nowait({"type": "websocket.disconnect", "code": 1000})
 
     scope = {"type": "websocket", "path": "/v1/speech/stream", "headers": [], "query_string": b"", "subprotocols": []}
     async with asyncio.timeout(GENEROUS_SECONDS):
         await app(scope, waiting.get, send)
-    return told
+    return sent
 
 
 def text(piece: str) -> dict[str, str]:
@@ -36,23 +36,23 @@ def text(piece: str) -> dict[str, str]:
 
 
 async def test_timings_come_before_the_audio_in_which_they_begin(app, backend):
-    told = await talk(app, {"type": "start", "timings": ["word"]}, text("Hello "), text("there"), {"type": "end"})
+    sent = await talk(app, {"type": "start", "timings": ["word"]}, text("Hello "), text("there"), {"type": "end"})
     assert backend.calls[0].options["timing_types"] == [TimingType.WORD]
     assert backend.calls[0].parts == ("Hello ", "there")
-    chunks = [message for message in told if isinstance(message, dict) and message["type"] == "audio"]
+    chunks = [message for message in sent if isinstance(message, dict) and message["type"] == "audio"]
     assert chunks[0]["timings"]["words"] == [
         {"word": "Hello", "start_seconds": 0.01, "end_seconds": 0.08, "text_span": [0, 5]}
     ]
     assert chunks[1]["timings"]["words"] == []
     assert (chunks[1]["text_start"], chunks[1]["text_stop"]) == (6, 11)
-    assert told[-1] == {"type": "done"}
+    assert sent[-1] == {"type": "done"}
 
 
-async def test_who_asks_for_no_timings_is_told_none(app):
-    told = await talk(app, {"type": "start"}, text("Hello"), {"type": "end"})
-    kinds = [message["type"] for message in told if isinstance(message, dict)]
+async def test_timings_that_are_not_requested_are_not_sent(app):
+    sent = await talk(app, {"type": "start"}, text("Hello"), {"type": "end"})
+    kinds = [message["type"] for message in sent if isinstance(message, dict)]
     assert kinds == ["started", "audio", "audio", "audio", "done"]
-    assert "timings" not in told[1]
+    assert "timings" not in sent[1]
 
 
 async def test_pronunciations_reach_the_speech_server(app, backend):
@@ -67,10 +67,10 @@ async def test_flush_is_passed_on_between_the_texts(app, backend):
 
 
 @pytest.mark.parametrize("member", ["ssml", "stream_format"])
-async def test_what_text_in_pieces_cannot_have_is_an_unknown_member(app, backend, member):
-    told = await talk(app, {"type": "start", member: "<speak/>"})
-    assert (told[-1]["type"], told[-1]["reason"]) == ("error", "BODY_INVALID")
-    assert f"{member}: is unknown; valid members: voice, speed" in told[-1]["detail"]
+async def test_members_that_incremental_text_does_not_have_are_unknown(app, backend, member):
+    sent = await talk(app, {"type": "start", member: "<speak/>"})
+    assert (sent[-1]["type"], sent[-1]["reason"]) == ("error", "BODY_INVALID")
+    assert f"{member}: is unknown; valid members: voice, speed" in sent[-1]["detail"]
     assert backend.calls == []
 
 
@@ -91,12 +91,12 @@ async def test_what_text_in_pieces_cannot_have_is_an_unknown_member(app, backend
     ],
 )
 async def test_a_message_that_is_not_valid_is_the_last_one(app, messages, reason, detail):
-    told = await talk(app, *messages)
-    assert (told[-1]["type"], told[-1]["reason"]) == ("error", reason)
-    assert detail in {None, told[-1]["detail"]}
+    sent = await talk(app, *messages)
+    assert (sent[-1]["type"], sent[-1]["reason"]) == ("error", reason)
+    assert detail in {None, sent[-1]["detail"]}
 
 
 async def test_an_error_of_the_backend_is_the_last_message(app, backend):
     backend.error = BackendError("the engine failed", code="INTERNAL", reason="ENGINE_FAILED")
-    told = await talk(app, {"type": "start"}, text("Hello"), {"type": "end"})
-    assert (told[-1]["type"], told[-1]["reason"], told[-1]["status"]) == ("error", "ENGINE_FAILED", 500)
+    sent = await talk(app, {"type": "start"}, text("Hello"), {"type": "end"})
+    assert (sent[-1]["type"], sent[-1]["reason"], sent[-1]["status"]) == ("error", "ENGINE_FAILED", 500)
