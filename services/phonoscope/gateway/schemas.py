@@ -1,16 +1,25 @@
 """The JSON bodies of requests, as pydantic models. Unknown members are rejected.
 
+The members that say how a text is synthesized are made from the list of options that client, CLI and gateway share.
+
 Ranges are the speech server's to check: its errors name the value, the limit and the fix, and the gateway passes them
 on. Values that protobuf cannot carry are rejected here. FastAPI takes the docstrings for the OpenAPI document.
 """
 
-from collections.abc import Mapping
-from typing import Annotated, Final, Literal, Self
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Final, Literal, Self, cast, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from phonoscope.gateway.backend.base import Encoding, Pronunciation, SpeechOptions, TimingType
+from phonoscope.gateway.backend.base import (
+    Encoding,
+    Option,
+    Pronunciation,
+    SpeechOptions,
+    TimingType,
+    option_specs,
+)
 
 INT32_MAX = 2**31 - 1
 Ratio = Annotated[float, Field(allow_inf_nan=False)]
@@ -54,69 +63,62 @@ class PronunciationBody(RequestModel):
         return Pronunciation(self.phrase, self.ipa, self.respelling)
 
 
-class SpeechSettings(RequestModel):
+class _OptionMembers(RequestModel):
     """How a text is synthesized; every member is optional."""
-
-    voice: str = ""
-    """Voice id, or voice:speaker; defaults to the default voice, or the first voice of `language`."""
-
-    speed: Ratio = 1.0
-    """Speaking rate as a ratio, 0.25 to 4.0."""
-
-    pitch: Ratio = 1.0
-    """Pitch as a ratio, 0.5 to 2.0."""
-
-    emotion: str = ""
-    """happy, angry, sad, afraid, disgusted, melancholic, surprised or calm; defaults to none."""
-
-    emotion_weights: dict[str, Ratio] = {}
-    """A mix of emotions, in place of `emotion`: weights from 0 to 1 by name, with a sum of at most 1."""
-
-    emotion_intensity: Ratio | None = None
-    """Strength of the emotions, 0 to 1; defaults to 1."""
-
-    language: str = ""
-    """BCP 47 tag such as en-US; defaults to the voice's language. auto selects a voice for the text's script."""
-
-    encoding: Annotated[Encoding, Field(strict=False)] = Encoding.LINEAR16
-    """Audio encoding; linear16 is 16-bit little-endian samples without a header."""
-
-    sample_rate_hz: Annotated[int, Field(ge=0, le=INT32_MAX)] = 0
-    """8000 to 48000; 0 is the voice's rate."""
-
-    volume_gain_db: Ratio = 0.0
-    """Gain in decibels, -96 to +16."""
-
-    seed: Annotated[int, Field(ge=0, le=2**64 - 1)] | None = None
-    """The same text, settings and seed give the same audio; defaults to a random seed."""
-
-    request_id: str = ""
-    """Id of the request in logs; defaults to one that the server generates."""
-
-    pronunciations: list[PronunciationBody] = []
-    """Pronunciations for this text; up to 1000."""
-
-    timings: list[Annotated[TimingType, Field(strict=False)]] = []
-    """Which timings to return. Over HTTP, only with `stream_format` sse."""
 
     def options(self) -> SpeechOptions:
         """Returns the options for the backend."""
-        return SpeechOptions(
-            voice=self.voice,
-            speed=self.speed,
-            pitch=self.pitch,
-            emotion=self.emotion,
-            emotion_weights=self.emotion_weights,
-            emotion_intensity=self.emotion_intensity,
-            language=self.language,
-            encoding=self.encoding,
-            sample_rate_hz=self.sample_rate_hz,
-            volume_gain_db=self.volume_gain_db,
-            seed=self.seed,
-            request_id=self.request_id,
-            pronunciations=[pronunciation.record() for pronunciation in self.pronunciations],
-            timing_types=self.timings,
-        )
+        members = {name: getattr(self, _member(name)) for name in _settings_options()}
+        members["pronunciations"] = [one.record() for one in members["pronunciations"]]
+        return cast("SpeechOptions", members)
+
+
+def _settings_options() -> Mapping[str, Option]:
+    """Returns the options that are members of a request: all but the document, which stands beside the text."""
+    return {name: option for name, option in option_specs().items() if name != "ssml"}
+
+
+def _member(name: str) -> str:
+    """Returns the JSON member of an option."""
+    return "timings" if name == "timing_types" else name
+
+
+def _field(option: Option, hint: object) -> tuple[object, object]:
+    """Returns the strict JSON type of an option, and its default with the description for the OpenAPI document."""
+    json_type = _JSON_TYPES.get(hint, hint)
+    if option.minimum is not None:
+        integer = Annotated[int, Field(ge=option.minimum, le=option.maximum or INT32_MAX)]
+        json_type = integer if hint is int else integer | None
+    if json_type == dict[str, Ratio]:
+        return json_type, Field(default_factory=dict, description=option.doc)
+    default = [] if option.default == () else option.default
+    return json_type, Field(default=default, description=option.doc)
+
+
+_JSON_TYPES: Final[Mapping[object, object]] = {
+    float: Ratio,
+    float | None: Ratio | None,
+    Mapping[str, float]: dict[str, Ratio],
+    Encoding: Annotated[Encoding, Field(strict=False)],
+    Sequence[Pronunciation]: list[PronunciationBody],
+    Collection[TimingType]: list[Annotated[TimingType, Field(strict=False)]],
+}
+
+if TYPE_CHECKING:
+
+    class SpeechSettings(_OptionMembers):
+        """The members that this package reads by name; the others come from the list of options."""
+
+        timings: list[TimingType]
+
+else:
+    _HINTS = get_type_hints(SpeechOptions)
+    SpeechSettings = create_model(
+        "SpeechSettings",
+        __base__=_OptionMembers,
+        __doc__=_OptionMembers.__doc__,
+        **{_member(name): _field(option, _HINTS[name]) for name, option in _settings_options().items()},
+    )
 
 
 class SpeechBody(SpeechSettings):
@@ -142,7 +144,9 @@ class SpeechBody(SpeechSettings):
 
     def options(self) -> SpeechOptions:
         """Returns the options for the backend."""
-        return SpeechOptions(**super().options(), ssml=self.ssml)
+        options = super().options()
+        options["ssml"] = self.ssml
+        return options
 
 
 def _member_error(field: str, message: str) -> PydanticCustomError:

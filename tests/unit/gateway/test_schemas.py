@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType
+from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType, option_specs
 from phonoscope.gateway.schemas import (
     LegacyBody,
     OpenAiBody,
@@ -154,3 +154,12 @@ def test_openais_voice_is_a_name_or_an_id() -> None:
     assert voice({"id": "joe"}).id == "joe"
     body = OpenAiBody(model="tts-1", input="Hi.", voice="alloy")
     assert (body.response_format, body.speed, body.stream_format, body.instructions) == ("mp3", 1.0, "audio", None)
+
+
+def test_the_members_are_those_of_the_list_that_client_and_command_line_share() -> None:
+    names = {"timings" if name == "timing_types" else name for name in option_specs()}
+    assert set(SpeechBody.model_fields) == names | {"text", "stream_format"}
+    described = SpeechBody.model_json_schema()["properties"]
+    assert {name: described[name]["description"] for name in ("speed", "seed")} == {
+        name: option_specs()[name].doc for name in ("speed", "seed")
+    }

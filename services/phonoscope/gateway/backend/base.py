@@ -20,6 +20,7 @@ from phonoscope.client import (
     TimingType,
     Voice,
 )
+from phonoscope.client.options import Option, option_specs
 from phonoscope.common.errors import FieldViolation, PhonoscopeError
 
 __all__ = [
@@ -30,6 +31,7 @@ __all__ = [
     "Code",
     "Encoding",
     "Flush",
+    "Option",
     "Pronunciation",
     "Speech",
     "SpeechOptions",
@@ -37,6 +39,7 @@ __all__ = [
     "TimingType",
     "Timings",
     "Voice",
+    "option_specs",
 ]
 
 TextInput = str | AsyncIterable[str | Flush]
