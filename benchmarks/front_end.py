@@ -38,10 +38,10 @@ def measure_front_end(ours: Ours, rounds: int) -> Iterator[Row]:
     entries = [Pronunciation(f"word{number}", ipa="wˈɜːd") for number in range(ENTRIES - 2)]
     entries += [Pronunciation("island", ipa="ˈaɪlənd"), Pronunciation("radio", respelling="ray dee oh")]
     lexicon = Lexicon.of(entries)
-    resolver = RequestResolver([ours.voice], lambda _language: lexicon, most_characters=10_000)
+    resolver = RequestResolver([ours.voice], lambda _language: lexicon, max_characters=10_000)
     plain, warm = TextFrontEnd(Espeak()), TextFrontEnd(Espeak())
     contenders: dict[str, Callable[[], float]] = {
-        "plain": lambda: _ms(ours, plain, SpeechRequest(PAGE), RequestResolver([ours.voice], most_characters=10_000)),
+        "plain": lambda: _ms(ours, plain, SpeechRequest(PAGE), RequestResolver([ours.voice], max_characters=10_000)),
         f"lexicon of {ENTRIES} entries": lambda: _ms(ours, warm, SpeechRequest(PAGE), resolver),
         "the same, and timings": lambda: _ms(ours, warm, SpeechRequest(PAGE, timing_types=("word",)), resolver),
         "the same, as SSML": lambda: _ms(ours, warm, SpeechRequest("", ssml=SSML, timing_types=("word",)), resolver),
@@ -69,7 +69,7 @@ def _ms(ours: Ours, front_end: TextFrontEnd, request: SpeechRequest, resolver: R
     resolved = resolver.resolve(request)
     lexicon = resolved.lexicon(ours.voice)
     for passage in resolved.script.passages:
-        reading = front_end.sentences(passage, ours.voice.phonemes, lexicon, is_worded=bool(resolved.timing_types))
+        reading = front_end.sentences(passage, ours.voice.phonemes, lexicon, is_aligned=bool(resolved.timing_types))
         for _ in reading:
             pass
     return (time.perf_counter() - began) * 1000 / len(PAGE) * 100

@@ -21,7 +21,7 @@ from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median
 from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.engines.vits.plan import VitsPlan, Window
-from phonoscope.server.engines.vits.runner import AnyShape
+from phonoscope.server.engines.vits.runner import EagerRunner
 
 TILE_KIB: Final = (0, 512, 1024, 2048, 4096, 8192)
 FIRST_WINDOW_FRAMES: Final = (12, 16, 24, 32, 48)
@@ -134,7 +134,7 @@ def _tiles(ours: Ours, windows: Sequence[Window]) -> Sweep:
 
     @torch.inference_mode()
     def render(tile_kib: int) -> None:
-        AnyShape(model, tile_kib * 1024).render(windows)
+        EagerRunner(model, tile_kib * 1024).render(windows)
 
     return (
         f"largest activation of a tile: {len(windows)} window(s) of {windows[0].frames} frames",

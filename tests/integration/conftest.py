@@ -92,11 +92,11 @@ class StumblingFrontEnd(TextFrontEnd):
     """Fails, as a defect would, on texts with the word "unreadable"."""
 
     def read(
-        self, passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, reading: Reading, *, is_worded: bool
+        self, passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, reading: Reading, *, is_aligned: bool
     ) -> Iterator[Sentence]:
         if "unreadable" in passage.text:
             raise OSError("the dictionary is gone")
-        return super().read(passage, scheme, lexicon, reading, is_worded=is_worded)
+        return super().read(passage, scheme, lexicon, reading, is_aligned=is_aligned)
 
 
 @dataclass

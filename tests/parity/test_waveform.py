@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.plan import Window
 from phonoscope.server.engines.vits.precision import LARGEST_DISTANCE_DB, log_mel_distance_db
-from phonoscope.server.engines.vits.runner import AnyShape
+from phonoscope.server.engines.vits.runner import EagerRunner
 
 PEAK = 1e-3  # against onnxruntime
 EXACT = 1e-4  # against ourselves
@@ -158,7 +158,7 @@ class TestWindows:
 
 def tiled(pair: Any, plan: Any, tile_kibivalues: int) -> NDArray[np.float32]:
     """Renders a whole plan with another size of the generator's tiles; 0 for none."""
-    halves = AnyShape(pair.loaded.model, tile_kibivalues * 1024 * FLOAT_BYTES)
+    halves = EagerRunner(pair.loaded.model, tile_kibivalues * 1024 * FLOAT_BYTES)
     with torch.inference_mode():
         [samples] = halves.render([Window(plan, 0, plan.frames)])
     return samples

@@ -30,7 +30,7 @@ from phonoscope.common.errors import (
 DETAILS_KEY: Final = "grpc-status-details-bin"
 # The message is sent twice: percent-encoded, up to three times as long, and in the details, which base64 makes a third
 # longer: 3 × 768 + 4/3 × (768 + 2400 + overhead) is about 7 KB.
-MOST_MESSAGE_BYTES: Final = 768
+MAX_MESSAGE_BYTES: Final = 768
 MAX_VIOLATIONS_BYTES: Final = 2400
 
 STATUS_OF: Final[Mapping[type[ServiceError], grpc.StatusCode]] = {
@@ -63,7 +63,7 @@ def status_details(error: ServiceError, code: grpc.StatusCode) -> status_pb2.Sta
 
 def status_message(error: ServiceError) -> str:
     """Returns the error's message, truncated to fit in trailers."""
-    return _truncated(str(error), MOST_MESSAGE_BYTES)
+    return _truncated(str(error), MAX_MESSAGE_BYTES)
 
 
 def _bad_request(violations: Sequence[FieldViolation]) -> error_details_pb2.BadRequest:

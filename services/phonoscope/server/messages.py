@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-MOST_NAMES_SHOWN: Final = 20
+MAX_NAMES_SHOWN: Final = 20
 LONGEST_SHOWN: Final = 64  # a screen's width
 
 
@@ -14,5 +14,5 @@ def shown(value: str) -> str:
 
 def listed(names: Sequence[str]) -> str:
     """Returns the first few names, and how many more there are."""
-    more = len(names) - MOST_NAMES_SHOWN
-    return ", ".join(names[:MOST_NAMES_SHOWN]) + (f" and {more} more, see ListVoices" if more > 0 else "")
+    more = len(names) - MAX_NAMES_SHOWN
+    return ", ".join(names[:MAX_NAMES_SHOWN]) + (f" and {more} more, see ListVoices" if more > 0 else "")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phonoscope.server.messages import LONGEST_SHOWN, MOST_NAMES_SHOWN, listed, shown
+from phonoscope.server.messages import LONGEST_SHOWN, MAX_NAMES_SHOWN, listed, shown
 
 
 @pytest.mark.parametrize(
@@ -44,4 +44,4 @@ def test_few_names_are_listed_as_they_are(count: int, text: str) -> None:
     ("more", "ending"), [(0, ""), (1, " and 1 more, see ListVoices"), (280, " and 280 more, see ListVoices")]
 )
 def test_of_many_names_the_first_are_listed_and_the_others_counted(more: int, ending: str) -> None:
-    assert listed(names(MOST_NAMES_SHOWN + more)) == ", ".join(names(MOST_NAMES_SHOWN)) + ending
+    assert listed(names(MAX_NAMES_SHOWN + more)) == ", ".join(names(MAX_NAMES_SHOWN)) + ending

@@ -15,7 +15,7 @@ from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
 from phonoscope.server.text.lexicon import BadPronunciation, Lexicon
 from phonoscope.server.types import TIMING_TYPES, Encoding, SpeechRequest, TimingType, Voice
 
-MOST_PRONUNCIATIONS: Final = 1_000
+MAX_PRONUNCIATIONS: Final = 1_000
 SPEED_RANGE: Final = (0.25, 4.0)
 PITCH_RANGE: Final = (0.5, 2.0)
 SAMPLE_RATE_RANGE_HZ: Final = (8_000, 48_000)
@@ -25,7 +25,7 @@ INTENSITY_RANGE: Final = (0.0, 1.0)
 WEIGHT_RANGE: Final = (0.0, 1.0)
 NEUTRAL_NAME: Final = "neutral"
 # A sum of 32-bit floats may pass one by its rounding.
-MOST_WEIGHT: Final = 1.0 + 1e-5
+MAX_WEIGHT: Final = 1.0 + 1e-5
 
 # Whose decoders add a delay of their own that no stream can state.
 WITHOUT_TIMINGS: Final = frozenset({Encoding.MP3, Encoding.AAC})
@@ -34,8 +34,8 @@ _ENCODING_NAMES: Final = frozenset(encoding.value for encoding in Encoding)
 
 def own_lexicon(request: SpeechRequest, voice: Voice, server: Lexicon) -> Lexicon:
     """Returns the request's own pronunciations, in front of the server's."""
-    if (count := len(request.pronunciations)) > MOST_PRONUNCIATIONS:
-        raise _no_pronunciation("", f"has {count} entries; send at most {MOST_PRONUNCIATIONS}")
+    if (count := len(request.pronunciations)) > MAX_PRONUNCIATIONS:
+        raise _no_pronunciation("", f"has {count} entries; send at most {MAX_PRONUNCIATIONS}")
     try:
         for index, given in enumerate(request.pronunciations):
             if given.ipa:
@@ -117,7 +117,7 @@ def emotion_weights(request: SpeechRequest) -> Mapping[str, float]:
             raise InvalidRequest.of("emotion_weights", f"has {shown(given)} twice", reason="EMOTION_WEIGHTS_INVALID")
         advice = f"for {shown(name)}: send {{:g}} to {{:g}}"
         weights[name] = _within("emotion_weights", weight, WEIGHT_RANGE, advice, reason="EMOTION_WEIGHTS_INVALID")
-    if (total := sum(weights.values())) > MOST_WEIGHT:
+    if (total := sum(weights.values())) > MAX_WEIGHT:
         raise InvalidRequest.of(
             "emotion_weights", f"sum to {total:g}; send at most 1 in all", reason="EMOTION_WEIGHTS_INVALID"
         )

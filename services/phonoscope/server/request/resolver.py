@@ -101,13 +101,13 @@ class ResolvedRequest:
         """Returns roughly how long it takes to say so many characters."""
         return characters * SECONDS_PER_CHARACTER / self.speed
 
-    def too_large(self, audio_seconds: float, most_bytes: int) -> InvalidRequest:
+    def too_large(self, audio_seconds: float, max_bytes: int) -> InvalidRequest:
         """Returns the refusal of a whole reply whose audio is as long as that at least."""
         size = audio_seconds * self.bytes_per_second
         return InvalidRequest.of(
             self.source_field,
             f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {self.encoding.name} "
-            f"at {self.sample_rate_hz} Hz; a whole reply holds {most_bytes / 2**20:.1f} MiB. "
+            f"at {self.sample_rate_hz} Hz; a whole reply holds {max_bytes / 2**20:.1f} MiB. "
             "Call SynthesizeStream with the same request, or send less text",
             reason="REPLY_TOO_LARGE",
         )
@@ -119,7 +119,7 @@ class ResolvedRequest:
         return self.script.has_pitch or self._changes_range or any(self.pitch_of(voice) != 1.0 for voice in voices)
 
     @property
-    def needs_own_pitch(self) -> bool:
+    def needs_speaker_pitch(self) -> bool:
         """Whether it cannot be said before the speakers' own pitch is known."""
         return self.script.has_hertz or self._changes_range
 
@@ -145,7 +145,7 @@ class RequestResolver:
     Args:
         voices: the loaded voices, the default first.
         server_lexicon: the server's own entries for a language.
-        most_characters: longest text served.
+        max_characters: longest text served.
         skips_unsupported_ssml: whether to pass over what a document has that is not served.
     """
 
@@ -154,13 +154,13 @@ class RequestResolver:
         voices: Sequence[Voice],
         server_lexicon: Callable[[str], Lexicon] = lambda _language: EMPTY,
         *,
-        most_characters: int,
+        max_characters: int,
         skips_unsupported_ssml: bool = False,
     ) -> None:
         self._voices = tuple(voices)
         self._choice = VoiceChoice(voices)
         self._server_lexicon = server_lexicon
-        self._most_characters = most_characters
+        self._most_characters = max_characters
         self._skips_unsupported_ssml = skips_unsupported_ssml
 
     def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:

@@ -11,7 +11,11 @@ from phonoscope.server.scheduling.policy import Batch, PlannedStep
 
 
 class BatchFailed(Exception):
-    """The engine raised, or broke its contract; an EngineRaised event has the details."""
+    """The engine raised, and no job has moved on; an EngineRaised event has the details."""
+
+
+class BrokenContract(Exception):
+    """What the engine returned for a step does not fit it."""
 
 
 class BatchRunner:
@@ -26,19 +30,25 @@ class BatchRunner:
         self._emit = emit
         self._clock = clock
 
-    def run(self, batch: Batch) -> tuple[Sequence[StepResult], tuple[Member, ...]]:
-        """Runs a batch; returns a result for each step, and each member's share of the time.
+    def run(self, batch: Batch) -> tuple[Sequence[StepResult | BrokenContract], tuple[Member, ...]]:
+        """Runs a batch; returns the outcome of each step, and each member's share of the time.
+
+        Jobs have moved on once the engine returns, so a result that breaks the contract fails its own member, and the
+        others keep theirs.
 
         Raises:
-            BatchFailed: the engine raised, or its results do not fit the steps.
+            BatchFailed: the engine raised.
         """
         began = self._clock()
         try:
             results = batch.slot.engine.run([member.step for member in batch.members])
-            _check(results, batch.members)
         except Exception as error:
             raise self._failed(batch, began, error) from error
-        return results, self._ran(batch, began)
+        outcomes = _checked(results, batch.members)
+        for outcome, member in zip(outcomes, batch.members, strict=True):
+            if isinstance(outcome, BrokenContract):
+                self._emit(EngineRaised(_voice(batch), batch.kind, (_member(member, 0.0),), began, outcome))
+        return outcomes, self._ran(batch, began)
 
     def _failed(self, batch: Batch, began: float, error: Exception) -> BatchFailed:
         share = (self._clock() - began) / len(batch.members)
@@ -63,15 +73,21 @@ def _voice(batch: Batch) -> str:
     return batch.members[0].job.queued.utterance.voice_id
 
 
-def _check(results: Sequence[StepResult], members: Sequence[PlannedStep]) -> None:
-    """Raises ValueError where results are not one for each step, or not of the length that was promised."""
+def _checked(results: Sequence[StepResult], members: Sequence[PlannedStep]) -> Sequence[StepResult | BrokenContract]:
+    """Returns each step's result, or what is wrong with it."""
     if len(results) != len(members):
-        raise ValueError(f"the engine returned {len(results)} results for {len(members)} steps")
-    for result, member in zip(results, members, strict=True):
-        job, promised, made = member.job, member.step.audio_seconds, len(result.samples)
-        if promised is not None and made != round(promised * job.sample_rate_hz):
-            raise ValueError(f"the engine made {made} samples in a step of {promised} s at {job.sample_rate_hz} Hz")
-        if result.total_samples is not None and result.total_samples < max(1, job.made_samples + made):
-            raise ValueError(f"the engine made {job.made_samples + made} samples of {result.total_samples}")
-        if not result.is_last and job.next_step(0.0) is None:
-            raise job.failure or ValueError("the engine has no next step for an utterance that it did not finish")
+        return [BrokenContract(f"the engine returned {len(results)} results for {len(members)} steps")] * len(members)
+    faults = (_fault(result, member) for result, member in zip(results, members, strict=True))
+    return [BrokenContract(fault) if fault else result for result, fault in zip(results, faults, strict=True)]
+
+
+def _fault(result: StepResult, member: PlannedStep) -> str:
+    """Returns how a result breaks the contract of its step; "" where it does not."""
+    job, promised, made = member.job, member.step.audio_seconds, len(result.samples)
+    if promised is not None and made != round(promised * job.sample_rate_hz):
+        return f"the engine made {made} samples in a step of {promised} s at {job.sample_rate_hz} Hz"
+    if result.total_samples is not None and result.total_samples < max(1, job.made_samples + made):
+        return f"the engine made {job.made_samples + made} samples of {result.total_samples}"
+    if not result.is_last and job.next_step(0.0) is None:
+        return f"the engine has no next step for an utterance that it did not finish: {job.failure or 'None'}"
+    return ""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed
 from phonoscope.server.engines.base import StepResult
 from phonoscope.server.events import Emit, EngineRaised, Member, QueueLeft, UtteranceSpoken
-from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner
+from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner, BrokenContract
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane, Slot
 from phonoscope.server.scheduling.policy import Batch, PlannedStep, Policy
@@ -129,7 +129,7 @@ class LaneWorker:
     def _run(self, batch: Batch) -> None:
         self._report_waits(batch)
         try:
-            results, shares = BatchRunner(self.emit, self.clock).run(batch)
+            outcomes, shares = BatchRunner(self.emit, self.clock).run(batch)
         except BatchFailed:
             self._run_alone(batch)
             return
@@ -137,8 +137,11 @@ class LaneWorker:
             now, slot = self.clock(), batch.slot
             cost = sum(member.step.cost for member in batch.members)
             slot.cost.learn(batch.kind, sum(share.seconds for share in shares), cost, now)
-            for member, result, share in zip(batch.members, results, shares, strict=True):
-                self._record(member, result, share.seconds, now)
+            for member, outcome, share in zip(batch.members, outcomes, shares, strict=True):
+                if isinstance(outcome, BrokenContract):
+                    self.held.end(member.state, EngineFailed(ENGINE_FAILED))
+                else:
+                    self._record(member, outcome, share.seconds, now)
 
     def _report_waits(self, batch: Batch) -> None:
         """Emits how long each request waited for its first batch."""

@@ -88,7 +88,7 @@ class AudioAssembler:
         if self._resolved.timing_types and rendered.symbol_samples is not None:
             begins, rate_hz = self._encoder.seconds_in, spoken.voice.sample_rate_hz
             times = [begins + samples / rate_hz for samples in accumulate(rendered.symbol_samples, initial=0)]
-            self._notes.note(spoken.sentence.wording, spoken.written, spoken.written_from, times)
+            self._notes.note(spoken.sentence.alignment, spoken.written, spoken.written_from, times)
         return ready
 
     def _note_marks(self, silence: Silence) -> None:
@@ -110,7 +110,7 @@ class AudioAssembler:
 
 def _stretches(spoken: SpokenSentence, rendered: Rendered) -> Iterator[tuple[int, int, Prosody]]:
     """Yields the parts of the samples that have one prosody each."""
-    manners: Sequence[tuple[int, Prosody]] = spoken.sentence.wording.manners or ((0, NEUTRAL),)
+    manners: Sequence[tuple[int, Prosody]] = spoken.sentence.alignment.manners or ((0, NEUTRAL),)
     samples = len(rendered.samples)
     if len(manners) == 1 or rendered.symbol_samples is None:
         yield 0, samples, manners[0][1]

@@ -21,7 +21,7 @@ class Flush:
     """In place of a piece: speak what has come, without waiting for more."""
 
 
-async def speak_as_it_comes(
+async def speak_incrementally(
     pieces: AsyncIterator[str | Flush],
     text: IncrementalText,
     stream: SpeechStream,

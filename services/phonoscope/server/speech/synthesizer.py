@@ -96,7 +96,7 @@ class Synthesizer:
         self._resolver = RequestResolver(
             voices,
             self._lexicons.of_language,
-            most_characters=limits.max_characters,
+            max_characters=limits.max_characters,
             skips_unsupported_ssml=limits.skips_unsupported_ssml,
         )
         self._numbers = itertools.count(1)
@@ -223,7 +223,7 @@ class Synthesizer:
 
     async def _delivery(self, resolved: ResolvedRequest, encoding: Encoding, stats: RequestStats) -> AudioDelivery:
         speaker_hz = {}
-        if resolved.needs_own_pitch:
+        if resolved.needs_speaker_pitch:
             for voice, speaker in resolved.speakers:
                 hz = await self._pitches.of(voice, speaker, stats.deadline_seconds)
                 speaker_hz[speaker_name(voice, speaker)] = hz

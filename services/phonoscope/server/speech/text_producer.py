@@ -13,7 +13,7 @@ from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.events import Emit, TextRead
 from phonoscope.server.request.resolver import ResolvedRequest
 from phonoscope.server.scheduling.stream import SpeechStream
-from phonoscope.server.speech.incremental_input import Flush, IncrementalInput, speak_as_it_comes
+from phonoscope.server.speech.incremental_input import Flush, IncrementalInput, speak_incrementally
 from phonoscope.server.speech.request_stats import RequestStats
 from phonoscope.server.speech.utterance_builder import UtteranceBuilder
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
@@ -91,7 +91,7 @@ class TextProducer:
             for stretch in stretches:
                 await self._say(stretch, stream, incoming)
 
-        await speak_as_it_comes(pieces, incoming.text, stream, say, clause_wait_seconds)
+        await speak_incrementally(pieces, incoming.text, stream, say, clause_wait_seconds)
         self._finish(stream)
 
     async def _say(self, stretch: Stretch, stream: SpeechStream, incoming: IncrementalInput) -> None:
@@ -105,9 +105,9 @@ class TextProducer:
 
     def _reading(self, passage: Passage) -> Reading:
         voice = passage.voice or self._resolved.voice
-        is_worded = bool(self._resolved.timing_types)
+        is_aligned = bool(self._resolved.timing_types)
         lexicon = self._resolved.lexicon(voice)
-        reading = self._front_end.sentences(passage, voice.phonemes, lexicon, is_worded=is_worded)
+        reading = self._front_end.sentences(passage, voice.phonemes, lexicon, is_aligned=is_aligned)
         self._readings.append(reading)
         return reading
 

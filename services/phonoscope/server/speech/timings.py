@@ -16,7 +16,7 @@ from operator import itemgetter
 from typing import Final, Protocol, TypeVar
 
 from phonoscope.server.text.visemes import SILENCE, viseme_of
-from phonoscope.server.text.wording import Sound, Wording
+from phonoscope.server.text.word_alignment import SentenceAlignment, Sound
 from phonoscope.server.types import TimingType
 
 # A shorter gap between two words is none that could be heard.
@@ -95,26 +95,26 @@ class TimingNotes:
         self._visemes: deque[VisemeTiming] = deque()
         self._marks: deque[MarkTiming] = deque()
 
-    def note(self, wording: Wording, written: str, written_from: int, times: Sequence[float]) -> None:
+    def note(self, alignment: SentenceAlignment, written: str, written_from: int, times: Sequence[float]) -> None:
         """Notes a sentence.
 
         Args:
-            wording: its words.
+            alignment: its words.
             written: text that its offsets count from `written_from` on.
             written_from: offset of the first character of `written`.
             times: when each phoneme id begins, and when the last one ends, in seconds.
         """
         bounds = [times[0], *((before + after) / 2 for before, after in pairwise(times[:-1])), times[-1]]
         if "word" in self._wanted:
-            for word, start, end in _spans(wording.words, bounds):
+            for word, start, end in _spans(alignment.words, bounds):
                 text = written[word.start - written_from : word.stop - written_from]
                 self._words.append(WordTiming(text, start, end, word.start, word.stop))
         if "phoneme" in self._wanted:
-            spans = _spans(wording.sounds, bounds)
+            spans = _spans(alignment.sounds, bounds)
             self._phonemes += (PhonemeTiming(sound.phoneme, start, end) for sound, start, end in spans)
         if "viseme" in self._wanted:
-            self._visemes += _visemes(wording.sounds, bounds)
-        for at, name in wording.marks:
+            self._visemes += _visemes(alignment.sounds, bounds)
+        for at, name in alignment.marks:
             self.mark(name, bounds[at])
 
     def mark(self, name: str, seconds: float) -> None:

@@ -133,7 +133,7 @@ def within(value: float, limits: tuple[float, float]) -> float:
 
 def _speed(sentence: Sentence, scheme: PhonemeScheme, speed: float, pauses: float) -> tuple[float, tuple[float, ...]]:
     """Returns the speed of a sentence, and the rate of each symbol as a ratio to it; no rates where all are 1."""
-    manners = sentence.wording.manners
+    manners = sentence.alignment.manners
     if scheme.kind == "plain":  # whose sentences have one manner at most
         return within(speed * (manners[0][1].rate if manners else 1.0), SPEED_LIMITS), ()
     if pauses == 1.0 and all(prosody.rate == 1.0 for _, prosody in manners):

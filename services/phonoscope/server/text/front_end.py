@@ -18,7 +18,7 @@ from phonoscope.server.text.phoneme_ids import MARKS, spell, split_phonemes
 from phonoscope.server.text.phonemizer import Clause, Phonemizer
 from phonoscope.server.text.plain import plain_stretches
 from phonoscope.server.text.split import CLOSERS, Span, split
-from phonoscope.server.text.wording import PLAIN, Alone, Wording, Words
+from phonoscope.server.text.word_alignment import PLAIN, IsolatedWords, SentenceAlignment, WordAligner
 from phonoscope.server.text.words import is_speakable
 from phonoscope.server.types import PhonemeScheme
 
@@ -34,7 +34,7 @@ class Sentence:
         start, stop: character offsets in the original text, `stop` excluded.
         symbols: phoneme ids in the voice's scheme, with begin, pads and end; the text itself for "plain" schemes.
         unknown_phonemes: phonemes left out because the voice has no id for them.
-        wording: its words, where that is wanted.
+        alignment: its words, where that is wanted.
         text: as it is read, normalised.
     """
 
@@ -42,7 +42,7 @@ class Sentence:
     stop: int
     symbols: tuple[int, ...] | str
     unknown_phonemes: int = 0
-    wording: Wording = PLAIN
+    alignment: SentenceAlignment = PLAIN
     text: str = ""
 
 
@@ -77,12 +77,12 @@ class Reading(Iterator[Sentence]):
     """
 
     def __init__(
-        self, front_end: "TextFrontEnd", passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, *, is_worded: bool
+        self, front_end: "TextFrontEnd", passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, *, is_aligned: bool
     ) -> None:
         self.splitting = Stopwatch()
         self.unknown_phonemes = 0
         self.marks_left: tuple[str, ...] = ()
-        self._sentences = front_end.read(passage, scheme, lexicon, self, is_worded=is_worded)
+        self._sentences = front_end.read(passage, scheme, lexicon, self, is_aligned=is_aligned)
         self._seconds = 0.0
 
     def __next__(self) -> Sentence:
@@ -111,7 +111,7 @@ class TextFrontEnd:
             raise ValueError(f"max_phonemes is {max_phonemes}: it must be at least 1")
         self._phonemizer = phonemizer
         self._max_phonemes = max_phonemes
-        self._alone = Alone(phonemizer)
+        self._alone = IsolatedWords(phonemizer)
 
     def check(self, scheme: PhonemeScheme) -> None:
         """Raises VoiceFileError when no text could be read in `scheme`: marks missing, or a language unknown."""
@@ -126,17 +126,17 @@ class TextFrontEnd:
             self._phonemizer.check_voice(scheme.espeak_voice)
 
     def sentences(
-        self, text: str | Passage, scheme: PhonemeScheme, lexicon: Lexicon = EMPTY, *, is_worded: bool = False
+        self, text: str | Passage, scheme: PhonemeScheme, lexicon: Lexicon = EMPTY, *, is_aligned: bool = False
     ) -> "Reading":
         """Returns the sentences of `text` that hold something to say, in order, each read when it is asked for.
 
         A sentence of more than `max_phonemes` phonemes comes in several pieces, cut at a clause or at a space. Where
-        `is_worded`, or where a passage or the lexicon says how parts of it are said, sentences come with their words.
+        `is_aligned`, or where a passage or the lexicon says how parts of it are said, sentences come with their words.
         """
-        return Reading(self, Passage(text) if isinstance(text, str) else text, scheme, lexicon, is_worded=is_worded)
+        return Reading(self, Passage(text) if isinstance(text, str) else text, scheme, lexicon, is_aligned=is_aligned)
 
     def read(
-        self, passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, reading: "Reading", *, is_worded: bool
+        self, passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, reading: "Reading", *, is_aligned: bool
     ) -> Iterator[Sentence]:
         """Yields the sentences of `reading`, which calls this and is told how it goes."""
         language = scheme.language
@@ -145,10 +145,10 @@ class TextFrontEnd:
             normal = normalise(passage.text)
             spans = split(normal.text, language)
         if scheme.kind == "plain":
-            for start, stop, text, wording in plain_stretches(passage, normal, spans):
-                yield Sentence(start, stop, text, wording=wording, text=text)
+            for start, stop, text, alignment in plain_stretches(passage, normal, spans):
+                yield Sentence(start, stop, text, alignment=alignment, text=text)
             return
-        words = Words(passage, normal, scheme, self._alone) if is_worded or not passage.is_plain else None
+        words = WordAligner(passage, normal, scheme, self._alone) if is_aligned or not passage.is_plain else None
         while True:
             with reading.splitting:
                 span = next(spans, None)
@@ -157,7 +157,7 @@ class TextFrontEnd:
             if not is_speakable(normal.text[span.start : span.stop]):
                 continue
             for stretch in self._stretches(normal.text, span, scheme, language):
-                needed = words if words and (is_worded or words.are_told_of(stretch.start, stretch.stop)) else None
+                needed = words if words and (is_aligned or words.are_told_of(stretch.start, stretch.stop)) else None
                 for sentence, is_voiced in self._spelled(stretch, passage, normal, scheme, needed):
                     reading.unknown_phonemes += sentence.unknown_phonemes
                     if is_voiced:
@@ -165,7 +165,7 @@ class TextFrontEnd:
         reading.marks_left = words.marks_left if words else ()
 
     def _spelled(
-        self, stretch: _Stretch, passage: Passage, normal: Normalised, scheme: PhonemeScheme, words: Words | None
+        self, stretch: _Stretch, passage: Passage, normal: Normalised, scheme: PhonemeScheme, words: WordAligner | None
     ) -> Iterator[tuple[Sentence, bool]]:
         """Yields a stretch as a sentence, or as more if its words are said longer than written, and if it sounds."""
         if words is None:
@@ -175,9 +175,9 @@ class TextFrontEnd:
             yield Sentence(start, stop, spelling.ids, spelling.unknown, text=text), spelling.voiced
             return
         parts = words.spelled(stretch.start, stretch.stop, stretch.phonemes, self._max_phonemes)
-        for spelling, wording, start, stop in parts:
+        for spelling, alignment, start, stop in parts:
             text = normal.text[stretch.start : stretch.stop]
-            yield Sentence(start, stop, spelling.ids, spelling.unknown, wording, text), spelling.voiced
+            yield Sentence(start, stop, spelling.ids, spelling.unknown, alignment, text), spelling.voiced
 
     def _stretches(self, text: str, span: Span, scheme: PhonemeScheme, language: str) -> Iterator[_Stretch]:
         sentence = text[span.start : span.stop]

@@ -11,7 +11,7 @@ from typing import Final
 from phonoscope.server.text.normalise import Normalised
 from phonoscope.server.text.passage import Passage, covering
 from phonoscope.server.text.split import Span
-from phonoscope.server.text.wording import PLAIN, Wording
+from phonoscope.server.text.word_alignment import PLAIN, SentenceAlignment
 from phonoscope.server.text.words import is_speakable
 
 # A longer sentence is cut at a space: engines have a longest input, and nothing is heard before it is read.
@@ -20,7 +20,7 @@ MAX_CHARACTERS: Final = 300
 
 def plain_stretches(
     passage: Passage, normal: Normalised, spans: Iterable[Span]
-) -> Iterator[tuple[int, int, str, Wording]]:
+) -> Iterator[tuple[int, int, str, SentenceAlignment]]:
     """Yields the stretches to speak: source offsets, text, and how it is spoken.
 
     Args:
@@ -28,9 +28,7 @@ def plain_stretches(
         normal: its text, normalised.
         spans: the sentences of `normal`.
     """
-    ranges = [(one.start, one.stop) for one in passage.manners]
-    ranges += [(one.start, one.stop) for one in passage.overrides if one.alone]
-    edges = sorted(normal.place(edge) for both in ranges for edge in both)
+    edges = sorted(normal.place(edge) for one in passage.manners for edge in (one.start, one.stop))
     for span in spans:
         cuts = [span.start, *(edge for edge in edges if span.start < edge < span.stop), span.stop]
         for first, last in _bounded(normal.text, cuts):
@@ -39,12 +37,10 @@ def plain_stretches(
                 continue
             start = normal.original(first + len(text) - len(text.lstrip()))
             stop = normal.original(last - len(text) + len(text.rstrip()))
-            # Cut at their edges, a stretch has the manner and the override of its first character.
-            override = covering(passage.overrides, start, start + 1)
-            manner = covering(passage.manners, start, start + 1)
-            spoken = override.alone if override and override.alone else text.strip()
-            wording = Wording(manners=((0, manner.prosody),)) if manner else PLAIN
-            yield *passage.source(start, stop), spoken, wording
+            manner = covering(passage.manners, start, start + 1)  # of all of it, since it is cut at their edges
+            spoken = _spoken(passage, normal, first, last).strip()
+            alignment = SentenceAlignment(manners=((0, manner.prosody),)) if manner else PLAIN
+            yield *passage.source(start, stop), spoken, alignment
 
 
 def _bounded(text: str, cuts: list[int]) -> Iterator[tuple[int, int]]:
@@ -57,3 +53,15 @@ def _bounded(text: str, cuts: list[int]) -> Iterator[tuple[int, int]]:
             yield first, cut
             first = cut
         yield first, stop
+
+
+def _spoken(passage: Passage, normal: Normalised, first: int, last: int) -> str:
+    """Returns the text of a stretch, with what is said in place of some of its characters."""
+    parts: list[str] = []
+    at = first
+    for override in passage.overrides:
+        start, stop = normal.place(override.start), normal.place(override.stop)
+        if override.alone and at <= start and stop <= last:
+            parts += normal.text[at:start], override.alone
+            at = stop
+    return "".join([*parts, normal.text[at:last]])

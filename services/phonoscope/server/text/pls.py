@@ -13,7 +13,7 @@ from phonoscope.server.text.safe_xml import XML_NAMESPACE, Name, Refusal, XmlFau
 from phonoscope.server.types import Pronunciation
 
 NAMESPACE: Final = "http://www.w3.org/2005/01/pronunciation-lexicon"
-MOST_ELEMENTS: Final = 400_000
+MAX_ELEMENTS: Final = 400_000
 _ROOT: Final = "lexicon"
 _PARENTS: Final[Mapping[str, str]] = {
     "lexeme": _ROOT,
@@ -42,7 +42,7 @@ def read_pls(document: str) -> PronunciationLexicon:
         XmlFault: it is no PLS, or an entry cannot be; with line and column.
     """
     reader = _LexiconReader()
-    read_xml(document, reader, most_elements=MOST_ELEMENTS)
+    read_xml(document, reader, max_elements=MAX_ELEMENTS)
     pronunciations = tuple(pronunciation for pronunciation, _ in reader.entries)
     try:
         Lexicon.of(pronunciations)

@@ -67,13 +67,13 @@ class Reader(Protocol):
         """Text, which is written at characters `at` to `stop`; where it is as long, character by character."""
 
 
-def read_xml(document: str, reader: Reader, *, most_elements: int) -> None:
+def read_xml(document: str, reader: Reader, *, max_elements: int) -> None:
     """Tells `reader` what a document holds.
 
     Raises:
         XmlFault: it is no XML, has what is not allowed here, or `reader` refused it.
     """
-    _Reading(document, reader, most_elements).run()
+    _Reading(document, reader, max_elements).run()
 
 
 def place_of(document: str, at: int) -> tuple[int, int]:
@@ -82,12 +82,12 @@ def place_of(document: str, at: int) -> tuple[int, int]:
 
 
 class _Reading:
-    def __init__(self, document: str, reader: Reader, most_elements: int) -> None:
+    def __init__(self, document: str, reader: Reader, max_elements: int) -> None:
         self._document = document
         self._bytes = document.encode()
         self._reader = reader
-        self._elements_left = most_elements
-        self._most_elements = most_elements
+        self._elements_left = max_elements
+        self._most_elements = max_elements
         self._depth = 0
         self._byte = self._character = 0  # the same place, in both
         self._text: tuple[str, int] | None = None  # waits for where it ends

@@ -1,4 +1,4 @@
-"""What a word is, in a text of any script. `alignment.py` and `lexicon.py` cut texts by it.
+"""What a word is, in a text of any script. `sequence_alignment.py` and `lexicon.py` cut texts by it.
 
 Where a script puts spaces between words, a word is what stands between two, without the marks around it; where none
 does (Han, kana), a character is one.

@@ -251,8 +251,8 @@ def test_own_pronunciations_go_before_the_servers() -> None:
 
 
 def test_so_many_pronunciations_are_taken_and_no_more() -> None:
-    entries = [Pronunciation(f"word{number}", respelling="a") for number in range(fields.MOST_PRONUNCIATIONS + 1)]
-    assert fields.own_lexicon(request(pronunciations=entries[:-1]), VOICE, EMPTY).size == fields.MOST_PRONUNCIATIONS
+    entries = [Pronunciation(f"word{number}", respelling="a") for number in range(fields.MAX_PRONUNCIATIONS + 1)]
+    assert fields.own_lexicon(request(pronunciations=entries[:-1]), VOICE, EMPTY).size == fields.MAX_PRONUNCIATIONS
     assert refusal(lambda: fields.own_lexicon(request(pronunciations=entries), VOICE, EMPTY)) == (
         "PRONUNCIATION_INVALID",
         "pronunciations",

@@ -21,7 +21,7 @@ CHOIR = replace(
     default_speaker=2,
 )
 EVA = tone_voice("de_DE-eva-low", language="de-DE")
-RESOLVER = RequestResolver([JOE, CHOIR, EVA], most_characters=100)
+RESOLVER = RequestResolver([JOE, CHOIR, EVA], max_characters=100)
 
 
 def resolve(**fields: Any) -> ResolvedRequest:
@@ -152,7 +152,7 @@ def test_a_voice_of_one_speaker_has_no_other() -> None:
 
 def test_hundreds_of_voices_make_no_long_message() -> None:
     voices = [tone_voice(f"xx_XX-voice{number}-high", language=f"x{number}") for number in range(300)]
-    resolver = RequestResolver(voices, most_characters=100)
+    resolver = RequestResolver(voices, max_characters=100)
     for asked in (SpeechRequest("Hi.", speaker_id="joe"), SpeechRequest("Hi.", language="en")):
         with pytest.raises(InvalidRequest) as caught:
             resolver.resolve(asked)
@@ -287,7 +287,7 @@ def test_a_seed_is_kept_nought_included(seed: int) -> None:
 
 
 def test_a_voice_that_renders_no_emotions_says_so_unless_something_is_wrong() -> None:
-    flat = RequestResolver([replace(JOE, emotion_rendering="none")], most_characters=100)
+    flat = RequestResolver([replace(JOE, emotion_rendering="none")], max_characters=100)
     with pytest.raises(NotServed, match="en_US-joe-medium renders no emotions") as caught:
         flat.resolve(SpeechRequest("Hello.", emotion="sad"))
     assert caught.value.reason in NotServed.REASONS
@@ -303,7 +303,7 @@ UNTIMED = replace(tone_voice("en_US-untimed-high", language="en-US"), has_timing
 
 def refused(*voices: Voice, **fields: Any) -> NotServed:
     with pytest.raises(NotServed) as caught:
-        RequestResolver(voices, most_characters=1000).resolve(SpeechRequest(**({"text": "Hello."} | fields)))
+        RequestResolver(voices, max_characters=1000).resolve(SpeechRequest(**({"text": "Hello."} | fields)))
     assert caught.value.reason in NotServed.REASONS
     return caught.value
 
@@ -335,7 +335,7 @@ def test_a_voice_that_a_document_names_must_render_its_emotions_too() -> None:
     [{}, {"emotion": "neutral"}, {"emotion_weights": {"sad": 0.0}}, {"emotion": "sad", "emotion_intensity": 0.0}],
 )
 def test_a_voice_that_renders_no_emotions_speaks_without_them(fields: dict[str, Any]) -> None:
-    resolver = RequestResolver([FLAT], most_characters=100)
+    resolver = RequestResolver([FLAT], max_characters=100)
     assert resolver.resolve(SpeechRequest("Hello.", **fields)).prosody == NEUTRAL
 
 
@@ -360,25 +360,25 @@ def test_a_voice_that_a_document_names_must_have_timings_too() -> None:
 
 def test_text_in_pieces_needs_a_voice_with_timings_too() -> None:
     with pytest.raises(NotServed, match="has no timings"):
-        RequestResolver([UNTIMED], most_characters=100).resolve(
+        RequestResolver([UNTIMED], max_characters=100).resolve(
             SpeechRequest("", timing_types=["word"]), in_pieces=True
         )
 
 
 def test_a_voice_without_timings_speaks_for_whoever_wants_none() -> None:
-    resolver = RequestResolver([UNTIMED], most_characters=100)
+    resolver = RequestResolver([UNTIMED], max_characters=100)
     assert resolver.resolve(SpeechRequest("Hello.")).voice is UNTIMED
 
 
 def test_what_is_wrong_with_a_field_comes_before_what_a_voice_cannot_do() -> None:
-    resolver = RequestResolver([UNTIMED], most_characters=100)
+    resolver = RequestResolver([UNTIMED], max_characters=100)
     with pytest.raises(InvalidRequest):
         resolver.resolve(SpeechRequest("Hello.", timing_types=["word"], speed=9.0))
 
 
 def acted(**fields: Any) -> ResolvedRequest:
     request = SpeechRequest(**({"text": "Hello."} | fields))
-    return RequestResolver([ACTOR, JOE], most_characters=1000).resolve(request)
+    return RequestResolver([ACTOR, JOE], max_characters=1000).resolve(request)
 
 
 def test_emotions_are_kept_as_they_were_asked_for_beside_what_becomes_of_them() -> None:

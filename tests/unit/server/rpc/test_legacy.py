@@ -13,7 +13,7 @@ from phonoscope.server.rpc.readiness import Speech
 from phonoscope.server.speech.synthesizer import Spoken
 from phonoscope.server.types import Encoding, SpeechRequest
 
-RESOLVER = RequestResolver([tone_voice("joe", sample_rate_hz=16_000)], most_characters=1000)
+RESOLVER = RequestResolver([tone_voice("joe", sample_rate_hz=16_000)], max_characters=1000)
 CONTEXT: Any = type("Context", (), {"time_remaining": lambda self: 2.5})()
 
 

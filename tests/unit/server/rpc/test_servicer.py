@@ -21,7 +21,7 @@ from phonoscope.server.types import EmotionRendering, Encoding, Pronunciation, S
 
 JOE = replace(tone_voice("joe", language="en-US", sample_rate_hz=16_000), precision="bfloat16")
 CHOIR = tone_voice("choir", language="de-DE", sample_rate_hz=8_000, speakers=("anna", "bea"))
-RESOLVER = RequestResolver([JOE, CHOIR], most_characters=1000)
+RESOLVER = RequestResolver([JOE, CHOIR], max_characters=1000)
 ASKED = tts_pb2.SynthesizeRequest(
     text="Hallo.",
     speaker_id="choir:bea",

@@ -9,7 +9,7 @@ import pytest
 
 from phonoscope.server.engines.base import NO_SAMPLES, StepResult
 from phonoscope.server.events import BatchRan, EngineRaised, Event, Member
-from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner
+from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner, BrokenContract
 from phonoscope.server.scheduling.lane import Slot
 from phonoscope.server.scheduling.policy import Batch, PlannedStep
 
@@ -116,31 +116,28 @@ def test_a_batch_that_the_engine_raises_on_is_reported_with_everyone_in_it(bench
 
 
 def is_refused(bench: Bench, batch: Batch, results: list[StepResult]) -> bool:
-    """Whether an engine that returns these results has broken its contract, and that was reported."""
+    """Whether an engine that returns these results has broken its contract for every member, each reported."""
+    bench.events.clear()
     bench.spoil(results)
-    try:
-        bench.runner.run(batch)
-    except BatchFailed:
-        (event,) = bench.events
-        assert isinstance(event, EngineRaised)
-        assert isinstance(event.error, ValueError)
-        return True
-    return False
+    outcomes, _ = bench.runner.run(batch)
+    broken = [outcome for outcome in outcomes if isinstance(outcome, BrokenContract)]
+    assert [event.error for event in bench.events if isinstance(event, EngineRaised)] == broken
+    return len(broken) == len(batch.members)
 
 
-def test_an_engine_that_returns_too_few_results_has_raised(bench: Bench) -> None:
+def test_too_few_results_break_the_contract_for_every_member(bench: Bench) -> None:
     batch = bench.windows(16, 16, owners=[(1, 0), (2, 0)])
     assert is_refused(bench, batch, [batch.members[0].job.job.move(batch.members[0].step)])
 
 
 @pytest.mark.parametrize("change", [-1, 1])
-def test_an_engine_that_makes_another_length_than_it_promised_has_raised(bench: Bench, change: int) -> None:
+def test_another_length_than_was_promised_breaks_the_contract(bench: Bench, change: int) -> None:
     batch = bench.windows(16, owners=[(1, 0)])
     made = np.zeros(16 * 256 + change, np.float32)
     assert is_refused(bench, batch, [StepResult(made, is_last=False)])
 
 
-def test_an_engine_that_makes_audio_where_it_promised_none_has_raised(bench: Bench) -> None:
+def test_audio_where_none_was_promised_breaks_the_contract(bench: Bench) -> None:
     batch = bench.preparations(10, owners=[(1, 0)])
     assert is_refused(bench, batch, [StepResult(np.zeros(1, np.float32), is_last=False)])
 
@@ -167,3 +164,14 @@ def test_an_utterance_shorter_than_what_is_made_of_it_breaks_the_contract(
     batch.members[0].job.made_samples = 4 * 256
     made = np.zeros(16 * 256, np.float32)
     assert is_refused(bench, batch, [StepResult(made, is_last=False, total_samples=total_frames * 256)]) is is_broken
+
+
+def test_who_breaks_the_contract_fails_alone_and_the_others_keep_their_results(bench: Bench) -> None:
+    batch = bench.windows(16, 16, owners=[(1, 0), (2, 0)])
+    good = batch.members[1].job.job.move(batch.members[1].step)
+    bench.spoil([replace(good, samples=good.samples[1:]), good])
+    (bad, kept), members = bench.runner.run(batch)
+    assert isinstance(bad, BrokenContract)
+    assert kept is good
+    assert [event.members for event in bench.events if isinstance(event, EngineRaised)] == [(Member(1, 0, 0.0),)]
+    assert len(members) == 2

@@ -33,6 +33,12 @@ def test_a_voice_that_two_engines_have_is_refused() -> None:
         Lane([fakes.FrameEngine(voices=("a", "b")), fakes.TokenEngine(voices=("b",))])
 
 
+def test_two_engines_of_one_name_are_refused_since_metrics_tell_them_apart_by_it() -> None:
+    engines = [fakes.FrameEngine(voices=["a"]), fakes.FrameEngine(voices=["b"])]
+    with pytest.raises(ValueError, match="two engines of one name"):
+        Lane(engines)
+
+
 def test_a_lane_without_engines_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one engine"):
         Lane([])

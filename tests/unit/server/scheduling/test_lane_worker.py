@@ -8,6 +8,7 @@ import importlib.util
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -523,6 +524,34 @@ def test_an_engine_that_fails_leaves_the_requests_of_the_other_alone() -> None:
     bench.run()
     assert is_failure(failed.ending)
     assert (other.frames, other.ending) == (1, None)
+
+
+class BreakingJob(fakes.FrameJob):
+    """Cannot tell its next step once it is planned."""
+
+    def next_step(self, audio_seconds: float) -> Step | None:
+        if self.is_planned:
+            raise LookupError("lost the place")
+        return super().next_step(audio_seconds)
+
+
+class EndlessJob(fakes.FrameJob):
+    """Never says which step is its last."""
+
+    def move(self, step: Step) -> StepResult:
+        return replace(super().move(step), is_last=False)
+
+
+@pytest.mark.parametrize("kind", [BreakingJob, EndlessJob])
+def test_a_job_that_breaks_the_contract_fails_its_own_request_only(bench: Bench, engine, kind: type) -> None:
+    bad = utterance(40)
+    engine.job_of = lambda said: (kind if said is bad else fakes.FrameJob)(said, engine)
+    failed, other = bench.open(bad), bench.open(utterance(48), number=1)
+    bench.run()
+    assert is_failure(failed.ending)
+    assert (other.frames, other.ending) == (48, None)
+    assert len(bench.of(EngineRaised)) >= 1
+    assert next(iter(bench.lane)).open_jobs == 0
 
 
 # --- what the cost model learns ---------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from phonoscope.server.speech.audio_assembler import PITCH_LIMITS, AudioAssemble
 from phonoscope.server.speech.timings import MarkTiming, Timings
 from phonoscope.server.speech.utterance_builder import Silence, SpokenSentence
 from phonoscope.server.text.front_end import Sentence
-from phonoscope.server.text.wording import PLAIN, Word, Wording
+from phonoscope.server.text.word_alignment import PLAIN, SentenceAlignment, Word
 from phonoscope.server.types import SpeechRequest, Voice
 
 SYMBOL = 100  # samples that a symbol lasts at least: 10 ms of Joe's
@@ -43,7 +43,7 @@ class Noting(AudioEncoder):
 
 def resolve(**fields: Any) -> ResolvedRequest:
     request = SpeechRequest(**({"text": "Hello."} | fields))
-    return RequestResolver([JOE, DUO, ACTOR], most_characters=1000).resolve(request)
+    return RequestResolver([JOE, DUO, ACTOR], max_characters=1000).resolve(request)
 
 
 def encoder(resolved: ResolvedRequest) -> Noting:
@@ -61,7 +61,7 @@ def assembler(**fields: Any) -> AudioAssembler:
 
 
 def spoken(
-    wording: Wording = PLAIN,
+    alignment: SentenceAlignment = PLAIN,
     before: Silence = END,
     *,
     voice: Voice = JOE,
@@ -71,7 +71,7 @@ def spoken(
     written: str = "Hello.",
     written_from: int = 0,
 ) -> SpokenSentence:
-    sentence = Sentence(start, stop, (), wording=wording)  # what its symbols are, only the engine needs
+    sentence = Sentence(start, stop, (), alignment=alignment)  # what its symbols are, only the engine needs
     return SpokenSentence(sentence, voice, speaker, written, written_from, before)
 
 
@@ -101,8 +101,8 @@ def levels(audio: bytes) -> NDArray[np.float64]:
     return np.frombuffer(audio, "<i2") / 32_767
 
 
-def manners(*each: tuple[int, Prosody]) -> Wording:
-    return Wording(manners=each)
+def manners(*each: tuple[int, Prosody]) -> SentenceAlignment:
+    return SentenceAlignment(manners=each)
 
 
 # --- samples ----------------------------------------------------------------------------------------------------
@@ -280,7 +280,7 @@ def test_a_span_covers_all_that_was_added_since_the_last_one() -> None:
 
 def test_without_a_request_for_timings_there_are_none() -> None:
     assembly = assembler()
-    assembly.add(rendered(spoken(Wording(marks=((0, "a"),))), sound(2), (1, 1)))
+    assembly.add(rendered(spoken(SentenceAlignment(marks=((0, "a"),))), sound(2), (1, 1)))
     assert assembly.timings() is None
     assert assembly.timings(is_end=True) is None
 
@@ -290,9 +290,9 @@ def words_of(timings: Timings | None) -> list[tuple[str, float, float, int, int]
     return [(word.word, word.start_seconds, word.end_seconds, word.start, word.stop) for word in timings.words]
 
 
-def word(start: int, stop: int) -> Wording:
+def word(start: int, stop: int) -> SentenceAlignment:
     """A word of two symbols, the only one of its sentence."""
-    return Wording(words=(Word(start, stop, 0, 2),))
+    return SentenceAlignment(words=(Word(start, stop, 0, 2),))
 
 
 def test_words_are_timed_behind_the_silence_and_the_sentences_before_them() -> None:
@@ -329,7 +329,7 @@ def marks_of(assembly: AudioAssembler) -> list[tuple[str, float]]:
 def test_marks_are_where_they_stand_in_the_silence_and_in_the_sentence() -> None:
     assembly = assembler(timing_types=["mark"])
     before = Silence(0.75, ((0.0, "a"), (0.0, "b"), (0.5, "c"), (0.75, "d")))
-    assembly.add(rendered(spoken(Wording(marks=((1, "e"),)), before), sound(4), (2, 2)))
+    assembly.add(rendered(spoken(SentenceAlignment(marks=((1, "e"),)), before), sound(4), (2, 2)))
     assert marks_of(assembly) == [("a", 0.0), ("b", 0.0), ("c", 0.5), ("d", 0.75), ("e", 0.76)]
 
 
@@ -352,7 +352,7 @@ def test_timings_come_with_the_bytes_that_they_begin_in_and_once() -> None:
     assembly = assembler(timing_types=["word"])
     words = tuple(Word(2 * at, 2 * at + 1, at, at + 1) for at in range(4))
     returned = []
-    for one in windows(spoken(Wording(words=words), written="a b c d"), [3, 3, 3, 3], 3):
+    for one in windows(spoken(SentenceAlignment(words=words), written="a b c d"), [3, 3, 3, 3], 3):
         assembly.add(one)
         returned.append([word for word, *_ in words_of(assembly.timings())])
     assert returned == [["a", "b"], ["c"], ["d"], []]

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
-from phonoscope.server.speech.incremental_input import MAX_UNSPOKEN_UTTERANCES, Flush, speak_as_it_comes
+from phonoscope.server.speech.incremental_input import MAX_UNSPOKEN_UTTERANCES, Flush, speak_incrementally
 from phonoscope.server.text.incremental import IncrementalText, Stretch
 
 GENEROUS_SECONDS = 30.0
@@ -70,7 +70,7 @@ class Talk:
     def __init__(self, clause_wait_seconds: float = 1000.0) -> None:
         self.caller, self.player = Caller(), Player()
         self.running = asyncio.create_task(
-            speak_as_it_comes(
+            speak_incrementally(
                 self.caller.pieces(),
                 IncrementalText("en"),
                 self.player,  # type: ignore[arg-type]

@@ -94,6 +94,14 @@ async def test_those_who_ask_at_once_share_one_measurement(
     assert len(scheduler.opened) == 1
 
 
+async def test_a_voice_that_cannot_read_figures_has_no_pitch(scheduler: HummingScheduler) -> None:
+    mute = replace(JOE, phonemes=replace(JOE.phonemes, ids={mark: (number,) for number, mark in enumerate("_^$")}))
+    with ThreadPoolExecutor(max_workers=1) as text_thread:
+        pitches = SpeakerPitches(scheduler, TextFrontEnd(Letters()), text_thread, lambda: 7)  # type: ignore[arg-type]
+        assert await pitches.of(mute, 0, None) == 0.0
+    assert scheduler.opened == []
+
+
 async def test_who_asks_later_gets_what_was_measured(pitches: SpeakerPitches, scheduler: HummingScheduler) -> None:
     await pitches.of(JOE, 0, None)
     scheduler.hertz = 300.0
@@ -166,7 +174,7 @@ def test_hertz_are_measured_by_the_speakers_own_pitch(prosody: Prosody, own_hz: 
 
 def document(content: str) -> ResolvedRequest:
     voices = [tone_voice("joe"), tone_voice("duo", speakers=("anna", "bea"))]
-    return RequestResolver(voices, most_characters=500).resolve(SpeechRequest("", ssml=f"<speak>{content}</speak>"))
+    return RequestResolver(voices, max_characters=500).resolve(SpeechRequest("", ssml=f"<speak>{content}</speak>"))
 
 
 @pytest.mark.parametrize("pitch", ["50.5Hz", "201Hz", "+101Hz", "-50Hz", "high"])

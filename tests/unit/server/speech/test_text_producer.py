@@ -21,7 +21,7 @@ from phonoscope.server.text.phonemizer import Letters
 from phonoscope.server.types import SpeechRequest, Utterance
 
 JOE = tone_voice("joe")
-RESOLVER = RequestResolver([JOE], most_characters=1000)
+RESOLVER = RequestResolver([JOE], max_characters=1000)
 
 
 class NotedStream:

@@ -32,7 +32,7 @@ from phonoscope.server.speech.utterance_builder import Silence, UtteranceBuilder
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.passage import Mark, Passage
 from phonoscope.server.text.phonemizer import Letters
-from phonoscope.server.text.wording import Sound, Word, Wording
+from phonoscope.server.text.word_alignment import SentenceAlignment, Sound, Word
 from phonoscope.server.types import TIMING_TYPES, SpeechRequest, TimingType
 
 TEXT = "Cab, dg."
@@ -42,25 +42,25 @@ BOUNDS = [0.0, 0.05, 0.15, 0.3, 0.5, 0.65, 0.75, 0.82, 0.86, 0.94, 1.2]
 
 
 def noted(
-    wording: Wording,
+    alignment: SentenceAlignment,
     times: Sequence[float] = TIMES,
     wanted: Collection[TimingType] = TIMING_TYPES,
     written: str = TEXT,
     written_from: int = 0,
 ) -> Timings:
     notes = TimingNotes(frozenset(wanted))
-    notes.note(wording, written, written_from, times)
+    notes.note(alignment, written, written_from, times)
     timings = notes.begun_by(math.inf)
     assert timings is not None
     return timings
 
 
-def words(*ranges: tuple[int, int]) -> Wording:
-    return Wording(words=tuple(Word(0, 1, first, last) for first, last in ranges))
+def words(*ranges: tuple[int, int]) -> SentenceAlignment:
+    return SentenceAlignment(words=tuple(Word(0, 1, first, last) for first, last in ranges))
 
 
-def sounds(*each: tuple[str, int, int]) -> Wording:
-    return Wording(sounds=tuple(Sound(*one) for one in each))
+def sounds(*each: tuple[str, int, int]) -> SentenceAlignment:
+    return SentenceAlignment(sounds=tuple(Sound(*one) for one in each))
 
 
 def spans(timings: Sequence[WordTiming | PhonemeTiming | VisemeTiming]) -> list[tuple[float, float]]:
@@ -81,12 +81,12 @@ def test_the_first_id_begins_and_the_last_one_ends_without_a_neighbour() -> None
 
 def test_every_bound_is_in_the_middle_of_the_id_before_it() -> None:
     marks = tuple((at, str(at)) for at in range(11))
-    assert [mark.start_seconds for mark in noted(Wording(marks=marks)).marks] == pytest.approx(BOUNDS)
+    assert [mark.start_seconds for mark in noted(SentenceAlignment(marks=marks)).marks] == pytest.approx(BOUNDS)
 
 
 def test_a_word_is_what_is_written_at_its_offsets() -> None:
-    wording = Wording(words=(Word(100, 103, 2, 4), Word(105, 107, 4, 8)))
-    timings = noted(wording, written=TEXT, written_from=100)
+    alignment = SentenceAlignment(words=(Word(100, 103, 2, 4), Word(105, 107, 4, 8)))
+    timings = noted(alignment, written=TEXT, written_from=100)
     assert [(word.word, word.start, word.stop) for word in timings.words] == [("Cab", 100, 103), ("dg", 105, 107)]
 
 
@@ -102,7 +102,9 @@ def test_a_gap_that_nobody_hears_goes_to_the_next_word(gap: float, begins: float
 
 
 def test_phonemes_of_two_words_follow_one_another_as_the_words_do() -> None:
-    timings = noted(Wording(words=words((2, 4), (6, 8)).words, sounds=sounds(("a", 2, 4), ("b", 6, 8)).sounds))
+    timings = noted(
+        SentenceAlignment(words=words((2, 4), (6, 8)).words, sounds=sounds(("a", 2, 4), ("b", 6, 8)).sounds)
+    )
     assert spans(timings.words) == spans(timings.phonemes) == [(0.15, 0.5), (0.75, 0.86)]
     near = noted(sounds(("a", 2, 6), ("b", 7, 9)))
     assert spans(near.phonemes) == [(0.15, 0.75), (0.75, 0.94)], "70 ms of silence are none"
@@ -127,10 +129,10 @@ def test_a_sound_that_cannot_be_seen_is_one_with_the_silence_before_it() -> None
 
 
 def test_a_sentence_without_sounds_has_no_visemes() -> None:
-    assert noted(Wording()) == Timings()
+    assert noted(SentenceAlignment()) == Timings()
 
 
-ALL = Wording(
+ALL = SentenceAlignment(
     words=(Word(0, 3, 2, 6), Word(5, 7, 6, 10)),
     sounds=(Sound("k", 2, 4), Sound("a", 4, 6), Sound("d", 6, 10)),
     marks=((6, "here"),),
@@ -198,7 +200,7 @@ def rendered(resolved: ResolvedRequest, window_frames: int) -> Generator[Rendere
     built = []
     for passage in PASSAGES:
         builder.pause(passage.pause_seconds)
-        reading = reader.sentences(passage, VOICE.phonemes, is_worded=True)
+        reading = reader.sentences(passage, VOICE.phonemes, is_aligned=True)
         built += [builder.build(sentence, passage, passage.text) for sentence in reading]
         builder.leave_marks(reading.marks_left)
     builder.pause(0.3)
@@ -215,7 +217,7 @@ def rendered(resolved: ResolvedRequest, window_frames: int) -> Generator[Rendere
 
 def chunks(window_frames: int = 16, **fields: Any) -> list[Chunk]:
     asked = SpeechRequest(SPOKEN, seed=1, timing_types=TIMING_TYPES, **fields)
-    resolved = RequestResolver([VOICE], most_characters=1000).resolve(asked)
+    resolved = RequestResolver([VOICE], max_characters=1000).resolve(asked)
     encoder = AudioEncoder(
         encoding=resolved.encoding,
         source_rate_hz=VOICE.sample_rate_hz,

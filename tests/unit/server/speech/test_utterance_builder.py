@@ -18,7 +18,7 @@ from phonoscope.server.speech.utterance_builder import (
 )
 from phonoscope.server.text.front_end import Sentence
 from phonoscope.server.text.passage import Passage
-from phonoscope.server.text.wording import PLAIN, Wording
+from phonoscope.server.text.word_alignment import PLAIN, SentenceAlignment
 from phonoscope.server.types import PhonemeScheme, Reference, SpeechRequest, Utterance, Voice
 
 JOE = tone_voice("joe", sample_rate_hz=10_000)
@@ -33,7 +33,7 @@ SLOW, HIGH = Prosody(rate=0.5), Prosody(pitch=1.5)
 
 
 def resolve(**fields: Any) -> ResolvedRequest:
-    return RequestResolver(VOICES, most_characters=1000).resolve(SpeechRequest(**({"text": "Hello."} | fields)))
+    return RequestResolver(VOICES, max_characters=1000).resolve(SpeechRequest(**({"text": "Hello."} | fields)))
 
 
 def builder(**fields: Any) -> UtteranceBuilder:
@@ -45,8 +45,8 @@ def built(sentence: Sentence, passage: Passage = PASSAGE, **fields: Any) -> Utte
     return builder(**fields).build(sentence, passage, "Hello.")[0]
 
 
-def sentence(phonemes: int = 4, wording: Wording = PLAIN, *, text: str = "") -> Sentence:
-    return Sentence(0, 6, tuple(range(50, 50 + phonemes)), wording=wording, text=text)
+def sentence(phonemes: int = 4, alignment: SentenceAlignment = PLAIN, *, text: str = "") -> Sentence:
+    return Sentence(0, 6, tuple(range(50, 50 + phonemes)), alignment=alignment, text=text)
 
 
 def spelled(text: str) -> Sentence:
@@ -56,11 +56,11 @@ def spelled(text: str) -> Sentence:
 
 def read(text: str, prosody: Prosody | None = None) -> Sentence:
     """A sentence that an engine reads itself."""
-    return Sentence(0, len(text), text, wording=manners((0, prosody)) if prosody else PLAIN, text=text)
+    return Sentence(0, len(text), text, alignment=manners((0, prosody)) if prosody else PLAIN, text=text)
 
 
-def manners(*each: tuple[int, Prosody]) -> Wording:
-    return Wording(manners=each)
+def manners(*each: tuple[int, Prosody]) -> SentenceAlignment:
+    return SentenceAlignment(manners=each)
 
 
 # --- who speaks, and what ---------------------------------------------------------------------------------------
@@ -153,7 +153,7 @@ def test_without_an_emotion_a_pause_is_the_voices_own() -> None:
 
 
 def test_a_pause_that_is_slow_is_slow_and_long() -> None:
-    utterance = built(replace(spelled("a,"), wording=manners((0, SLOW))), emotion="sad")
+    utterance = built(replace(spelled("a,"), alignment=manners((0, SLOW))), emotion="sad")
     pause = utterance.symbols.index(IDS[","][0])
     assert utterance.rates[pause] == pytest.approx(0.5 / EMOTIONS["sad"].pauses)
     assert utterance.rates[0] == 0.5

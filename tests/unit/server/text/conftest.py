@@ -27,7 +27,7 @@ class Reader:
 
     def read(self, passage: str | Passage, language: str = "en-us", lexicon: Lexicon = EMPTY) -> Reading:
         scheme = replace(self.scheme, espeak_voice=language)
-        return self.front_end.sentences(passage, scheme, lexicon, is_worded=True)
+        return self.front_end.sentences(passage, scheme, lexicon, is_aligned=True)
 
     def phonemes(self, ids: tuple[int, ...]) -> str:
         symbols = {number: symbol for symbol, (number, *_) in self.scheme.ids.items()}
@@ -36,7 +36,7 @@ class Reader:
     def said(self, sentence: Sentence) -> list[tuple[int, int, str]]:
         """Where each word is written, and its phonemes."""
         ids = sentence.symbols
-        return [(w.start, w.stop, self.phonemes(ids[w.first : w.last])) for w in sentence.wording.words]
+        return [(w.start, w.stop, self.phonemes(ids[w.first : w.last])) for w in sentence.alignment.words]
 
     def words(self, text: str, language: str = "en-us", lexicon: Lexicon = EMPTY) -> list[tuple[str, str]]:
         """Each word of a text as it is written, and its phonemes."""

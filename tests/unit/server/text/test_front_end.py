@@ -48,11 +48,11 @@ def test_sentences_carry_ids_and_spans() -> None:
     assert second.symbols == (1, 0, SCHEME.ids["d"][0], 0, SCHEME.ids["!"][0], 0, 2)
 
 
-@pytest.mark.parametrize("is_worded", [False, True])
-def test_a_sentence_has_its_text_as_it_is_read(is_worded: bool) -> None:
+@pytest.mark.parametrize("is_aligned", [False, True])
+def test_a_sentence_has_its_text_as_it_is_read(is_aligned: bool) -> None:
     reader = TextFrontEnd(Letters())
     for scheme in (SCHEME, TEXT_SCHEME):
-        sentences = reader.sentences(" Hello,\u00a0world.  Tw\u00ado! ", scheme, is_worded=is_worded)
+        sentences = reader.sentences(" Hello,\u00a0world.  Tw\u00ado! ", scheme, is_aligned=is_aligned)
         assert [sentence.text for sentence in sentences] == ["Hello, world.", "Two!"]
 
 

@@ -32,7 +32,7 @@ _SPEC.loader.exec_module(hostile)
 PLACED = re.compile(r"line (\d+), column (\d+): .")
 ENTRY = re.compile(r"pronunciations\[(\d+)\]\.(phrase|ipa|respelling|spoken)")
 LONGEST_DESCRIPTION = 1_200  # a circle may go through as many entries as there are
-MOST_CHARACTERS = 1_000
+MAX_CHARACTERS = 1_000
 ENTRIES = st.lists(hostile.phrases(), max_size=3).map(lambda given: tuple(itertools.starmap(Pronunciation, given)))
 
 
@@ -52,7 +52,7 @@ class Strangers:
     """Reads requests of strangers, and holds what comes of them to what must be so."""
 
     def __init__(self, voices: Sequence[Voice], *, skips: bool = False) -> None:
-        self._resolver = RequestResolver(voices, most_characters=MOST_CHARACTERS, skips_unsupported_ssml=skips)
+        self._resolver = RequestResolver(voices, max_characters=MAX_CHARACTERS, skips_unsupported_ssml=skips)
         self._espeak = CountingEspeak()
         self._front_end = TextFrontEnd(self._espeak)
         self._plainly = TextFrontEnd(Espeak())
@@ -79,10 +79,10 @@ class Strangers:
         for passage in resolved.script.passages:
             voice = passage.voice or resolved.voice
             lexicon = resolved.lexicon(voice)
-            reading = self._front_end.sentences(passage, voice.phonemes, lexicon, is_worded=True)
+            reading = self._front_end.sentences(passage, voice.phonemes, lexicon, is_aligned=True)
             sentences = list(reading)
             began = check_sentences(sentences, resolved.source, began, is_plain=resolved.source_field == "text")
-            told = [name for sentence in sentences for _, name in sentence.wording.marks]
+            told = [name for sentence in sentences for _, name in sentence.alignment.marks]
             assert told + list(reading.marks_left) == [mark.name for mark in passage.marks]
             if lexicon.rewrite(passage).is_plain:
                 plain = self._plainly.sentences(passage, voice.phonemes, lexicon)
@@ -116,14 +116,14 @@ def check_sentences(sentences: Sequence[Sentence], source: str, began: int, *, i
     for sentence in sentences:
         assert began <= sentence.start <= sentence.stop <= len(source)
         began = sentence.start
-        ids, wording = sentence.symbols, sentence.wording
-        check_ranges([(word.first, word.last) for word in wording.words], len(ids))
-        check_ranges([(sound.first, sound.last) for sound in wording.sounds], len(ids))
-        check_starts([first for first, _ in wording.manners], len(ids))
-        check_starts([at for at, _ in wording.marks], len(ids), strictly=False)
-        assert not wording.manners or wording.manners[0][0] == 0
+        ids, alignment = sentence.symbols, sentence.alignment
+        check_ranges([(word.first, word.last) for word in alignment.words], len(ids))
+        check_ranges([(sound.first, sound.last) for sound in alignment.sounds], len(ids))
+        check_starts([first for first, _ in alignment.manners], len(ids))
+        check_starts([at for at, _ in alignment.marks], len(ids), strictly=False)
+        assert not alignment.manners or alignment.manners[0][0] == 0
         behind = sentence.start
-        for word in wording.words:
+        for word in alignment.words:
             assert behind <= word.start <= word.stop <= sentence.stop
             behind = word.start
             written = source[word.start : word.stop]

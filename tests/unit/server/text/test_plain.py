@@ -12,14 +12,14 @@ from phonoscope.server.text.passage import Manner, Origin, Override, Passage
 from phonoscope.server.text.phonemizer import Letters
 from phonoscope.server.text.plain import MAX_CHARACTERS, plain_stretches
 from phonoscope.server.text.split import split
-from phonoscope.server.text.wording import PLAIN, Wording
+from phonoscope.server.text.word_alignment import PLAIN, SentenceAlignment
 from phonoscope.server.types import PhonemeScheme, Pronunciation
 
 SLOW, HIGH = Prosody(rate=0.5), Prosody(pitch=1.5)
 SCHEME = PhonemeScheme("plain", "en", {})
 
 
-def stretches(passage: Passage) -> list[tuple[int, int, str, Wording]]:
+def stretches(passage: Passage) -> list[tuple[int, int, str, SentenceAlignment]]:
     normal = normalise(passage.text)
     return list(plain_stretches(passage, normal, split(normal.text, "en")))
 
@@ -31,10 +31,10 @@ def texts(passage: Passage) -> list[str]:
 def prosodies(passage: Passage) -> list[tuple[str, Prosody | None]]:
     """Each stretch's text, and the one prosody that it has."""
     found = []
-    for _, _, text, wording in stretches(passage):
-        assert len(wording.manners) <= 1
-        assert all(first == 0 for first, _ in wording.manners)
-        found.append((text, wording.manners[0][1] if wording.manners else None))
+    for _, _, text, alignment in stretches(passage):
+        assert len(alignment.manners) <= 1
+        assert all(first == 0 for first, _ in alignment.manners)
+        found.append((text, alignment.manners[0][1] if alignment.manners else None))
     return found
 
 
@@ -54,8 +54,8 @@ def test_a_text_is_read_sentence_by_sentence_as_it_is_written() -> None:
     assert texts(Passage("Dr. Smith paid $3.50. Then he left!")) == ["Dr. Smith paid $3.50.", "Then he left!"]
 
 
-def test_a_sentence_that_nothing_changes_has_no_wording() -> None:
-    assert [wording for *_, wording in stretches(Passage("One. Two."))] == [PLAIN, PLAIN]
+def test_a_sentence_that_nothing_changes_has_no_alignment() -> None:
+    assert [alignment for *_, alignment in stretches(Passage("One. Two."))] == [PLAIN, PLAIN]
 
 
 def test_what_cannot_be_spoken_is_left_out() -> None:
@@ -122,12 +122,26 @@ def test_a_stretch_is_where_its_passage_comes_from() -> None:
 
 def test_what_is_read_alone_is_read_in_place_of_what_is_written() -> None:
     passage = Passage("Gate a b.", overrides=(Override(5, 6, alone="ay"), Override(7, 8, alone="bee")))
-    assert texts(passage) == ["Gate", "ay", "bee"]
+    assert texts(passage) == ["Gate ay bee."]
+
+
+def test_phonemes_that_such_an_engine_cannot_take_leave_the_text_as_it_is() -> None:
+    passage = Passage("Fresh tomato soup.", overrides=(Override(6, 12, ipa="təˈmɑːtoʊ"),))
+    assert texts(passage) == ["Fresh tomato soup."]
+
+
+def test_offsets_leave_out_the_space_around_a_stretch() -> None:
+    passage = Passage("Hello wide world.", manners=(Manner(6, 10, SLOW),))
+    assert [(start, stop, text) for start, stop, text, _ in stretches(passage)] == [
+        (0, 5, "Hello"),
+        (6, 10, "wide"),
+        (11, 17, "world."),
+    ]
 
 
 def test_an_override_within_a_prosody_has_that_prosody() -> None:
     passage = Passage("Gate a now.", manners=(Manner(0, 11, SLOW),), overrides=(Override(5, 6, alone="ay"),))
-    assert prosodies(passage) == [("Gate", SLOW), ("ay", SLOW), ("now.", SLOW)]
+    assert prosodies(passage) == [("Gate ay now.", SLOW)]
 
 
 # --- through the front end --------------------------------------------------------------------------------------
@@ -151,7 +165,7 @@ def test_no_phonemizer_is_asked() -> None:
 
     front_end = TextFrontEnd(Silent())
     front_end.check(SCHEME)
-    assert len(list(front_end.sentences("One. Two.", SCHEME, is_worded=True))) == 2
+    assert len(list(front_end.sentences("One. Two.", SCHEME, is_aligned=True))) == 2
 
 
 def test_a_sentence_is_cut_only_once_it_is_asked_for() -> None:

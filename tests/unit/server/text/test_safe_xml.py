@@ -34,9 +34,9 @@ class Refusing(Recorder):
             raise Refusal("is no text", at)
 
 
-def told(document: str, most_elements: int = 100) -> list[tuple[Any, ...]]:
+def told(document: str, max_elements: int = 100) -> list[tuple[Any, ...]]:
     recorder = Recorder()
-    read_xml(document, recorder, most_elements=most_elements)
+    read_xml(document, recorder, max_elements=max_elements)
     return recorder.told
 
 
@@ -45,9 +45,9 @@ def texts(document: str) -> list[tuple[str, str]]:
     return [(event[1], document[event[2] : event[3]]) for event in told(document) if event[0] == "text"]
 
 
-def fault(document: str, most_elements: int = 100) -> tuple[int, int, str]:
+def fault(document: str, max_elements: int = 100) -> tuple[int, int, str]:
     with pytest.raises(XmlFault) as caught:
-        told(document, most_elements)
+        told(document, max_elements)
     return caught.value.line, caught.value.column, caught.value.fault
 
 
@@ -81,7 +81,7 @@ def test_names_have_their_namespace_and_their_prefix() -> None:
     recorder = Recorder()
     seen: list[tuple[Name, Mapping[Name, str]]] = []
     recorder.open = lambda name, attributes, at: seen.append((name, attributes))  # type: ignore[method-assign]
-    read_xml('<a xmlns="urn:a" xmlns:b="urn:b"><b:c b:d="1" xml:lang="en"/></a>', recorder, most_elements=9)
+    read_xml('<a xmlns="urn:a" xmlns:b="urn:b"><b:c b:d="1" xml:lang="en"/></a>', recorder, max_elements=9)
     assert seen[0][0] == Name("urn:a", "a")
     assert seen[1] == (
         Name("urn:b", "c", "b"),
@@ -103,7 +103,7 @@ def test_names_have_their_namespace_and_their_prefix() -> None:
 def test_a_document_type_is_refused_before_anything_of_it_is_read(doctype: str) -> None:
     recorder = Recorder()
     with pytest.raises(XmlFault) as caught:
-        read_xml(f"\n{doctype}<a>&l9;&e;</a>", recorder, most_elements=9)
+        read_xml(f"\n{doctype}<a>&l9;&e;</a>", recorder, max_elements=9)
     assert str(caught.value) == "line 2, column 1: a document type is not read; leave <!DOCTYPE …> out"
     assert recorder.told == []
 
@@ -118,8 +118,8 @@ def test_depth_is_bounded() -> None:
 
 
 def test_elements_are_counted() -> None:
-    assert len(told(f"<a>{'<b/>' * 9}</a>", most_elements=10)) == 20
-    assert fault(f"<a>\n{'<b/>' * 10}</a>", most_elements=10) == (2, 37, "there are more than 10 elements")
+    assert len(told(f"<a>{'<b/>' * 9}</a>", max_elements=10)) == 20
+    assert fault(f"<a>\n{'<b/>' * 10}</a>", max_elements=10) == (2, 37, "there are more than 10 elements")
 
 
 def test_attributes_are_counted_and_their_length_is_bounded() -> None:
@@ -178,7 +178,7 @@ def test_a_declared_encoding_says_nothing_of_text_that_has_arrived(encoding: str
 
 def test_a_refusal_of_the_reader_has_its_place_and_comes_along() -> None:
     with pytest.raises(XmlFault) as caught:
-        read_xml("<a>\né<b>no</b></a>", Refusing(), most_elements=9)
+        read_xml("<a>\né<b>no</b></a>", Refusing(), max_elements=9)
     fault = caught.value
     assert (fault.line, fault.column, fault.fault) == (2, 5, "is no text")
     assert fault.refusal is not None
@@ -190,7 +190,7 @@ def test_places_are_counted_from_one() -> None:
 
 
 def events(count: int) -> int:
-    return len(told("<a>" + "é &amp; x<b/>\n" * count + "</a>", most_elements=10**6))
+    return len(told("<a>" + "é &amp; x<b/>\n" * count + "</a>", max_elements=10**6))
 
 
 def test_what_is_told_grows_with_the_document_and_no_more() -> None:

@@ -3,7 +3,7 @@
 Chosen by `engine.py` on CUDA devices; `cuda_graphs.py` records. A batch is padded to the next shape, in rows and in
 length; what is real and what is not is itself an input, so one recording serves every mixture. What a turn needs goes
 up from pinned memory without waiting, what it gives comes down to pinned memory, and the turn waits once, at its end;
-`lay_out` in its middle, since how many frames there are is known only then.
+`align_latents` in its middle, since how many frames there are is known only then.
 """
 
 from abc import ABC, abstractmethod
@@ -21,7 +21,7 @@ from phonoscope.server.engines.vits.cuda_graphs import Outputs, Recorder, Record
 from phonoscope.server.engines.vits.mask import DeviceMask
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
-from phonoscope.server.engines.vits.runner import Laid, frames_of, waveform
+from phonoscope.server.engines.vits.runner import AlignedLatents, frames_of, waveform
 
 ROWS: Final = (1, 2, 4, 8, 16, 32)
 PHONEMES: Final = (32, 64, 128, 256)
@@ -45,7 +45,7 @@ class Shape:
         )
 
 
-class FixedShapes:
+class CudaGraphRunner:
     """Runs a network in fixed shapes.
 
     Args:
@@ -84,13 +84,13 @@ class FixedShapes:
         recorded[shape] = slot
         self.recorded += 1
 
-    def lay_out(
-        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
-    ) -> Sequence[Laid]:
-        """Returns each utterance over its frames, at most `most_frames` for a phoneme."""
+    def align_latents(
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
+    ) -> Sequence[AlignedLatents]:
+        """Returns each utterance over its frames, at most `max_frames` for a phoneme."""
         shape = Shape.around(len(batch), max(len(utterance.phoneme_ids) for utterance in batch), PHONEMES)
         slot = self._texts.get(shape) or _TextSlot(self._model, self._recorder, shape)
-        return slot.lay_out(batch, sources, most_frames)
+        return slot.align_latents(batch, sources, max_frames)
 
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
@@ -151,9 +151,9 @@ class _TextSlot(_Slot):
         shared = () if speaker is None else (speaker,)
         return prior.log_duration.contiguous(), prior.mean, prior.log_deviation, *shared
 
-    def lay_out(
-        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
-    ) -> Sequence[Laid]:
+    def align_latents(
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
+    ) -> Sequence[AlignedLatents]:
         """Returns each utterance over its frames."""
         self._fill(batch, sources)
         log_duration, mean, log_deviation, *speaker = self._computed()
@@ -161,11 +161,11 @@ class _TextSlot(_Slot):
         self._recorder.synchronise()
         scales = torch.tensor([[utterance.length_scale] for utterance in batch])
         speeds = phoneme_speeds(batch, self.shape.length)
-        frames = frames_of(self._log_duration[: len(batch)], scales, speeds, most_frames)
+        frames = frames_of(self._log_duration[: len(batch)], scales, speeds, max_frames)
         durations = [row[: len(utterance.phoneme_ids)] for row, utterance in zip(frames, batch, strict=True)]
         latents = self._latents(durations, batch, sources, mean, log_deviation)
         speakers = [speaker[0][row : row + 1].clone() if speaker else None for row in range(len(batch))]
-        return [Laid(*parts) for parts in zip(durations, latents, speakers, strict=True)]
+        return [AlignedLatents(*parts) for parts in zip(durations, latents, speakers, strict=True)]
 
     def _fill(self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator]) -> None:
         """Sends a batch up. What an earlier one left behind its texts is masked, and nobody reads further rows."""

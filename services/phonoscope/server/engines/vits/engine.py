@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.vits.batches import padded_lengths
 from phonoscope.server.engines.vits.config import PiperVoice
-from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, FixedShapes
+from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, CudaGraphRunner
 from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder
 from phonoscope.server.engines.vits.job import PREPARE, RENDER, RenderStep, VitsJob
 from phonoscope.server.engines.vits.loading import LoadedVoice
@@ -28,7 +28,7 @@ from phonoscope.server.engines.vits.precision import (
     log_mel_distance_db,
     precision_name,
 )
-from phonoscope.server.engines.vits.runner import AnyShape, Halves
+from phonoscope.server.engines.vits.runner import EagerRunner, NetworkRunner
 from phonoscope.server.types import Utterance, Voice
 
 # Largest activation of a generator's tile. docs/benchmarks.md has the sweep.
@@ -48,7 +48,7 @@ WARM_UP_FRAMES: Final = 512
 COMPARED_PHONEMES: Final = 64
 COMPARED_FRAMES: Final = 128
 # The durations are an exponential of noise: this bounds what one unlucky or damaged phoneme can ask for.
-MOST_PHONEME_SECONDS: Final = 10
+MAX_PHONEME_SECONDS: Final = 10
 
 
 class VitsEngine:
@@ -91,7 +91,7 @@ class VitsEngine:
             recorder = CudaRecorder(device, uses_graphs=uses_graphs)
         self._recorder = recorder
         self._voices = {loaded.voice.id: loaded for loaded in voices}
-        self._halves = {loaded.voice.id: self._halves_of(loaded.model) for loaded in voices}
+        self._runners = {loaded.voice.id: self._runner_of(loaded.model) for loaded in voices}
         self._precision = precision
         self.distances_db: dict[str, float] = {}
         self.graphs = 0
@@ -147,15 +147,15 @@ class VitsEngine:
             for frames in padded_lengths(WARM_UP_FRAMES):
                 self._warm_up_render(loaded, frames)
 
-    def _halves_of(self, model: Vits) -> Halves:
-        return AnyShape(model, CPU_TILE_BYTES) if self._recorder is None else FixedShapes(model, self._recorder)
+    def _runner_of(self, model: Vits) -> NetworkRunner:
+        return EagerRunner(model, CPU_TILE_BYTES) if self._recorder is None else CudaGraphRunner(model, self._recorder)
 
     @torch.inference_mode()
     def _record(self) -> None:
         """Records every voice's shapes, then runs each once, so that nothing is left to the first request."""
         for name, loaded in self._voices.items():
-            shapes = self._halves[name]
-            if isinstance(shapes, FixedShapes):
+            shapes = self._runners[name]
+            if isinstance(shapes, CudaGraphRunner):
                 shapes.record_all()
                 self.graphs += shapes.recorded
                 self.graphs_refused = self.graphs_refused or shapes.refusal
@@ -172,7 +172,7 @@ class VitsEngine:
                 self._precision = torch.float32
                 quick = self._in_precision(torch.float32)
         self._voices = quick
-        self._halves = {name: self._halves_of(loaded.model) for name, loaded in quick.items()}
+        self._runners = {name: self._runner_of(loaded.model) for name, loaded in quick.items()}
 
     def _in_precision(self, precision: torch.dtype) -> dict[str, LoadedVoice]:
         return {
@@ -187,7 +187,7 @@ class VitsEngine:
         scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
         [plan] = self.prepare([VitsUtterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
         window = Window(plan, 0, min(plan.frames, COMPARED_FRAMES))
-        [one], [other] = (self._halves_of(network.model).render([window]) for network in (plain, quick))
+        [one], [other] = (self._runner_of(network.model).render([window]) for network in (plain, quick))
         return log_mel_distance_db(one, other, voice.sample_rate_hz)
 
     def _warm_up_prepare(self, loaded: LoadedVoice, phonemes: int) -> None:
@@ -250,8 +250,8 @@ class VitsEngine:
         """Turns utterances of one voice into plans, in order."""
         loaded = self._voices[batch[0].voice_id]
         sources = [torch.Generator().manual_seed(utterance.seed) for utterance in batch]
-        halves = self._halves[loaded.voice.id]
-        laid = halves.lay_out(batch, sources, MOST_PHONEME_SECONDS * loaded.voice.sample_rate_hz // _per_frame(loaded))
+        max_frames = MAX_PHONEME_SECONDS * loaded.voice.sample_rate_hz // _per_frame(loaded)
+        aligned = self._runners[loaded.voice.id].align_latents(batch, sources, max_frames)
         return [
             VitsPlan(
                 voice_id=loaded.voice.id,
@@ -262,13 +262,13 @@ class VitsEngine:
                 latents=one.latents,
                 speaker=one.speaker,
             )
-            for one in laid
+            for one in aligned
         ]
 
     @torch.inference_mode()
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Turns windows of one voice into samples, in order."""
-        return self._halves[windows[0].plan.voice_id].render(windows)
+        return self._runners[windows[0].plan.voice_id].render(windows)
 
 
 def _with_scales(utterance: Utterance, voice: PiperVoice) -> VitsUtterance:

@@ -1,6 +1,6 @@
 """The two halves of a network at work: utterances to latents over frames, windows of them to samples.
 
-`engine.py` chooses between two ways: `AnyShape`, here, which computes what there is to compute and suits a CPU, and
+`engine.py` chooses between two ways: `EagerRunner`, here, which computes what there is to compute and suits a CPU, and
 `cuda_graph_runner.py`, which always computes the same few shapes and suits a GPU.
 """
 
@@ -20,7 +20,7 @@ from phonoscope.server.engines.vits.plan import VitsUtterance, Window
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Laid:
+class AlignedLatents:
     """An utterance laid out over its frames."""
 
     phoneme_frames: Tensor  # (phonemes,), on the CPU
@@ -28,19 +28,19 @@ class Laid:
     speaker: Tensor | None  # (1, speaker_channels, 1, 1)
 
 
-class Halves(Protocol):
+class NetworkRunner(Protocol):
     """One network, ready to run. Everything is called in inference mode, from one thread."""
 
-    def lay_out(
-        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
-    ) -> Sequence[Laid]:
-        """Returns each utterance over its frames, at most `most_frames` for a phoneme; `sources` draw its noise."""
+    def align_latents(
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
+    ) -> Sequence[AlignedLatents]:
+        """Returns each utterance over its frames, at most `max_frames` for a phoneme; `sources` draw its noise."""
 
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
 
 
-class AnyShape:
+class EagerRunner:
     """Runs a network on whatever lengths a batch has; nothing is computed twice, and each row is its own launch.
 
     Args:
@@ -52,14 +52,14 @@ class AnyShape:
         self._model = model
         self._tile_bytes = tile_bytes
 
-    def lay_out(
-        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], most_frames: int
-    ) -> Sequence[Laid]:
-        """Returns each utterance over its frames, at most `most_frames` for a phoneme."""
+    def align_latents(
+        self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
+    ) -> Sequence[AlignedLatents]:
+        """Returns each utterance over its frames, at most `max_frames` for a phoneme."""
         text = TextBatch.of(batch, sources)
         speaker = self._model.speaker(text.speakers)
         prior = self._model.prior(text.ids, text.mask, text.duration_noise, speaker)
-        durations = frames_of(prior.log_duration, text.length_scales, text.speeds, most_frames)
+        durations = frames_of(prior.log_duration, text.length_scales, text.speeds, max_frames)
         laid = []
         for row, (utterance, source) in enumerate(zip(batch, sources, strict=True)):
             phonemes = slice(len(utterance.phoneme_ids))
@@ -70,7 +70,7 @@ class AnyShape:
                 deviation=prior.log_deviation[row, :, phonemes].exp() * utterance.noise_scale,
                 source=source,
             )
-            laid.append(Laid(phoneme_frames, latents, None if speaker is None else speaker[row : row + 1]))
+            laid.append(AlignedLatents(phoneme_frames, latents, None if speaker is None else speaker[row : row + 1]))
         return laid
 
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
@@ -86,7 +86,7 @@ class AnyShape:
         ]
 
 
-def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, most_frames: int) -> Tensor:
+def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, max_frames: int) -> Tensor:
     """Returns whole frames for log durations, on the CPU, so that rounding never depends on the device.
 
     VITS rounds every phoneme up. Were its durations divided by the speed before that, twice the speed would be 1.6
@@ -96,9 +96,9 @@ def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, most_
         log_duration: in frames, (batch, phonemes).
         length_scales: of the voices, (batch, 1).
         speeds: asked for, (batch, phonemes).
-        most_frames: for a phoneme at speed 1.
+        max_frames: for a phoneme at speed 1.
     """
-    frames = (log_duration.exp() * length_scales).ceil().clamp(max=most_frames)
+    frames = (log_duration.exp() * length_scales).ceil().clamp(max=max_frames)
     ends = (frames / speeds.double()).cumsum(dim=1).round().clamp(min=1)
     return ends.diff(dim=1, prepend=torch.zeros_like(ends[:, :1])).long()
 

@@ -33,8 +33,8 @@ from phonoscope.server.text.words import is_speakable
 from phonoscope.server.types import Voice
 
 NAMESPACE: Final = "http://www.w3.org/2001/10/synthesis"
-MOST_ELEMENTS: Final = 10_000
-MOST_PAUSE_SECONDS: Final = 300.0
+MAX_ELEMENTS: Final = 10_000
+MAX_PAUSE_SECONDS: Final = 300.0
 PARAGRAPH_SECONDS: Final = 0.4
 LONGEST_IPA: Final = 200
 _LANG: Final = Name(XML_NAMESPACE, "lang", "xml")
@@ -60,7 +60,7 @@ def read_document(ssml: str, voice: Voice, voices: Voices, *, skips_unsupported:
     """
     reader = _DocumentReader(voice, voices, skips_unsupported=skips_unsupported)
     try:
-        read_xml(ssml, reader, most_elements=MOST_ELEMENTS)
+        read_xml(ssml, reader, max_elements=MAX_ELEMENTS)
         return reader.script()
     except XmlFault as fault:
         reason = "SSML_UNSUPPORTED" if isinstance(fault.refusal, Unsupported) else "SSML_INVALID"
@@ -207,8 +207,8 @@ class _DocumentReader:
     def _wait(self, seconds: float, at: int) -> None:
         self._pause_seconds += seconds
         self._all_pauses_seconds += seconds
-        if self._all_pauses_seconds > MOST_PAUSE_SECONDS:
-            raise Refusal(f"pauses sum to more than {MOST_PAUSE_SECONDS:g} s; send the document in parts", at)
+        if self._all_pauses_seconds > MAX_PAUSE_SECONDS:
+            raise Refusal(f"pauses sum to more than {MAX_PAUSE_SECONDS:g} s; send the document in parts", at)
 
     def _mark(self, frame: Frame) -> Frame:
         self._building(frame).add_mark(mark_name(frame))

@@ -19,8 +19,8 @@ from num2words import CONVERTER_CLASSES, num2words
 
 from phonoscope.server.text.words import is_speakable
 
-MOST_CHARACTERS: Final = 200
-MOST_DIGITS: Final = 30
+MAX_CHARACTERS: Final = 200
+MAX_DIGITS: Final = 30
 _PAUSE: Final = ", "
 _SEPARATORS: Final = frozenset(" \u00a0-‐‑–./()")
 _ORDINAL: Final = re.compile(r"(\d+)(?:st|nd|rd|th|\.|º|ª|er|e|ème|de|te)?", re.IGNORECASE)
@@ -64,8 +64,8 @@ def say_as(interpret_as: str, form: str, content: str, language: str) -> list[Pi
         raise LookupError(f"interpret-as={interpret_as!r} is not served; write one of {', '.join(READINGS)}")
     if not content.strip():
         raise ValueError("is empty; write what is to be read")
-    if len(content) > MOST_CHARACTERS:
-        raise ValueError(f"has {len(content)} characters; write at most {MOST_CHARACTERS} in one element")
+    if len(content) > MAX_CHARACTERS:
+        raise ValueError(f"has {len(content)} characters; write at most {MAX_CHARACTERS} in one element")
     return reading(content, form, language)
 
 
@@ -93,7 +93,7 @@ def _cardinal(content: str, _form: str, language: str) -> list[Piece]:
 
 def _ordinal(content: str, _form: str, language: str) -> list[Piece]:
     found = _ORDINAL.fullmatch(content.strip())
-    if found is None or len(found[1]) > MOST_DIGITS:
+    if found is None or len(found[1]) > MAX_DIGITS:
         raise ValueError("is no ordinal; write a number such as 3 or 3rd")
     words = _in_words(int(found[1]), language, "ordinal")
     if not words:
@@ -166,8 +166,8 @@ READINGS: Final[Mapping[str, Callable[[str, str, str], list[Piece]]]] = {
 
 
 def _number(content: str, language: str) -> decimal.Decimal:
-    if sum(character.isdecimal() for character in content) > MOST_DIGITS:
-        raise ValueError(f"has more than {MOST_DIGITS} digits; write them as digits")
+    if sum(character.isdecimal() for character in content) > MAX_DIGITS:
+        raise ValueError(f"has more than {MAX_DIGITS} digits; write them as digits")
     if any(map(str.isalpha, content)):  # a decimal may be "1e999999", too, and "NaN"
         raise ValueError("is no number; write figures, such as 1234 or -5.5")
     try:

@@ -8,7 +8,7 @@ import torch
 
 from phonoscope.server.engines.vits import cuda_graph_runner as fixed_shapes
 from phonoscope.server.engines.vits.batches import padded_length
-from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, PHONEMES, ROWS, FixedShapes, Shape
+from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, PHONEMES, ROWS, CudaGraphRunner, Shape
 from phonoscope.server.engines.vits.cuda_graphs import HostRecorder
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice
@@ -48,9 +48,9 @@ def small(monkeypatch):
 
 
 def fixed(loaded, recorder, *, records):
-    shapes = FixedShapes(loaded.model, recorder)
+    shapes = CudaGraphRunner(loaded.model, recorder)
     engine = VitsEngine([loaded], CPU, recorder=recorder)
-    engine._halves = {loaded.voice.id: shapes}  # without the float32 copy that a warm-up lays out
+    engine._runners = {loaded.voice.id: shapes}  # without the float32 copy that a warm-up lays out
     if records:
         with torch.inference_mode():
             shapes.record_all(fixed_shapes.ROWS)
@@ -162,7 +162,7 @@ def test_memory_that_is_short_before_anything_is_recorded_is_a_refusal_too(small
     def out_of_memory(*_args, **_options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    shapes = FixedShapes(loaded.model, HostRecorder())
+    shapes = CudaGraphRunner(loaded.model, HostRecorder())
     monkeypatch.setattr(fixed_shapes, "with_height", out_of_memory)
     shapes.record_all(fixed_shapes.ROWS)
     assert (shapes.recorded, shapes.refusal) == (0, "CUDA out of memory")

@@ -206,8 +206,8 @@ class TestVitsEngine:
         """Durations are an exponential of noise, which alone must not decide how much memory a request takes."""
         voice = next(voice for voice in engine.voices if voice.id == utterance.voice_id)
         [plan] = engine.prepare([replace(utterance, length_scale=1e9)])
-        most_frames = 10 * voice.sample_rate_hz // plan.samples_per_frame
-        assert set(plan.phoneme_frames) == {most_frames}
+        max_frames = 10 * voice.sample_rate_hz // plan.samples_per_frame
+        assert set(plan.phoneme_frames) == {max_frames}
 
     def test_from_warm_up_on_it_speaks_in_the_asked_precision(self, loaded, engine, utterance):
         quick = VitsEngine([loaded], CPU, precision=torch.bfloat16)

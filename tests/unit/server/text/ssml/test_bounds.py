@@ -2,15 +2,15 @@
 
 import pytest
 
-from phonoscope.server.text.ssml.document import MOST_ELEMENTS
+from phonoscope.server.text.ssml.document import MAX_ELEMENTS
 
 MEBIBYTE = 2**20
 
 
 def test_10_000_elements_are_read_and_no_more(read) -> None:
-    assert MOST_ELEMENTS == 10_000
-    content = "a<w/>" * (MOST_ELEMENTS - 1)
-    assert read.speak(content).texts == ["a" * (MOST_ELEMENTS - 1) + "."]
+    assert MAX_ELEMENTS == 10_000
+    content = "a<w/>" * (MAX_ELEMENTS - 1)
+    assert read.speak(content).texts == ["a" * (MAX_ELEMENTS - 1) + "."]
     reason, told = read.refusal(f"<speak>{content}\n<w/></speak>")
     assert (reason, told) == ("SSML_INVALID", "line 2, column 1: there are more than 10000 elements")
 

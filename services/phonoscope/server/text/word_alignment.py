@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from phonoscope.server.emotions import NEUTRAL, Prosody
-from phonoscope.server.text.alignment import STRESS, align
 from phonoscope.server.text.normalise import Normalised
 from phonoscope.server.text.passage import Passage, covering
 from phonoscope.server.text.phoneme_ids import SILENT, Spelling, spell, split_phonemes
 from phonoscope.server.text.phonemizer import Phonemizer
+from phonoscope.server.text.sequence_alignment import STRESS, align
 from phonoscope.server.text.words import words
 from phonoscope.server.types import PhonemeScheme
 
-MOST_WORDS_KNOWN: Final = 20_000
+MAX_WORDS_KNOWN: Final = 20_000
 # Written behind the sound that they change.
 _SUFFIXES: Final = frozenset("ːˑʰʷʲˠˤⁿˡʼ˞˥˦˧˨˩")
 
@@ -42,7 +42,7 @@ class Sound(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Wording:
+class SentenceAlignment:
     """What is known of an utterance besides its ids.
 
     Attributes:
@@ -56,7 +56,7 @@ class Wording:
     marks: tuple[tuple[int, str], ...] = ()
 
 
-PLAIN: Final = Wording()
+PLAIN: Final = SentenceAlignment()
 
 
 class _Placed(NamedTuple):
@@ -68,7 +68,7 @@ class _Placed(NamedTuple):
     last: int
 
 
-class Words:
+class WordAligner:
     """Knows what the words of one passage sound like; its marks are told once, with the word that they stand before.
 
     Args:
@@ -78,7 +78,7 @@ class Words:
         alone: reads a word by itself, as `alone_reader` makes it.
     """
 
-    def __init__(self, passage: Passage, normal: Normalised, scheme: PhonemeScheme, alone: "Alone") -> None:
+    def __init__(self, passage: Passage, normal: Normalised, scheme: PhonemeScheme, alone: "IsolatedWords") -> None:
         self._passage = passage
         self._normal = normal
         self._scheme = scheme
@@ -99,7 +99,9 @@ class Words:
         ranges = self._passage.overrides, self._passage.manners
         return (bool(self._marks) and self._marks[0].at < last) or any(covering(one, first, last) for one in ranges)
 
-    def spelled(self, start: int, stop: int, phonemes: str, most: int) -> Iterator[tuple[Spelling, Wording, int, int]]:
+    def spelled(
+        self, start: int, stop: int, phonemes: str, most: int
+    ) -> Iterator[tuple[Spelling, SentenceAlignment, int, int]]:
         """Yields the ids of characters `start` to `stop`, what is known of them, and their source offsets.
 
         What is longer than `most` phonemes by what is said in place of its words comes in parts.
@@ -110,10 +112,10 @@ class Words:
         for index, (part, first, last) in enumerate(parts):
             spelling = spell(symbols[first:last], self._scheme)
             own = [_Placed(word.start, word.stop, word.first - first, word.last - first) for word in part]
-            wording = self._wording(own, symbols[first:last], spelling)
+            alignment = self._alignment(own, symbols[first:last], spelling)
             begins = source[0] if index == 0 or not part else self._passage.source(part[0].start, part[0].stop)[0]
             ends = source[1] if index + 1 == len(parts) else self._passage.source(part[-1].start, part[-1].stop)[1]
-            yield spelling, wording, begins, ends
+            yield spelling, alignment, begins, ends
 
     def _placed(self, start: int, stop: int, phonemes: str) -> tuple[list[str], list[_Placed]]:
         """Returns the symbols as they are said, and the words that they are of."""
@@ -156,10 +158,10 @@ class Words:
             return split_phonemes(override.ipa, self._scheme.clusters)
         return self._alone(override.alone, self._scheme)
 
-    def _wording(self, placed: Sequence[_Placed], symbols: Sequence[str], spelling: Spelling) -> Wording:
+    def _alignment(self, placed: Sequence[_Placed], symbols: Sequence[str], spelling: Spelling) -> SentenceAlignment:
         places = spelling.places
         heard = (word for word in placed if places[word.first] < places[word.last])
-        return Wording(
+        return SentenceAlignment(
             words=tuple(_merged(self._word(word, places) for word in heard)),
             sounds=tuple(_sounds(symbols, places)),
             manners=tuple(self._manners(placed, places)),
@@ -187,12 +189,12 @@ class Words:
                 yield places[word.first], self._marks.popleft().name
 
 
-class Alone:
+class IsolatedWords:
     """Reads words by themselves, and remembers how."""
 
     def __init__(self, phonemizer: Phonemizer) -> None:
         self._phonemizer = phonemizer
-        self._known = functools.lru_cache(maxsize=MOST_WORDS_KNOWN)(self._read)
+        self._known = functools.lru_cache(maxsize=MAX_WORDS_KNOWN)(self._read)
 
     def __call__(self, word: str, scheme: PhonemeScheme) -> tuple[str, ...]:
         """Returns the phonemes of a word as the voice of that scheme says it."""

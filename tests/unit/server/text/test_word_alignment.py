@@ -9,7 +9,7 @@ from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.text.lexicon import Lexicon
 from phonoscope.server.text.passage import Manner, Mark, Override, Passage
 from phonoscope.server.text.phonemizer import Clause, Letters
-from phonoscope.server.text.wording import PLAIN, Alone
+from phonoscope.server.text.word_alignment import PLAIN, IsolatedWords
 from phonoscope.server.types import PhonemeScheme, Pronunciation
 
 SLOW, HIGH = Prosody(rate=0.5), Prosody(pitch=1.5)
@@ -30,7 +30,7 @@ class Counting(Letters):
 
 
 def letters(passage: Passage, most: int = 400) -> list[Sentence]:
-    return list(TextFrontEnd(Letters(), max_phonemes=most).sentences(passage, LETTERS, is_worded=True))
+    return list(TextFrontEnd(Letters(), max_phonemes=most).sentences(passage, LETTERS, is_aligned=True))
 
 
 def spelled(sentence: Sentence, first: int, last: int) -> str:
@@ -44,7 +44,7 @@ def said(sentence: Sentence) -> str:
 
 def test_a_words_ids_are_its_phonemes_with_their_pads() -> None:
     (sentence,) = letters(Passage("Ab, cd."))
-    first, second = sentence.wording.words
+    first, second = sentence.alignment.words
     assert (first.start, first.stop, first.first, first.last) == (0, 2, 2, 6)
     assert (second.start, second.stop) == (4, 6)
     assert spelled(sentence, second.first, second.last) == "cd"
@@ -69,7 +69,7 @@ def test_an_override_over_several_words_is_said_once() -> None:
 def test_an_override_within_a_word_cuts_it() -> None:
     (sentence,) = letters(Passage("abcdef.", overrides=(Override(2, 4, "zz"),)))
     assert said(sentence) == "abzzef."
-    assert [(word.start, word.stop) for word in sentence.wording.words] == [(0, 2), (2, 4), (4, 6)]
+    assert [(word.start, word.stop) for word in sentence.alignment.words] == [(0, 2), (2, 4), (4, 6)]
 
 
 def test_a_letter_that_is_read_alone_is_called_by_its_name(reader) -> None:
@@ -86,13 +86,13 @@ def test_what_is_said_longer_than_written_comes_in_parts_of_bounded_length() -> 
     assert all(len(sentence.symbols) <= 2 * 100 + 3 for sentence in sentences)
     assert "".join(said(sentence) for sentence in sentences).count("z") == 300
     assert [text[s.start : s.stop].split() for s in sentences] == [["ab"] * 2] * 5
-    assert [len(s.wording.words) for s in sentences] == [2] * 5
+    assert [len(s.alignment.words) for s in sentences] == [2] * 5
 
 
 def test_manners_begin_at_their_word_and_end_with_it() -> None:
     (sentence,) = letters(Passage("ab cd ef gh.", manners=(Manner(3, 5, SLOW), Manner(9, 11, HIGH))))
-    ab, cd, ef, gh = sentence.wording.words
-    assert sentence.wording.manners == (
+    ab, cd, ef, gh = sentence.alignment.words
+    assert sentence.alignment.manners == (
         (0, NEUTRAL),
         (cd.first, SLOW),
         (ef.first, NEUTRAL),
@@ -103,31 +103,34 @@ def test_manners_begin_at_their_word_and_end_with_it() -> None:
 
 def test_a_manner_of_the_first_word_holds_from_the_very_beginning() -> None:
     (sentence,) = letters(Passage("ab cd.", manners=(Manner(0, 2, SLOW),)))
-    assert sentence.wording.manners == ((0, SLOW), (sentence.wording.words[1].first, NEUTRAL))
+    assert sentence.alignment.manners == ((0, SLOW), (sentence.alignment.words[1].first, NEUTRAL))
 
 
 def test_neighbours_of_one_manner_are_one_stretch() -> None:
     (sentence,) = letters(Passage("ab cd ef.", manners=(Manner(0, 3, SLOW), Manner(3, 8, SLOW))))
-    assert sentence.wording.manners == ((0, SLOW),)
+    assert sentence.alignment.manners == ((0, SLOW),)
 
 
 def test_each_sentence_has_its_own_manners() -> None:
     first, second = letters(Passage("ab. Cd ef.", manners=(Manner(0, 6, SLOW),)))
-    assert first.wording.manners == ((0, SLOW),)
-    assert second.wording.manners == ((0, SLOW), (second.wording.words[1].first, NEUTRAL))
+    assert first.alignment.manners == ((0, SLOW),)
+    assert second.alignment.manners == ((0, SLOW), (second.alignment.words[1].first, NEUTRAL))
 
 
 def test_a_passage_without_manners_has_none() -> None:
-    assert letters(Passage("ab cd."))[0].wording.manners == ()
+    assert letters(Passage("ab cd."))[0].alignment.manners == ()
 
 
 def test_marks_stand_before_the_word_that_follows_them_and_are_told_once() -> None:
     marks = (Mark(0, "a"), Mark(3, "b"), Mark(3, "c"), Mark(4, "within"), Mark(6, "end"))
     reading = TextFrontEnd(Letters()).sentences(Passage("ab cd. Ef.", marks=marks), LETTERS)
     first, second = reading
-    ab, cd = first.wording.words
-    assert first.wording.marks == ((ab.first, "a"), (cd.first, "b"), (cd.first, "c"))
-    assert second.wording.marks == ((second.wording.words[0].first, "within"), (second.wording.words[0].first, "end"))
+    ab, cd = first.alignment.words
+    assert first.alignment.marks == ((ab.first, "a"), (cd.first, "b"), (cd.first, "c"))
+    assert second.alignment.marks == (
+        (second.alignment.words[0].first, "within"),
+        (second.alignment.words[0].first, "end"),
+    )
     assert reading.marks_left == ()
 
 
@@ -144,27 +147,27 @@ def test_marks_of_a_passage_that_says_nothing_are_left() -> None:
 
 def test_stress_and_length_belong_to_their_sound(reader) -> None:
     (sentence,) = reader.read("Tomatoes?")
-    sounds = [sound.phoneme for sound in sentence.wording.sounds]
+    sounds = [sound.phoneme for sound in sentence.alignment.sounds]
     assert sounds == ["t", "ə", "m", "ˈe", "ɪ", "ɾ", "o", "ʊ", "z"]
-    ranges = [(sound.first, sound.last) for sound in sentence.wording.sounds]
+    ranges = [(sound.first, sound.last) for sound in sentence.alignment.sounds]
     assert all(before[1] <= after[0] for before, after in itertools.pairwise(ranges))
     assert reader.phonemes(sentence.symbols[slice(*ranges[3])]) == "ˈe"
 
 
 def test_a_sound_takes_what_is_written_behind_it(reader) -> None:
     (sentence,) = reader.read("Un bon café.", "fr")
-    assert [sound.phoneme for sound in sentence.wording.sounds] == ["œ\u0303", "b", "ˈɔ\u0303", "k", "a", "f", "ˈe"]
+    assert [sound.phoneme for sound in sentence.alignment.sounds] == ["œ\u0303", "b", "ˈɔ\u0303", "k", "a", "f", "ˈe"]
 
 
 def test_stress_before_a_pause_belongs_to_nothing() -> None:
     (sentence,) = letters(Passage("ab cd.", overrides=(Override(0, 2, "aˈ"),)))
-    assert [sound.phoneme for sound in sentence.wording.sounds] == ["a", "c", "d"]
+    assert [sound.phoneme for sound in sentence.alignment.sounds] == ["a", "c", "d"]
 
 
 def test_a_sound_that_the_voice_does_not_know_is_not_told() -> None:
     (sentence,) = letters(Passage("aжb ж."))
-    assert [sound.phoneme for sound in sentence.wording.sounds] == ["a", "b"]
-    assert [(word.start, word.stop) for word in sentence.wording.words] == [(0, 3)]
+    assert [sound.phoneme for sound in sentence.alignment.sounds] == ["a", "b"]
+    assert [(word.start, word.stop) for word in sentence.alignment.words] == [(0, 3)]
 
 
 def test_words_of_normalised_text_are_those_that_were_written(reader) -> None:
@@ -185,7 +188,7 @@ def test_the_words_of_a_passage_cost_one_more_reading_of_it_at_most() -> None:
     def characters(count: int) -> int:
         counting = Counting()
         text = "".join(f"{chr(97 + at % 26)}{chr(97 + at // 26 % 26)}{chr(97 + at // 676)} " for at in range(count))
-        list(TextFrontEnd(counting).sentences(text, LETTERS, is_worded=True))
+        list(TextFrontEnd(counting).sentences(text, LETTERS, is_aligned=True))
         return counting.characters - len(text.rstrip())
 
     assert characters(1_000) == 3 * 1_000
@@ -194,14 +197,14 @@ def test_the_words_of_a_passage_cost_one_more_reading_of_it_at_most() -> None:
 
 def test_a_word_that_was_read_is_remembered_for_each_voice() -> None:
     counting = Counting()
-    alone = Alone(counting)
+    alone = IsolatedWords(counting)
     german = PhonemeScheme("espeak", "de", LETTERS.ids)
     assert [alone("ab", scheme) for scheme in (LETTERS, LETTERS, german)] == [("a", "b")] * 3
     assert counting.characters == 4
 
 
 def test_a_voice_of_plain_text_says_the_letters_of_a_word() -> None:
-    assert Alone(Letters())("Ab", PhonemeScheme("text", "", LETTERS.ids)) == ("A", "b")
+    assert IsolatedWords(Letters())("Ab", PhonemeScheme("text", "", LETTERS.ids)) == ("A", "b")
 
 
 def test_without_timings_only_sentences_of_which_something_is_said_are_laid_out(reader) -> None:
@@ -214,13 +217,13 @@ def test_without_timings_only_sentences_of_which_something_is_said_are_laid_out(
         marks=(Mark(three - 1, "here"), Mark(len(text), "end")),
     )
     worded, bare = (
-        reader.front_end.sentences(passage, reader.scheme, is_worded=is_worded) for is_worded in (True, False)
+        reader.front_end.sentences(passage, reader.scheme, is_aligned=is_aligned) for is_aligned in (True, False)
     )
     expected, found = list(worded), list(bare)
     assert [one.symbols for one in found] == [one.symbols for one in expected]
-    assert [one.wording is PLAIN for one in found] == [True, False, False, False, True]
-    assert [one.wording.marks for one in found] == [one.wording.marks for one in expected]
-    assert [one.wording.manners or ((0, NEUTRAL),) for one in found] == [
-        one.wording.manners or ((0, NEUTRAL),) for one in expected
+    assert [one.alignment is PLAIN for one in found] == [True, False, False, False, True]
+    assert [one.alignment.marks for one in found] == [one.alignment.marks for one in expected]
+    assert [one.alignment.manners or ((0, NEUTRAL),) for one in found] == [
+        one.alignment.manners or ((0, NEUTRAL),) for one in expected
     ]
     assert worded.marks_left == bare.marks_left == ("end",)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phonoscope.server.text.alignment import align
+from phonoscope.server.text.sequence_alignment import align
 
 
 def cut(words: str, said: str) -> list[str]:
