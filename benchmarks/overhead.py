@@ -1,9 +1,7 @@
 """What the scheduler itself takes, with 32 streams: the time between batches, by the time in them."""
 
 import asyncio
-import itertools
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -26,9 +24,9 @@ MOST_SHARE: Final = 0.02
 
 def measure_overhead(voice: Path, threads: int, rounds: int) -> Row:
     """Speaks the passage to 32 readers at once, in this process; the engine always has work until the last ends."""
-    with ThreadPoolExecutor(1) as loader:  # torch's pool of threads ends with it; only the engine thread's is left
-        ours = loader.submit(Ours, voice, threads, is_warm=False).result()
-    shares = asyncio.run(_shares(ours, rounds))
+    # A new scheduler and engine each time: a scheduler that knows the engine's speed would refuse some of the readers.
+    shares = [asyncio.run(_share(_loaded(voice, threads))) for _ in range(rounds + 1)]
+    del shares[0]  # which met some shapes for the first time
     return Row(
         "scheduler",
         f"time between batches by time in them, {STREAMS} streams",
@@ -40,7 +38,12 @@ def measure_overhead(voice: Path, threads: int, rounds: int) -> Row:
     )
 
 
-async def _shares(ours: Ours, rounds: int) -> list[float]:
+def _loaded(voice: Path, threads: int) -> Ours:
+    with ThreadPoolExecutor(1) as loader:  # torch's pool of threads ends with it; only the engine thread's is left
+        return loader.submit(Ours, voice, threads, is_warm=False).result()
+
+
+async def _share(ours: Ours) -> float:
     busy: list[float] = []
 
     def emit(event: Event) -> None:
@@ -50,21 +53,16 @@ async def _shares(ours: Ours, rounds: int) -> list[float]:
     settings = ServerSettings(max_requests=STREAMS, max_audio_seconds_owed=1e6)
     scheduler = build_scheduler([ours.engine], emit, settings)
     await scheduler.start()
-    shares = []
-    numbers = itertools.count()
-    for _ in range(rounds + 1):
-        busy.clear()
-        seconds = await _speak(scheduler, ours, numbers)
-        shares.append(seconds / sum(busy) - 1)
+    seconds = await _speak(scheduler, ours)
     await scheduler.drain(0)
-    return shares[1:]  # the first met some shapes for the first time
+    return seconds / sum(busy) - 1
 
 
-async def _speak(scheduler: Scheduler, ours: Ours, numbers: Iterator[int]) -> float:
+async def _speak(scheduler: Scheduler, ours: Ours) -> float:
     voice = ours.voice
     ids = ours.sentences(TEXTS[CHARACTERS])
     began = time.perf_counter()
-    streams = [scheduler.open(request=next(numbers), voice_id=voice.id, audio_seconds=1.0) for _ in range(STREAMS)]
+    streams = [scheduler.open(request=number, voice_id=voice.id, audio_seconds=1.0) for number in range(STREAMS)]
     for stream in streams:
         for sentence in ids:
             stream.say(Utterance(voice.id, sentence, voice.default_speaker))

@@ -111,7 +111,7 @@ def _piper_ids(piper: PiperVoice, text: str) -> list[tuple[int, ...]]:
 
 
 def _our_ids(front_end: TextFrontEnd, text: str, scheme: PhonemeScheme) -> list[tuple[int, ...]]:
-    return [sentence.phoneme_ids for sentence in front_end.sentences(text, scheme)]
+    return [sentence.symbols for sentence in front_end.sentences(text, scheme)]
 
 
 @pytest.mark.parametrize(("voice", "text"), _CASES)

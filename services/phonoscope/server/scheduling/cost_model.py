@@ -106,10 +106,16 @@ class KindCost:
         self._audio_seconds = keep * self._audio_seconds + audio_seconds
         self._utterances = keep * self._utterances + utterances
 
+    def rates(self, now: float) -> tuple[float, float]:
+        """Returns the time of a batch, and of each unit of cost in it; 0 before the first batch."""
+        fixed, slope = self._line()
+        slowdown = self._slowdown_at(now)
+        return slowdown * fixed, slowdown * slope
+
     def seconds(self, cost: float, now: float, turns: float = 1) -> float:
         """Returns the time that so much work takes in so many batches; 0 before the first batch."""
-        fixed, slope = self._line()
-        return self._slowdown_at(now) * (fixed * turns + slope * cost)
+        fixed, slope = self.rates(now)
+        return fixed * turns + slope * cost
 
     def seconds_per_audio_second(self, now: float) -> float:
         """Returns the time that a second of audio takes in batches like the latest ones; 0 before there was audio.
@@ -220,9 +226,14 @@ class CostModel:
         """Adds work whose audio is known; see KindCost.learn_audio."""
         self._kinds.setdefault(kind, KindCost()).learn_audio(cost, steps, audio_seconds, utterances=utterances)
 
+    def rates(self, kind: str, now: float) -> tuple[float, float]:
+        """Returns the time of a batch of one kind, and of each unit of cost in it; 0 while unknown."""
+        return self._kinds[kind].rates(now) if self.is_known and kind in self._kinds else (0.0, 0.0)
+
     def seconds(self, kind: str, cost: float, now: float, turns: float = 1) -> float:
         """Returns the time of so much work of one kind in so many batches; 0 while unknown."""
-        return self._kinds[kind].seconds(cost, now, turns) if self.is_known and kind in self._kinds else 0.0
+        fixed, slope = self.rates(kind, now)
+        return fixed * turns + slope * cost
 
     def audio_work(self, audio_seconds: float) -> list[tuple[str, float]]:
         """Returns the kinds of steps that make audio, and the cost of so much of it; of one step where that is 0."""

@@ -90,14 +90,15 @@ class EarliestDeadlineFirst(Policy):
     def choose(self, states: Iterable[RequestState], now: float) -> Batch | None:
         """Returns the most urgent step that may run, and those that can share its batch."""
         ready = sorted((state for state in states if _next(state) is not None), key=lambda state: state.due)
-        ready = _without_those_that_can_wait(ready, now)
+        timeline = Timeline(now)
+        ready = _without_those_that_can_wait(ready, timeline)
         if not ready:
             return None
-        max_seconds = _max_batch_seconds(ready, now)
+        max_seconds = _max_batch_seconds(ready, timeline, now)
         first = _next(ready[0])
         assert first is not None  # noqa: S101  ready ones have a next step
         if makes_audio(first.step):
-            return _audio_batch(_sized(first, ready, max_seconds, now), ready)
+            return _audio_batch(_sized(first, ready, timeline, max_seconds, now), ready)
         return _preparation_batch(first, ready, max_seconds, now)
 
     def next_step_seconds(self, state: RequestState) -> float:
@@ -170,13 +171,13 @@ def _next_audio(state: RequestState) -> PlannedStep | None:
     return PlannedStep(state, job, step)
 
 
-def _without_those_that_can_wait(ready: Sequence[RequestState], now: float) -> list[RequestState]:
+def _without_those_that_can_wait(ready: Sequence[RequestState], timeline: Timeline) -> list[RequestState]:
     """Leaves out the requests whose turn would make a stream that plays run dry; all are in order of `due`."""
     playing = [state for state in ready if state.is_playing]
     others = [state for state in ready if not state.is_playing]
     if not playing or not others:
         return list(ready)
-    timeline, streams = Timeline(now), Counter(state.slot for state in playing)
+    streams = Counter(state.slot for state in playing)
     turns = [_turn(state, timeline, streams) for state in others], [_turn(s, timeline, streams) for s in playing]
     can_wait = {id(state) for state in others[timeline.room_for(*turns) :]}
     return [state for state in ready if id(state) not in can_wait]
@@ -206,12 +207,12 @@ def _turn(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> Tu
     )
 
 
-def _max_batch_seconds(ready: Sequence[RequestState], now: float) -> float:
+def _max_batch_seconds(ready: Sequence[RequestState], timeline: Timeline, now: float) -> float:
     """Returns how long a batch of the first of these may take, for the sake of the others and of its own player."""
     if not ready[0].slot.cost.is_known:
         return math.inf
     first, others = ready[0], ready[1:]
-    timeline, streams = Timeline(now), Counter(state.slot for state in ready if not state.is_unary)
+    streams = Counter(state.slot for state in ready if not state.is_unary)
     max_seconds = timeline.spare_seconds(_turn(other, timeline, streams) for other in others if other.is_playing)
     if first.is_playing:
         max_seconds = min(max_seconds, first.due - now)
@@ -221,14 +222,16 @@ def _max_batch_seconds(ready: Sequence[RequestState], now: float) -> float:
     return max_seconds
 
 
-def _sized(first: PlannedStep, ready: Sequence[RequestState], max_seconds: float, now: float) -> PlannedStep:
+def _sized(
+    first: PlannedStep, ready: Sequence[RequestState], timeline: Timeline, max_seconds: float, now: float
+) -> PlannedStep:
     """Makes a step as long as the batch may take, and long enough for a round; a stream's first stays small."""
     state, slot = first.state, first.job.slot
     sizes = slot.tuning.audio_seconds
     if state.is_starting or not sizes or not slot.cost.is_known:
         return _alone(first, ready)
     streams = Counter(one.slot for one in ready if not one.is_unary)
-    least = Timeline(now).round_seconds(slot, streams) if state.is_playing else sizes[0]
+    least = timeline.round_seconds(slot, streams) if state.is_playing else sizes[0]
     wanted = max([least, *(size for size in sizes if _seconds(first, size, now) <= max_seconds)])
     step = first.job.next_step(wanted)
     return _alone(first if step is None else PlannedStep(state, first.job, step), ready)

@@ -58,6 +58,7 @@ class OpenJob:
     unlearned: dict[str, tuple[float, int]] = field(default_factory=dict)
     audio_kinds: set[str] = field(default_factory=set)
     failure: Exception | None = None
+    _steps: dict[float, Step | None] = field(default_factory=dict)  # by the audio that was asked for, until one runs
 
     @property
     def slot(self) -> Slot:
@@ -72,11 +73,13 @@ class OpenJob:
 
     def next_step(self, audio_seconds: float) -> Step | None:
         """Returns its next step, of about so much audio; None at its end, and if the engine raises (`failure`)."""
-        try:
-            return self.job.next_step(audio_seconds)
-        except Exception as error:  # noqa: BLE001  the engine's code: a bad utterance fails alone
-            self.failure = error
-            return None
+        if audio_seconds not in self._steps:
+            try:
+                self._steps[audio_seconds] = self.job.next_step(audio_seconds)
+            except Exception as error:  # noqa: BLE001  the engine's code: a bad utterance fails alone
+                self.failure = error
+                return None
+        return self._steps[audio_seconds]
 
     def is_last(self, step: Step) -> bool:
         """Whether a step is known to end the utterance."""
@@ -87,6 +90,7 @@ class OpenJob:
 
     def add(self, result: StepResult) -> None:
         """Counts what a step gave."""
+        self._steps.clear()
         self.made_samples += len(result.samples)
         self.total_samples = self.made_samples if result.is_last else result.total_samples
 

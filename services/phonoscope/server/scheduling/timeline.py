@@ -5,8 +5,8 @@ Pure arithmetic on the cost models' estimates. Called with the scheduler's lock 
 
 import math
 from bisect import bisect_left
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -53,6 +53,8 @@ class Timeline:
 
     def __init__(self, now: float) -> None:
         self._now = now
+        self._rates: dict[tuple[Slot, str], tuple[float, float]] = {}
+        self._rounds: dict[tuple[Slot, frozenset[tuple[Slot, int]]], float] = {}
 
     def round_seconds(self, slot: Slot, streams: Mapping[Slot, int]) -> float:
         """Returns the shortest audio of a step that lasts until all streams have had one; the longest if none does.
@@ -63,15 +65,24 @@ class Timeline:
             slot: the engine whose lengths are tried.
             streams: how many there are on each engine.
         """
-        sizes = slot.tuning.audio_seconds
+        key = slot, frozenset(streams.items())
+        if key not in self._rounds:
+            self._rounds[key] = self._round_seconds(slot.tuning.audio_seconds, streams)
+        return self._rounds[key]
+
+    def _rates_of(self, slot: Slot, kind: str) -> tuple[float, float]:
+        key = slot, kind
+        if key not in self._rates:
+            self._rates[key] = slot.cost.rates(kind, self._now)
+        return self._rates[key]
+
+    def _round_seconds(self, sizes: Sequence[float], streams: Mapping[Slot, int]) -> float:
+        preparation_factor = sum(count * one.cost.preparation_factor(self._now) for one, count in streams.items())
         for plays_seconds in sizes:
-            work = _Sum(self._now)
-            preparation_seconds = 0.0
+            work = _Sum(self._rates_of)
             for one, count in streams.items():
-                preparation_seconds += count * plays_seconds * one.cost.preparation_factor(self._now)
-                for _ in range(count):
-                    work.add(audio_work(one, plays_seconds))
-            if work.seconds + preparation_seconds <= ROUND_SHARE * plays_seconds:
+                work.add(audio_work(one, plays_seconds), times=count)
+            if work.seconds + preparation_factor * plays_seconds <= ROUND_SHARE * plays_seconds:
                 return plays_seconds
         return sizes[-1] if sizes else 0.0
 
@@ -80,7 +91,7 @@ class Timeline:
 
         Those that are dry already do not count: nothing saves them, and they are first in line anyway.
         """
-        spare_seconds, before = math.inf, _Sum(self._now)
+        spare_seconds, before = math.inf, _Sum(self._rates_of)
         in_order = sorted(((turn.due, turn) for turn in playing if turn.due is not None), key=lambda one: one[0])
         for due, turn in in_order:
             before.add(turn.work)
@@ -96,7 +107,7 @@ class Timeline:
         return bisect_left(range(len(others)), 1, key=lambda last: not self._fits(others[: last + 1], playing))
 
     def _fits(self, others: Sequence[Turn], playing: Sequence[Turn]) -> bool:
-        first, turns = _Sum(self._now), list(playing)
+        first, turns = _Sum(self._rates_of), list(playing)
         streams = Counter(turn.slot for turn in turns)
         for other in others:
             first.add(other.work)
@@ -113,22 +124,23 @@ def audio_work(slot: Slot, audio_seconds: float) -> tuple[Work, ...]:
 
 
 class _Sum:
-    """The time of several pieces of work, where those that fit share a batch."""
+    """The time of several pieces of work, where those that fit share a batch.
 
-    def __init__(self, now: float) -> None:
-        self._now = now
-        self._sums: dict[tuple[Slot, str], tuple[float, int]] = defaultdict(lambda: (0.0, 0))
+    Args:
+        rates: returns the time of a batch of a kind, and of each unit of cost in it.
+    """
 
-    def add(self, works: Iterable[Work]) -> None:
-        """Adds work."""
+    def __init__(self, rates: Callable[[Slot, str], tuple[float, float]]) -> None:
+        self.seconds = 0.0
+        self._rates = rates
+        self._counts: dict[tuple[Slot, str], int] = {}
+
+    def add(self, works: Iterable[Work], times: int = 1) -> None:
+        """Adds work of so many requests."""
         for work in works:
-            cost, count = self._sums[work.slot, work.kind]
-            self._sums[work.slot, work.kind] = cost + work.cost, count + 1
-
-    @property
-    def seconds(self) -> float:
-        """The engines' time for all of it."""
-        return sum(
-            slot.cost.seconds(kind, cost, self._now, math.ceil(count / slot.max_batch(kind)))
-            for (slot, kind), (cost, count) in self._sums.items()
-        )
+            before = self._counts.get((work.slot, work.kind), 0)
+            self._counts[work.slot, work.kind] = before + times
+            max_batch = work.slot.max_batch(work.kind)
+            batches = -(-(before + times) // max_batch) - -(-before // max_batch)
+            fixed, slope = self._rates(work.slot, work.kind)
+            self.seconds += fixed * batches + slope * times * work.cost
