@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 COMPOSE ?= docker compose
 
-.PHONY: help run test quick bench lint types contracts protos dashboards check-protos lint-protos format up down e2e clean
+.PHONY: help run test listening quick bench lint types contracts protos dashboards check-protos lint-protos format up down e2e clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,10 +25,13 @@ run: $(VENV)/.server  ## Set up, start the server, speak a sentence to out/hello
 	@.ci/run-server $(ARGS)
 
 test: $(VENV)/.dev  ## Set up and run every test that can run on this machine
-	$(BIN)/pytest -m "not stack and not e2e and not browser" $(ARGS)
+	$(BIN)/pytest -m "not stack and not e2e and not browser and not listening" $(ARGS)
 
-quick: $(VENV)/.dev  ## The tests to run while working: about a minute
-	$(BIN)/pytest -m "not slow" tests/unit tests/integration/test_contract.py $(ARGS)
+listening: $(VENV)/.dev  ## The tests that transcribe and measure minutes of speech
+	$(BIN)/pytest -m listening tests/parity $(ARGS)
+
+quick: $(VENV)/.dev  ## The tests to run while working, on all cores
+	$(BIN)/pytest -n auto --dist loadfile -m "not slow" tests/unit tests/integration/test_contract.py $(ARGS)
 
 bench: $(VENV)/.dev  ## Compare with piper-tts in one run, in turns; prints a table, writes out/bench.json
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -58,7 +58,7 @@ SENTENCES = (
 
 Speak = Callable[..., tuple[NDArray[np.float32], int]]
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.listening
 
 
 @pytest.fixture(scope="module")

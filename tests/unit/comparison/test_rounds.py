@@ -1,11 +1,14 @@
 """A comparison from end to end, on the tone engine: every way is called, every figure is there."""
 
+import pytest
+
 from phonoscope.comparison import rounds
 from phonoscope.comparison.rounds import IN_FLIGHT, compare
 from phonoscope.comparison.table import table_of
 from phonoscope.comparison.ways import GRPC_STREAM, GRPC_UNARY, JSON_KEPT, JSON_NEW
 
 
+@pytest.mark.slow
 def test_every_way_is_measured_in_turns(monkeypatch):
     monkeypatch.setattr(rounds, "TURN_SECONDS", 0.1)
     monkeypatch.setattr(rounds, "FLOOR_CALLS", 3)

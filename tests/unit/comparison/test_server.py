@@ -13,6 +13,7 @@ from phonoscope.comparison.server import serving
 TEXT = "The bell rang."
 
 
+@pytest.mark.slow
 def test_both_transports_carry_the_same_audio():
     with serving("json", "tone") as by_json, serving("grpc", "tone") as by_grpc:
         url = f"http://127.0.0.1:{by_json.port}/api/tts"

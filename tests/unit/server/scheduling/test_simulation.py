@@ -124,6 +124,7 @@ class Listener:
     failure: BaseException | None = None
     is_admitted: bool = False
     is_over: bool = False
+    when_over: Callable[["Listener"], None] = lambda _self: None
     heard: list[tuple[float, float]] = field(default_factory=list)  # (when, seconds of audio)
 
     def deliver(self, item: Rendered | BaseException | None) -> None:
@@ -131,7 +132,14 @@ class Listener:
         if isinstance(item, Rendered):
             self.simulation.play(self, item.audio_seconds)
         else:
-            self.failure, self.is_over = item, True
+            self.failure = item
+            self.end()
+
+    def end(self) -> None:
+        """Notes that it is over, once."""
+        if not self.is_over:
+            self.is_over = True
+            self.when_over(self)
 
     @property
     def is_refused(self) -> bool:
@@ -224,7 +232,7 @@ class Simulation:
     def cancel(self, listener: Listener) -> None:
         with self.states.changed:
             self.states.drop(listener.state)
-        listener.is_over = True
+        listener.end()
 
     def play(self, listener: Listener, audio_seconds: float) -> None:
         """Has a listener hear a chunk."""
@@ -283,7 +291,8 @@ class Simulation:
         try:
             self.admission.check(scheduler._demand(state, self.now), demands)
         except (Overloaded, DeadlineUnreachable) as refusal:
-            listener.refusal, listener.is_over = refusal, True
+            listener.refusal = refusal
+            listener.end()
             return
         listener.is_admitted = True
         self.states.add(state, listener)
@@ -416,12 +425,10 @@ def closed_loop(simulation: Simulation, callers: int, *, until: float, pause_sec
     source = random.Random(callers)
 
     def call() -> None:
-        watch(simulation.arrive(simulation.now, sentences(source, source.uniform(4, 14))))
+        simulation.arrive(simulation.now, sentences(source, source.uniform(4, 14))).when_over = call_again
 
-    def watch(listener: Listener) -> None:
-        if not listener.is_over:
-            simulation.at(simulation.now + 0.01, partial(watch, listener))
-        elif simulation.now < until:
+    def call_again(listener: Listener) -> None:
+        if simulation.now < until:
             simulation.at(simulation.now + (pause_seconds if listener.is_refused else 0.0), call)
 
     for _ in range(callers):

@@ -209,7 +209,8 @@ class TestVitsEngine:
         max_frames = 10 * voice.sample_rate_hz // plan.samples_per_frame
         assert set(plan.phoneme_frames) == {max_frames}
 
-    def test_from_warm_up_on_it_speaks_in_the_asked_precision(self, loaded, engine, utterance):
+    def test_from_warm_up_on_it_speaks_in_the_asked_precision(self, loaded, engine, utterance, monkeypatch):
+        monkeypatch.setattr(engine_module, "WARM_UP_FRAMES", 64)  # the rest of the lengths change nothing here
         quick = VitsEngine([loaded], CPU, precision=torch.bfloat16)
         quick.warm_up()
         assert quick.precision == "bfloat16"
