@@ -19,9 +19,10 @@ import pytest
 import structlog
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
+from phonoscope.common.call_events import CallEnded, CallEvent
 from phonoscope.common.grpc_server import bind, build_server, enable_reflection
 from phonoscope.common.health import LIVENESS, Health, add_health
-from phonoscope.common.interceptors import CallEnded, CallEvent, CallObserver, ErrorMapper
+from phonoscope.common.interceptors import CallObserver, ErrorMapper
 from phonoscope.common.logs import configure_logs
 from phonoscope.protos.legacy import tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2_grpc

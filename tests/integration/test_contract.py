@@ -23,7 +23,7 @@ from phonoscope.client import (
     Unavailable,
     Unimplemented,
 )
-from phonoscope.common.interceptors import CallEnded, CallStarted
+from phonoscope.common.call_events import CallEnded, CallStarted
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 from phonoscope.server.events import RequestStarted, UtteranceQueued
 

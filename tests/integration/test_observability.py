@@ -15,8 +15,8 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from prometheus_client.openmetrics.exposition import generate_latest as as_openmetrics
 from tests.integration.conftest import TestServer, Watched
 
+from phonoscope.common.call_events import MessageSent
 from phonoscope.common.call_metrics import CODE_NAMES
-from phonoscope.common.interceptors import MessageSent
 from phonoscope.common.metrics_endpoint import serving_metrics
 from phonoscope.protos.tts.v1 import tts_pb2
 from phonoscope.server.scheduling.request_state import MAX_UNREAD_STEPS

@@ -10,7 +10,7 @@ from typing import Final
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from phonoscope.common.interceptors import (
+from phonoscope.common.call_events import (
     OTHER,
     CallEnded,
     CallEvent,

@@ -19,8 +19,8 @@ from opentelemetry.trace import Span, SpanKind, StatusCode, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from phonoscope.common import span_attributes as names
+from phonoscope.common.call_events import OTHER, CallEnded, CallEvent, CallStarted, Method
 from phonoscope.common.errors import NotReady, Overloaded
-from phonoscope.common.interceptors import OTHER, CallEnded, CallEvent, CallStarted, Method
 from phonoscope.common.sampling import OncePerSecond
 from phonoscope.common.statuses import STATUS_OF
 from phonoscope.common.tracing import Tracing

@@ -7,7 +7,8 @@ from phonoscope.server import build
 from phonoscope.server.engines.base import Engine
 from phonoscope.server.engines.loading import Loading
 from phonoscope.server.engines.registry import load_engines
-from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.engines.tone import ToneEngine
+from phonoscope.server.engines.tone_voice import tone_voice
 from phonoscope.server.events import Emit
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings

@@ -13,9 +13,10 @@ from grpc_health.v1 import health_pb2
 from grpc_reflection.v1alpha import reflection_pb2
 
 from phonoscope import __version__
+from phonoscope.common.call_events import CALL_KINDS, Method
 from phonoscope.common.grpc_server import build_server, enable_reflection
 from phonoscope.common.health import LIVENESS, Health, add_health
-from phonoscope.common.interceptors import CALL_KINDS, CallObserver, ErrorMapper, Method
+from phonoscope.common.interceptors import CallObserver, ErrorMapper
 from phonoscope.common.refusals import RefusalPacer
 from phonoscope.common.unread import UnreadGuard
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc

@@ -9,8 +9,9 @@ import grpc
 import pytest
 from google.protobuf.wrappers_pb2 import StringValue
 
+from phonoscope.common.call_events import CallEnded, CallEvent, CallStarted
 from phonoscope.common.grpc_server import bind, build_server
-from phonoscope.common.interceptors import CallEnded, CallEvent, CallObserver, CallStarted, ErrorMapper
+from phonoscope.common.interceptors import CallObserver, ErrorMapper
 
 SERVICE = "test.v1.Test"
 KINDS = ("unary_unary", "stream_unary", "unary_stream", "stream_stream")

@@ -8,6 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.openmetrics.exposition import generate_latest
 
+from phonoscope.common.call_events import OTHER, CallEnded, CallStarted, MessageReceived, MessageSent, Method
 from phonoscope.common.call_metrics import CODE_NAMES, CallMetrics
 from phonoscope.common.errors import (
     DeadlineUnreachable,
@@ -18,7 +19,6 @@ from phonoscope.common.errors import (
     Overloaded,
     StreamNotRead,
 )
-from phonoscope.common.interceptors import OTHER, CallEnded, CallStarted, MessageReceived, MessageSent, Method
 from phonoscope.common.statuses import STATUS_OF
 
 SPEAK = Method("test.v1.Speech", "Speak", "unary")

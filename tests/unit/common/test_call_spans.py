@@ -16,9 +16,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from opentelemetry.trace import INVALID_SPAN, NoOpTracerProvider, SpanKind, StatusCode, get_current_span
 
+from phonoscope.common.call_events import OTHER, CallEnded, CallStarted, Method
 from phonoscope.common.call_spans import CallSpans
 from phonoscope.common.grpc_server import bind, build_server
-from phonoscope.common.interceptors import OTHER, CallEnded, CallObserver, CallStarted, Method
+from phonoscope.common.interceptors import CallObserver
 from phonoscope.common.tracing import Tracing, current_trace_id
 
 KINDS = ("unary_unary", "stream_unary", "unary_stream", "stream_stream")

@@ -12,6 +12,15 @@ from google.protobuf.wrappers_pb2 import StringValue
 from grpc_status import rpc_status
 
 from phonoscope.common import interceptors
+from phonoscope.common.call_events import (
+    OTHER,
+    CallEnded,
+    CallEvent,
+    CallStarted,
+    MessageReceived,
+    MessageSent,
+    Method,
+)
 from phonoscope.common.errors import (
     DeadlineUnreachable,
     EngineFailed,
@@ -22,17 +31,7 @@ from phonoscope.common.errors import (
     ServiceError,
     StreamNotRead,
 )
-from phonoscope.common.interceptors import (
-    OTHER,
-    CallEnded,
-    CallEvent,
-    CallObserver,
-    CallStarted,
-    ErrorMapper,
-    MessageReceived,
-    MessageSent,
-    Method,
-)
+from phonoscope.common.interceptors import CallObserver, ErrorMapper
 
 KINDS = {
     "unary_unary": "unary",

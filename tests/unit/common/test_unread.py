@@ -10,8 +10,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
+from phonoscope.common.call_events import CallEnded, CallEvent
 from phonoscope.common.grpc_server import bind, build_server
-from phonoscope.common.interceptors import CallEnded, CallEvent, CallObserver, ErrorMapper
+from phonoscope.common.interceptors import CallObserver, ErrorMapper
 from phonoscope.common.unread import UnreadGuard
 
 SERVICE = "test.v1.Test"

@@ -5,18 +5,18 @@ letter, and refuses calls that break it, so that a scheduler that works with it 
 """
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from string import ascii_lowercase, digits, punctuation
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
+from phonoscope.server.engines.tone_voice import pauses, tone_voice
 from phonoscope.server.engines.windows import nearest_size, window_stops
-from phonoscope.server.types import PhonemeScheme, Utterance, Voice
+from phonoscope.server.types import Utterance, Voice
 
 SAMPLES_PER_FRAME: Final = 256
 FRAMES: Final = (16, 32, 64, 128, 256)
@@ -29,11 +29,6 @@ _LOWEST_HZ: Final = 150.0
 _STEPS_PER_OCTAVE: Final = 24
 _STEPS: Final = 96
 _TONE_FRAMES: Final = 8
-_MARKS: Final = ("_", "^", "$")
-_MARK_FRAMES: Final = 1
-_GAP_FRAMES: Final = 4
-_STOP_FRAMES: Final = 12
-_STOPS: Final = ".,;:!?"
 _DETUNE: Final = 0.0133
 _RHYTHM: Final = 0.12
 _FADE_SAMPLES: Final = 128
@@ -99,24 +94,6 @@ class ToneJob:
         return RenderStep(self, RENDER, plan.voice_id, frames, seconds, plan, self.cursor, stop)
 
 
-def tone_voice(
-    voice_id: str = "tone",
-    *,
-    language: str = "en-US",
-    sample_rate_hz: int = 22_050,
-    speakers: Sequence[str] = (),
-) -> Voice:
-    """Returns a voice for ToneEngine that reads plain text: letters and digits sound, the rest are pauses."""
-    return Voice(
-        id=voice_id,
-        language=language,
-        sample_rate_hz=sample_rate_hz,
-        phonemes=PhonemeScheme(kind="text", espeak_voice="", ids=_text_ids()),
-        speakers=tuple(speakers),
-        engine="tone",
-    )
-
-
 class ToneEngine:
     """Engine of sines: a quarter-tone step for each symbol, shifted by the speaker, varied a little by the seed.
 
@@ -140,7 +117,7 @@ class ToneEngine:
         self._sizes = tuple(sizes)
         self._max_batch = max_batch
         self._voice_by_id = {voice.id: voice for voice in self._voices}
-        self._pauses_by_id = {voice.id: _pauses(voice.phonemes.ids) for voice in self._voices}
+        self._pauses_by_id = {voice.id: pauses(voice.phonemes.ids) for voice in self._voices}
 
     @property
     def device(self) -> str:
@@ -206,13 +183,13 @@ class ToneEngine:
     def _plan(self, utterance: Utterance) -> TonePlan:
         voice = self._voice_by_id[utterance.voice_id]
         symbols = [int(symbol) for symbol in utterance.symbols]
-        pauses = self._pauses_by_id[voice.id]
+        silent = self._pauses_by_id[voice.id]
         # One draw per phoneme and kind, whatever the scales are: the same seed varies the same way.
         pitch_noise, rhythm_noise = np.random.default_rng(utterance.seed).uniform(-1.0, 1.0, (2, len(symbols)))
         detune = 1.0 + _DETUNE * utterance.variation * pitch_noise
         stretch = (1.0 + _RHYTHM * utterance.rhythm_variation * rhythm_noise) / np.array(utterance.speeds)
         frames = tuple(
-            max(1, round(pauses.get(phoneme, _TONE_FRAMES) * float(ratio)))
+            max(1, round(silent.get(phoneme, _TONE_FRAMES) * float(ratio)))
             for phoneme, ratio in zip(symbols, stretch, strict=True)
         )
         return TonePlan(
@@ -220,7 +197,7 @@ class ToneEngine:
             sample_rate_hz=voice.sample_rate_hz,
             symbol_frames=frames,
             pitches_hz=tuple(
-                0.0 if phoneme in pauses else _pitch_hz(phoneme, utterance.speaker) * float(ratio)
+                0.0 if phoneme in silent else _pitch_hz(phoneme, utterance.speaker) * float(ratio)
                 for phoneme, ratio in zip(symbols, detune, strict=True)
             ),
         )
@@ -285,25 +262,3 @@ def _tone(pitch_hz: float, samples: int, sample_rate_hz: int) -> NDArray[np.floa
     tone[:_FADE_SAMPLES] *= fade
     tone[-_FADE_SAMPLES:] *= fade[::-1]
     return tone.astype(np.float32)
-
-
-def _text_ids() -> dict[str, tuple[int, ...]]:
-    symbols = [*_MARKS, " ", *(sign for sign in punctuation if sign not in _MARKS), *digits, *ascii_lowercase]
-    ids: dict[str, tuple[int, ...]] = {symbol: (number,) for number, symbol in enumerate(symbols)}
-    return ids | {letter.upper(): ids[letter] for letter in ascii_lowercase}
-
-
-def _pauses(ids: Mapping[str, tuple[int, ...]]) -> dict[int, int]:
-    """Returns the frames of each id that is silent: marks, spaces and whatever is no letter and no digit."""
-    pauses: dict[int, int] = {}
-    for symbol, numbers in ids.items():
-        if symbol in _MARKS:
-            frames = _MARK_FRAMES
-        elif symbol in _STOPS:
-            frames = _STOP_FRAMES
-        elif not symbol.isalnum():
-            frames = _GAP_FRAMES
-        else:
-            continue
-        pauses |= dict.fromkeys(numbers, frames)
-    return pauses

@@ -6,8 +6,8 @@ from typing import Final
 
 import structlog
 
+from phonoscope.common.call_events import CallEnded, CallEvent
 from phonoscope.common.errors import DeadlineUnreachable, NotReady, Overloaded
-from phonoscope.common.interceptors import CallEnded, CallEvent
 from phonoscope.common.sampling import OncePerSecond
 from phonoscope.common.statuses import STATUS_OF
 from phonoscope.server.events import (

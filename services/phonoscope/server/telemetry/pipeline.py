@@ -11,9 +11,9 @@ from prometheus_client import CollectorRegistry
 
 from phonoscope import __version__
 from phonoscope.common import span_attributes as names
+from phonoscope.common.call_events import CallEvent, Method
 from phonoscope.common.call_metrics import CallMetrics
 from phonoscope.common.call_spans import CallSpans
-from phonoscope.common.interceptors import CallEvent, Method
 from phonoscope.common.registry import service_registry
 from phonoscope.common.trace_metrics import TraceMetrics
 from phonoscope.common.tracing import Tracing, build_tracing, current_trace_id

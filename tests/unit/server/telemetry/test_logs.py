@@ -8,7 +8,7 @@ import pytest
 import structlog
 from structlog.testing import CapturingLogger
 
-from phonoscope.common.interceptors import CallEnded, CallStarted, MessageReceived, MessageSent, Method
+from phonoscope.common.call_events import CallEnded, CallStarted, MessageReceived, MessageSent, Method
 from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,

@@ -8,9 +8,9 @@ from typing import get_args
 from prometheus_client import CollectorRegistry
 from prometheus_client.metrics_core import Metric as Family
 
+from phonoscope.common.call_events import CALL_KINDS, Method
 from phonoscope.common.call_metrics import CODE_NAMES, CallMetrics
 from phonoscope.common.errors import InvalidRequest, NotReady, NotServed, Overloaded
-from phonoscope.common.interceptors import CALL_KINDS, Method
 from phonoscope.common.trace_metrics import RESULTS, TraceMetrics
 from phonoscope.gateway.app import endings
 from phonoscope.gateway.events import FirstAudio

@@ -9,10 +9,10 @@ import structlog
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
+from phonoscope.common.call_events import CallEnded, CallStarted, Method
 from phonoscope.common.call_metrics import CallMetrics
 from phonoscope.common.call_spans import CallSpans
 from phonoscope.common.errors import SettingsError
-from phonoscope.common.interceptors import CallEnded, CallStarted, Method
 from phonoscope.common.tracing import current_trace_id
 from phonoscope.server.events import RequestFinished, RequestStarted
 from phonoscope.server.settings import ServerSettings

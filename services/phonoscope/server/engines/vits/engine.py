@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.vits.batches import padded_lengths
-from phonoscope.server.engines.vits.config import PiperVoice
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, CudaGraphRunner
 from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder
-from phonoscope.server.engines.vits.job import PREPARE, RENDER, RenderStep, VitsJob
+from phonoscope.server.engines.vits.job import (
+    PREPARE,
+    RENDER,
+    VitsJob,
+    own_job,
+    step_result,
+    vits_utterance,
+    windows_of,
+)
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
@@ -214,7 +221,7 @@ class VitsEngine:
             KeyError: its voice is not loaded.
         """
         voice = self._voices[utterance.voice_id].voice
-        return VitsJob(_with_scales(utterance, voice), self.window_frames, self._max_batch[RENDER])
+        return VitsJob(vits_utterance(utterance, voice), self.window_frames, self._max_batch[RENDER])
 
     def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
         """Prepares utterances, or renders windows; moves their jobs on once all of it is done."""
@@ -222,27 +229,27 @@ class VitsEngine:
 
     def close(self, job: Job) -> None:
         """Frees the latents of an utterance."""
-        _own(job).plan = None
+        own_job(job).plan = None
 
     def _run_prepare(self, steps: Sequence[Step]) -> Sequence[StepResult]:
-        jobs = [_own(step.job) for step in steps]
+        jobs = [own_job(step.job) for step in steps]
         plans = self.prepare([job.utterance for job in jobs])
         for job, plan in zip(jobs, plans, strict=True):
             job.plan = plan
-        return [_result(NO_SAMPLES, plan, 0) for plan in plans]
+        return [step_result(NO_SAMPLES, plan, 0) for plan in plans]
 
     def _run_render(self, steps: Sequence[Step]) -> Sequence[StepResult]:
-        windows = [window for step in steps for window in _windows(step)]
+        windows = [window for step in steps for window in windows_of(step)]
         most = self._max_batch[RENDER]
         batches = (self.render(windows[first : first + most]) for first in range(0, len(windows), most))
         waveforms = iter([samples for batch in batches for samples in batch])
         results = []
         for step in steps:
-            own = _windows(step)
+            own = windows_of(step)
             samples = np.concatenate([next(waveforms) for _ in own]) if len(own) > 1 else next(waveforms)
-            job, stop = _own(step.job), own[-1].stop
+            job, stop = own_job(step.job), own[-1].stop
             job.cursor = stop
-            results.append(_result(samples, own[-1].plan, stop))
+            results.append(step_result(samples, own[-1].plan, stop))
         return results
 
     @torch.inference_mode()
@@ -269,44 +276,6 @@ class VitsEngine:
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Turns windows of one voice into samples, in order."""
         return self._runners[windows[0].plan.voice_id].render(windows)
-
-
-def _with_scales(utterance: Utterance, voice: PiperVoice) -> VitsUtterance:
-    """Returns an utterance as the network takes it, with the voice's own scales."""
-    return VitsUtterance(
-        voice_id=voice.id,
-        phoneme_ids=tuple(int(symbol) for symbol in utterance.symbols),
-        speaker=utterance.speaker,
-        length_scale=voice.length_scale,
-        noise_scale=voice.noise_scale * utterance.variation,
-        noise_w_scale=voice.noise_w_scale * utterance.rhythm_variation,
-        seed=utterance.seed,
-        speed=utterance.speed,
-        rates=utterance.rates,
-    )
-
-
-def _own(job: Job) -> VitsJob:
-    if not isinstance(job, VitsJob):
-        raise TypeError(f"{type(job).__name__} is not a job of the VITS engine")
-    return job
-
-
-def _windows(step: Step) -> Sequence[Window]:
-    if not isinstance(step, RenderStep):
-        raise TypeError(f"a step of kind {step.kind!r} has no windows to render")
-    return step.windows
-
-
-def _result(samples: NDArray[np.float32], plan: VitsPlan, rendered: int) -> StepResult:
-    """Returns what a step gave, with `rendered` frames of the plan rendered by now."""
-    per_frame = plan.samples_per_frame
-    return StepResult(
-        samples,
-        is_last=rendered == plan.frames,
-        total_samples=plan.samples,
-        symbol_samples=tuple(frames * per_frame for frames in plan.phoneme_frames),
-    )
 
 
 def _per_frame(loaded: LoadedVoice) -> int:

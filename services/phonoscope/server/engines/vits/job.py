@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from phonoscope.server.engines.base import Step
+import numpy as np
+from numpy.typing import NDArray
+
+from phonoscope.server.engines.base import Job, Step, StepResult
+from phonoscope.server.engines.vits.config import PiperVoice
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
 from phonoscope.server.engines.windows import nearest_size, window_stops
+from phonoscope.server.types import Utterance
 
 PREPARE: Final = "prepare"
 RENDER: Final = "render"
@@ -58,3 +63,43 @@ class VitsJob:
         stops = window_stops(self.cursor, nearest_size(self._sizes, wanted), plan.frames, count)
         starts = [self.cursor, *stops]
         return tuple(Window(plan, start, stop) for start, stop in zip(starts, stops, strict=False))
+
+
+def vits_utterance(utterance: Utterance, voice: PiperVoice) -> VitsUtterance:
+    """Returns an utterance as the network takes it, with the voice's own scales."""
+    return VitsUtterance(
+        voice_id=voice.id,
+        phoneme_ids=tuple(int(symbol) for symbol in utterance.symbols),
+        speaker=utterance.speaker,
+        length_scale=voice.length_scale,
+        noise_scale=voice.noise_scale * utterance.variation,
+        noise_w_scale=voice.noise_w_scale * utterance.rhythm_variation,
+        seed=utterance.seed,
+        speed=utterance.speed,
+        rates=utterance.rates,
+    )
+
+
+def own_job(job: Job) -> VitsJob:
+    """Returns a job of this engine. TypeError for any other."""
+    if not isinstance(job, VitsJob):
+        raise TypeError(f"{type(job).__name__} is not a job of the VITS engine")
+    return job
+
+
+def windows_of(step: Step) -> Sequence[Window]:
+    """Returns what a step renders. TypeError for one that renders nothing."""
+    if not isinstance(step, RenderStep):
+        raise TypeError(f"a step of kind {step.kind!r} has no windows to render")
+    return step.windows
+
+
+def step_result(samples: NDArray[np.float32], plan: VitsPlan, rendered: int) -> StepResult:
+    """Returns what a step gave, with `rendered` frames of the plan rendered by now."""
+    per_frame = plan.samples_per_frame
+    return StepResult(
+        samples,
+        is_last=rendered == plan.frames,
+        total_samples=plan.samples,
+        symbol_samples=tuple(frames * per_frame for frames in plan.phoneme_frames),
+    )
