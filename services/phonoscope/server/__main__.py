@@ -32,7 +32,7 @@ from phonoscope.server.speech.synthesizer import Synthesizer
 from phonoscope.server.telemetry.gpu import gpu_telemetry
 from phonoscope.server.telemetry.pipeline import Telemetry, build_telemetry
 
-# How long the last spans may take to leave.
+# Maximum time to export the last spans.
 FLUSH_SECONDS: Final = 3.0
 Logger = structlog.typing.FilteringBoundLogger
 
@@ -50,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def run(settings: ServerSettings) -> None:
-    """Builds everything, serves until a signal comes, drains.
+    """Builds everything, serves until a signal arrives, then drains.
 
     Raises:
         StartupError: the server cannot start.
@@ -93,7 +93,7 @@ async def run(settings: ServerSettings) -> None:
 async def _start_engines(
     settings: ServerSettings, telemetry: Telemetry, logger: Logger, while_serving: contextlib.ExitStack
 ) -> tuple[Scheduler, Synthesizer]:
-    """Loads the engines, warms them up, and returns what speaks with them."""
+    """Loads the engines, warms them up, and returns the parts that speak with them."""
     emit: Emit = telemetry.emit
     loaded = await _load(settings, logger, emit)
     engines = [one.engine for one in loaded]
@@ -112,7 +112,7 @@ async def _load(settings: ServerSettings, logger: Logger, emit: Emit) -> list[Lo
 
 
 async def _drain(settings: ServerSettings, rpc: build.Rpc, scheduler: Scheduler) -> None:
-    """Reports not ready, waits for callers to look elsewhere, refuses what is new and finishes what was accepted."""
+    """Reports not ready, waits for callers to go elsewhere, refuses new requests and finishes accepted ones."""
     await _set_ready(rpc.health, is_serving=False)
     await asyncio.sleep(settings.drain_seconds)
     await rpc.health.end_watches()
@@ -127,16 +127,16 @@ async def _set_ready(health: Health, *, is_serving: bool) -> None:
 
 
 def _on_signals(act: Callable[[int], None]) -> None:
-    """Has SIGTERM and SIGINT call `act` with their number from now on."""
+    """Makes SIGTERM and SIGINT call `act` with their number from now on."""
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, act, number)
 
 
 def _leave(number: int, logger: Logger) -> None:
-    """Ends a process that is not ready yet, at once and with the status that shells expect.
+    """Ends a process that is not ready yet, immediately and with the exit status that shells expect.
 
-    Nothing was accepted, and the thread that loads voices, or downloads them for minutes, cannot be interrupted; what
-    is downloaded half is resumed by the next start.
+    No request was accepted, and the thread that loads voices, or downloads them for minutes, cannot be interrupted;
+    the next start resumes a partial download.
     """
     logger.info("stopped_before_ready")
     os._exit(128 + number)

@@ -1,4 +1,4 @@
-"""The composition root: every object of the server is built here, in the order in which they depend on each other.
+"""The composition root: builds every object of the server, in order of their dependencies.
 
 `__main__.py` uses it; so do the benchmarks and `phonoscope.comparison`, for parts of a server.
 """
@@ -45,8 +45,8 @@ MAX_REPLY_BYTES: Final = 4 * 2**20 - 4096
 # The services whose health is the readiness of this server.
 SERVICES: Final = ("", servicer.SERVICE_NAME, legacy.SERVICE_NAME)
 HEALTH_SERVICE: Final = "grpc.health.v1.Health"
-# How long a thread may hold the interpreter while another waits for it. Python's own 5 ms, several times in a row, is
-# what a call would wait for while spans are encoded, metrics are scraped or text is read.
+# How long a thread may hold the interpreter while another waits for it. With Python's default of 5 ms, a call waits
+# for several such periods while spans are encoded, metrics are scraped or text is read.
 SWITCH_SECONDS: Final = 0.0005
 
 
@@ -56,7 +56,7 @@ class Rpc:
 
     Attributes:
         server: not started yet, and not bound to a port.
-        speech: refuses calls until it is given a synthesizer.
+        speech: refuses calls until it receives a synthesizer.
     """
 
     server: grpc.aio.Server
@@ -65,7 +65,7 @@ class Rpc:
 
 
 def build_rpc(settings: ServerSettings, telemetry: Telemetry) -> Rpc:
-    """Returns a gRPC server with every service, none of which speaks yet."""
+    """Returns a gRPC server with every service; none can speak yet."""
     health = Health(
         (*SERVICES, LIVENESS), lambda name, serving: telemetry.emit(HealthChanged(name, is_serving=serving))
     )
@@ -85,7 +85,7 @@ def build_rpc(settings: ServerSettings, telemetry: Telemetry) -> Rpc:
 
 
 def build_scheduler(engines: Sequence[Engine], emit: Emit, settings: ServerSettings) -> Scheduler:
-    """Returns the scheduler of one device's engines, with the policy that this server follows."""
+    """Returns the scheduler of one device's engines, with this server's policy."""
     admission = Admission(
         max_requests=settings.max_requests,
         max_audio_seconds=settings.max_audio_seconds_owed,
@@ -97,7 +97,7 @@ def build_scheduler(engines: Sequence[Engine], emit: Emit, settings: ServerSetti
 def build_synthesizer(
     scheduler: Scheduler, engines: Sequence[Engine], front_end: TextFrontEnd, emit: Emit, settings: ServerSettings
 ) -> Synthesizer:
-    """Returns what speaks requests with the voices of warmed-up engines."""
+    """Returns the synthesizer for the voices of warmed-up engines."""
     limits = Limits(
         max_characters=settings.max_text_characters,
         max_reply_bytes=MAX_REPLY_BYTES,
@@ -120,7 +120,7 @@ def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequen
 
 
 def build_front_end(voices: Sequence[Voice]) -> TextFrontEnd:
-    """Returns the text front end, once it has checked that it can read for every voice.
+    """Returns the text front end, after checking that it can read text for every voice.
 
     Raises:
         VoiceFileError: no text can be read for a voice.
@@ -134,7 +134,7 @@ def build_front_end(voices: Sequence[Voice]) -> TextFrontEnd:
 def export_engines(
     loaded: Sequence[LoadedEngine], scheduler: Scheduler, telemetry: Telemetry, settings: ServerSettings
 ) -> None:
-    """Makes the series of the loaded engines and their voices."""
+    """Creates the metric series of the loaded engines and their voices."""
     engines = [one.engine for one in loaded]
     metrics = telemetry.metrics
     metrics.make_voice_series({voice.id: engine.step_kinds for engine in engines for voice in engine.voices})
@@ -148,7 +148,7 @@ def report_build(
     settings: ServerSettings,
     logger: structlog.typing.FilteringBoundLogger,
 ) -> None:
-    """Exports and logs what runs here, once the engines are warm."""
+    """Exports and logs the build information, once the engines are warm."""
     libraries: Mapping[str, str] = {name: version for one in loaded for name, version in one.libraries.items()}
     first = loaded[0].engine
     telemetry.metrics.build(

@@ -1,15 +1,15 @@
-"""Emotions as prosody: how far each moves rate, pitch, its range, loudness and liveliness from neutral speech.
+"""Emotions as prosody: how far each changes rate, pitch, its range, loudness and liveliness from neutral speech.
 
-request/ mixes what a caller asks for; speech/, the engine and audio/ carry it out. The directions are those
-on which the literature agrees; the sizes are ours, small enough that every word stays understood. Per emotion:
+request/ mixes the requested emotions; speech/, the engine and audio/ apply the result. The directions are those
+on which the literature agrees; the sizes are ours, small enough to keep every word intelligible. Per emotion:
 
 - happy: faster, fewer pauses, higher, much wider, louder (Murray and Arnott 1993, table 1; Juslin and Laukka 2003,
   table 7).
 - angry: faster, fewer pauses, higher, much wider, louder (Murray and Arnott; hot anger of Banse and Scherer 1996).
-- sad: slower, longer pauses, lower, narrower, softer (all of them; the clearest of all).
+- sad: slower, longer pauses, lower, narrower, softer (all sources; the clearest effect).
 - afraid: much faster, much higher (Murray and Arnott); its range, loudness and pauses differ from study to study.
 - disgusted: very much slower, lower, softer (Murray and Arnott).
-- melancholic: as sad, slower and flatter still: quiet sorrow of Burkhardt and Sendlmeier (2000).
+- melancholic: like sad, but slower and flatter: quiet sorrow of Burkhardt and Sendlmeier (2000).
 - surprised: higher and much wider, a little faster (Schröder 2001, table 1).
 - calm: slower, longer pauses, lower, narrower, softer: tenderness of Juslin and Laukka.
 
@@ -32,11 +32,11 @@ class Prosody:
 
     Attributes:
         rate, pitch: ratios.
-        pitch_hz: hertz on top of that ratio of the speaker's own pitch.
+        pitch_hz: hertz added after that ratio is applied to the speaker's own pitch.
         pitch_range: of the pitch's movement around its mean, as a ratio on a logarithmic scale.
         gain_db: decibels.
-        noise, rhythm: of the voice's noise_scale and noise_w_scale, as ratios: how much timbre and rhythm vary.
-        pauses: length of pauses within a sentence, as a ratio, besides what the rate makes of them.
+        noise, rhythm: ratios to the voice's noise_scale and noise_w_scale: how much timbre and rhythm vary.
+        pauses: length of pauses within a sentence, as a ratio, in addition to the effect of the rate.
     """
 
     rate: float = 1.0
@@ -68,7 +68,7 @@ EMOTIONS: Final[Mapping[str, Prosody]] = MappingProxyType(
 
 
 def mixed(weights: Mapping[str, float]) -> Prosody:
-    """Returns the prosody of emotions by weight, the rest to one being neutral: ratios as powers, others as sums."""
+    """Returns the weighted mix of emotions, the rest up to 1 being neutral: ratios as powers, others as sums."""
     amounts: dict[str, float] = {}
     for field in fields(Prosody):
         values = [(getattr(EMOTIONS[name], field.name), weight) for name, weight in weights.items()]

@@ -1,8 +1,8 @@
-"""What the core says has happened, as frozen records; sinks turn them into numbers, spans and lines of the log.
+"""The events of the core, as frozen records; sinks turn them into metrics, spans and log lines.
 
-Emitted by `speech/` and `scheduling/`, from the event loop's thread and from the engine thread: a sink must be safe
-to call from both, and must not block. `request` is a request's number, unique in this process: by it a sink joins what
-belongs together. RequestStarted, FirstAudio, ChunkSent and RequestFinished come in the task of the call itself. Times
+`speech/` and `scheduling/` emit them, from the event loop's thread and from the engine thread: a sink must be safe
+to call from both, and must not block. `request` is a request's number, unique in this process: a sink joins
+events by it. RequestStarted, FirstAudio, ChunkSent and RequestFinished are emitted in the task of the call. Times
 are those of time.monotonic(), in seconds. Records never hold the text that is spoken.
 """
 
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-# Stages of a request before and after the engine, whose own are the kinds of its steps.
+# Stages of a request before and after the engine; the engine's stages are the kinds of its steps.
 STAGES: Final = ("split", "phonemize", "queue", "encode")
 Delivery = Literal["stream", "whole"]
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
@@ -35,14 +35,14 @@ class HealthChanged:
 
 @dataclass(frozen=True, slots=True)
 class LoopLagged:
-    """The event loop ran something so long after its time; 0 or more."""
+    """The event loop ran a callback this many seconds late; 0 or more."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class QueueMoved:
-    """How much the scheduler holds: requests, and seconds of audio that they are still owed."""
+    """How much the scheduler holds: requests, and the seconds of audio still owed to them."""
 
     requests: int
     audio_seconds_owed: float
@@ -50,11 +50,11 @@ class QueueMoved:
 
 @dataclass(frozen=True, slots=True)
 class LexiconRead:
-    """The lexicon files were read, at start or since one has changed.
+    """The lexicon files were read, at start or after one changed.
 
     Attributes:
-        entries: that are in use now.
-        fault: "" where all went well; else what is wrong, and what was in use before still is.
+        entries: number in use now.
+        fault: "" on success; else what is wrong: the previous entries then stay in use.
     """
 
     entries: int
@@ -63,7 +63,7 @@ class LexiconRead:
 
 @dataclass(frozen=True, slots=True)
 class RequestStarted:
-    """A request for speech has come in, unchecked."""
+    """A request for speech has arrived, unchecked."""
 
     request: int
     request_id: str
@@ -71,13 +71,13 @@ class RequestStarted:
 
 @dataclass(frozen=True, slots=True)
 class TextRead:
-    """A request's text has become phonemes, all of it.
+    """All of a request's text has become phonemes.
 
     Attributes:
-        began: when the first sentence was asked for; the reading goes on, with pauses, until now.
+        began: when the first sentence was requested; reading continues, with pauses, until now.
         split_seconds: time spent on finding the sentences.
         phonemize_seconds: time spent on their phonemes.
-        unknown_phonemes: left out because the voice has no sound for them.
+        unknown_phonemes: omitted because the voice has no sound for them.
     """
 
     request: int
@@ -92,7 +92,7 @@ class TextRead:
 
 @dataclass(frozen=True, slots=True)
 class QueueLeft:
-    """A request's first batch begins, so long after it was admitted."""
+    """A request's first batch begins, this long after it was admitted."""
 
     request: int
     voice: str
@@ -110,7 +110,7 @@ class UtteranceQueued:
 
 @dataclass(frozen=True, slots=True)
 class UtteranceSpoken:
-    """The last samples of an utterance are made."""
+    """The last samples of an utterance are rendered."""
 
     request: int
     index: int
@@ -165,7 +165,7 @@ class EngineRaised:
 
 @dataclass(frozen=True, slots=True)
 class FirstAudio:
-    """A request's first audio was handed to gRPC so long after the call came in."""
+    """A request's first audio was passed to gRPC, this long after the call arrived."""
 
     request: int
     voice: str
@@ -175,11 +175,11 @@ class FirstAudio:
 
 @dataclass(frozen=True, slots=True)
 class ChunkSent:
-    """A chunk of a stream, not its first, was handed to gRPC.
+    """A chunk of a stream, other than its first, was passed to gRPC.
 
     Attributes:
-        gap_seconds: since the chunk before it.
-        slack_seconds: how long before a player, started at the first chunk, would have run dry; negative when it has.
+        gap_seconds: since the previous chunk.
+        slack_seconds: time left before a player, started at the first chunk, runs dry; negative when it has.
     """
 
     request: int
@@ -202,13 +202,13 @@ class AudioEncoded:
 
 @dataclass(frozen=True, slots=True)
 class RequestFinished:
-    """A request has ended, one way or another.
+    """A request has ended, with any outcome.
 
     Attributes:
         voice, language: "" where the request named none that is loaded.
         reason: "" unless it was refused or failed; else a ServiceError's reason.
-        audio_seconds: what was sent.
-        engine_seconds: the engine's time for it: its share of every batch that it was in.
+        audio_seconds: audio sent.
+        engine_seconds: the engine's time for it: its share of each of its batches.
         first_audio_seconds: from the call to its first audio; None when there was none.
     """
 

@@ -1,4 +1,4 @@
-"""How what a caller sent is shown in a message to them: quoted, escaped, not long."""
+"""Formats a caller's input for error messages: quoted, escaped and truncated."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -8,11 +8,11 @@ LONGEST_SHOWN: Final = 64  # a screen's width
 
 
 def shown(value: str) -> str:
-    """Returns a string, quoted and cut."""
+    """Returns a string, quoted and truncated."""
     return repr(value if len(value) <= LONGEST_SHOWN else value[: LONGEST_SHOWN - 3] + "...")
 
 
 def listed(names: Sequence[str]) -> str:
-    """Returns the first few names, and how many more there are."""
+    """Returns the first few names, and the number of further ones."""
     more = len(names) - MAX_NAMES_SHOWN
     return ", ".join(names[:MAX_NAMES_SHOWN]) + (f" and {more} more, see ListVoices" if more > 0 else "")

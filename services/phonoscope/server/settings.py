@@ -31,7 +31,7 @@ class ServerSettings(StrictSettings):
     """Address to listen on for gRPC and metrics; 0.0.0.0 or :: to be reached from other machines."""
 
     port: Port = 50051
-    """Port of gRPC; 0 lets the system choose, and the log says which."""
+    """Port of gRPC; 0 lets the system choose, and the log shows the port."""
 
     metrics_port: Port = 9464
     """Port of Prometheus metrics, at /metrics; 0 lets the system choose."""
@@ -43,18 +43,18 @@ class ServerSettings(StrictSettings):
     """CPU threads of the engine; 0 for one per core that this process may use."""
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Of the vocoder: auto is bfloat16 on CPUs that multiply it fast, float16 on GPUs, each verified at start by how
-    it sounds, and float32 elsewhere."""
+    """Precision of the vocoder: auto is bfloat16 on CPUs that multiply it fast, float16 on GPUs, each verified at
+    start by how it sounds, and float32 elsewhere."""
 
     cuda_graphs: Literal["auto", "off"] = "auto"
-    """On a GPU: auto records the network's kernels at start and launches them together, and runs them one by one where
-    the device refuses, which the log tells; off never records, and starts sooner."""
+    """On a GPU: auto records the network's kernels at start and launches them together, and runs them one by one if
+    the device refuses, which is logged; off never records, and starts sooner."""
 
     voices_dir: Path = DEFAULT_VOICES_DIR
-    """Folder of further Piper voices: NAME.onnx beside NAME.onnx.json."""
+    """Folder of additional Piper voices: NAME.onnx beside NAME.onnx.json."""
 
     voices: str = ""
-    """Voices that must be there: names separated by commas; those missing are fetched from the hub at start."""
+    """Required voices: names separated by commas; those missing are fetched from the hub at start."""
 
     default_voice: str = ""
     """Voice of requests that name none; empty for the embedded en_US-joe-medium."""
@@ -70,14 +70,14 @@ class ServerSettings(StrictSettings):
     read again once they change."""
 
     unsupported_ssml: Literal["refuse", "skip"] = "refuse"
-    """What to do about elements and attributes of SSML that are not served: refuse the request by their name, or pass
-    over them and speak what they hold."""
+    """How to handle unsupported elements and attributes of SSML: refuse the request and name them, or skip them and
+    speak their content."""
 
     max_text_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
-    """Longest text of one request."""
+    """Maximum characters of one request's text."""
 
     max_clause_wait_seconds: Annotated[float, Field(ge=0, le=60, allow_inf_nan=False)] = 0.5
-    """Text in pieces: once all that came is made into sound, how long a clause waits for the rest of its sentence."""
+    """Text in pieces: once all text so far is spoken, how long a clause waits for the rest of its sentence."""
 
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 64
     """Requests held at once, waiting or being spoken; more are refused with RESOURCE_EXHAUSTED."""
@@ -90,7 +90,7 @@ class ServerSettings(StrictSettings):
     Where the engine itself needs longer for a first sound, twice as long as that."""
 
     max_unread_seconds: Annotated[float, Field(gt=0, le=86_400, allow_inf_nan=False)] = 120.0
-    """A stream whose caller has read nothing for so long is ended with ABORTED."""
+    """A stream whose caller has read nothing for this long is ended with ABORTED."""
 
     drain_seconds: Seconds = 2.0
     """After SIGTERM, how long to keep serving while load balancers see NOT_SERVING."""
@@ -105,13 +105,13 @@ class ServerSettings(StrictSettings):
     """Share of the traces that begin here which are kept; one that began elsewhere is kept if it was there."""
 
     revision: str = "unknown"
-    """What was built, such as a git commit: shown in tts_build_info and in traces."""
+    """Revision of the build, such as a git commit: shown in tts_build_info and in traces."""
 
     log_format: Literal["auto", "json", "console"] = "auto"
     """auto is console on a terminal and json elsewhere."""
 
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-    """Least severe lines to log."""
+    """Minimum severity of lines to log."""
 
     @property
     def voice_names(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The nouns of the inference service: what passes between its layers.
+"""The data types of the inference service: what passes between its layers.
 
 Frozen records only; no torch, no protobuf. `rpc/` makes a SpeechRequest, `request/` resolves it, `text/` and `speech/`
 make Utterances, `scheduling/` and `engines/` turn these into samples, `audio/` turns samples into bytes.
@@ -16,7 +16,7 @@ EmotionRendering = Literal["none", "prosody", "native"]
 
 
 class Encoding(enum.Enum):
-    """How samples become bytes, one channel always."""
+    """How samples become bytes; always one channel."""
 
     LINEAR16 = "linear16"
     WAV = "wav"
@@ -30,15 +30,15 @@ class Encoding(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PhonemeScheme:
-    """How a voice wants its text spelled as integers.
+    """How a voice represents text as integers.
 
     Attributes:
         kind: "espeak" for IPA by espeak-ng, "text" for ids of the text's own characters, "plain" where the engine
             reads the text itself: `ids` is empty then, and so are the alphabets of the voice.
         espeak_voice: espeak-ng's name of the language, such as "en-us".
-        ids: phoneme (one code point, or a cluster) to one or more ids; holds Piper's marks "_" (pad), "^" (begin of
+        ids: phoneme (one code point, or a cluster) to one or more ids; includes Piper's marks "_" (pad), "^" (begin of
             sentence) and "$" (end of sentence).
-        clusters: sequences of phonemes that the voice knows as one, such as ("a", "ɪ").
+        clusters: sequences of phonemes that the voice treats as one, such as ("a", "ɪ").
     """
 
     kind: Literal["espeak", "text", "plain"]
@@ -48,13 +48,13 @@ class PhonemeScheme:
 
     @property
     def language(self) -> str:
-        """The language, without its variety, such as "en"."""
+        """The language without its region, such as "en"."""
         return self.espeak_voice.partition("-")[0].lower()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """A recording that a voice speaks like, for engines that imitate one.
+    """A recording for a voice to imitate, for engines that support it.
 
     Attributes:
         samples: in [-1, 1], shape (n,), one channel.
@@ -74,17 +74,17 @@ class Voice:
     Attributes:
         id: unique name, such as "en_US-joe-medium".
         language: BCP 47 tag, such as "en-US".
-        sample_rate_hz: the rate at which the engine makes it.
+        sample_rate_hz: the rate of the engine's samples.
         speakers: names by speaker number; empty for a voice of one speaker.
         default_speaker: number used when a request names none.
         engine: name of the engine, such as "vits".
-        quality: what the maker states, such as "medium"; empty when unknown.
+        quality: as its publisher states it, such as "medium"; empty when unknown.
         precision: what its engine computes in; final once the engine is warm.
-        emotion_rendering: "prosody" where emotions move rate, pitch and loudness, "native" where the engine renders
+        emotion_rendering: "prosody" where emotions change rate, pitch and loudness, "native" where the engine renders
             them itself, "none" where it cannot.
-        has_timings: whether its engine tells how long each symbol lasts.
+        has_timings: whether its engine reports how long each symbol lasts.
         alphabets: phoneme alphabets in which a caller may write pronunciations, such as "ipa".
-        reference: the recording that it speaks like; None for voices that need none.
+        reference: the recording to imitate; None for voices that need none.
     """
 
     id: str
@@ -108,7 +108,7 @@ TIMING_TYPES: Final[tuple[TimingType, ...]] = get_args(TimingType)
 
 @dataclass(frozen=True, slots=True)
 class Pronunciation:
-    """How a word or phrase is said: by phonemes (IPA), or by other words."""
+    """How to pronounce a word or phrase: as phonemes (IPA), or as other words."""
 
     phrase: str
     ipa: str = ""
@@ -117,7 +117,7 @@ class Pronunciation:
 
 @dataclass(frozen=True, slots=True)
 class SpeechRequest:
-    """What a caller asked for, as it came: nothing checked, zero and empty still mean "unset"."""
+    """A request as received: unchecked; zero and empty still mean "unset"."""
 
     text: str
     speaker_id: str = ""
@@ -139,21 +139,21 @@ class SpeechRequest:
 
 @dataclass(frozen=True, slots=True)
 class Utterance:
-    """One sentence, ready for an engine, with whatever any engine may need.
+    """One sentence, ready for an engine, with everything that any engine may need.
 
     Attributes:
         voice_id: the voice to speak with.
-        symbols: what the voice's front end made of the sentence, in order: phoneme ids, or characters. The engine
-            knows what they are; everything else counts them.
+        symbols: the voice's front end's output for the sentence, in order: phoneme ids, or characters. Only the engine
+            interprets them; other code only counts them.
         speaker: speaker number within the voice.
         seed: of this utterance's noise; the samples depend on it and the other fields alone.
-        text, language: the sentence as it was read, and the language of its voice as a BCP 47 tag.
-        speed: rate as a ratio of what the voice would do without it; 2.0 is twice as fast.
+        text, language: the sentence as read, and the language of its voice as a BCP 47 tag.
+        speed: rate as a ratio to the voice's own; 2.0 is twice as fast.
         rates: of each symbol, as a ratio to `speed`; empty where all are 1.
         variation, rhythm_variation: how much intonation and rhythm vary, as ratios to the voice's own.
-        emotion_weights, emotion_intensity: as they were asked for, of voices that render emotions natively; empty for
+        emotion_weights, emotion_intensity: as requested, for voices that render emotions natively; empty for
             all others.
-        reference: the recording to speak like; None for voices that need none.
+        reference: the recording to imitate; None for voices that need none.
     """
 
     voice_id: str

@@ -1,1 +1,1 @@
-"""Samples become bytes: resampling, gain, encodings."""
+"""Converts samples to bytes: resampling, gain, encodings."""

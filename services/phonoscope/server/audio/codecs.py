@@ -1,7 +1,7 @@
-"""Compressed and telephone encodings, as streams: FLAC, Ogg Opus, MP3, AAC in ADTS, G.711 µ-law and A-law.
+"""Streaming encoders for compressed and telephone audio: FLAC, Ogg Opus, MP3, AAC in ADTS, G.711 µ-law and A-law.
 
-encode.py calls it. FFmpeg's encoders do the work, through PyAV, in memory: what the muxer writes is handed out at
-once, and nothing that was handed out is changed later, so containers are those that need no seeking back.
+Called by encode.py. It uses FFmpeg's encoders through PyAV, in memory. Muxer output is returned immediately and never
+changed later, so only containers that do not need seeking are used.
 """
 
 from collections.abc import Mapping
@@ -25,15 +25,15 @@ Options = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Codec:
-    """How FFmpeg makes one encoding.
+    """The FFmpeg configuration of one encoding.
 
     Attributes:
         muxer, encoder: FFmpeg's names.
-        rates_hz: the sample rates that there are, ascending; empty for all.
-        bits_per_second: of compressed audio; 0 where it follows from the samples.
-        bytes_per_sample: at most, where it follows from the samples.
-        page_bytes_per_second: of a container, at most, on top.
-        block_milliseconds: of audio that are encoded at a time, at most, where an encoder can be told.
+        rates_hz: the supported sample rates, ascending; empty for all.
+        bits_per_second: of compressed audio; 0 if it depends on the samples.
+        bytes_per_sample: maximum, if the bit rate depends on the samples.
+        page_bytes_per_second: maximum container overhead.
+        block_milliseconds: maximum audio per encoded block, if the encoder supports the option.
         muxer_options, encoder_options: FFmpeg's names and values.
     """
 
@@ -48,13 +48,13 @@ class Codec:
     encoder_options: Options = ()
 
     def rate_for(self, voice_rate_hz: int) -> int:
-        """Returns the rate for a voice's own: that one, or the next that this encoding has, or its highest."""
+        """Returns the rate for a voice's rate: the same if supported, else the next higher one, else the highest."""
         if not self.rates_hz:
             return voice_rate_hz
         return next((rate for rate in self.rates_hz if rate >= voice_rate_hz), self.rates_hz[-1])
 
     def bytes_per_second(self, sample_rate_hz: int) -> int:
-        """Returns how much a second of audio takes, about, and not less."""
+        """Returns an upper estimate of the bytes per second of audio."""
         if not self.bits_per_second:
             return sample_rate_hz * self.bytes_per_sample
         return self.bits_per_second * 9 // 64 + self.page_bytes_per_second  # an eighth for framing
@@ -62,7 +62,7 @@ class Codec:
     def options_at(self, sample_rate_hz: int) -> dict[str, str]:
         """Returns the encoder's options at a sample rate."""
         options = dict(self.encoder_options)
-        if self.block_milliseconds:  # in 32nds: FLAC's residual is coded in as many parts as a block can be halved to
+        if self.block_milliseconds:  # multiple of 32: FLAC splits the residual by halving the block
             options["frame_size"] = str(sample_rate_hz * self.block_milliseconds // 32_000 * 32)
         return options
 
@@ -73,9 +73,9 @@ CODECS: Final[Mapping[Encoding, Codec]] = MappingProxyType(
             "flac",
             "flac",
             bytes_per_sample=2,
-            # FFmpeg's own blocks are up to 105 ms; these take as many bytes, and 6 % more at 8 kHz.
+            # FFmpeg's default blocks are up to 105 ms; these need the same number of bytes, 6 % more at 8 kHz.
             block_milliseconds=30,
-            # No room for tags that nobody can add to a stream; it would be 8 KiB.
+            # No padding for tags, which cannot be added to a stream; the default is 8 KiB.
             muxer_options=(("metadata_header_padding", "0"),),
         ),
         Encoding.OGG_OPUS: Codec(
@@ -84,8 +84,8 @@ CODECS: Final[Mapping[Encoding, Codec]] = MappingProxyType(
             (8000, 12_000, 16_000, 24_000, 48_000),
             32_000,
             page_bytes_per_second=2000,
-            # Microseconds of audio in a page: a page is what a player gets at a time, once the next one begins.
-            # FFmpeg's own is a second. One packet a page costs 7 kbit/s.
+            # Microseconds of audio per page: a player receives whole pages, each when the next one starts.
+            # FFmpeg's default is one second. One packet per page costs 7 kbit/s.
             muxer_options=(("page_duration", "20000"),),
         ),
         Encoding.MP3: Codec(
@@ -93,9 +93,9 @@ CODECS: Final[Mapping[Encoding, Codec]] = MappingProxyType(
             "libmp3lame",
             (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
             64_000,
-            # No tags, and no frame that would have to be completed at the end: mp3_info.py has one that need not.
+            # No tags, and no info frame that must be completed at the end: mp3_info.py writes one that is final.
             muxer_options=(("write_xing", "0"), ("id3v2_version", "0")),
-            # A frame's bits stand in that frame, not up to two earlier: the first comes a frame sooner.
+            # A frame's bits are in that frame, not up to two frames earlier: the first is ready one frame sooner.
             encoder_options=(("reservoir", "0"),),
         ),
         Encoding.AAC: Codec(
@@ -111,25 +111,25 @@ CODECS: Final[Mapping[Encoding, Codec]] = MappingProxyType(
 
 
 class _Written:
-    """The file that FFmpeg writes to: keeps what came until it is taken, and cannot go back."""
+    """The output file of FFmpeg: buffers bytes until they are taken; not seekable."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
 
     def write(self, data: bytes) -> int:
-        """Takes the next bytes."""
+        """Buffers the next bytes."""
         self._parts.append(bytes(data))
         return len(data)
 
     def take(self) -> bytes:
-        """Returns what came since the last time."""
+        """Returns the bytes written since the last call."""
         taken = b"".join(self._parts)
         self._parts.clear()
         return taken
 
 
 class CodecStream:
-    """One stream of 16-bit samples, one channel, in an encoding of CODECS."""
+    """Encodes one stream of 16-bit mono samples in an encoding of CODECS."""
 
     def __init__(self, encoding: Encoding, sample_rate_hz: int) -> None:
         self._codec = CODECS[encoding]
@@ -147,7 +147,7 @@ class CodecStream:
             self._stream.bit_rate = self._codec.bits_per_second
 
     def encode(self, samples: NDArray[np.int16]) -> bytes:
-        """Takes the next samples, shape (n,), and returns the bytes that are ready; none while a frame fills."""
+        """Encodes the next samples, shape (n,); returns the bytes that are ready, empty while a frame fills."""
         frame = av.AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
         frame.sample_rate = self._rate_hz
         frame.pts = self._samples
@@ -162,7 +162,7 @@ class CodecStream:
         return self._taken()
 
     def _is_heard(self, packet: "Packet[AudioStream]") -> bool:
-        """Whether a packet holds anything of the samples; LAME's last may hold what follows them alone."""
+        """Returns whether a packet contains input samples; LAME's last one may contain only what follows them."""
         return packet.pts is None or packet.pts < self._samples
 
     def _taken(self) -> bytes:

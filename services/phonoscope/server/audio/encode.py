@@ -1,12 +1,12 @@
-"""Turns samples into the bytes of a reply: pitch, sample rate, gain, 16-bit PCM, WAV; codecs.py has the rest.
+"""Converts samples to the bytes of a reply: pitch, sample rate, gain, 16-bit PCM, WAV; other codecs in codecs.py.
 
-`speech/synthesizer.py` makes one AudioEncoder per request, and `audio_assembler.py` feeds it. LINEAR16 is a sample
+`speech/synthesizer.py` creates one AudioEncoder per request; `audio_assembler.py` feeds it. LINEAR16 is a sample
 times 32 767, rounded to the nearest (ties to even) and clipped to ±32 767, so that -1.0 and 1.0 are equally loud. WAV
 is a 44-byte RIFF header (Microsoft and IBM, Multimedia Programming Interface, 1991) in front of that.
 
-Loudness is left as the voice makes it. Piper scales each sentence to full scale by its own peak; that needs the whole
-sentence before its first sample, so a stream could not sound early, and quiet sentences would come out as loud as
-others. `volume_gain_db` is there for callers who want more; limiter.py then holds peaks below full scale.
+Loudness is not changed by default. Piper scales each sentence to full scale by its own peak; that needs the whole
+sentence before its first sample, so a stream could not start early, and quiet sentences would become as loud as
+others. `volume_gain_db` increases loudness on request; limiter.py then keeps peaks below full scale.
 """
 
 import struct
@@ -29,22 +29,22 @@ BYTES_PER_SAMPLE: Final = 2
 
 _OPEN_LENGTH: Final = 0xFFFFFFFF
 _HEADER: Final = struct.Struct("<4sI4s4sIHHIIHH4sI")
-_RIFF_TAIL_BYTES: Final = _HEADER.size - 8  # what the RIFF length counts besides the samples
+_RIFF_TAIL_BYTES: Final = _HEADER.size - 8  # header bytes included in the RIFF length
 
 
 class AudioEncoder:
-    """One request's stream of samples, as bytes; one channel, whole samples or whole frames always.
+    """Encodes one request's samples as bytes: mono, always whole samples or whole frames.
 
-    A WAV header stands in front of the first bytes, its lengths left open (0xFFFFFFFF). A unary reply, which has all
-    bytes before it is sent, encodes LINEAR16 for a WAV and puts `whole_file` around it instead.
+    The first bytes of a WAV start with a header of unknown length (0xFFFFFFFF). A unary reply, whose length is known
+    before it is sent, encodes a WAV as LINEAR16 and wraps it with `whole_file` instead.
 
     Args:
         encoding: of the bytes.
         source_rate_hz: of the samples, until `turn` names another.
         target_rate_hz: of the bytes.
-        volume_gain_db: of all.
-        changes_pitch: whether any of it is said at another pitch; samples do not pass through PSOLA otherwise.
-        may_be_loud: whether any of it is made louder, besides by `volume_gain_db`.
+        volume_gain_db: of the whole stream.
+        changes_pitch: whether any part has a changed pitch; otherwise samples bypass PSOLA.
+        may_be_loud: whether any part is made louder other than by `volume_gain_db`.
     """
 
     def __init__(
@@ -64,9 +64,9 @@ class AudioEncoder:
         self._shifter = PitchShifter(source_rate_hz, 1.0) if changes_pitch else None
         self._resampler = Resampler(source_rate_hz=source_rate_hz, target_rate_hz=target_rate_hz)
         self._gain = np.float32(10 ** (volume_gain_db / 20))
-        # Whatever may make samples louder than the voice did: gain, and grains that meet.
+        # The limiter is needed if samples may become louder: by gain, or by overlapping grains.
         self._limiter = Limiter(target_rate_hz) if volume_gain_db > 0 or changes_pitch or may_be_loud else None
-        self._seconds_in = 0.0  # of rates before this one
+        self._seconds_in = 0.0  # at previous rates
         self._samples_in = 0  # at this rate
         self._samples_out = 0
         self._is_finished = False
@@ -77,21 +77,21 @@ class AudioEncoder:
 
     @property
     def samples_out(self) -> int:
-        """Samples given out so far, at the target rate."""
+        """Number of samples returned so far, at the target rate."""
         return self._samples_out
 
     @property
     def seconds_in(self) -> float:
-        """Duration of the samples taken so far: where in the bytes the next one will be heard."""
+        """Duration of the input so far: the position of the next sample in the output."""
         return self._seconds_in + self._samples_in / self._source_rate_hz
 
     def turn(self, source_rate_hz: int, manner: Prosody, centre_hz: float = 0.0) -> bytes:
-        """Says what the next samples are, and how they are to sound; returns bytes that this makes ready.
+        """Sets the rate and the prosody of the next samples; returns the bytes that are ready.
 
         Args:
-            source_rate_hz: of them.
-            manner: pitch, its range, and gain.
-            centre_hz: the speaker's own pitch; of use with a range only.
+            source_rate_hz: of the next samples.
+            manner: pitch, pitch range, and gain.
+            centre_hz: the speaker's own pitch; used only with a pitch range.
         """
         ready = b"" if source_rate_hz == self._source_rate_hz else self._change_rate(source_rate_hz)
         self._fader.turn(manner.gain_db)
@@ -104,7 +104,7 @@ class AudioEncoder:
         return self.encode(np.zeros(round(seconds * self._source_rate_hz), np.float32)) if seconds else b""
 
     def encode(self, samples: NDArray[np.float32]) -> bytes:
-        """Takes the next samples, shape (n,), and returns the bytes that are ready; none while filters fill.
+        """Encodes the next samples, shape (n,); returns the bytes that are ready, empty while filters fill.
 
         Raises:
             EngineFailed: a sample is not a finite number.
@@ -118,7 +118,7 @@ class AudioEncoder:
         return self._out(self._resampler.feed(self._shifter.feed(shaped) if self._shifter else shaped))
 
     def finish(self) -> bytes:
-        """Ends the stream and returns its last bytes; the header too when nothing came before."""
+        """Ends the stream and returns its last bytes, including the header if the stream is empty."""
         if self._is_finished:
             raise RuntimeError("finish after finish: an AudioEncoder is for one stream")
         self._is_finished = True
@@ -128,7 +128,7 @@ class AudioEncoder:
         return header + rest + (self._codec.finish() if self._codec else b"")
 
     def _change_rate(self, source_rate_hz: int) -> bytes:
-        """Ends the filters at one rate and begins them at another."""
+        """Flushes the filters at the current rate and creates new ones at another."""
         rest = self._rest()
         self._seconds_in, self._samples_in = self.seconds_in, 0
         self._source_rate_hz = source_rate_hz
@@ -138,7 +138,7 @@ class AudioEncoder:
         return rest
 
     def _rest(self) -> bytes:
-        """Returns what the filters before the gain hold back."""
+        """Returns the samples that the filters before the gain still buffer."""
         rest = self._out(self._resampler.feed(self._shifter.flush())) if self._shifter else b""
         return rest + self._out(self._resampler.flush())
 
@@ -160,7 +160,7 @@ class AudioEncoder:
 def wav_header(*, sample_rate_hz: int, pcm_bytes: int | None) -> bytes:
     """Returns the 44-byte header of 16-bit mono PCM.
 
-    The lengths are open (0xFFFFFFFF) when `pcm_bytes` is None, for a stream, or too large for RIFF's 32 bits.
+    The lengths are unknown (0xFFFFFFFF) when `pcm_bytes` is None, for a stream, or too large for RIFF's 32 bits.
     """
     riff_bytes = data_bytes = _OPEN_LENGTH
     if pcm_bytes is not None and pcm_bytes + _RIFF_TAIL_BYTES < _OPEN_LENGTH:
@@ -175,7 +175,7 @@ def wav_header(*, sample_rate_hz: int, pcm_bytes: int | None) -> bytes:
 
 
 def whole_file(pcm: bytes, *, encoding: Encoding, sample_rate_hz: int) -> bytes:
-    """Returns a whole reply's bytes: WAV's samples behind a header with exact lengths, any other as they are."""
+    """Returns a complete reply: for WAV, samples after a header with exact lengths; otherwise the bytes unchanged."""
     if encoding is not Encoding.WAV:
         return pcm
     return wav_header(sample_rate_hz=sample_rate_hz, pcm_bytes=len(pcm)) + pcm

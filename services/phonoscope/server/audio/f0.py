@@ -1,8 +1,8 @@
-"""Finds the fundamental frequency of speech as it comes, a value every 10 ms. psola.py asks it.
+"""Estimates the fundamental frequency of a speech stream, one value every 10 ms. Called by psola.py.
 
 The method is that of Boersma (1993), "Accurate short-term analysis of the fundamental frequency": the autocorrelation
-of a windowed frame by that of the window, whose highest peak is the period. Frames look at a band below 1 kHz, at a
-lower rate, where all that matters of a voice's period is; a peak near the last one is preferred to one an octave off.
+of a windowed frame divided by that of the window; its highest peak is the period. Frames use the band below 1 kHz, at
+a lower sample rate, which determines the period; a peak near the previous one is preferred to one an octave away.
 """
 
 import math
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 LOWEST_HZ: Final = 60.0
 HIGHEST_HZ: Final = 500.0
 HOP_SECONDS: Final = 0.01
-# Three periods of the lowest pitch: fewer, and its peak drowns.
+# Three periods of the lowest pitch: with fewer, its peak is not detectable.
 WINDOW_SECONDS: Final = 3 / LOWEST_HZ
 ANALYSIS_HZ: Final = 5_500
 CUTOFF_HZ: Final = 900.0
@@ -28,7 +28,7 @@ JUMP_COST: Final = 0.12
 
 
 def median_hz(samples: NDArray[np.float32], rate_hz: int) -> float:
-    """Returns the median pitch of what is voiced of some speech, shape (n,); 0 where nothing is."""
+    """Returns the median pitch of the voiced parts of speech, shape (n,), in hertz; 0 if there are none."""
     tracker = F0Tracker(F0Shape.of(rate_hz))
     tracker.track(samples, 0)
     periods = [period for period in tracker.periods if period]
@@ -37,15 +37,15 @@ def median_hz(samples: NDArray[np.float32], rate_hz: int) -> float:
 
 @dataclass(frozen=True, slots=True)
 class F0Shape:
-    """Everything of a tracker that follows from the sample rate.
+    """The parameters of a tracker that depend on the sample rate.
 
     Attributes:
         hop: samples between frames.
-        step: samples of the input for one of the analysis.
+        step: input samples per analysis sample.
         taps: of the low-pass filter.
-        window: of a frame, at the rate of the analysis.
-        weights: of each lag: one by the window's own autocorrelation.
-        shortest: lag that is looked at.
+        window: of a frame, at the analysis rate.
+        weights: of each lag: the inverse of the window's autocorrelation.
+        shortest: minimum lag.
         fft: length of the transform.
     """
 
@@ -82,21 +82,21 @@ class F0Shape:
 
     @property
     def reach(self) -> int:
-        """Samples on each side of a frame's centre that decide it."""
+        """Number of samples on each side of a frame's centre that its value depends on."""
         return (len(self.window) * self.step) // 2 + len(self.taps) // 2 + self.step
 
 
 def _fast_length(least: int) -> int:
-    """Returns the next power of two, or three times one: lengths at which an FFT is fast."""
+    """Returns the next length at which an FFT is fast: a power of two, or three times one."""
     power = 1 << (least - 1).bit_length()
     return power * 3 // 4 if power * 3 // 4 >= least else power
 
 
 class F0Tracker:
-    """One stream's pitch; frame k is centred at sample k * hop.
+    """Tracks the pitch of one stream; frame k is centred at sample k * hop.
 
     Attributes:
-        periods: of each frame so far, in samples; 0 where there is no voice.
+        periods: of each frame so far, in samples; 0 for unvoiced frames.
     """
 
     def __init__(self, shape: F0Shape) -> None:
@@ -105,7 +105,7 @@ class F0Tracker:
         self.periods: list[float] = []
 
     def track(self, samples: NDArray[np.float32], start: int) -> None:
-        """Takes samples from `start` on, and decides every frame that they reach around."""
+        """Adds samples from `start` on and analyses every frame that they cover."""
         shape = self._shape
         first = len(self.periods)
         last = (start + len(samples) - shape.reach) // shape.hop
@@ -143,7 +143,7 @@ class F0Tracker:
             self.periods.append(self._last)
 
     def _candidates(self, strength: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Returns how good a period each lag of each frame is, -inf where it is none, and the log2 of the period."""
+        """Returns the score of each lag of each frame as a period, -inf for no peak, and the log2 of the period."""
         shape = self._shape
         before, at, after = (strength[:, shape.shortest - 1 + i : strength.shape[1] - 2 + i] for i in range(3))
         is_peak = (at > before) & (at >= after) & (at > LEAST_STRENGTH)

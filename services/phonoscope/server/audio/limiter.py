@@ -1,11 +1,11 @@
-"""Keeps a stream's true peak below a ceiling, without a click and without clipping; for what may have become louder.
+"""Keeps a stream's true peak below a ceiling, without clicks or clipping; for audio that may have become louder.
 
-encode.py calls it.
+Called by encode.py.
 
-What counts is the waveform between the samples too: as in ITU-R BS.1770-4, annex 2, peaks are looked for at four times
-the rate with twelve taps a phase, here of a windowed sinc. The gain falls before a peak and rises after it, along a
-Hann window: it is the least that is needed near each sample, smoothed over that neighbourhood, so it is nowhere more
-than a peak allows. It holds back 20 ms. Chunks of any size give the same result.
+A true peak includes the waveform between samples: as in ITU-R BS.1770-4, annex 2, peaks are measured at four times the
+rate with twelve taps per phase, here of a windowed sinc. The gain falls before a peak and rises after it along a Hann
+window: it is the minimum required near each sample, smoothed over that neighbourhood, so it never exceeds what a peak
+allows. Latency is 20 ms. The result does not depend on chunk sizes.
 """
 
 from typing import Final
@@ -13,14 +13,14 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-CEILING_DB: Final = -1.0  # below full scale, as EBU R 128 asks of what is to be coded
+CEILING_DB: Final = -1.0  # below full scale, as EBU R 128 requires before encoding
 REACH_SECONDS: Final = 0.01
 PHASES: Final = 4
-TAPS: Final = 12  # of each phase
+TAPS: Final = 12  # per phase
 
 
 class Limiter:
-    """One stream of samples at one rate; `ceiling` is the largest true peak that leaves it."""
+    """Limits one stream of samples at one rate; `ceiling` is the maximum true peak of the output."""
 
     def __init__(self, rate_hz: int) -> None:
         self.ceiling = 10 ** (CEILING_DB / 20)
@@ -28,12 +28,12 @@ class Limiter:
         window = np.hanning(2 * self._reach + 3)[1:-1]
         self._smooth = (window / window.sum()).astype(np.float32)
         self._between = _interpolators()
-        self._most = max(float(np.abs(taps).sum()) for taps in self._between)  # a peak by the largest sample
-        self._context = 2 * self._reach + TAPS // 2  # samples on each side that decide a sample's gain
+        self._most = max(float(np.abs(taps).sum()) for taps in self._between)  # peak per largest sample
+        self._context = 2 * self._reach + TAPS // 2  # samples on each side that determine a sample's gain
         self._input: NDArray[np.float32] = np.zeros(self._context, np.float32)
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Takes the next samples, shape (n,), and returns those that are ready, shape (m,)."""
+        """Processes the next samples, shape (n,), and returns those that are ready, shape (m,)."""
         self._input = np.concatenate([self._input, samples])
         ready = len(self._input) - 2 * self._context
         if ready <= 0:
@@ -43,11 +43,11 @@ class Limiter:
         return limited
 
     def flush(self) -> NDArray[np.float32]:
-        """Ends the stream and returns the rest, so that as many samples come out as went in."""
+        """Ends the stream and returns the rest; output and input have the same length in total."""
         return self.feed(np.zeros(self._context, np.float32))
 
     def _gain(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Returns the gain of every sample but the context on both sides."""
+        """Returns the gain of every sample except the context on both sides."""
         if self._most * np.abs(samples).max() <= self.ceiling:
             return np.ones(len(samples) - 2 * self._context, np.float32)
         half = TAPS // 2
@@ -64,7 +64,7 @@ class Limiter:
 
 
 def _interpolators() -> list[NDArray[np.float32]]:
-    """Returns the filters that give the waveform at a quarter, a half and three quarters between two samples."""
+    """Returns the filters that interpolate at a quarter, a half and three quarters between two samples."""
     centre = TAPS / 2 - 1
     filters = []
     for phase in range(1, PHASES):
@@ -75,7 +75,7 @@ def _interpolators() -> list[NDArray[np.float32]]:
 
 
 def _least(values: NDArray[np.float32], length: int) -> NDArray[np.float32]:
-    """Returns the least of every `length` neighbours, by windows that double."""
+    """Returns the sliding minimum over `length` values, computed with windows that double."""
     least, covered = values, 1
     while covered < length:
         step = min(covered, length - covered)

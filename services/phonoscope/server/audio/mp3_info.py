@@ -1,34 +1,34 @@
-"""The frame in front of an MP3 stream that tells a decoder how much silence at the start is the encoder's.
+"""Builds the info frame at the start of an MP3 stream, which states the encoder delay to the decoder.
 
-codecs.py puts it there. It is a frame of silence with a tag in its unused bytes, as LAME has it (libmp3lame/VbrTag.c;
-Gabriel Bouvigne, "Mp3 Info Tag", revision 0). FFmpeg's muxer writes one only where it can come back at the end to
-fill in what it counted. This one counts nothing, so it never changes. FFmpeg and browsers drop 1105 samples for it and
-are on time to the sample; mpg123 and libmad drop the frame itself, and are those 1105 samples late, as without it.
+Called by codecs.py. It is a frame of silence with a tag in its unused bytes, as in LAME (libmp3lame/VbrTag.c;
+Gabriel Bouvigne, "Mp3 Info Tag", revision 0). FFmpeg's muxer writes one only if it can seek back at the end to fill in
+counts. This one has no counts, so it never changes. FFmpeg and browsers drop 1105 samples because of it and are exact
+to the sample; mpg123 and libmad drop only the frame and are 1105 samples late, as without it.
 """
 
 import struct
 from typing import Final
 
-# Of the encoder, which the tag states, and of any decoder, which adds its own by itself.
+# Delay of the encoder, which the tag states, and of any decoder, which decoders add themselves.
 LAME_DELAY_SAMPLES: Final = 576
 DECODER_DELAY_SAMPLES: Final = 529
 
 _HEADER_BYTES: Final = 4
-_IS_MPEG_1: Final = 0x08  # of the second byte of a header
-_IS_PADDED: Final = 0x02  # of the third
-# After the header of a frame of one channel: side information, all 0 for silence.
+_IS_MPEG_1: Final = 0x08  # in the second byte of a header
+_IS_PADDED: Final = 0x02  # in the third
+# Follows the header of a mono frame: side information, all 0 for silence.
 _SIDE_BYTES_MPEG_1, _SIDE_BYTES_MPEG_2 = 17, 9
-# Name; flags, which say that a length in bytes follows and no count of frames, table or quality; the length, left open
-# as that of a WAV is. FFmpeg plays a frame that has neither length nor count.
+# Name; flags: a length in bytes follows, but no frame count, table or quality; the length, unknown as in a streamed
+# WAV. FFmpeg plays a frame that has neither length nor count as audio.
 _NAME: Final = struct.pack(">4sII", b"Info", 2, 0xFFFFFFFF)
-# Version; constant bit rate; no low-pass frequency, peak or gains told; flags; kilobits a second.
+# Version; constant bit rate; low-pass frequency, peak and gains not set; flags; kilobits per second.
 _ENCODER: Final = struct.Struct(">9sBBIHHBB")
-# Delay and padding, 12 bits each; then what is not told: source, gain, preset, length, checksum of the sound.
+# Delay and padding, 12 bits each; then fields that are not set: source, gain, preset, length, checksum of the audio.
 _ENDS: Final = struct.Struct(">3sBBHIH")
 
 
 def info_frame(first_frame: bytes, *, sample_rate_hz: int, bits_per_second: int) -> bytes:
-    """Returns the frame that goes in front of `first_frame`, whose header it takes over."""
+    """Returns the frame to write before `first_frame`; it reuses that frame's header."""
     header = bytearray(first_frame[:_HEADER_BYTES])
     is_mpeg_1 = bool(header[1] & _IS_MPEG_1)
     header[2] &= ~_IS_PADDED & 0xFF

@@ -1,12 +1,12 @@
-"""Changes the pitch of speech and keeps its duration and its timbre: TD-PSOLA, on a stream. encode.py calls it.
+"""Changes the pitch of a speech stream and keeps its duration and timbre, by TD-PSOLA. Called by encode.py.
 
 Moulines and Charpentier (1990), "Pitch-synchronous waveform processing techniques for text-to-speech synthesis using
-diphones". Voiced speech is cut into grains of two periods around one mark a period; put down at other distances, they
-have another pitch, and each still has the spectrum of the mouth that it came from. Where there is no voice, grains are
-put down as they were taken.
+diphones". Voiced speech is cut into grains of two periods around one mark per period; placed at other distances, they
+have another pitch, and each keeps the spectral envelope of the vocal tract. In unvoiced speech, grains keep their
+distances.
 
-Every decision is made from a fixed stretch of samples around it, once they are all there: chunks of any size give the
-same result.
+Every decision depends on a fixed range of samples around it and waits for all of them, so the result does not depend
+on chunk sizes.
 """
 
 import functools
@@ -20,14 +20,14 @@ from phonoscope.server.audio.f0 import LOWEST_HZ, F0Shape, F0Tracker
 
 UNVOICED_SECONDS: Final = 0.005
 SHIFT_LIMITS: Final = (0.4, 2.5)
-# How far a mark may lie from where the period says, as a share of the period.
+# Maximum distance of a mark from the position that the period predicts, as a fraction of the period.
 SLACK: Final = 0.12
-# Most periods of the lowest pitch between two marks: one, the slack, and what the tracker's rounding adds.
+# Maximum periods of the lowest pitch between two marks: one, the slack, and the tracker's rounding.
 LONGEST_STEP: Final = 1.3
 
 
 class _Turn(NamedTuple):
-    """What the pitch becomes from a sample on; `centre` is a period in samples, 0 for none."""
+    """A pitch change from a sample on; `centre` is a period in samples, 0 for none."""
 
     at: int
     ratio: float
@@ -36,13 +36,13 @@ class _Turn(NamedTuple):
 
 
 class PitchShifter:
-    """One stream's pitch, changed.
+    """Changes the pitch of one stream.
 
     Args:
         rate_hz: of the samples.
         ratio: of the pitch; 2.0 is an octave up.
-        spread: of the pitch's movement around `centre_hz`, on a logarithmic scale; 1.0 leaves it.
-        centre_hz: the speaker's own pitch; of use with a spread only.
+        spread: factor of the pitch's movement around `centre_hz`, on a logarithmic scale; 1.0 does not change it.
+        centre_hz: the speaker's own pitch; used only with a spread.
     """
 
     def __init__(self, rate_hz: int, ratio: float, spread: float = 1.0, centre_hz: float = 0.0) -> None:
@@ -51,32 +51,32 @@ class PitchShifter:
         self._tracker = F0Tracker(shape)
         self._turns = [_Turn(0, ratio, spread, rate_hz / centre_hz if centre_hz else 0.0)]
         self._unvoiced = round(rate_hz * UNVOICED_SECONDS)
-        self._most = int(LONGEST_STEP * rate_hz / LOWEST_HZ)  # samples between two marks
+        self._most = int(LONGEST_STEP * rate_hz / LOWEST_HZ)  # maximum samples between two marks
         self._input: NDArray[np.float32] = np.zeros(0, np.float32)
         self._base = 0  # position of the first sample of `_input`
-        self._marks: list[int] = [0]  # of the analysis; the first of them may be forgotten
+        self._marks: list[int] = [0]  # of the analysis; old ones are dropped
         self._voiced: list[bool] = [False]
         self._shifts: list[float] = [1.0]  # ratio of the pitch at each mark
-        self._at = 0  # index of the mark that the next grain is near
+        self._at = 0  # index of the mark nearest to the next grain
         self._next = 0.0  # position of the next grain
         self._sum: NDArray[np.float32] = np.zeros(0, np.float32)
-        self._out = 0  # position of the first sample of `_sum`: all before it is given out
+        self._out = 0  # position of the first sample of `_sum`; all before it has been returned
         self._length = 0
         self._is_over = False
 
     def turn(self, ratio: float, spread: float = 1.0, centre_hz: float = 0.0) -> None:
-        """Changes what the pitch becomes, from the next sample on."""
+        """Sets the pitch change from the next sample on."""
         turn = _Turn(self._length, ratio, spread, self._shape.rate_hz / centre_hz if centre_hz else 0.0)
         if turn[1:] != self._turns[-1][1:]:
             self._turns.append(turn)
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Takes the next samples, shape (n,), and returns those that are ready, shape (m,)."""
+        """Processes the next samples, shape (n,), and returns those that are ready, shape (m,)."""
         self._length += len(samples)
         return self._pass(samples)
 
     def flush(self) -> NDArray[np.float32]:
-        """Ends the stream and returns the rest, so that as many samples come out as went in."""
+        """Ends the stream and returns the rest; output and input have the same length in total."""
         self._is_over = True
         return self._pass(np.zeros(self._shape.reach + 4 * self._most + self._shape.hop, np.float32))
 
@@ -94,7 +94,7 @@ class PitchShifter:
     # --- marks ---------------------------------------------------------------------------------------------------
 
     def _add_mark(self) -> bool:
-        """Puts down the next mark of the analysis, if all that decides it is there."""
+        """Adds the next analysis mark, if all samples that it depends on are available."""
         mark = self._marks[-1]
         frame = (mark + self._shape.hop // 2) // self._shape.hop
         if frame + 1 >= len(self._tracker.periods) or mark + 2 * self._most >= self._base + len(self._input):
@@ -109,18 +109,18 @@ class PitchShifter:
         return True
 
     def _append(self, mark: int, *, shift: float) -> None:
-        """Adds a mark; no shift is no voice."""
+        """Adds a mark; a shift of 0 means unvoiced."""
         self._marks.append(mark)
         self._voiced.append(shift > 0)
         self._shifts.append(shift or 1.0)
 
     def _onset(self, mark: int, period: int) -> int:
-        """Returns where the first period of a voiced stretch is loudest."""
+        """Returns the loudest position in the first period of a voiced stretch."""
         start = mark + self._unvoiced // 2 - self._base
         return self._base + start + int(np.argmax(np.abs(self._input[start : start + period])))
 
     def _alike(self, mark: int, period: float) -> int:
-        """Returns the position a period on that looks most like that of the mark."""
+        """Returns the position about one period later whose waveform is most similar to that at the mark."""
         half = round(period / 2)
         slack = max(2, round(SLACK * period))
         here = mark - self._base
@@ -133,7 +133,7 @@ class PitchShifter:
         return self._base + there - slack + int(np.argmax(likeness))
 
     def _shift(self, mark: int, period: float) -> float:
-        """Returns the ratio at a period: the asked one, and what the range makes of its distance to the centre."""
+        """Returns the pitch ratio at a period: the requested ratio combined with the effect of the spread."""
         turn = self._turns[bisect_right(self._turns, mark, key=lambda turn: turn.at) - 1]
         if turn.spread == 1.0 or not turn.centre:
             return turn.ratio
@@ -143,7 +143,7 @@ class PitchShifter:
     # --- grains --------------------------------------------------------------------------------------------------
 
     def _add_grain(self) -> bool:
-        """Puts down the next grain, if the mark that it is nearest to is known, and the one after that."""
+        """Adds the next grain, if its nearest mark and the mark after that are known."""
         marks = self._marks
         while self._at + 2 < len(marks) and abs(marks[self._at + 1] - self._next) <= abs(marks[self._at] - self._next):
             self._at += 1
@@ -154,7 +154,7 @@ class PitchShifter:
         before = marks[at - 1] if at else mark
         is_voiced = self._voiced[at] and self._voiced[at + 1]
         shift = self._shifts[at + 1] if is_voiced else 1.0
-        self._lay(mark, mark - before, after - mark, shift**-0.5)  # grains twice as close carry twice the power
+        self._lay(mark, mark - before, after - mark, shift**-0.5)  # grains at half the distance have twice the power
         self._next += (after - mark) / shift
         return True
 
@@ -164,7 +164,7 @@ class PitchShifter:
         grain = self._input[first : first + left + right] * _window(left, right)
         if gain != 1.0:
             grain *= np.float32(gain)
-        if start < self._out:  # before the beginning
+        if start < self._out:  # before the start
             grain, start = grain[self._out - start :], self._out
         offset = start - self._out
         if (missing := offset + len(grain) - len(self._sum)) > 0:
@@ -172,7 +172,7 @@ class PitchShifter:
         self._sum[offset : offset + len(grain)] += grain
 
     def _take(self) -> NDArray[np.float32]:
-        """Returns what no later grain can touch."""
+        """Returns the samples that no later grain can change."""
         stop = min(int(self._next) - self._most, self._length)
         if self._is_over:
             stop = self._length
@@ -186,7 +186,7 @@ class PitchShifter:
         return ready
 
     def _forget(self) -> None:
-        """Drops samples and marks that nothing looks at any more."""
+        """Drops samples and marks that are no longer needed."""
         if self._at > 1:
             gone = self._at - 1
             del self._marks[:gone], self._voiced[:gone], self._shifts[:gone]
@@ -205,7 +205,7 @@ class PitchShifter:
 
 @functools.lru_cache(maxsize=2048)
 def _window(left: int, right: int) -> NDArray[np.float32]:
-    """Returns a Hann window with halves of two lengths; its falling half and the next one's rising sum to one."""
+    """Returns an asymmetric Hann window; its falling half and the next window's rising half sum to one."""
     rise, rest = (0.5 - 0.5 * np.cos(np.pi * np.arange(length) / max(length, 1)) for length in (left, right))
     window = np.concatenate([rise, 1.0 - rest]).astype(np.float32)
     window.flags.writeable = False  # shared

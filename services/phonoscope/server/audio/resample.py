@@ -1,6 +1,6 @@
-"""Changes the sample rate of a stream of samples, piece by piece, by soxr (the SoX resampler library).
+"""Resamples a stream in chunks with soxr (the SoX resampler library).
 
-encode.py calls it. Pieces may be of any size: their results concatenate to what the whole gives.
+Called by encode.py. The concatenated result does not depend on chunk sizes.
 """
 
 from typing import Final
@@ -9,18 +9,18 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-# "HQ" holds back 40 ms of a 22 050 Hz voice going up and 80 ms going down to 8 000 Hz. "VHQ" would hold back up to
-# twice that, for precision that 16-bit samples cannot show; "MQ" would save nothing.
+# "HQ" delays a 22 050 Hz voice by 40 ms when upsampling and by 80 ms when downsampling to 8 000 Hz. "VHQ" delays up to
+# twice as long, for precision that 16-bit samples cannot represent; "MQ" saves nothing.
 _QUALITY: Final = "HQ"
 
 
 def resampled_length(samples: int, *, source_rate_hz: int, target_rate_hz: int) -> int:
-    """Returns how many samples a stream of `samples` has after resampling: whole samples of its duration."""
+    """Returns the length of a stream of `samples` after resampling: the whole samples in its duration."""
     return samples * target_rate_hz // source_rate_hz
 
 
 class Resampler:
-    """One stream of mono samples from one rate to another; equal rates pass through untouched."""
+    """Resamples one mono stream; if the rates are equal, samples pass through unchanged."""
 
     def __init__(self, *, source_rate_hz: int, target_rate_hz: int) -> None:
         self._source_rate_hz = source_rate_hz
@@ -32,16 +32,16 @@ class Resampler:
             self._stream = soxr.ResampleStream(source_rate_hz, target_rate_hz, 1, dtype="float32", quality=_QUALITY)
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Takes the next samples, shape (n,), and returns those that are ready, shape (m,); m may be 0."""
+        """Processes the next samples, shape (n,), and returns those that are ready, shape (m,); m may be 0."""
         return self._pass(samples, is_last=False)
 
     def flush(self) -> NDArray[np.float32]:
-        """Ends the stream and returns what was held back, shape (m,), so that all is `resampled_length` long."""
+        """Ends the stream and returns the rest, shape (m,); the total length is `resampled_length`."""
         rest = self._pass(np.zeros(0, np.float32), is_last=True)
         length = resampled_length(
             self._samples_in, source_rate_hz=self._source_rate_hz, target_rate_hz=self._target_rate_hz
         )
-        # soxr rounds the length, half a sample either way; a stated length needs one rule, so the odd one is cut.
+        # soxr rounds the length up or down by half a sample; the stated length rounds down, so an extra one is cut.
         return rest[: max(len(rest) - (self._samples_out - length), 0)]
 
     def _pass(self, samples: NDArray[np.float32], *, is_last: bool) -> NDArray[np.float32]:

@@ -1,1 +1,1 @@
-"""Engines: what turns phoneme ids into samples. `base` is the contract; torch is imported below here only."""
+"""Engines: they turn phoneme ids into samples. `base` is the contract; torch is imported only in this package."""

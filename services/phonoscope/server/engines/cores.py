@@ -1,4 +1,4 @@
-"""How many CPU cores this process may use, what its container is allowed included. Called by `__main__`.
+"""The number of CPU cores that this process may use, including its container's quota. Called by `__main__`.
 
 Torch counts the machine's cores; with more threads than the container's quota they wait for each other at every
 convolution. Quotas: https://docs.kernel.org/admin-guide/cgroup-v2.html (cpu.max), and version 1.
@@ -19,7 +19,7 @@ def usable_cores(cgroup: Path = CGROUP) -> int:
 
 
 def _quota(cgroup: Path) -> float | None:
-    """Returns the cores that the control group allows, or None where it sets no limit."""
+    """Returns the cores that the control group allows; None if it sets no limit."""
     try:
         if (unified := cgroup / "cpu.max").exists():
             limit, period = unified.read_text().split()

@@ -1,4 +1,4 @@
-"""What an engine's loader is given and gives back. `registry.py` lists the loaders."""
+"""The inputs and outputs of an engine's loader. `registry.py` lists the loaders."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,8 +22,8 @@ class LoadedEngine:
     """An engine with its voices in memory, not warmed up yet.
 
     Attributes:
-        log_state: writes to the log what the engine decided while it warmed up.
-        libraries: versions of what it computes with, for the build's metric.
+        log_state: logs what the engine decided during warm-up.
+        libraries: versions of its libraries, for the build metric.
     """
 
     engine: Engine
@@ -33,12 +33,12 @@ class LoadedEngine:
 
 @dataclass(frozen=True, slots=True)
 class Loading:
-    """What loaders need besides the files.
+    """What loaders need in addition to the files.
 
     Attributes:
         settings: the server's.
-        logger: gets a line for each voice that is skipped.
-        emit: gets VoiceLoaded for each voice.
+        logger: receives a line for each skipped voice.
+        emit: receives VoiceLoaded for each voice.
     """
 
     settings: ServerSettings
@@ -46,15 +46,15 @@ class Loading:
     emit: Emit
 
     def each(self, paths: Sequence[Path], device: str, load: Callable[[Path], tuple[str, VoiceT]]) -> Iterator[VoiceT]:
-        """Yields what `load` returns for each file, without bad ones that the settings allow to skip.
+        """Yields the result of `load` for each file, except invalid ones that the settings allow to skip.
 
         Args:
             paths: voice files.
-            device: where the voices go.
+            device: the device of the voices.
             load: returns a voice's id and the voice.
 
         Raises:
-            VoiceFileError: a file is bad, and the settings do not allow to skip it.
+            VoiceFileError: a file is invalid, and the settings do not allow skipping it.
         """
         for path in paths:
             began = time.monotonic()
@@ -75,7 +75,7 @@ class EngineKind:
 
     Attributes:
         pattern: of the names of its voice files, such as "*.onnx".
-        load: loads such files; returns None where none of them could be loaded.
+        load: loads such files; returns None if none of them could be loaded.
     """
 
     pattern: str

@@ -1,4 +1,4 @@
-"""Which engines there are, and which voices each of them loads.
+"""The registry of engines, and of the voice files that each loads.
 
 Called by `build.py` at start, on a thread that ends. To add an engine, write its package and add it to ENGINES.
 """
@@ -15,7 +15,7 @@ ENGINES: Final[tuple[EngineKind, ...]] = (VITS,)
 
 
 def load_engines(loading: Loading, kinds: tuple[EngineKind, ...] = ENGINES) -> list[LoadedEngine]:
-    """Finds the voice files, and has each kind of engine load its own.
+    """Finds the voice files, and loads each with its kind of engine.
 
     Raises:
         StartupError: a voice cannot be fetched or loaded, or there is none.

@@ -1,7 +1,7 @@
-"""An engine that sings instead of speaking: one short sine per symbol, without torch and without weights.
+"""A test engine that plays tones instead of speech: one short sine per symbol, without torch and without weights.
 
-Tests of everything above the engines use it, and demos that need no voice. It keeps the contract of base.py to the
-letter, and refuses calls that break it, so that a scheduler that works with it works with the real engine.
+Tests of the layers above the engines use it, and demos that need no voice. It follows the contract of base.py exactly,
+and refuses calls that break it, so that a scheduler that works with it works with the real engine.
 """
 
 from bisect import bisect_right
@@ -66,7 +66,7 @@ class RenderStep(Step):
 
 
 class ToneJob:
-    """An utterance under way: planned in one step, then rendered window by window.
+    """An utterance in progress: planned in one step, then rendered window by window.
 
     Attributes:
         plan: None until the first step has run.
@@ -80,7 +80,7 @@ class ToneJob:
         self._sizes = sizes
 
     def next_step(self, audio_seconds: float) -> Step | None:
-        """Returns the plan's step, then windows of about so much audio; None at the end."""
+        """Returns the plan's step, then windows of about this much audio; None at the end."""
         plan = self.plan
         if plan is None:
             voice, symbols = self.utterance.voice_id, self.utterance.symbols
@@ -126,7 +126,7 @@ class ToneEngine:
 
     @property
     def precision(self) -> str:
-        """What it computes in."""
+        """The precision of its computation."""
         return "float32"
 
     @property
@@ -153,7 +153,7 @@ class ToneEngine:
         """Begins an utterance.
 
         Raises:
-            ValueError: it names a voice or a speaker that is not here.
+            ValueError: it names an unknown voice or speaker.
         """
         voice = self._voice_by_id.get(utterance.voice_id)
         if voice is None:
@@ -184,7 +184,7 @@ class ToneEngine:
         voice = self._voice_by_id[utterance.voice_id]
         symbols = [int(symbol) for symbol in utterance.symbols]
         silent = self._pauses_by_id[voice.id]
-        # One draw per phoneme and kind, whatever the scales are: the same seed varies the same way.
+        # One draw per phoneme and kind, regardless of the scales: the same seed gives the same variation.
         pitch_noise, rhythm_noise = np.random.default_rng(utterance.seed).uniform(-1.0, 1.0, (2, len(symbols)))
         detune = 1.0 + _DETUNE * utterance.variation * pitch_noise
         stretch = (1.0 + _RHYTHM * utterance.rhythm_variation * rhythm_noise) / np.array(utterance.speeds)
@@ -246,7 +246,7 @@ def _samples(plan: TonePlan, first_frame: int, stop_frame: int) -> NDArray[np.fl
     for pitch_hz, (begin, end) in zip(plan.pitches_hz[first:], pairwise(edges[first:]), strict=True):
         if begin >= stop_frame:
             break
-        # The whole tone, then its part: every window computes a sample in the same way, to the last bit.
+        # The whole tone, then a slice: every window computes a sample in the same way, to the last bit.
         tone = _tone(pitch_hz, (end - begin) * SAMPLES_PER_FRAME, plan.sample_rate_hz)
         start, stop = max(begin, first_frame), min(end, stop_frame)
         part = tone[(start - begin) * SAMPLES_PER_FRAME : (stop - begin) * SAMPLES_PER_FRAME]

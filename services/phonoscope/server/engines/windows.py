@@ -1,21 +1,21 @@
-"""How engines that know an utterance's length in advance cut it into windows. Used by `tone.py` and `vits/`."""
+"""Cuts an utterance into windows, for engines that know its length in advance. Used by `tone.py` and `vits/`."""
 
 import math
 from collections.abc import Sequence
 from typing import Final
 
-# A window that would leave less than this share of itself behind takes the rest along: a short rest costs nearly as
-# much as a whole window.
+# If less than this share of a window would remain, the window includes the remainder: a short window costs nearly as
+# much as a full one.
 SMALLEST_REST: Final = 0.5
 
 
 def nearest_size(sizes: Sequence[int], frames: float) -> int:
-    """Returns the size whose ratio to so many frames is nearest to 1."""
+    """Returns the size whose ratio to `frames` is nearest to 1."""
     return min(sizes, key=lambda size: abs(math.log(size / max(frames, 1.0))))
 
 
 def window_stops(start: int, frames: int, total: int, max_windows: int = 1) -> list[int]:
-    """Returns where the next windows of so many frames end: ascending, at most `max_windows`, the last within `total`.
+    """Returns the ends of the next windows of `frames` frames: ascending, up to `max_windows`, within `total`.
 
     Args:
         start: first frame of the first window; less than `total`.

@@ -1,1 +1,1 @@
-"""What was asked for, checked, with every default applied."""
+"""The request, checked, with every default applied."""

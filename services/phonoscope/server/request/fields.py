@@ -1,4 +1,4 @@
-"""What each field of a request asks for, or a refusal that names the field. `resolver.py` puts the fields together.
+"""Resolves each field of a request, or raises an error that names it. `resolver.py` combines the fields.
 
 The ranges are those of the contract, protos/phonoscope/tts/v1/tts.proto.
 """
@@ -24,16 +24,16 @@ LONGEST_REQUEST_ID: Final = 128
 INTENSITY_RANGE: Final = (0.0, 1.0)
 WEIGHT_RANGE: Final = (0.0, 1.0)
 NEUTRAL_NAME: Final = "neutral"
-# A sum of 32-bit floats may pass one by its rounding.
+# A sum of 32-bit floats may exceed 1 by rounding.
 MAX_WEIGHT: Final = 1.0 + 1e-5
 
-# Whose decoders add a delay of their own that no stream can state.
+# Their decoders add a delay that no stream can declare.
 WITHOUT_TIMINGS: Final = frozenset({Encoding.MP3, Encoding.AAC})
 _ENCODING_NAMES: Final = frozenset(encoding.value for encoding in Encoding)
 
 
 def own_lexicon(request: SpeechRequest, voice: Voice, server: Lexicon) -> Lexicon:
-    """Returns the request's own pronunciations, in front of the server's."""
+    """Returns the request's own pronunciations, followed by the server's."""
     if (count := len(request.pronunciations)) > MAX_PRONUNCIATIONS:
         raise _no_pronunciation("", f"has {count} entries; send at most {MAX_PRONUNCIATIONS}")
     try:
@@ -57,7 +57,7 @@ def _no_pronunciation(where: str, fault: str) -> InvalidRequest:
 
 
 def timing_types(request: SpeechRequest, encoding: Encoding) -> frozenset[TimingType]:
-    """Returns what to tell of."""
+    """Returns the requested types of timings."""
     known = frozenset(kind for kind in TIMING_TYPES if kind in request.timing_types)
     if unknown := [kind for kind in request.timing_types if kind not in TIMING_TYPES]:
         description = f"{shown(unknown[0])} is unknown; send {', '.join(kind.upper() for kind in TIMING_TYPES)}"
@@ -82,14 +82,14 @@ def pitch(request: SpeechRequest) -> float:
 
 
 def _ratio(field: str, value: float, limits: tuple[float, float], *, reason: str) -> float:
-    """Returns the ratio, 1.0 for the 0 of an absent field."""
+    """Returns the ratio; 1.0 for an absent field (0)."""
     if value == 0:
         return 1.0
     return _within(field, value, limits, "send a ratio from {:g} to {:g}, 1 is neutral", reason=reason)
 
 
 def _within(field: str, value: float, limits: tuple[float, float], advice: str, *, reason: str) -> float:
-    """Returns a value within its limits; `advice` takes these."""
+    """Returns a value after checking its limits; `advice` is formatted with them."""
     low, high = limits
     if not low <= value <= high:  # NaN fails too
         raise InvalidRequest.of(field, f"is {value:g}; {advice.format(low, high)}", reason=reason)
@@ -97,7 +97,7 @@ def _within(field: str, value: float, limits: tuple[float, float], advice: str, 
 
 
 def prosody(weights: Mapping[str, float], intensity: float) -> Prosody:
-    """Returns what emotions of these weights make of a voice."""
+    """Returns the prosody for emotions of these weights."""
     scaled = {name: weight * intensity for name, weight in weights.items() if name != NEUTRAL_NAME}
     return mixed(scaled) if any(scaled.values()) else NEUTRAL
 
@@ -175,7 +175,7 @@ def sample_rate(request: SpeechRequest) -> int:
 
 
 def own_rate(voice: Voice, encoding: Encoding) -> int:
-    """Returns the voice's own rate, or the one of the encoding's that suits it."""
+    """Returns the voice's own rate, or the encoding's rate that suits it."""
     codec = CODECS.get(encoding)
     return voice.sample_rate_hz if codec is None else codec.rate_for(voice.sample_rate_hz)
 
@@ -187,7 +187,7 @@ def volume_gain(request: SpeechRequest) -> float:
 
 
 def accepted_request_id(given: str) -> str:
-    """Returns a caller's id where it is one, and one of our own otherwise."""
+    """Returns the caller's id if it is valid, and a generated one otherwise."""
     return given if given and _is_request_id(given) else secrets.token_hex(8)
 
 
@@ -196,7 +196,7 @@ def _is_request_id(given: str) -> bool:
 
 
 def request_id(request: SpeechRequest) -> str:
-    """Returns the request's id, or one of our own."""
+    """Returns the request's id, or a generated one."""
     given = request.request_id
     if not given:
         return secrets.token_hex(8)

@@ -1,6 +1,6 @@
-"""What a caller asked for becomes what will be done, or a refusal that names every field at fault.
+"""Resolves a caller's request, or raises an error that names every invalid field.
 
-Called by `speech/synthesizer.py` before anything else; `fields.py` judges each field.
+Called by `speech/synthesizer.py` before anything else; `fields.py` checks each field.
 """
 
 import secrets
@@ -21,24 +21,24 @@ from phonoscope.server.text.ssml.document import read_document
 from phonoscope.server.types import Encoding, SpeechRequest, TimingType, Voice
 
 LONGEST_SSML_RATIO: Final = 8
-# Rough duration of a character of English at speed 1, for admission before anything is known exactly.
+# Approximate duration of an English character at speed 1, for admission before exact lengths are known.
 SECONDS_PER_CHARACTER: Final = 0.065
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class ResolvedRequest:
-    """A request with nothing left open: every default applied, every name looked up.
+    """A fully resolved request: every default applied, every name looked up.
 
     Attributes:
-        source: the text or document, as it came; offsets count its characters.
-        source_field: the field that it came in.
-        script: what of it is said.
-        speed, pitch, volume_gain_db: of the request's own voice, what its emotions make of them included.
+        source: the text or document, as received; offsets count its characters.
+        source_field: the field that contained it.
+        script: the parts of it to speak.
+        speed, pitch, volume_gain_db: of the request's own voice, including the effect of its emotions.
         prosody: of the emotions alone, for voices that render them by prosody.
-        emotion_weights, emotion_intensity: as they were asked for, for voices that render emotions natively.
-        lexicons: how words are said, by the language of the voice that says them.
-        timing_types: what to tell of, besides the audio.
+        emotion_weights, emotion_intensity: as requested, for voices that render emotions natively.
+        lexicons: pronunciations, by the language of the speaking voice.
+        timing_types: timings to return with the audio.
     """
 
     source: str
@@ -61,13 +61,13 @@ class ResolvedRequest:
 
     @property
     def has_emotion(self) -> bool:
-        """Whether any emotion but neutral is asked for."""
+        """Whether any emotion but neutral is requested."""
         return any(name != fields.NEUTRAL_NAME and weight for name, weight in self.emotion_weights.items()) and bool(
             self.emotion_intensity
         )
 
     def prosody_of(self, voice: Voice) -> Prosody:
-        """Returns what the emotions make of a voice's prosody: nothing where the engine renders them natively."""
+        """Returns the emotions' prosody for a voice: neutral if the engine renders them natively."""
         return NEUTRAL if voice.emotion_rendering == "native" else self.prosody
 
     def speed_of(self, voice: Voice) -> float:
@@ -82,7 +82,7 @@ class ResolvedRequest:
 
     @property
     def bytes_per_second(self) -> int:
-        """How much a second of its audio takes."""
+        """Bytes per second of its audio."""
         codec = CODECS.get(self.encoding)
         if codec is None:
             return self.sample_rate_hz * BYTES_PER_SAMPLE
@@ -90,19 +90,19 @@ class ResolvedRequest:
 
     @property
     def speaker_id(self) -> str:
-        """The voice, or voice:speaker, as a caller would ask for it again."""
+        """The voice, or voice:speaker, as a caller would request it again."""
         return speaker_name(self.voice, self.speaker)
 
     def lexicon(self, voice: Voice) -> Lexicon:
-        """Returns how a voice says words."""
+        """Returns the pronunciations for a voice."""
         return self.lexicons.get(voice.language, EMPTY)
 
     def seconds(self, characters: float) -> float:
-        """Returns roughly how long it takes to say so many characters."""
+        """Returns the approximate duration of this many spoken characters."""
         return characters * SECONDS_PER_CHARACTER / self.speed
 
     def too_large(self, audio_seconds: float, max_bytes: int) -> InvalidRequest:
-        """Returns the refusal of a whole reply whose audio is as long as that at least."""
+        """Returns the error for a unary reply whose audio is at least this long."""
         size = audio_seconds * self.bytes_per_second
         return InvalidRequest.of(
             self.source_field,
@@ -114,13 +114,13 @@ class ResolvedRequest:
 
     @property
     def changes_pitch(self) -> bool:
-        """Whether any of it is said at another pitch than the voice's own."""
+        """Whether any of it is spoken at a pitch other than the voice's own."""
         voices = [voice for voice, _ in self.speakers]
         return self.script.has_pitch or self._changes_range or any(self.pitch_of(voice) != 1.0 for voice in voices)
 
     @property
     def needs_speaker_pitch(self) -> bool:
-        """Whether it cannot be said before the speakers' own pitch is known."""
+        """Whether it cannot be spoken before the speakers' own pitch is known."""
         return self.script.has_hertz or self._changes_range
 
     @property
@@ -129,13 +129,13 @@ class ResolvedRequest:
 
     @property
     def speakers(self) -> list[tuple[Voice, int]]:
-        """Everybody who speaks in it."""
+        """All its speakers."""
         others = ((one.voice, one.speaker) for one in self.script.passages if one.voice is not None)
         return list(dict.fromkeys([(self.voice, self.speaker), *others]))
 
 
 def speaker_name(voice: Voice, speaker: int) -> str:
-    """Returns a voice, or voice:speaker, as a caller would ask for it."""
+    """Returns a voice, or voice:speaker, as a caller would request it."""
     return f"{voice.id}:{voice.speakers[speaker]}" if voice.speakers else voice.id
 
 
@@ -146,7 +146,7 @@ class RequestResolver:
         voices: the loaded voices, the default first.
         server_lexicon: the server's own entries for a language.
         max_characters: longest text served.
-        skips_unsupported_ssml: whether to pass over what a document has that is not served.
+        skips_unsupported_ssml: whether to skip unsupported parts of a document.
     """
 
     def __init__(
@@ -164,15 +164,15 @@ class RequestResolver:
         self._skips_unsupported_ssml = skips_unsupported_ssml
 
     def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:
-        """Returns the request with nothing left open.
+        """Returns the fully resolved request.
 
         Args:
-            request: as it came.
-            in_pieces: its text comes later, and must not be here.
+            request: as received.
+            in_pieces: its text arrives later, and must be absent here.
 
         Raises:
-            InvalidRequest: with a violation for every field at fault.
-            NotServed: the fields are good, but a voice cannot do what one of them asks for.
+            InvalidRequest: with a violation for every invalid field.
+            NotServed: the fields are valid, but a voice does not support what one of them requests.
         """
         faults: list[InvalidRequest] = []
 
@@ -218,7 +218,7 @@ class RequestResolver:
         return resolved
 
     def _check_served(self, resolved: ResolvedRequest) -> None:
-        """Raises NotServed where a voice of the request cannot do what is asked."""
+        """Raises NotServed if a voice of the request does not support a requested feature."""
         voices = [voice for voice, _ in resolved.speakers]
         if resolved.has_emotion and (unable := [one for one in voices if one.emotion_rendering == "none"]):
             able = [one.id for one in self._voices if one.emotion_rendering != "none"]
@@ -235,7 +235,7 @@ class RequestResolver:
             )
 
     def check_length(self, characters: int, field: str = "text") -> None:
-        """Raises InvalidRequest for a text of more characters than are served."""
+        """Raises InvalidRequest for a text that exceeds the maximum length."""
         if characters > self._most_characters:
             raise InvalidRequest.of(
                 field,
@@ -259,7 +259,7 @@ class RequestResolver:
         return request.text
 
     def _lexicons(self, request: SpeechRequest, voice: Voice, languages: Collection[str]) -> Mapping[str, Lexicon]:
-        """Returns how each language's words are said: as the request has it, and else as the server has."""
+        """Returns each language's pronunciations: the request's own first, then the server's."""
         known = {name: fields.own_lexicon(request, voice, self._server_lexicon(name)) for name in languages}
         return {name: lexicon for name, lexicon in known.items() if lexicon.size}
 
@@ -278,7 +278,7 @@ class RequestResolver:
 
 
 def _other_voices(able: Sequence[str]) -> str:
-    """Returns what to do instead, where these voices can."""
+    """Returns advice: use one of these voices, or load a voice that can."""
     return f"send another speaker_id: {listed(able)}" if able else "load a voice that can: no loaded one does"
 
 
@@ -292,7 +292,7 @@ def _no_text(request: SpeechRequest) -> str:
 
 
 def _joined(faults: Sequence[InvalidRequest]) -> ServiceError:
-    """Returns one error for all faults; its reason is the fault's own when there is one."""
+    """Returns one error for all faults; a single fault keeps its own reason."""
     if len(faults) == 1:
         return faults[0]
     violations: list[FieldViolation] = [violation for fault in faults for violation in fault.violations]

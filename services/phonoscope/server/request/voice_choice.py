@@ -1,6 +1,6 @@
-"""Who speaks: a caller's speaker_id, language, or the script of the text, as one of the loaded voices.
+"""Chooses a loaded voice by the caller's speaker_id, its language, or the script of the text.
 
-Called by `resolver.py`, and by the reader of SSML documents for `voice` and `lang`.
+Called by `resolver.py`, and by the SSML reader for `voice` and `lang`.
 """
 
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ class VoiceChoice:
         self.default = voices[0]
 
     def asked(self, speaker_id: str, language: str, text: str) -> Speaker:
-        """Returns who speaks for a request's fields; the text counts where the language is "auto", or none.
+        """Returns the speaker for a request's fields; the text decides if the language is "auto" or absent.
 
         Raises:
-            InvalidRequest: no such voice, speaker or language, or none that reads the text's script.
+            InvalidRequest: no such voice, speaker or language, or no voice that reads the text's script.
         """
         is_auto = language.lower() == AUTO
         if speaker_id in ("", "default"):
@@ -41,11 +41,11 @@ class VoiceChoice:
         return speaker
 
     def named(self, speaker_id: str) -> Speaker:
-        """Returns the voice, or voice:speaker, of that name. Raises InvalidRequest where there is none."""
+        """Returns the voice, or voice:speaker, of that name. Raises InvalidRequest if there is none."""
         return self._named(speaker_id, "")
 
     def of_language(self, language: str) -> Voice:
-        """Returns the first voice of a language. Raises InvalidRequest where there is none."""
+        """Returns the first voice of a language. Raises InvalidRequest if there is none."""
         for voice in self._voices.values():  # the default first
             if speaks(voice, language):
                 return voice
@@ -77,7 +77,7 @@ class VoiceChoice:
         return named, _speaker_number(named, speaker)
 
     def _of_script(self, text: str) -> Speaker:
-        """Returns the first voice that reads the script that most of the text is in; the default where it has none."""
+        """Returns the first voice that reads the main script of the text; the default if it has none."""
         scripts = scripts_in(text)
         if not scripts:
             return self.default, self.default.default_speaker
@@ -87,7 +87,7 @@ class VoiceChoice:
         raise self._unread(scripts[0], "is mostly")
 
     def _check_script(self, voice: Voice, text: str) -> None:
-        """Refuses a text of which a voice could name the letters at best: espeak-ng would say "Chinese letter"."""
+        """Refuses a text in a script that a voice cannot read: espeak-ng would speak "Chinese letter"."""
         if voice.phonemes.kind != "espeak" or has_letters_of(scripts_of(voice.language), text):
             return
         if scripts := scripts_in(text):
@@ -105,7 +105,7 @@ class VoiceChoice:
 
 
 def speaks(voice: Voice, language: str) -> bool:
-    """Whether a voice's language is the asked BCP 47 tag or a variety of it: "en" covers "en-US"."""
+    """Whether a voice's language is the requested BCP 47 tag or a variety of it: "en" covers "en-US"."""
     asked = language.replace("_", "-").lower()
     own = voice.language.lower()
     return own == asked or own.startswith(asked + "-")

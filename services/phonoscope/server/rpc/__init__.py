@@ -1,1 +1,1 @@
-"""The edge: protobuf to domain and back."""
+"""The RPC layer: protobuf to domain types and back."""

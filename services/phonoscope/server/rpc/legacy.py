@@ -1,7 +1,7 @@
 """The older contract, /TTSService/Synthesize: a small adapter in front of the same synthesizer.
 
-protos/legacy/tts_service.proto is kept to the letter. Audio is raw 16-bit PCM at the voice's own rate; what the newer
-contract refuses, this one refuses alike.
+It follows protos/legacy/tts_service.proto exactly. Audio is raw 16-bit PCM at the voice's own rate; it refuses the
+same requests as the newer contract.
 """
 
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc

@@ -1,4 +1,4 @@
-"""Answers calls before there is anything to speak with: built before the voices are loaded, given them later."""
+"""Answers calls before the voices are loaded: built before them, receives the synthesizer later."""
 
 from typing import Final
 
@@ -9,13 +9,13 @@ RETRY_SECONDS: Final = 1.0
 
 
 class Speech:
-    """Holds the synthesizer once it exists, so that the server can answer, and say that it is not ready, before."""
+    """Holds the synthesizer once it exists, so that the server can report earlier that it is not ready."""
 
     def __init__(self) -> None:
         self._synthesizer: Synthesizer | None = None
 
     def begin(self, synthesizer: Synthesizer) -> None:
-        """Serves with that synthesizer from now on."""
+        """Uses that synthesizer from now on."""
         self._synthesizer = synthesizer
 
     def synthesizer(self) -> Synthesizer:

@@ -1,7 +1,7 @@
-"""The servicer of phonoscope.tts.v1.TextToSpeech: each method calls the synthesizer with what `wire.py` made of it.
+"""The servicer of phonoscope.tts.v1.TextToSpeech: each method converts by `wire.py` and calls the synthesizer.
 
-Errors are raised as they are; `common/interceptors.py` turns them into statuses. Every streaming method is an async
-generator: interceptors can wrap those, and cancellation reaches them.
+Errors propagate unchanged; `common/interceptors.py` turns them into statuses. Every streaming method is an async
+generator, so that interceptors can wrap it and cancellation reaches it.
 """
 
 from collections.abc import AsyncIterator
@@ -37,7 +37,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
     async def SynthesizeStream(
         self, request: tts_pb2.SynthesizeRequest, context: Context
     ) -> AsyncIterator[tts_pb2.SynthesizeStreamResponse]:
-        """Speaks a whole text and sends audio while the rest is being made."""
+        """Speaks a whole text and sends audio while the rest is rendered."""
         chunks = self._speech.synthesizer().speak_in_chunks(wire.speech_request(request), context.time_remaining())
         sequence = 0
         async with aclosing(chunks):
@@ -49,7 +49,7 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
     async def StreamingSynthesize(
         self, request_iterator: AsyncIterator[tts_pb2.StreamingSynthesizeRequest], context: Context
     ) -> AsyncIterator[tts_pb2.StreamingSynthesizeResponse]:
-        """Speaks a text while it comes: settings first, then pieces, audio as soon as a clause is complete."""
+        """Speaks a text while it arrives: settings first, then pieces; sends audio once a clause is complete."""
         synthesizer = self._speech.synthesizer()
         steps = aiter(request_iterator)
         settings = await _settings(steps)
@@ -91,7 +91,7 @@ async def _settings(steps: AsyncIterator[tts_pb2.StreamingSynthesizeRequest]) ->
 
 
 async def _pieces(steps: AsyncIterator[tts_pb2.StreamingSynthesizeRequest]) -> AsyncIterator[str | Flush]:
-    """Yields what comes after the settings."""
+    """Yields the messages after the settings."""
     async for message in steps:
         step = message.WhichOneof("step")
         if step == "text":

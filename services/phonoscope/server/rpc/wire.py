@@ -1,4 +1,4 @@
-"""Protobuf to domain and back, field by field. Called by the servicers; nothing else of the server knows protobuf."""
+"""Protobuf to domain types and back, field by field. Called by the servicers; no other server code uses protobuf."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -15,12 +15,12 @@ from phonoscope.server.text.visemes import VISEMES
 from phonoscope.server.types import Encoding, Pronunciation, SpeechRequest, Voice
 
 STATUS: Final = "success"
-# Of audio in a message of a stream: a reader, or a proxy, holds whole messages. Even, so that samples stay whole.
+# Maximum audio in a stream message: readers and proxies buffer whole messages. Even, so that no sample is split.
 MAX_MESSAGE_BYTES: Final = 64 * 2**10
 
 
 def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
-    """Returns the domain's view of a request, unchecked."""
+    """Returns a request as a domain type, unchecked."""
     config = request.audio_config
     return SpeechRequest(
         text=request.text,
@@ -43,7 +43,7 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
 
 
 def _encoding_name(number: int) -> str:
-    """Returns the domain's name of an encoding; numbers that this contract does not know come as they are."""
+    """Returns the domain's name of an encoding; numbers unknown to this contract are returned as digits."""
     if number == tts_pb2.AUDIO_ENCODING_UNSPECIFIED:
         return ""
     return _name(number, tts_pb2.AudioEncoding.DESCRIPTOR, "AUDIO_ENCODING_")
@@ -54,7 +54,7 @@ def _timing_type(number: int) -> str:
 
 
 def _name(number: int, enum: EnumDescriptor, prefix: str) -> str:
-    """Returns the domain's name of an enum's value; numbers that this contract does not know come as they are."""
+    """Returns the domain's name of an enum's value; numbers unknown to this contract are returned as digits."""
     value = enum.values_by_number.get(number)
     return str(number) if value is None else value.name.removeprefix(prefix).lower()
 
@@ -116,12 +116,12 @@ def message_parts(chunk: SpokenChunk) -> Iterator[SpokenChunk]:
     for start in range(0, len(chunk.audio), MAX_MESSAGE_BYTES):
         audio = chunk.audio[start : start + MAX_MESSAGE_BYTES]
         seconds = chunk.audio_seconds * len(audio) / len(chunk.audio)
-        timings = chunk.timings if start == 0 else None  # the first has those of all
+        timings = chunk.timings if start == 0 else None  # the first has all timings
         yield replace(chunk, audio=audio, audio_seconds=seconds, timings=timings)
 
 
 def stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int) -> tts_pb2.SynthesizeStreamResponse:
-    """Returns a message of a stream; the first has what the server chose."""
+    """Returns a message of a stream; the first includes the server's choices."""
     response = tts_pb2.SynthesizeStreamResponse(
         audio_data=chunk.audio,
         sample_rate=resolved.sample_rate_hz,

@@ -1,1 +1,1 @@
-"""Which work the engine does next, and for whom."""
+"""Decides which work the engine does next, and for which request."""

@@ -1,13 +1,13 @@
-"""Who is admitted: bounds on the requests held, on the audio owed to them, and on what the engine can make in time.
+"""Admission: bounds on the requests held, on the audio owed to them, and on what the engine can render in time.
 
-Called by `scheduler.py`. What would fail anyway is refused before any work: a caller that knows at once can go
-elsewhere, and those who were admitted keep their sound.
+Called by `scheduler.py`. Requests that would fail are refused before any work: their callers can go elsewhere at once,
+and admitted requests keep their audio in time.
 
 The engine has room for a request if, at any time from now on, the work that is due by then fits into that time: the
 processor demand test of earliest deadline first (Baruah, Rosier and Howell 1990). A stream's audio is due as it is
-played, from the time at which its player needs the next; a stream that has not begun also needs a first window, at the
-latest when its caller would give up on it; a whole reply is due at once. An estimate can be wrong, and only work
-corrects it, so an idle engine admits any request.
+played, from the time at which its player needs the next; a stream that has not begun also needs a first window, before
+its caller's patience ends; a unary reply is due at once. An estimate can be wrong, and only work corrects it, so an
+idle engine admits any request.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,28 +18,28 @@ from typing import Final
 from phonoscope.common.errors import DeadlineUnreachable, Overloaded
 from phonoscope.server.scheduling.cost_model import Estimates
 
-# What a full server asks callers to wait before they come back.
+# How long a full server asks callers to wait before they retry.
 RETRY_SECONDS: Final = 1.0
 MAX_RETRY_SECONDS: Final = 30.0
-# Share of the engine's time that may be promised: the rest is for turns that take longer than estimated.
+# Share of the engine's time that may be promised: the rest is for batches that take longer than estimated.
 PROMISED_SHARE: Final = 0.6
-# Streams that play are promised to stay ahead by this many times what a first sound takes, so that others can start.
+# Playing streams are promised a lead of this many times the time to first audio, so that others can start.
 RESERVE_OF_FIRST_AUDIO: Final = 40.0
-# A deadline is out of reach if the estimate passes it by this factor: estimates from characters are rough.
+# A deadline is unreachable if the estimate exceeds it by this factor: estimates from characters are rough.
 DEADLINE_FACTOR: Final = 1.25
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """What one request wants of the engine.
+    """One request's demand on the engine.
 
     Attributes:
-        audio_seconds: still to be made.
-        due_seconds: from now until its next audio, or its whole reply, is needed; negative if it is late.
-        deadline_seconds: from now until its caller gives up; None for never.
+        audio_seconds: still to be rendered.
+        due_seconds: from now until its next audio, or its unary reply, is needed; negative if it is late.
+        deadline_seconds: from now until its caller's deadline; None for no deadline.
         is_starting: it is a stream whose first window is not rendered yet.
         is_unary: all of its audio is needed at once.
-        waits_for_caller: the engine has nothing to do for it until its caller writes or reads.
+        waits_for_caller: the engine has no work for it until its caller writes or reads.
         estimates: of the speed of its engine; None while unknown.
     """
 
@@ -58,7 +58,7 @@ class Admission:
 
     Attributes:
         max_requests: held at once.
-        max_audio_seconds: owed at once, all requests together.
+        max_audio_seconds: owed at once to all requests together.
         max_first_audio_seconds: how long a stream may wait for its first audio; where an idle engine needs longer,
             twice as long as that.
     """
@@ -68,15 +68,15 @@ class Admission:
     max_first_audio_seconds: float
 
     def check(self, new: Demand, held: Sequence[Demand]) -> None:
-        """Refuses a request that would pass a bound.
+        """Refuses a request that would exceed a bound.
 
         Args:
-            new: what the request wants.
-            held: what those want that are here.
+            new: the request's demand.
+            held: the demands of the requests held.
 
         Raises:
-            Overloaded: a bound would be passed, or somebody's audio would be late.
-            DeadlineUnreachable: the request's deadline comes before its audio can be made.
+            Overloaded: a bound would be exceeded, or some request's audio would be late.
+            DeadlineUnreachable: the request's audio cannot be rendered before its deadline.
         """
         if len(held) >= self.max_requests:
             raise Overloaded(
@@ -98,14 +98,14 @@ class Admission:
             )
 
     def check_owed(self, held_seconds: Sequence[float], audio_seconds: float) -> None:
-        """Refuses audio that would pass the bound on what is owed; an idle server owes any length.
+        """Refuses audio that would exceed the bound on audio owed; an idle server accepts any length.
 
         Args:
             held_seconds: owed to each of the other requests.
-            audio_seconds: what one request wants.
+            audio_seconds: what one request needs.
 
         Raises:
-            Overloaded: the bound would be passed.
+            Overloaded: the bound would be exceeded.
         """
         owed_seconds = sum(held_seconds)
         if owed_seconds > 0 and owed_seconds + audio_seconds > self.max_audio_seconds:
@@ -117,12 +117,12 @@ class Admission:
             )
 
     def late_seconds(self, demands: Sequence[Demand]) -> float:
-        """Returns how long after its time the latest of all this work would be done; 0 or less if all is in time."""
+        """Returns the maximum lateness of all this work; 0 or less if all of it is in time."""
         needs = self._needs(demands)
         return max((needed_seconds / PROMISED_SHARE - at for at, needed_seconds in needs), default=0.0)
 
     def demand_ratio(self, demands: Sequence[Demand]) -> float:
-        """Returns the largest share of the engine's time, from now to any later time, that this work takes."""
+        """Returns the largest share of the engine's time, from now to any later time, that this work needs."""
         working = [demand for demand in demands if not demand.waits_for_caller]
         firsts = (demand.estimates.first_audio_seconds for demand in working if demand.estimates)
         shortest_seconds = max(min(firsts, default=0.0), 1e-6)  # nothing can be done in no time
@@ -130,10 +130,10 @@ class Admission:
         return max((needed_seconds / max(at, shortest_seconds) for at, needed_seconds in needs), default=0.0)
 
     def _needs(self, demands: Sequence[Demand]) -> Iterator[tuple[float, float]]:
-        """Yields times from now, ascending, and the engine seconds that the work takes which is due by then.
+        """Yields times from now, ascending, and the engine seconds of the work due by each.
 
-        Those seconds jump where a first window or a whole reply is due, and grow while streams play. To look after
-        each change is enough.
+        Those seconds jump where a first window or a unary reply is due, and grow while streams play. It is enough to
+        check after each change.
         """
         changes = sorted(chain.from_iterable(self._changes(demand) for demand in demands))
         needed_seconds = growth = latest = 0.0
@@ -144,7 +144,7 @@ class Admission:
             yield at, needed_seconds
 
     def _changes(self, demand: Demand) -> list[tuple[float, float, float]]:
-        """Returns when a request's needs change, by how many engine seconds, and by how much their growth changes."""
+        """Returns when a request's needs change, by how many engine seconds, and the change of their growth."""
         estimates = demand.estimates
         if estimates is None:
             return []
@@ -152,7 +152,7 @@ class Admission:
         if demand.is_unary:
             return [(due_seconds, factor * demand.audio_seconds, 0.0)]
         first_seconds = estimates.first_audio_seconds
-        if demand.is_starting:  # it may begin to play at once, and must have begun before its caller gives up
+        if demand.is_starting:  # it may begin to play at once, and must begin before its caller gives up
             patience_seconds = max(self.max_first_audio_seconds, 2 * first_seconds)
             begun_seconds = max(0.0, demand.due_seconds + patience_seconds - first_seconds)
             start = [(begun_seconds, PROMISED_SHARE * first_seconds, 0.0)]
@@ -162,7 +162,7 @@ class Admission:
 
 
 def _check_deadline(new: Demand, working: Sequence[Demand]) -> None:
-    """Refuses what cannot be made before its deadline, after everything that is due before it."""
+    """Refuses a request that cannot be rendered before its deadline, after all work that is due earlier."""
     if new.deadline_seconds is None:
         return
     before = [demand for demand in working if demand.due_seconds <= new.due_seconds]

@@ -1,4 +1,4 @@
-"""Runs batches of steps: each is timed, checked against the contract of `engines/base.py`, and reported as an event.
+"""Runs batches of steps: times each, checks it against the contract of `engines/base.py`, and emits an event.
 
 A batch's time is shared among its members by their costs. Called by `scheduler.py` on the lane's thread.
 """
@@ -11,18 +11,18 @@ from phonoscope.server.scheduling.policy import Batch, PlannedStep
 
 
 class BatchFailed(Exception):
-    """The engine raised, and no job has moved on; an EngineRaised event has the details."""
+    """The engine raised, and no job has advanced; an EngineRaised event has the details."""
 
 
 class BrokenContract(Exception):
-    """What the engine returned for a step does not fit it."""
+    """The engine's result for a step breaks the contract."""
 
 
 class BatchRunner:
     """Runs batches and emits BatchRan or EngineRaised for each.
 
     Args:
-        emit: gets the events.
+        emit: receives the events.
         clock: seconds, monotonic.
     """
 
@@ -33,8 +33,8 @@ class BatchRunner:
     def run(self, batch: Batch) -> tuple[Sequence[StepResult | BrokenContract], tuple[Member, ...]]:
         """Runs a batch; returns the outcome of each step, and each member's share of the time.
 
-        Jobs have moved on once the engine returns, so a result that breaks the contract fails its own member, and the
-        others keep theirs.
+        Jobs have advanced once the engine returns, so a result that breaks the contract fails its own member, and the
+        others keep their results.
 
         Raises:
             BatchFailed: the engine raised.
@@ -74,7 +74,7 @@ def _voice(batch: Batch) -> str:
 
 
 def _checked(results: Sequence[StepResult], members: Sequence[PlannedStep]) -> Sequence[StepResult | BrokenContract]:
-    """Returns each step's result, or what is wrong with it."""
+    """Returns each step's result, or the error in it."""
     if len(results) != len(members):
         return [BrokenContract(f"the engine returned {len(results)} results for {len(members)} steps")] * len(members)
     faults = (_fault(result, member) for result, member in zip(results, members, strict=True))
@@ -82,7 +82,7 @@ def _checked(results: Sequence[StepResult], members: Sequence[PlannedStep]) -> S
 
 
 def _fault(result: StepResult, member: PlannedStep) -> str:
-    """Returns how a result breaks the contract of its step; "" where it does not."""
+    """Returns how a result breaks the contract of its step; "" if it does not."""
     job, promised, made = member.job, member.step.audio_seconds, len(result.samples)
     if promised is not None and made != round(promised * job.sample_rate_hz):
         return f"the engine made {made} samples in a step of {promised} s at {job.sample_rate_hz} Hz"

@@ -1,10 +1,10 @@
-"""What an engine's steps cost, learned from the batches that it runs.
+"""The cost of an engine's steps, learned from the batches that it runs.
 
 Pure: `scheduler.py` adds every batch, with its lock held. `policy.py` chooses the length of steps by the estimates,
-`admission.py` decides by them who can be served. One CostModel for each engine, one KindCost for each kind of step.
+`admission.py` admits requests by them. One CostModel for each engine, one KindCost for each kind of step.
 
 An estimate has two parts. The shape, a line over the cost of a batch, is a property of the engine and is learned
-slowly. The slowdown, how long the latest batches took compared with the shape, follows the machine within some ten
+slowly. The slowdown, how long the latest batches took compared with the shape, follows the machine within about ten
 batches. Without batches the slowdown decays towards the best one seen: an estimate that forbids work must not outlive
 the load that caused it. Only complete batches count, each with the audio that it planned or made, so a cancelled
 request leaves no cost behind without its audio.
@@ -16,36 +16,36 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Final
 
-# Weight of the shape's sums that is kept at each turn: half of it comes from the latest 34 turns.
+# Weight of the shape's sums that is kept at each batch: half of it comes from the latest 34 batches.
 KEPT_PER_TURN: Final = 0.98
-# Turns before there is an estimate: one turn alone may have been disturbed.
+# Batches before there is an estimate: a single batch may have been disturbed.
 MIN_TURNS: Final = 8
-# The first turns of a process are slow for reasons of their own. Until there were so many the fastest quarter counts.
+# The first batches of a process are untypically slow. Up to this number, only the fastest quarter counts.
 SETTLING_TURNS: Final = 40
-# Turns that the slowdown is the mean of, and how many of the slowest and of the fastest are left out of it.
+# Batches whose mean is the slowdown, and how many of the slowest and of the fastest are excluded from it.
 RECENT_TURNS: Final = 12
 TRIMMED_TURNS: Final = 2
-# A turn may differ from the estimate by this factor and still shape the line in full; beyond, it counts as this.
+# A batch's ratio to its estimate is limited to this factor when the line learns from it.
 MAX_DEVIATION: Final = 4.0
-# A promise lasts for seconds, so it counts with the largest slowdown of this time, up to this many times the latest.
+# A promise lasts for seconds, so it uses the largest slowdown of this time, up to this many times the latest.
 PROMISE_SECONDS: Final = 10.0
 MAX_CAUTION: Final = 1.4
-# The slowdown is at most this many times the best one: a stall of the whole machine is no property of the engine.
+# The slowdown is at most this many times the best one: a stall of the whole machine is not a property of the engine.
 MAX_SLOWDOWN: Final = 100.0
-# What a clock may not resolve: no turn takes no time.
+# Clock resolution: no batch takes zero time.
 SHORTEST_TURN_SECONDS: Final = 1e-7
-# Half of what the slowdown exceeds the best one by is forgotten after this time without turns.
+# Without batches, the slowdown's excess over the best one halves in this time.
 HALF_LIFE_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class Estimates:
-    """What is believed at one moment.
+    """The estimates at one moment.
 
     Attributes:
         real_time_factor: engine seconds for a second of audio, all stages together.
-        first_audio_seconds: engine time from text to a stream's first audio, on an engine that does nothing else.
-        slowdown: how many times slower the engine is than at its best.
+        first_audio_seconds: engine time from text to a stream's first audio, on an idle engine.
+        slowdown: ratio of the engine's current batch times to its best.
     """
 
     real_time_factor: float
@@ -54,7 +54,7 @@ class Estimates:
 
 
 class KindCost:
-    """Engine seconds of one kind's batches, by the sum of their steps' costs, and how much audio that work makes.
+    """Engine seconds of one kind's batches, by the sum of their steps' costs, and the audio that this work makes.
 
     Attributes:
         makes_audio: whether its steps make audio themselves, rather than prepare for it.
@@ -91,13 +91,13 @@ class KindCost:
             self._peak_slowdown, self._peak_at = self._slowdown, now
 
     def learn_audio(self, cost: float, steps: int, audio_seconds: float, *, utterances: int) -> None:
-        """Adds work whose audio is known: what it planned, or made.
+        """Adds work whose audio is known: planned or rendered.
 
         Args:
             cost: of all its steps.
-            steps: how many these were.
+            steps: number of steps.
             audio_seconds: made by them, or of the whole utterances that they were for.
-            utterances: whose work of this kind it was, all of it; 0 for a part of one.
+            utterances: number of utterances whose work of this kind is complete in it; 0 for a part of one.
         """
         keep = KEPT_PER_TURN
         self.makes_audio |= not utterances
@@ -113,14 +113,14 @@ class KindCost:
         return slowdown * fixed, slowdown * slope
 
     def seconds(self, cost: float, now: float, turns: float = 1) -> float:
-        """Returns the time that so much work takes in so many batches; 0 before the first batch."""
+        """Returns the time of this much work in this many batches; 0 before the first batch."""
         fixed, slope = self.rates(now)
         return fixed * turns + slope * cost
 
     def seconds_per_audio_second(self, now: float) -> float:
-        """Returns the time that a second of audio takes in batches like the latest ones; 0 before there was audio.
+        """Returns the time of a second of audio in batches like the latest ones; 0 before any audio.
 
-        It is meant for promises, and cautious: machines that are shared are slow and fast by turns.
+        It is for promises, and conservative: the speed of shared machines varies.
         """
         if not self._audio_seconds or not self._x:
             return 0.0
@@ -131,7 +131,7 @@ class KindCost:
         return slowdown * (fixed * self._n / self._x + slope) * self._audio_cost / self._audio_seconds
 
     def cost_of(self, audio_seconds: float) -> float:
-        """Returns the cost of so much audio, on average over the latest steps; of a step of them, where that is 0."""
+        """Returns the average cost of this much audio over the latest steps; for 0, that of one step."""
         if not self._audio_seconds:
             return 0.0
         if not audio_seconds:
@@ -145,13 +145,13 @@ class KindCost:
         return self.seconds(self._audio_cost / self._utterances, now, self._audio_steps / self._utterances)
 
     def slowdown(self, now: float) -> float:
-        """Returns how many times slower the latest turns were than the best ones, 1 or more."""
+        """Returns how many times slower the latest batches were than the best ones, 1 or more."""
         return max(1.0, self._slowdown_at(now) / self._best_slowdown) if self.is_known else 1.0
 
     def _settled_turn(self) -> tuple[float, float]:
-        """Returns the cost of the batch in the middle of the latest ones, and its time without their slowdown.
+        """Returns the cost of the middle one of the latest batches, and its time without their slowdown.
 
-        Those before and after it tell a machine that became slower from a size that costs more than expected.
+        The batches before and after it distinguish a slower machine from a size that costs more than expected.
         """
         if len(self._recent) < RECENT_TURNS:
             return self._recent[-1]
@@ -160,7 +160,7 @@ class KindCost:
         return size, seconds / statistics.median(taken / (fixed + slope * of) for of, taken in self._recent)
 
     def _shape(self, size: float, seconds: float) -> None:
-        """Adds a turn, as long as it would have taken without the slowdown, to the line."""
+        """Adds a batch to the line, with its time corrected for the slowdown."""
         typical, before = self._x / self._n if self._n else 0.0, 0.0
         if self.is_known:
             fixed, slope = self._line()
@@ -172,16 +172,16 @@ class KindCost:
         self._y = keep * self._y + seconds
         self._xx = keep * self._xx + size * size
         self._xy = keep * self._xy + size * seconds
-        if before:  # the line is for the shape: what it says of a typical turn at the best of times stays as it was
+        if before:  # the line learns only the shape: a typical batch's best time stays unchanged
             fixed, slope = self._line()
             self._best_slowdown *= before / (fixed + slope * typical)
 
     def _line(self) -> tuple[float, float]:
-        """Returns the line by least squares: seconds of a turn, and of each unit of size; neither is below 0."""
+        """Returns the line by least squares: seconds of a batch, and of each unit of size; neither is below 0."""
         if not self._x:
             return 0.0, 0.0
         spread = self._n * self._xx - self._x * self._x
-        if spread <= 1e-6 * self._n * self._xx:  # turns of one size
+        if spread <= 1e-6 * self._n * self._xx:  # batches of one size
             return 0.0, self._y / self._x
         slope = max(0.0, (self._n * self._xy - self._x * self._y) / spread)
         fixed = (self._y - slope * self._x) / self._n
@@ -198,7 +198,7 @@ class KindCost:
         self._slowdown = min(mean, MAX_SLOWDOWN * self._best_slowdown)
 
     def _slowdown_at(self, now: float) -> float:
-        """Returns the slowdown as it is believed at a time."""
+        """Returns the estimated slowdown at a time."""
         if math.isinf(self._best_slowdown):
             return self._slowdown
         kept = math.exp2(-max(0.0, now - self._latest) / HALF_LIFE_SECONDS)
@@ -207,19 +207,19 @@ class KindCost:
 
 
 class CostModel:
-    """What the steps of one engine cost, on this machine, now. Times are of one monotonic clock."""
+    """The current cost of one engine's steps on this machine. Times are of one monotonic clock."""
 
     def __init__(self) -> None:
         self._kinds: dict[str, KindCost] = {}
 
     @property
     def is_known(self) -> bool:
-        """Whether enough batches were seen for estimates: of every kind that makes audio, and one of each other."""
+        """Whether there are enough batches for estimates: of every kind that makes audio, and one of each other."""
         makers = [kind for kind in self._kinds.values() if kind.makes_audio]
         return bool(makers) and all(kind.is_known for kind in makers)
 
     def learn(self, kind: str, seconds: float, cost: float, now: float) -> None:
-        """Adds a batch of steps of one kind that took so many seconds."""
+        """Adds a batch of steps of one kind that took this many seconds."""
         self._kinds.setdefault(kind, KindCost()).learn(seconds, cost, now)
 
     def learn_audio(self, kind: str, cost: float, steps: int, audio_seconds: float, *, utterances: int) -> None:
@@ -231,12 +231,12 @@ class CostModel:
         return self._kinds[kind].rates(now) if self.is_known and kind in self._kinds else (0.0, 0.0)
 
     def seconds(self, kind: str, cost: float, now: float, turns: float = 1) -> float:
-        """Returns the time of so much work of one kind in so many batches; 0 while unknown."""
+        """Returns the time of this much work of one kind in this many batches; 0 while unknown."""
         fixed, slope = self.rates(kind, now)
         return fixed * turns + slope * cost
 
     def audio_work(self, audio_seconds: float) -> list[tuple[str, float]]:
-        """Returns the kinds of steps that make audio, and the cost of so much of it; of one step where that is 0."""
+        """Returns the kinds of steps that make audio, and the cost of this much of it; of one step for 0."""
         return [(name, kind.cost_of(audio_seconds)) for name, kind in self._kinds.items() if kind.makes_audio]
 
     def preparation_factor(self, now: float) -> float:
@@ -260,7 +260,7 @@ class CostModel:
         return preparation + sum(self.seconds(kind, cost, now) for kind, cost in self.audio_work(first_step_seconds))
 
     def estimates(self, first_step_seconds: float, now: float) -> Estimates | None:
-        """Returns what is believed at `now`; None while too little is known. Arguments as `first_audio_seconds`."""
+        """Returns the estimates at `now`; None while unknown. Arguments as `first_audio_seconds`."""
         if not self.is_known:
             return None
         slowdown = max(kind.slowdown(now) for kind in self._kinds.values() if kind.makes_audio)

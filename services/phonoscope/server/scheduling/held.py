@@ -1,6 +1,6 @@
-"""The requests that a scheduler holds, and the lock that guards them: the one owner of their states.
+"""The requests that a scheduler holds, and the lock that guards them: the single owner of their states.
 
-`scheduler.py` adds and drops them on the event loop, `lane_worker.py` moves them on, on the lane's thread.
+`scheduler.py` adds and drops them on the event loop, `lane_worker.py` advances them on the lane's thread.
 """
 
 import threading
@@ -12,7 +12,7 @@ from phonoscope.server.scheduling.stream import SpeechStream
 
 
 class HeldRequests:
-    """States and streams of the requests held, by their number. Everything but `changed` needs `changed` acquired.
+    """States and streams of the requests held, by their number. Acquire `changed` before using anything else.
 
     Attributes:
         changed: the lock, and the condition that something has changed.
@@ -46,7 +46,7 @@ class HeldRequests:
         self.changed.notify_all()
 
     def drop(self, state: RequestState) -> SpeechStream | None:
-        """Holds a request no longer and has its jobs closed; returns its stream, None if it was not held."""
+        """Removes a request and schedules its jobs for closing; returns its stream, None if it was not held."""
         _, stream = self._held.pop(state.number, (state, None))
         if stream is not None:
             self._to_close += state.jobs
@@ -61,16 +61,16 @@ class HeldRequests:
             stream.deliver(item)
 
     def end_if_finished(self, state: RequestState) -> None:
-        """Ends a request all of whose text is spoken."""
+        """Ends a request if all of its text is spoken."""
         if state.is_finished:
             self.end(state, None)
 
     def stream_of(self, state: RequestState) -> SpeechStream | None:
-        """Returns the stream of a request; None if it is not held any more."""
+        """Returns the stream of a request; None if it is no longer held."""
         return self._held[state.number][1] if state.number in self._held else None
 
     def close_later(self, job: OpenJob) -> None:
-        """Has a job closed by the lane's thread."""
+        """Schedules a job to be closed by the lane's thread."""
         self._to_close.append(job)
 
     def take_jobs_to_close(self) -> list[OpenJob]:
@@ -79,5 +79,5 @@ class HeldRequests:
         return jobs
 
     def report(self) -> None:
-        """Emits how much is held."""
+        """Emits QueueMoved."""
         self._emit(QueueMoved(len(self._held), sum(state.wanted_seconds for state, _ in self._held.values())))

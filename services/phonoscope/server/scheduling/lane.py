@@ -16,9 +16,9 @@ class Slot:
 
     Attributes:
         engine: called from the lane's thread only.
-        tuning: what the engine does best, as it was when the lane was built.
-        cost: what its steps cost.
-        open_jobs: jobs that hold state of the engine now.
+        tuning: the engine's tuning when the lane was built.
+        cost: the cost model of its steps.
+        open_jobs: jobs that currently hold state of the engine.
     """
 
     engine: Engine
@@ -28,7 +28,7 @@ class Slot:
 
     @property
     def first_step_seconds(self) -> float:
-        """Audio of a stream's first step; 0 where the engine decides."""
+        """Audio of a stream's first step; 0 if the engine decides."""
         return self.tuning.audio_seconds[0] if self.tuning.audio_seconds else 0.0
 
     @property
@@ -37,7 +37,7 @@ class Slot:
         return self.tuning.max_jobs is None or self.open_jobs < self.tuning.max_jobs
 
     def max_batch(self, kind: str) -> int:
-        """Returns the most steps of a kind in one batch."""
+        """Returns the maximum number of steps of a kind in one batch."""
         return self.tuning.max_batch.get(kind, 1)
 
     def first_audio_seconds(self, now: float) -> float:
@@ -45,7 +45,7 @@ class Slot:
         return self.cost.first_audio_seconds(self.first_step_seconds, now)
 
     def estimates(self, now: float) -> Estimates | None:
-        """Returns what is believed of the engine's speed; None while too little is known."""
+        """Returns the estimates of the engine's speed; None while unknown."""
         return self.cost.estimates(self.first_step_seconds, now)
 
 
@@ -90,6 +90,6 @@ class Lane:
         return self._rates_hz[voice_id]
 
     def estimates(self, now: float) -> Mapping[str, Estimates]:
-        """Returns what is believed of each engine's speed, by name; without those of which too little is known."""
+        """Returns the estimates of each engine's speed, by name; engines without estimates are omitted."""
         known = ((slot.engine.name, slot.estimates(now)) for slot in self._slots)
         return {name: estimates for name, estimates in known if estimates is not None}

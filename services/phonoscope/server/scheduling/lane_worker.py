@@ -1,4 +1,4 @@
-"""The work of a lane's thread: open utterances, run the batch that the policy chose, record what it gave, repeat.
+"""The work of a lane's thread: open utterances, run the batch that the policy chose, record its results, repeat.
 
 Started by `scheduler.py`. It waits on a condition; nothing polls. Engines are called without the lock, except `open`,
 which is cheap by contract.
@@ -22,13 +22,13 @@ ENGINE_FAILED = "the engine failed on this request; the server's log has the err
 
 @dataclass(slots=True, eq=False)
 class LaneWorker:
-    """Moves the requests held on, one batch after another. Every method is called on the lane's thread.
+    """Advances the requests held, one batch after another. Every method is called on the lane's thread.
 
     Attributes:
         lane: the engines.
         held: the requests.
         policy: decides what runs next.
-        emit: gets the events.
+        emit: receives the events.
         clock: seconds, monotonic.
         is_stopping: set it, and notify `held.changed`, to end the thread.
     """
@@ -41,12 +41,12 @@ class LaneWorker:
     is_stopping: bool = False
 
     def warm_up(self) -> None:
-        """Warms every engine up; raises whatever one raises."""
+        """Warms up every engine; propagates any error."""
         for slot in self.lane:
             slot.engine.warm_up()
 
     def run_until_stopped(self) -> None:
-        """Runs batches until the worker is stopped. A defect here fails the requests held, and the work goes on."""
+        """Runs batches until the worker is stopped. A defect here fails the requests held, and the loop continues."""
         while not self.is_stopping:
             try:
                 while (batch := self._next_batch()) is not None:
@@ -100,7 +100,7 @@ class LaneWorker:
         return max(0.0, min(deadlines) - self.clock()) if deadlines else None
 
     def _open_wanted(self) -> None:
-        """Has engines begin the utterances whose turn has come."""
+        """Opens the utterances that the policy chooses."""
         while state := self.policy.to_open(self.held):
             queued = state.waiting.popleft()
             voice_id = queued.utterance.voice_id
@@ -116,7 +116,7 @@ class LaneWorker:
             state.jobs.append(OpenJob(queued, job, self.lane.sample_rate_hz(voice_id)))
 
     def _end_broken(self) -> bool:
-        """Fails the requests of which an engine could not tell the next step; returns whether there were any."""
+        """Fails the requests for which an engine raised in `next_step`; returns whether there were any."""
         broken = [(state, job) for state in self.held for job in state.jobs if job.failure is not None]
         for state, job in broken:
             assert job.failure is not None  # noqa: S101  those that have one
@@ -153,7 +153,7 @@ class LaneWorker:
                 self.emit(QueueLeft(state.number, member.job.queued.utterance.voice_id, now - state.entered))
 
     def _run_alone(self, batch: Batch) -> None:
-        """Lets each member of a failed batch try alone, so that one bad request cannot fail its batch-mates."""
+        """Retries each member of a failed batch alone, so that one bad request cannot fail its batch-mates."""
         if len(batch.members) == 1:
             with self.held.changed:
                 self.held.end(batch.members[0].state, EngineFailed(ENGINE_FAILED))
@@ -165,7 +165,7 @@ class LaneWorker:
                 self._run(Batch((member,)))
 
     def _record(self, member: PlannedStep, result: StepResult, seconds: float, now: float) -> None:
-        """Counts what a step gave, and delivers its samples; the request may be gone by now."""
+        """Counts a step's result, and delivers its samples; the request may be gone by now."""
         state, job = member.state, member.job
         start = job.made_samples
         job.add(result)
@@ -193,7 +193,7 @@ class LaneWorker:
         self.held.report()
 
     def _fail_all(self, error: Exception) -> None:
-        """Reports a defect of the scheduler itself, and fails every request held: none would get a batch."""
+        """Reports a defect of the scheduler itself, and fails every request held, since none would get a batch."""
         slot: Slot = next(iter(self.lane))
         self.emit(EngineRaised("", slot.engine.step_kinds[-1], (), self.clock(), error))
         with self.held.changed:
@@ -202,10 +202,10 @@ class LaneWorker:
 
 
 def _learn_audio(member: PlannedStep, result: StepResult) -> None:
-    """Teaches the cost model how much audio a step's work makes, as soon as that is known.
+    """Updates the cost model with the audio that a step's work makes, as soon as that is known.
 
-    Steps that make audio teach it at once. What prepares for it counts once the first audio is there and the length of
-    the utterance is known; at its end at the latest.
+    Steps that make audio count at once. Preparation counts once the first audio is rendered and the length of the
+    utterance is known; at its end at the latest.
     """
     job, step, made = member.job, member.step, len(result.samples)
     cost_model = job.slot.cost

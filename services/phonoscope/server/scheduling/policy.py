@@ -1,16 +1,16 @@
-"""Which batch the engine runs next: the scheduler's judgement, without its threads.
+"""Decides which batch the engine runs next: the scheduling policy, without threads.
 
 Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that plays is due when what it has sent
 will have been played, one that does not is due as soon as an idle engine could start it, and a unary request is due
-half-way to its caller's deadline, while there is still time to make it.
+half-way to its caller's deadline, while there is still time to render it.
 
-Two rules keep streams that play from running dry. Nothing else runs before them unless the next step of each would
-still be in time. And a step makes as much audio as the time that the others leave allows: long steps cost less for a
-second of audio, short ones let others come in between. While several requests are held, no batch takes much longer
-than first audio does, so that a new caller waits for its own speech rather than for somebody else's.
+Two rules keep playing streams from running dry. Other work runs before them only if the next step of each would still
+be in time. And a step makes as much audio as the deadlines of the others allow: long steps cost less for a second of
+audio, short ones let other requests run in between. While several requests are held, no batch takes much longer than
+first audio, so that a new caller waits mainly for its own speech.
 
-Steps start small, for early first audio. A batch takes steps of like cost only: an engine pads them to the longest, so
-a long one would hold up the others, and short ones would be paid for as long ones.
+Steps start small, for early first audio. A batch takes steps of similar cost only: an engine pads them to the longest,
+so a long one would delay the others, and short ones would cost as much as long ones.
 
 To change the policy, write a class with the methods of `Policy` and give it to the scheduler in `build.py`.
 """
@@ -30,15 +30,15 @@ from phonoscope.server.scheduling.timeline import Timeline, Turn, Work, audio_wo
 # Costs of steps that may share a batch with the most urgent one, as ratios to that one's; an engine that cuts an
 # utterance into windows makes those of one nominal size differ by as much.
 LIKE_COSTS: Final = (0.5, 1.5)
-# A batch may take this share of the time that is left before somebody runs dry: estimates are not exact.
+# A batch may take this share of the time left before a stream runs dry: estimates are not exact.
 SLACK_SHARE: Final = 0.5
-# While several requests are held, a batch takes at most this many times what first audio takes.
+# While several requests are held, a batch takes at most this many times the time to first audio.
 MAX_BATCH_OF_FIRST_AUDIO: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedStep:
-    """One step of a batch, and whose it is."""
+    """One step of a batch, and its request."""
 
     state: RequestState
     job: OpenJob
@@ -66,10 +66,10 @@ class Policy(Protocol):
     """Decides what runs next. Every method is called with the scheduler's lock held, and changes no state."""
 
     def to_open(self, states: Iterable[RequestState]) -> RequestState | None:
-        """Returns a request whose next waiting utterance an engine should begin now; None where there is none."""
+        """Returns a request whose next waiting utterance an engine should open now; None if there is none."""
 
     def choose(self, states: Iterable[RequestState], now: float) -> Batch | None:
-        """Returns the next batch; None when there is nothing to do.
+        """Returns the next batch; None if there is no work.
 
         Args:
             states: of the requests held.
@@ -77,14 +77,14 @@ class Policy(Protocol):
         """
 
     def next_step_seconds(self, state: RequestState) -> float:
-        """Returns how much audio the step after the one just delivered should make at least."""
+        """Returns the minimum audio of the step after the one just delivered."""
 
 
 class EarliestDeadlineFirst(Policy):
     """The policy described above."""
 
     def to_open(self, states: Iterable[RequestState]) -> RequestState | None:
-        """Returns the most urgent request whose next utterance should be begun now."""
+        """Returns the most urgent request whose next utterance should be opened now."""
         return min((state for state in states if _wants_to_open(state)), key=lambda state: state.due, default=None)
 
     def choose(self, states: Iterable[RequestState], now: float) -> Batch | None:
@@ -102,7 +102,7 @@ class EarliestDeadlineFirst(Policy):
         return _preparation_batch(first, ready, max_seconds, now)
 
     def next_step_seconds(self, state: RequestState) -> float:
-        """Returns the next length that is about the double, so that streams grow towards cheap steps."""
+        """Returns the next length of about double the size, so that streams grow towards cheap steps."""
         sizes = state.slot.tuning.audio_seconds
         return next((size for size in sizes if size >= 1.9 * state.step_seconds), sizes[-1] if sizes else 0.0)
 
@@ -118,9 +118,9 @@ def _may_share(one: PlannedStep, other: PlannedStep) -> bool:
 
 
 def _wants_to_open(state: RequestState) -> bool:
-    """Whether its next waiting utterance should be begun: its turn to play is at most one step away.
+    """Whether its next waiting utterance should be opened: it is due to play after at most one more step.
 
-    Nothing comes before a stream's first audio, however short its first utterance is.
+    A stream's first audio has priority, however short its first utterance is.
     """
     if not state.waiting:
         return False
@@ -138,7 +138,7 @@ def _wants_to_open(state: RequestState) -> bool:
 
 
 def _next(state: RequestState) -> PlannedStep | None:
-    """Returns what a request needs next: the preparation of what is begun, then its audio."""
+    """Returns the next step of a request: the preparation of open utterances, then audio."""
     return next(_preparations(state), None) or _next_audio(state)
 
 
@@ -151,10 +151,10 @@ def _preparations(state: RequestState) -> Iterator[PlannedStep]:
 
 
 def _next_audio(state: RequestState) -> PlannedStep | None:
-    """Returns the next step of audio, of the first utterance that is under way; None where it has to wait.
+    """Returns the next step of audio, of the first open utterance; None if it has to wait.
 
-    A unary request waits until every utterance has its length, where the engine can tell: nothing is rendered of a
-    reply that turns out too long. A reader that does not read waits too, unless its job keeps others from the engine.
+    A unary request waits until the length of every utterance is known, if the engine plans ahead: no audio is rendered
+    for a reply that is too long. A reader that does not read waits too, unless its job blocks others from the engine.
     """
     if not state.jobs:
         return None
@@ -172,7 +172,7 @@ def _next_audio(state: RequestState) -> PlannedStep | None:
 
 
 def _without_those_that_can_wait(ready: Sequence[RequestState], timeline: Timeline) -> list[RequestState]:
-    """Leaves out the requests whose turn would make a stream that plays run dry; all are in order of `due`."""
+    """Excludes the requests whose work would make a playing stream run dry; all are in order of `due`."""
     playing = [state for state in ready if state.is_playing]
     others = [state for state in ready if not state.is_playing]
     if not playing or not others:
@@ -184,7 +184,7 @@ def _without_those_that_can_wait(ready: Sequence[RequestState], timeline: Timeli
 
 
 def _turn(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> Turn:
-    """Returns what a request needs to get its next audio; streams that play get steps that last for a round."""
+    """Returns a request's work until its next audio; playing streams get steps that last for a round."""
     slot = state.slot
     wanted = timeline.round_seconds(slot, streams) if state.is_playing else slot.first_step_seconds
     preparations = list(_preparations(state))
@@ -208,7 +208,7 @@ def _turn(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> Tu
 
 
 def _max_batch_seconds(ready: Sequence[RequestState], timeline: Timeline, now: float) -> float:
-    """Returns how long a batch of the first of these may take, for the sake of the others and of its own player."""
+    """Returns the maximum time of a batch for the first of these, given the others and its own player."""
     if not ready[0].slot.cost.is_known:
         return math.inf
     first, others = ready[0], ready[1:]
@@ -225,7 +225,7 @@ def _max_batch_seconds(ready: Sequence[RequestState], timeline: Timeline, now: f
 def _sized(
     first: PlannedStep, ready: Sequence[RequestState], timeline: Timeline, max_seconds: float, now: float
 ) -> PlannedStep:
-    """Makes a step as long as the batch may take, and long enough for a round; a stream's first stays small."""
+    """Returns a step as long as the batch allows, and long enough for a round; a stream's first stays small."""
     state, slot = first.state, first.job.slot
     sizes = slot.tuning.audio_seconds
     if state.is_starting or not sizes or not slot.cost.is_known:
@@ -243,7 +243,7 @@ def _seconds(member: PlannedStep, audio_seconds: float, now: float) -> float:
 
 
 def _alone(first: PlannedStep, ready: Sequence[RequestState]) -> PlannedStep:
-    """Lets a unary request that is alone have as much audio of one step as the engine makes at once."""
+    """Gives a unary request that is alone the longest step that the engine can run."""
     slot = first.job.slot
     if not first.state.is_unary or len(ready) > 1 or not slot.tuning.audio_seconds:
         return first
@@ -252,7 +252,7 @@ def _alone(first: PlannedStep, ready: Sequence[RequestState]) -> PlannedStep:
 
 
 def _audio_batch(first: PlannedStep, ready: Sequence[RequestState]) -> Batch:
-    """Returns the first step, and the next steps of others that are alike."""
+    """Returns the first step, and similar next steps of others."""
     shortest, longest = (ratio * first.step.cost for ratio in LIKE_COSTS)
     others = (member for state in ready if state is not first.state and (member := _next_audio(state)))
     like = (one for one in others if _may_share(one, first) and shortest <= one.step.cost <= longest)

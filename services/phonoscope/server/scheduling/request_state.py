@@ -1,6 +1,6 @@
-"""One admitted request, as the scheduler sees it: what waits, what is under way, what its reader has.
+"""One admitted request, as the scheduler sees it: what is waiting, open and delivered.
 
-The scheduler alone changes it, under its lock. `policy.py` reads it.
+Only the scheduler changes it, under its lock. `policy.py` reads it.
 """
 
 from collections import deque
@@ -11,20 +11,20 @@ from phonoscope.server.engines.base import Job, Step, StepResult
 from phonoscope.server.scheduling.lane import Slot
 from phonoscope.server.types import Utterance
 
-# A whole reply is due after this share of the time that its caller gives it, and after PATIENCE_SECONDS at the latest:
+# A unary reply is due after this share of the time to its deadline, and after PATIENCE_SECONDS at the latest:
 # behind live streams, but never starved.
 UNARY_SHARE: Final = 0.5
 PATIENCE_SECONDS: Final = 60.0
-# A reader that leaves so many steps, or so much audio, unread gets no more until it reads; one more may be under way.
+# A reader with this many steps, or this much audio, unread gets no more until it reads; one more may be in progress.
 MAX_UNREAD_STEPS: Final = 4
 MAX_UNREAD_SECONDS: Final = 5.0
-# Seconds that come from two computations of the same length are equal up to this.
+# Tolerance for comparing two computations of the same length.
 EPSILON_SECONDS: Final = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """An utterance, and what its owner wants back with its samples.
+    """An utterance, and the context to return with its samples.
 
     Attributes:
         slot: the engine that speaks it.
@@ -40,14 +40,14 @@ class Queued:
 
 @dataclass(slots=True, eq=False)
 class OpenJob:
-    """An utterance that an engine has begun.
+    """An utterance that an engine has opened.
 
     Attributes:
         made_samples: so far.
         total_samples: of the whole utterance; None while unknown.
-        unlearned: cost and steps, by kind, of which it is not known how much audio they are for.
+        unlearned: cost and steps, by kind, whose audio is not known yet.
         audio_kinds: kinds of its steps that made audio.
-        failure: what the engine raised when it was asked for the next step.
+        failure: what the engine raised in `next_step`.
     """
 
     queued: Queued
@@ -58,7 +58,7 @@ class OpenJob:
     unlearned: dict[str, tuple[float, int]] = field(default_factory=dict)
     audio_kinds: set[str] = field(default_factory=set)
     failure: Exception | None = None
-    _steps: dict[float, Step | None] = field(default_factory=dict)  # by the audio that was asked for, until one runs
+    _steps: dict[float, Step | None] = field(default_factory=dict)  # by the requested audio, until one runs
 
     @property
     def slot(self) -> Slot:
@@ -67,12 +67,12 @@ class OpenJob:
 
     @property
     def known_seconds(self) -> float:
-        """Audio of the utterance as far as it is known: all of it, or what is made."""
+        """Known audio of the utterance: its total, or what is rendered so far."""
         known = self.made_samples if self.total_samples is None else self.total_samples
         return known / self.sample_rate_hz
 
     def next_step(self, audio_seconds: float) -> Step | None:
-        """Returns its next step, of about so much audio; None at its end, and if the engine raises (`failure`)."""
+        """Returns its next step, of about this much audio; None at its end, and if the engine raises (`failure`)."""
         if audio_seconds not in self._steps:
             try:
                 self._steps[audio_seconds] = self.job.next_step(audio_seconds)
@@ -89,7 +89,7 @@ class OpenJob:
         return 0 < rest_seconds <= step.audio_seconds + EPSILON_SECONDS
 
     def add(self, result: StepResult) -> None:
-        """Counts what a step gave."""
+        """Counts a step's result."""
         self._steps.clear()
         self.made_samples += len(result.samples)
         self.total_samples = self.made_samples if result.is_last else result.total_samples
@@ -102,21 +102,21 @@ class RequestState:
     Attributes:
         number: the request's, unique in this process.
         slot: the engine of its own voice.
-        entered: when it was admitted, or its first text came.
-        deadline: when its caller gives up; None for never.
-        is_unary: audio is of use only once all of it is made.
-        owed_seconds: audio that it will want in all, estimated.
-        max_seconds: a unary request whose audio turns out longer is refused; None for any length.
+        entered: when it was admitted, or its first text arrived.
+        deadline: its caller's deadline; None for no deadline.
+        is_unary: its audio is needed only once all of it is complete.
+        owed_seconds: its total audio, estimated.
+        max_seconds: a unary request with more audio is refused; None for no maximum.
         first_audio_seconds: how soon after `entered` a stream's first audio is due.
-        waiting: utterances that no engine has begun, in order.
-        jobs: those that an engine has begun, in order.
-        is_text_complete: no more utterances will come.
+        waiting: utterances that no engine has opened, in order.
+        jobs: open utterances, in order.
+        is_text_complete: no more utterances will arrive.
         started: when its first step ran.
         playing_since: when its first audio was delivered.
         finished_seconds, sent_seconds: audio of the utterances that are finished, and audio delivered.
-        step_seconds: audio of the next step, at least; 0 where the engine decides.
-        unread_steps, unread_seconds: what was delivered and is not read yet.
-        queued, finished: utterances that came, and that are spoken to their end.
+        step_seconds: minimum audio of the next step; 0 if the engine decides.
+        unread_steps, unread_seconds: delivered and not read yet.
+        queued, finished: number of utterances added, and of those fully spoken.
         engine_seconds: the engine's time for it.
     """
 
@@ -144,7 +144,7 @@ class RequestState:
 
     @property
     def due(self) -> float:
-        """When its next audio should be there."""
+        """When its next audio is needed."""
         if self.is_unary:
             patience = PATIENCE_SECONDS
             if self.deadline is not None:
@@ -166,7 +166,7 @@ class RequestState:
 
     @property
     def awaits_text(self) -> bool:
-        """Whether all that came is spoken, and more text may come."""
+        """Whether all text so far is spoken, and more may arrive."""
         return not (self.is_text_complete or self.waiting or self.jobs)
 
     @property
@@ -176,25 +176,25 @@ class RequestState:
 
     @property
     def waits_for_caller(self) -> bool:
-        """Whether the engine has nothing to do for it until its caller writes or reads."""
+        """Whether the engine has no work for it until its caller writes or reads."""
         has_yet_to_write = self.awaits_text and (self.queued > 0 or self.owed_seconds == 0)
         return has_yet_to_write or self.is_backpressured
 
     @property
     def is_backpressured(self) -> bool:
-        """Whether its reader must read some of what it has before more is made."""
+        """Whether its reader must read before more is rendered."""
         return self.unread_steps >= MAX_UNREAD_STEPS or self.unread_seconds >= MAX_UNREAD_SECONDS
 
     @property
     def known_seconds(self) -> float:
-        """Audio of all its utterances, as far as it is known."""
+        """Known audio of all its utterances."""
         return self.finished_seconds + sum(job.known_seconds for job in self.jobs)
 
     @property
     def unsent_seconds(self) -> float:
         """Audio owed to it: estimated while some text is not prepared, exact afterwards.
 
-        Nothing is owed while its caller has not sent what comes next.
+        It is 0 while the caller has not sent the next text.
         """
         if self.awaits_text and self.queued:
             return 0.0
@@ -205,27 +205,27 @@ class RequestState:
 
     @property
     def wanted_seconds(self) -> float:
-        """Audio that the engine must still make; nothing while its reader leaves what it has unread."""
+        """Audio that the engine must still render; 0 while its reader does not read."""
         return 0.0 if self.is_backpressured else self.unsent_seconds
 
     @property
     def is_planned_ahead(self) -> bool:
-        """Whether the length of all that came can be known before any of it is spoken."""
+        """Whether the length of all its text so far can be known before any of it is spoken."""
         slots = {one.slot for one in (*self.waiting, *(job.queued for job in self.jobs))}
         return all(slot.tuning.plans_ahead and slot.tuning.max_jobs is None for slot in slots)
 
     @property
     def next_slot(self) -> Slot:
-        """The engine of the next waiting utterance, of which there is one at least."""
+        """The engine of the next waiting utterance; at least one must be waiting."""
         return self.waiting[0].slot
 
     def add(self, utterance: Utterance, slot: Slot, context: object) -> None:
-        """Puts an utterance behind those already there."""
+        """Appends an utterance."""
         self.waiting.append(Queued(utterance, slot, self.queued, context))
         self.queued += 1
 
     def begin_again(self, now: float, step_seconds: float, first_audio_seconds: float) -> None:
-        """Notes that text came when there was none to speak: a new start, unless its player has audio left."""
+        """Records that text arrived when there was none to speak: a new start, unless its player has audio left."""
         if self.is_unary:
             return
         if self.playing_since is None:
@@ -235,7 +235,7 @@ class RequestState:
             self.step_seconds = step_seconds
 
     def deliver(self, audio_seconds: float, now: float) -> None:
-        """Counts audio that was handed to its reader."""
+        """Counts audio delivered to its reader."""
         if self.playing_since is None:
             self.playing_since = now
         self.unread_steps += 1
@@ -243,7 +243,7 @@ class RequestState:
         self.sent_seconds += audio_seconds
 
     def acknowledge(self, audio_seconds: float, now: float) -> None:
-        """Counts audio that its reader has read; what a slow one left unread it cannot have played meanwhile."""
+        """Counts audio that its reader has read; a slow reader cannot have played unread audio."""
         if self.is_backpressured and self.playing_since is not None:
             self.playing_since = max(self.playing_since, now + self.unread_seconds - self.sent_seconds)
         self.unread_steps -= 1

@@ -1,6 +1,6 @@
-"""The scheduler: admits requests, has a lane's thread run them, hands audio back to the event loop.
+"""The scheduler: admits requests, runs them on a lane's thread, returns audio to the event loop.
 
-Called by `speech/` from the event loop. `admission.py` decides who is let in, `policy.py` what runs next;
+Called by `speech/` from the event loop. `admission.py` decides what is admitted, `policy.py` what runs next;
 `lane_worker.py` is the thread.
 """
 
@@ -23,7 +23,7 @@ from phonoscope.server.scheduling.request_state import RequestState
 from phonoscope.server.scheduling.stream import SpeechStream
 from phonoscope.server.types import Utterance
 
-# How long the batch under way may take to end once the scheduler stops. An interpreter that ends while native code
+# How long the current batch may take to end once the scheduler stops. An interpreter that ends while native code
 # runs on another thread may crash.
 LAST_BATCH_SECONDS: Final = 10.0
 
@@ -33,10 +33,10 @@ class Scheduler:
 
     Args:
         engines: of one device; called from the scheduler's own thread only.
-        emit: gets an event for every batch and for the queue's size; called from both threads.
-        admission: decides who is let in.
+        emit: receives an event for every batch and for the queue's size; called from both threads.
+        admission: decides what is admitted.
         policy: decides what runs next.
-        clock: seconds, monotonic; tests bring their own.
+        clock: seconds, monotonic; tests supply their own.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Scheduler:
         """Starts the lane's thread and returns once it has warmed the engines up.
 
         Raises:
-            Exception: whatever an engine raised while it warmed up.
+            Exception: any error of an engine's warm-up.
         """
         loop = asyncio.get_running_loop()
         warm = loop.create_future()
@@ -83,16 +83,16 @@ class Scheduler:
 
         Args:
             request: its number, unique in this process.
-            voice_id: the voice that it begins with.
-            audio_seconds: an estimate of the audio that it will want.
+            voice_id: its first voice.
+            audio_seconds: an estimate of its total audio.
             deadline_seconds: from now; None for no deadline.
-            is_unary: its audio is of use only once all of it is there.
-            max_seconds: of a unary request: refuse with AudioTooLong when it turns out longer.
+            is_unary: its audio is needed only once all of it is complete.
+            max_seconds: of a unary request: longer audio raises AudioTooLong.
 
         Raises:
-            Overloaded: too many requests, too much audio owed, or no player would be fed in time any more.
+            Overloaded: too many requests, too much audio owed, or some audio would be late.
             NotReady: the server is draining.
-            DeadlineUnreachable: the deadline has passed already, or the speech cannot be made before it.
+            DeadlineUnreachable: the deadline has passed, or the speech cannot be rendered before it.
         """
         now = self._clock()
         if deadline_seconds is not None and deadline_seconds <= 0:
@@ -107,7 +107,7 @@ class Scheduler:
         return stream
 
     def check_room(self, *, is_unary: bool) -> None:
-        """Refuses where `open` would refuse even a request for no audio, before anything is known of its text.
+        """Raises if `open` would refuse even a request for no audio, before its text is read.
 
         Raises:
             Overloaded, NotReady: as `open`.
@@ -117,24 +117,24 @@ class Scheduler:
             self._check(_new_state(0, next(iter(self._lane)), now, None, is_unary=is_unary), now)
 
     def estimates(self) -> Mapping[str, Estimates]:
-        """Returns what is believed now of each engine's speed, by the engine's name; without those unknown."""
+        """Returns the current estimates of each engine's speed, by name; engines without estimates are omitted."""
         with self._held.changed:
             return self._lane.estimates(self._clock())
 
     def demand_ratio(self) -> float:
-        """Returns the share of the lane's time that the requests held take, by the estimates; 0 while unknown."""
+        """Returns the estimated share of the lane's time that the requests held need; 0 while unknown."""
         now = self._clock()
         with self._held.changed:
             return self._admission.demand_ratio([_demand(state, now) for state in self._held])
 
     def _check(self, state: RequestState, now: float) -> None:
-        """Refuses a new request that there is no room for."""
+        """Refuses a new request if there is no capacity for it."""
         if self._is_draining:
             raise _draining("this server is shutting down")
         self._admission.check(_demand(state, now), [_demand(held, now) for held in self._held])
 
     def add_utterance(self, state: RequestState, utterance: Utterance, context: object) -> None:
-        """Puts an utterance behind those already there."""
+        """Appends an utterance."""
         self._emit(UtteranceQueued(state.number, state.queued, len(utterance.symbols)))
         with self._held.changed:
             if state.awaits_text:
@@ -144,14 +144,14 @@ class Scheduler:
             self._held.changed.notify_all()
 
     def expect(self, state: RequestState, audio_seconds: float) -> None:
-        """Raises the estimate of what a request will want in all; see SpeechStream.expect."""
+        """Increases the estimate of a request's total audio; see SpeechStream.expect."""
         with self._held.changed:
             others = [other.wanted_seconds for other in self._held if other is not state]
             self._admission.check_owed(others, audio_seconds - state.sent_seconds)
             state.owed_seconds = max(state.owed_seconds, audio_seconds)
 
     def finish_text(self, state: RequestState) -> None:
-        """Marks a request's text as complete; ends it at once when nothing is left to speak."""
+        """Marks a request's text as complete; ends it at once if nothing is left to speak."""
         with self._held.changed:
             state.is_text_complete = True
             if state in self._held:
@@ -159,18 +159,18 @@ class Scheduler:
             self._held.changed.notify_all()
 
     def acknowledge(self, state: RequestState, audio_seconds: float) -> None:
-        """Counts audio as read, so that more may be made."""
+        """Counts audio as read, so that more may be rendered."""
         with self._held.changed:
             state.acknowledge(audio_seconds, self._clock())
             self._held.changed.notify_all()
 
     def remove(self, state: RequestState) -> None:
-        """Drops a request; what it still had waiting is never spoken, and its jobs are closed."""
+        """Drops a request; discards its waiting utterances and closes its jobs."""
         with self._held.changed:
             self._held.drop(state)
 
     async def drain(self, max_seconds: float) -> None:
-        """Refuses new requests, waits for those admitted up to a bound, then stops the lane's thread."""
+        """Refuses new requests, waits up to `max_seconds` for those admitted, then stops the lane's thread."""
         with self._held.changed:
             self._is_draining = True
         await asyncio.to_thread(self._wait_until_empty, max_seconds)
@@ -212,13 +212,13 @@ def _new_state(
 
 
 def _first_step_seconds(slot: Slot, *, is_unary: bool) -> float:
-    """Returns how much audio a request's first step should make."""
+    """Returns the audio of a request's first step."""
     sizes = slot.tuning.audio_seconds
     return (sizes[-1] if is_unary else sizes[0]) if sizes else 0.0
 
 
 def _demand(state: RequestState, now: float) -> Demand:
-    """Returns what admission must know of a request."""
+    """Returns a request's demand, for admission."""
     return Demand(
         state.wanted_seconds,
         state.due - now,
@@ -231,7 +231,7 @@ def _demand(state: RequestState, now: float) -> Demand:
 
 
 def _settle(warm: "asyncio.Future[None]", error: Exception | None) -> None:
-    """Ends the wait of `start`, unless that was cancelled meanwhile."""
+    """Completes the future of `start`, unless it was cancelled."""
     if warm.done():
         return
     if error is None:

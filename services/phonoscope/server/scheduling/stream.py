@@ -12,7 +12,7 @@ from phonoscope.server.types import Utterance
 
 
 class AudioTooLong(Exception):
-    """A unary reply would pass its limit."""
+    """A unary reply would exceed its limit."""
 
     def __init__(self, audio_seconds: float) -> None:
         super().__init__(audio_seconds)
@@ -24,12 +24,12 @@ class Rendered:
     """The next samples of a request.
 
     Attributes:
-        context: what `say` was given with the utterance.
+        context: the context passed to `say` with the utterance.
         samples: in [-1, 1], shape (n,).
-        start: sample of the utterance with which they begin.
+        start: offset of the first sample within the utterance.
         audio_seconds: their duration.
         engine_seconds: the engine's time for them.
-        symbol_samples: how many samples each symbol of the utterance lasts; None where the engine cannot tell.
+        symbol_samples: how many samples each symbol of the utterance lasts; None if the engine does not report it.
     """
 
     context: object
@@ -41,32 +41,32 @@ class Rendered:
 
 
 class StreamOwner(Protocol):
-    """What a stream asks of its scheduler; each call may come from the event loop only."""
+    """What a stream needs from its scheduler; called from the event loop only."""
 
     def add_utterance(self, state: RequestState, utterance: Utterance, context: object) -> None:
-        """Puts an utterance behind those already there."""
+        """Appends an utterance."""
 
     def expect(self, state: RequestState, audio_seconds: float) -> None:
-        """Raises the estimate of what the request will want in all."""
+        """Increases the estimate of the request's total audio."""
 
     def finish_text(self, state: RequestState) -> None:
         """Marks the request's text as complete."""
 
     def acknowledge(self, state: RequestState, audio_seconds: float) -> None:
-        """Counts so much audio as read."""
+        """Counts audio as read."""
 
     def remove(self, state: RequestState) -> None:
-        """Drops the request and whatever it still had waiting."""
+        """Drops the request and its waiting utterances."""
 
 
 class SpeechStream:
     """One admitted request: utterances go in, samples come out. Use it on the event loop, as a context manager.
 
     Iterating, once, yields Rendered in order until the last utterance is spoken. It raises EngineFailed,
-    DeadlineUnreachable, NotReady or AudioTooLong. Leaving the context cancels whatever is left.
+    DeadlineUnreachable, NotReady or AudioTooLong. Leaving the context cancels the rest.
 
     Attributes:
-        ending: what `finish_text` was given.
+        ending: the argument of `finish_text`.
     """
 
     def __init__(self, owner: StreamOwner, state: RequestState) -> None:
@@ -84,18 +84,18 @@ class SpeechStream:
 
     @property
     def unspoken_utterances(self) -> int:
-        """Utterances that came and are not spoken to their end."""
+        """Number of utterances added and not fully spoken."""
         return self._state.queued - self._state.finished
 
     async def wait_until_fewer(self, utterances: int) -> None:
-        """Returns once fewer than so many utterances are unspoken; never after a failure, which the reader gets."""
+        """Returns once fewer utterances than this are unspoken; never after a failure, which the reader receives."""
         while self.unspoken_utterances >= utterances:
             self._has_moved.clear()
             if self.unspoken_utterances >= utterances:
                 await self._has_moved.wait()
 
     def expect(self, audio_seconds: float) -> None:
-        """Raises the estimate of what the request will want in all, for one whose text comes over time.
+        """Increases the estimate of the request's total audio, for incremental input.
 
         Raises:
             Overloaded: too much audio would be owed.
@@ -103,16 +103,16 @@ class SpeechStream:
         self._owner.expect(self._state, audio_seconds)
 
     def say(self, utterance: Utterance, context: object = None) -> None:
-        """Adds an utterance after those already there; `context` comes back with its samples."""
+        """Appends an utterance; `context` is returned with its samples."""
         self._owner.add_utterance(self._state, utterance, context)
 
     def finish_text(self, ending: object = None) -> None:
-        """Declares that no more utterances will come; `ending` is what the reader finds behind the last one."""
+        """Declares that no more utterances will come; `ending` is for the reader, after the last one."""
         self.ending = ending
         self._owner.finish_text(self._state)
 
     def fail(self, error: BaseException) -> None:
-        """Gives the request up: its reader gets the error after what was already delivered."""
+        """Fails the request: its reader receives the error after what was already delivered."""
         self._owner.remove(self._state)
         self._arrived.put_nowait(error)
 
@@ -135,11 +135,11 @@ class SpeechStream:
         self._owner.remove(self._state)
 
     def deliver(self, item: Rendered | BaseException | None) -> None:
-        """Hands an item to the reader, from the lane's thread; None ends the stream."""
+        """Delivers an item to the reader, from the lane's thread; None ends the stream."""
         self._loop.call_soon_threadsafe(self._arrive, item)
 
     def note_progress(self) -> None:
-        """Wakes whoever waits for utterances to be spoken, from the lane's thread, where no samples do that."""
+        """Wakes `wait_until_fewer`, from the lane's thread, when no samples do so."""
         self._loop.call_soon_threadsafe(self._has_moved.set)
 
     def _arrive(self, item: Rendered | BaseException | None) -> None:

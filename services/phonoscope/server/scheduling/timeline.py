@@ -1,4 +1,4 @@
-"""Whether streams that play get their next audio in time: `policy.py` asks before it lets others go first.
+"""Whether playing streams get their next audio in time: `policy.py` checks before it runs others first.
 
 Pure arithmetic on the cost models' estimates. Called with the scheduler's lock held.
 """
@@ -12,9 +12,9 @@ from typing import Final
 
 from phonoscope.server.scheduling.lane import Slot
 
-# Part of the time that a step plays in which all other streams must get one too.
+# Share of a step's playing time in which all other streams must get a step too.
 ROUND_SHARE: Final = 0.8
-# Batches are counted as so many times their estimate: some take longer.
+# Safety factor on the estimates of batches: some take longer.
 SAFETY: Final = 1.75
 
 
@@ -29,12 +29,12 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one request needs of the engine to get its next audio.
+    """One request's engine work until its next audio.
 
     Attributes:
-        work: the steps until then.
+        work: the steps up to that audio.
         due: when its player runs dry, on the scheduler's clock; None for a request that does not play.
-        plays_seconds: of a stream that does not play yet: how long its first audio plays; 0 for any other.
+        plays_seconds: duration of the first audio of a stream that does not play yet; 0 for any other.
         slot: the engine that makes the audio.
     """
 
@@ -59,11 +59,11 @@ class Timeline:
     def round_seconds(self, slot: Slot, streams: Mapping[Slot, int]) -> float:
         """Returns the shortest audio of a step that lasts until all streams have had one; the longest if none does.
 
-        Shorter ones, with the context that each is rendered with, would take more time than they play.
+        Shorter ones, with the context that each is rendered with, would take longer to render than to play.
 
         Args:
-            slot: the engine whose lengths are tried.
-            streams: how many there are on each engine.
+            slot: the engine whose step lengths are considered.
+            streams: number on each engine.
         """
         key = slot, frozenset(streams.items())
         if key not in self._rounds:
@@ -87,9 +87,9 @@ class Timeline:
         return sizes[-1] if sizes else 0.0
 
     def spare_seconds(self, playing: Iterable[Turn]) -> float:
-        """Returns how long the engine may do something else before one of these runs dry; negative if one will.
+        """Returns how long the engine may do other work before one of these runs dry; negative if one will.
 
-        Those that are dry already do not count: nothing saves them, and they are first in line anyway.
+        Streams that are already dry do not count: it is too late for them, and they run first anyway.
         """
         spare_seconds, before = math.inf, _Sum(self._rates_of)
         in_order = sorted(((turn.due, turn) for turn in playing if turn.due is not None), key=lambda one: one[0])
@@ -100,9 +100,9 @@ class Timeline:
         return spare_seconds
 
     def room_for(self, others: Sequence[Turn], playing: Sequence[Turn]) -> int:
-        """Returns how many of some others, from the first, can have their turns before all that play.
+        """Returns how many of `others`, from the first, can run before all playing streams.
 
-        One that begins to play with its turn needs its second step in time too.
+        A stream that thereby begins to play needs its second step in time too.
         """
         return bisect_left(range(len(others)), 1, key=lambda last: not self._fits(others[: last + 1], playing))
 
@@ -119,7 +119,7 @@ class Timeline:
 
 
 def audio_work(slot: Slot, audio_seconds: float) -> tuple[Work, ...]:
-    """Returns the work of a step of about so much audio, as it was on average."""
+    """Returns the average work of a step of about this much audio."""
     return tuple(Work(slot, kind, cost) for kind, cost in slot.cost.audio_work(audio_seconds))
 
 
@@ -136,7 +136,7 @@ class _Sum:
         self._counts: dict[tuple[Slot, str], int] = {}
 
     def add(self, works: Iterable[Work], times: int = 1) -> None:
-        """Adds work of so many requests."""
+        """Adds the work of `times` requests."""
         for work in works:
             before = self._counts.get((work.slot, work.kind), 0)
             self._counts[work.slot, work.kind] = before + times

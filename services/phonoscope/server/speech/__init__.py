@@ -1,1 +1,1 @@
-"""One request from text to audio: the request's way through the server, above the scheduler."""
+"""One request from text to audio: its path through the server, above the scheduler."""

@@ -1,7 +1,7 @@
-"""After the scheduler: a request's samples become bytes, with silence, loudness and pitch, and with their timings.
+"""After the scheduler: turns a request's samples into bytes, with silence, loudness and pitch, and their timings.
 
-`synthesizer.py` makes one for each request, and feeds it what the scheduler delivers. It knows of a sentence what
-`utterance_builder.py` sent along.
+`synthesizer.py` makes one for each request, and passes it what the scheduler delivers. Its facts about a sentence are
+those in the context from `utterance_builder.py`.
 """
 
 import math
@@ -72,7 +72,7 @@ class AudioAssembler:
         return self._encoder.pause(silence.seconds) + self._encoder.finish()
 
     def timings(self, *, is_end: bool = False) -> Timings | None:
-        """Returns what begins in the bytes so far and was not returned before; None where no timings are wanted."""
+        """Returns new timings that begin in the bytes so far; None where no timings are requested."""
         return self._notes.begun_by(math.inf if is_end else self.seconds_out)
 
     def span(self) -> tuple[int, int] | None:

@@ -1,4 +1,4 @@
-"""One request's audio on its way out: assembled on the right thread, timed, cut into chunks.
+"""Delivers one request's audio: assembled on the right thread, timed, cut into chunks.
 
 `synthesizer.py` makes one for each request.
 """
@@ -24,9 +24,9 @@ class SpokenChunk:
     """Encoded audio, ready to send, and its duration at the target rate in seconds.
 
     Attributes:
-        audio: empty where a mark stands behind all of it.
-        text_span: the characters that it speaks; of all pieces joined, where the text came in pieces.
-        timings: of what begins in it, where that is asked for.
+        audio: empty for a mark after the end of all audio.
+        text_span: the characters that it speaks; of all pieces joined, for incremental input.
+        timings: of what begins in it, if requested.
     """
 
     audio: bytes
@@ -60,7 +60,7 @@ class AudioDelivery:
         return await self._timed(partial(self._assembler.end, silence))
 
     def whole(self) -> Timings | None:
-        """Reports that all audio of a unary reply is there; returns its timings."""
+        """Reports that all audio of a unary reply is complete; returns its timings."""
         self._note_first_audio("whole")
         self._stats.audio_seconds = self._assembler.seconds_out
         return self._assembler.timings(is_end=True)
@@ -91,7 +91,7 @@ class AudioDelivery:
         self._emit(FirstAudio(stats.request, stats.voice, delivery, stats.first_audio_seconds))
 
     async def _timed(self, work: Callable[[], bytes]) -> bytes:
-        """Does the assembler's work: here where it is quick, on the audio thread where others would wait for it."""
+        """Runs the assembler's work: here if it is quick, on the audio thread if it would delay other calls."""
         began = time.monotonic()
         if self._assembler.is_heavy:
             audio = await asyncio.get_running_loop().run_in_executor(self._audio_thread, work)

@@ -1,7 +1,7 @@
-"""Text in pieces, on its way from the caller to the scheduler: what is spoken when, and how far ahead is read.
+"""Incremental input, from the caller to the scheduler: what is spoken when, and how far ahead to read.
 
-Called by `text_producer.py`. A caller that writes faster than is spoken is not read from, so that gRPC's flow control
-holds it up; one that writes slower is waited for, but not with a clause in hand and nothing left to say.
+Called by `text_producer.py`. A caller that writes faster than the speech is not read from, so that gRPC's flow control
+blocks it. A slower one is waited for, but not while a clause is pending and nothing else is left to speak.
 """
 
 import asyncio
@@ -13,12 +13,12 @@ from phonoscope.server.scheduling.stream import SpeechStream
 from phonoscope.server.speech.playback import PlaybackClock
 from phonoscope.server.text.incremental import IncrementalText, Stretch
 
-# Utterances that may wait, or be under way, before the caller's next piece is taken.
+# Maximum number of utterances waiting or in progress before the caller's next piece is read.
 MAX_UNSPOKEN_UTTERANCES: Final = 4
 
 
 class Flush:
-    """In place of a piece: speak what has come, without waiting for more."""
+    """In place of a piece: speak the text so far, without waiting for more."""
 
 
 async def speak_incrementally(
@@ -28,13 +28,13 @@ async def speak_incrementally(
     say: Callable[[Sequence[Stretch]], Awaitable[None]],
     clause_wait_seconds: float,
 ) -> None:
-    """Says each stretch of a text once it is over, until the pieces end.
+    """Speaks each stretch of a text once it is complete, until the pieces end.
 
     Args:
-        pieces: as they come.
+        pieces: as they arrive.
         text: what they become.
-        stream: of the request; it tells what is still unspoken.
-        say: hands stretches to the scheduler.
+        stream: of the request; it reports what is still unspoken.
+        say: passes stretches to the scheduler.
         clause_wait_seconds: once all is rendered, how long a clause waits for the rest of its sentence.
     """
     coming = _soon(anext(pieces, None))
@@ -55,7 +55,7 @@ async def speak_incrementally(
 
 
 async def _comes_in_time(coming: "asyncio.Task[str | Flush | None]", stream: SpeechStream, seconds: float) -> bool:
-    """Whether the next piece comes while there is something to say, or soon after."""
+    """Whether the next piece arrives while there is something to speak, or soon after."""
     spoken = _soon(stream.wait_until_fewer(1))
     try:
         await asyncio.wait({coming, spoken}, return_when=asyncio.FIRST_COMPLETED)
@@ -76,7 +76,7 @@ def _soon(awaitable: Awaitable[Any]) -> "asyncio.Task[Any]":
 
 @dataclass(frozen=True, slots=True)
 class IncrementalInput:
-    """What text in pieces has besides a request."""
+    """The parts of incremental input besides the request."""
 
     player: PlaybackClock
     text: IncrementalText

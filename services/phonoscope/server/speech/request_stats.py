@@ -1,4 +1,4 @@
-"""What a request's last events report: kept by `synthesizer.py` while the request runs."""
+"""The statistics that a request's final events report; `synthesizer.py` keeps them while the request runs."""
 
 import asyncio
 import math
@@ -12,13 +12,13 @@ from phonoscope.common.deadlines import has_passed
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, ServiceError, StreamNotRead
 from phonoscope.server.events import AudioEncoded, Emit, Outcome, RequestFinished, RequestStarted
 
-# Reasons that are ours, not the caller's.
+# Reasons caused by the server, not the caller.
 FAILURES: Final = (*EngineFailed.REASONS, *DeadlineUnreachable.REASONS)
 
 
 @dataclass(slots=True)
 class RequestStats:
-    """What is known of one request."""
+    """The statistics of one request."""
 
     request: int
     request_id: str
@@ -39,7 +39,7 @@ class RequestStats:
     unread_since: float | None = None
 
     def is_unread(self) -> bool:
-        """Whether its reader has left its latest chunk unread for so long that the stream is ended for that."""
+        """Whether its latest chunk has been unread for so long that the stream is ended."""
         return self.unread_since is not None and time.monotonic() - self.unread_since >= self.max_unread_seconds
 
     def encoded(self, began: float) -> None:
@@ -78,7 +78,7 @@ class RequestStats:
 
 @asynccontextmanager
 async def recorded(stats: RequestStats, emit: Emit) -> AsyncIterator[RequestStats]:
-    """Emits RequestStarted and, whichever way the request goes, its end."""
+    """Emits RequestStarted and, for any outcome, the request's end."""
     emit(RequestStarted(stats.request, stats.request_id))
     outcome: Outcome = "failed"
     reason = "INTERNAL"

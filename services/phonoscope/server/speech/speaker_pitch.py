@@ -1,6 +1,6 @@
-"""The pitch that each speaker has: a changed range of pitch turns around it, and hertz are measured by it.
+"""Each speaker's own pitch: the center of a changed pitch range, and the base for pitch in hertz.
 
-`synthesizer.py` asks. A speaker is measured once, by utterances that go straight to the scheduler: it is no request.
+Called by `synthesizer.py`. Each speaker is measured once, by utterances sent directly to the scheduler, not a request.
 """
 
 import asyncio
@@ -23,21 +23,21 @@ from phonoscope.server.text.safe_xml import place_of
 from phonoscope.server.text.ssml.values import PITCH_RANGE
 from phonoscope.server.types import Utterance, Voice
 
-# Figures, since every language reads them its own way; two large numbers, since they have a sentence's melody, where
-# a list's is higher: within 1 % of the embedded voice's median over 20 sentences, where counting to ten is 13 % above.
+# Digits, since every language reads them; two large numbers, since they have the melody of a sentence, while that of
+# a list is higher: within 1 % of the embedded voice's median over 20 sentences, where counting to ten is 13 % above.
 PITCH_TEXT: Final = "1234567. 7654321."
-# For admission: about as long as that takes.
+# For admission: its approximate duration.
 PITCH_TEXT_SECONDS: Final = 8.0
 
 
 class SpeakerPitches:
-    """Measures each speaker once, when first asked; callers that come meanwhile wait for the same answer.
+    """Measures each speaker once, on first use; concurrent callers wait for the same result.
 
     Args:
         scheduler: speaks.
         front_end: text to symbols.
         text_thread: on which it is called.
-        next_number: returns a number for the scheduler that no request has.
+        next_number: returns a number for the scheduler that no request uses.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class SpeakerPitches:
         self._measuring = asyncio.Lock()
 
     async def of(self, voice: Voice, speaker: int, deadline_seconds: float | None) -> float:
-        """Returns a speaker's pitch in hertz, 0 where they have none.
+        """Returns a speaker's pitch in hertz, 0 if there is none.
 
         Args:
             voice: the speaker's.
@@ -71,7 +71,7 @@ class SpeakerPitches:
         utterances = await asyncio.get_running_loop().run_in_executor(
             self._text_thread, self._utterances, voice, speaker
         )
-        if not utterances:  # a voice that cannot read figures
+        if not utterances:  # a voice that cannot read digits
             return 0.0
         stream = self._scheduler.open(
             request=self._next_number(),
@@ -88,7 +88,7 @@ class SpeakerPitches:
         return median_hz(np.concatenate(parts), voice.sample_rate_hz)
 
     def _utterances(self, voice: Voice, speaker: int) -> list[Utterance]:
-        """Returns the text as the speaker would say it plainly."""
+        """Returns the text as utterances in the speaker's neutral prosody."""
         sentences = self._front_end.sentences(Passage(PITCH_TEXT), voice.phonemes)
         return [
             Utterance(
@@ -105,7 +105,7 @@ class SpeakerPitches:
 
 
 def pitch_ratio(prosody: Prosody, own_hz: float) -> float:
-    """Returns a pitch as a ratio of the speaker's own; hertz change nothing where they have none."""
+    """Returns a pitch as a ratio of the speaker's own; hertz have no effect if that is 0."""
     if not prosody.pitch_hz:
         return prosody.pitch
     return prosody.pitch + prosody.pitch_hz / own_hz if own_hz else 1.0
@@ -116,7 +116,7 @@ def check_hertz(resolved: ResolvedRequest, own_hz: Mapping[str, float]) -> None:
 
     Args:
         resolved: the request.
-        own_hz: of everybody who speaks in it, by speaker.
+        own_hz: of all its speakers, by speaker.
 
     Raises:
         InvalidRequest: SSML_INVALID, with the place of the first text at such a pitch.

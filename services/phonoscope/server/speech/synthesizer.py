@@ -1,7 +1,7 @@
 """The story of a request: text → sentences → utterances → scheduler → samples → bytes.
 
 Called by `rpc/servicer.py` on the event loop. The text front end runs on a thread of its own, one sentence at a time,
-so that the first sentence is spoken while the last is not read yet; so does whatever shapes and compresses audio.
+so that the first sentence is spoken before the last is read. Shaping and compressing audio has a thread too.
 """
 
 import asyncio
@@ -53,9 +53,9 @@ class Limits:
     Attributes:
         max_characters: longest text served.
         max_reply_bytes: longest audio of a unary reply.
-        max_unread_seconds: after which the edge ends a stream that nobody reads.
-        clause_wait_seconds: of text in pieces: once all is spoken, how long a clause waits for more.
-        skips_unsupported_ssml: whether to pass over what a document has that is not served, instead of refusing it.
+        max_unread_seconds: after this time the RPC layer ends a stream that is not read.
+        clause_wait_seconds: for incremental input: once all is spoken, how long a clause waits for more.
+        skips_unsupported_ssml: whether to skip unsupported parts of a document instead of refusing it.
     """
 
     max_characters: int
@@ -72,9 +72,9 @@ class Synthesizer:
         scheduler: admits and speaks.
         front_end: text to symbols; called on one thread of its own.
         voices: the loaded voices, the default first.
-        emit: gets the events of each request.
+        emit: receives the events of each request.
         limits: what is accepted.
-        lexicons: how words are said, besides what a request says of them.
+        lexicons: pronunciations in addition to those of a request.
     """
 
     def __init__(
@@ -105,15 +105,15 @@ class Synthesizer:
         self._pitches = SpeakerPitches(scheduler, front_end, self._text_thread, lambda: next(self._numbers))
 
     async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
-        """Speaks a whole text at once.
+        """Speaks a whole text and returns it at once.
 
         Raises:
-            ServiceError: any of its tree; REPLY_TOO_LARGE before anything is rendered, where the engine knows.
+            ServiceError: any of its tree; REPLY_TOO_LARGE before anything is rendered, if the engine plans ahead.
         """
         async with self._recorded(request, deadline_seconds) as stats:
             self._scheduler.check_room(is_unary=True)
             resolved = await self._resolve(request, stats)
-            is_wav = resolved.encoding is Encoding.WAV  # whose header, written last, states the length
+            is_wav = resolved.encoding is Encoding.WAV  # its header, written last, contains the length
             delivery = await self._delivery(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding, stats)
             parts = []
             try:
@@ -132,7 +132,7 @@ class Synthesizer:
     async def speak_in_chunks(
         self, request: SpeechRequest, deadline_seconds: float | None
     ) -> AsyncGenerator[tuple[ResolvedRequest, SpokenChunk], None]:
-        """Speaks a text and yields its audio while the rest is being made; every chunk comes with the request.
+        """Speaks a text and yields its audio while the rest is rendered; every chunk comes with the request.
 
         Raises:
             ServiceError: any of its tree.
@@ -148,10 +148,10 @@ class Synthesizer:
     async def speak_pieces(
         self, settings: SpeechRequest, pieces: AsyncIterator[str | Flush], deadline_seconds: float | None
     ) -> AsyncGenerator[tuple[ResolvedRequest, SpokenChunk], None]:
-        """Speaks a text while it comes, piece by piece; every chunk comes with the request and its span of the text.
+        """Speaks a text while it arrives, piece by piece; every chunk comes with the request and its span of the text.
 
         Raises:
-            ServiceError: any of its tree, and whatever `pieces` raises.
+            ServiceError: any of its tree, and any error that `pieces` raises.
         """
         async with self._recorded(settings, deadline_seconds) as stats:
             self._scheduler.check_room(is_unary=False)
@@ -205,7 +205,7 @@ class Synthesizer:
     async def _resolve(
         self, request: SpeechRequest, stats: RequestStats, *, in_pieces: bool = False
     ) -> ResolvedRequest:
-        """Checks a request; on the text thread where that means to read a document."""
+        """Checks a request; on the text thread if it has a document to parse."""
         resolve = partial(self._resolver.resolve, request, in_pieces=in_pieces)
         loop = asyncio.get_running_loop()
         if self._lexicons.has_changed():
@@ -243,7 +243,7 @@ class Synthesizer:
     async def _admitted(
         self, resolved: ResolvedRequest, stats: RequestStats, produce: Produce, *, is_unary: bool
     ) -> AsyncIterator[SpeechStream]:
-        """Opens the request's stream and produces its text until the context is left."""
+        """Opens the request's stream and produces its text until the context exits."""
         max_seconds = None
         if is_unary:
             max_seconds = self._limits.max_reply_bytes / resolved.bytes_per_second - resolved.script.silence_seconds

@@ -1,7 +1,7 @@
-"""A request's text, on its way to the scheduler: read sentence by sentence, each handed on as an utterance.
+"""Sends a request's text to the scheduler: sentence by sentence, each as an utterance.
 
-`synthesizer.py` makes one for each request, and runs it beside the reading of the audio. Sentences are read on the
-text thread, one at a time, so that the first is spoken while the last is still letters.
+`synthesizer.py` makes one for each request, and runs it concurrently with reading the audio. Sentences are read on
+the text thread, one at a time, so that the first is spoken before the last is read.
 """
 
 import asyncio
@@ -27,10 +27,10 @@ class TextProducer:
     Args:
         front_end: text to phoneme ids.
         text_thread: on which it is called.
-        builder: makes utterances of sentences.
+        builder: turns sentences into utterances.
         resolved: the request.
         stats: of the request.
-        emit: gets an event when all of it is read.
+        emit: receives an event when all of it is read.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class TextProducer:
         self._readings: list[Reading] = []
 
     async def script(self, stream: SpeechStream) -> None:
-        """Hands on all that the request came with.
+        """Sends the request's whole script to the scheduler.
 
         Raises:
             InvalidRequest: TEXT_UNPRONOUNCEABLE.
@@ -77,10 +77,10 @@ class TextProducer:
         clause_wait_seconds: float,
         check_length: Callable[[int], None],
     ) -> None:
-        """Hands on a text as it comes, each sentence once it is over.
+        """Sends a text to the scheduler as it arrives, each sentence once it is complete.
 
         Raises:
-            InvalidRequest: TEXT_UNPRONOUNCEABLE, or what `check_length` raises of all characters so far.
+            InvalidRequest: TEXT_UNPRONOUNCEABLE, or what `check_length` raises for all characters so far.
         """
         self._began = time.monotonic()
 
@@ -118,7 +118,7 @@ class TextProducer:
             yield sentence
 
     def _finish(self, stream: SpeechStream) -> None:
-        """Reports how the whole text was read; refuses one that holds nothing to say."""
+        """Reports how the whole text was read; refuses one that contains nothing to speak."""
         sentences = self._builder.sentences
         self._emit(
             TextRead(

@@ -1,10 +1,10 @@
-"""When words, phonemes, visemes and marks are heard, in seconds of the audio as it is delivered.
+"""Start times of words, phonemes, visemes and marks, in seconds of the audio as delivered.
 
-`audio_assembler.py` notes them for each sentence with its first samples: how long each phoneme lasts is known then.
-They are handed out with the audio in which they begin.
+`audio_assembler.py` records them for each sentence with its first samples, when phoneme durations are known. They are
+returned with the audio in which they begin.
 
-The voice knows a pad between any two phonemes, which is a bit of both: each has half of it. Between two words it knows
-a space, which in fluent speech is no silence, but the closure of what comes next: short ones go to the next word.
+The voice has a pad between any two phonemes, which is part of both: each gets half of it. Between two words it has a
+space, which in fluent speech is not silence but the closure of the next sound: short ones belong to the next word.
 """
 
 import math
@@ -19,13 +19,13 @@ from phonoscope.server.text.visemes import SILENCE, viseme_of
 from phonoscope.server.text.word_alignment import SentenceAlignment, Sound
 from phonoscope.server.types import TimingType
 
-# A shorter gap between two words is none that could be heard.
+# A shorter gap between two words is inaudible.
 SHORTEST_SILENCE_SECONDS: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True)
 class WordTiming:
-    """A word, as it is written in the request, at characters `start` to `stop` of it."""
+    """A word, as written in the request, at characters `start` to `stop` of it."""
 
     word: str
     start_seconds: float
@@ -82,10 +82,10 @@ TimingT = TypeVar("TimingT", bound=_Timing)
 
 
 class TimingNotes:
-    """Timings that were noted and not handed out yet.
+    """Timings that were recorded and not returned yet.
 
     Args:
-        wanted: what is noted at all.
+        wanted: the types to record.
     """
 
     def __init__(self, wanted: Collection[TimingType]) -> None:
@@ -96,11 +96,11 @@ class TimingNotes:
         self._marks: deque[MarkTiming] = deque()
 
     def note(self, alignment: SentenceAlignment, written: str, written_from: int, times: Sequence[float]) -> None:
-        """Notes a sentence.
+        """Records a sentence.
 
         Args:
             alignment: its words.
-            written: text that its offsets count from `written_from` on.
+            written: the text that its offsets refer to, from `written_from` on.
             written_from: offset of the first character of `written`.
             times: when each phoneme id begins, and when the last one ends, in seconds.
         """
@@ -118,12 +118,12 @@ class TimingNotes:
             self.mark(name, bounds[at])
 
     def mark(self, name: str, seconds: float) -> None:
-        """Notes a mark."""
+        """Records a mark."""
         if "mark" in self._wanted:
             self._marks.append(MarkTiming(name, seconds))
 
     def begun_by(self, seconds: float) -> Timings | None:
-        """Hands out what begins before then; None where nothing is wanted."""
+        """Returns and removes what begins before then; None if no timings are requested."""
         if not self._wanted:
             return None
         return Timings(
@@ -151,7 +151,7 @@ RangedT = TypeVar("RangedT", bound=_Ranged)
 
 
 def _spans(heard: Sequence[RangedT], bounds: Sequence[float]) -> Iterator[tuple[RangedT, float, float]]:
-    """Yields each with its beginning and its end; one begins where the one before ended, if they are not apart."""
+    """Yields each with its start and end; one starts where the previous one ended, unless there is a gap."""
     before = -math.inf
     for one in heard:
         start, end = bounds[one.first], bounds[one.last]
@@ -160,14 +160,14 @@ def _spans(heard: Sequence[RangedT], bounds: Sequence[float]) -> Iterator[tuple[
 
 
 def _visemes(sounds: Sequence[Sound], bounds: Sequence[float]) -> Iterator[VisemeTiming]:
-    """Yields what the mouth does for a sentence, from its first sound to its end; like neighbours are one."""
+    """Yields a sentence's visemes, from its first sound to its end; equal neighbours are merged."""
     for viseme, alike in groupby(_shapes(sounds, bounds), key=itemgetter(0)):
         spans = [(start, end) for _, start, end in alike]
         yield VisemeTiming(viseme, spans[0][0], spans[-1][1])
 
 
 def _shapes(sounds: Sequence[Sound], bounds: Sequence[float]) -> Iterator[tuple[str, float, float]]:
-    """Yields each sound's viseme, and silence where sounds are apart and behind the last one."""
+    """Yields each sound's viseme, and silence in gaps between sounds and after the last one."""
     before = None
     for sound, start, end in _spans(sounds, bounds):
         if before is not None and before < start:

@@ -1,7 +1,7 @@
-"""Before the scheduler: a request's sentences become utterances, each with what must survive until its samples come.
+"""Before the scheduler: turns a request's sentences into utterances, each with context for its samples.
 
-`synthesizer.py` makes one for each request, `text_producer.py` calls it. What is known of a sentence and needed after
-the engine travels through the scheduler as the utterance's context; `audio_assembler.py` gets it back.
+`synthesizer.py` makes one for each request, `text_producer.py` calls it. Facts about a sentence that are needed after
+the engine pass through the scheduler as the utterance's context; `audio_assembler.py` receives it.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from phonoscope.server.text.front_end import Sentence
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.types import PhonemeScheme, Utterance, Voice
 
-# Of emotion, prosody and pitch together, whatever is nested.
+# Of emotion, prosody and pitch together, at any nesting.
 SPEED_LIMITS: Final = (0.2, 5.0)
 # What a voice renders as a pause within a sentence.
 PAUSE_MARKS: Final = ",;:"
@@ -28,7 +28,7 @@ class Silence:
 
     Attributes:
         seconds: its duration.
-        marks: names, each after how many seconds of it.
+        marks: names, each with its offset in seconds.
     """
 
     seconds: float = 0.0
@@ -37,11 +37,11 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class SpokenSentence:
-    """A sentence on its way through the scheduler: the context of its utterance.
+    """A sentence passing through the scheduler: the context of its utterance.
 
     Attributes:
         voice, speaker: who speaks it.
-        written, written_from: text that its offsets count, and the offset of that text's first character.
+        written, written_from: the text that its offsets refer to, and the offset of that text's first character.
         before: the silence before it.
     """
 
@@ -67,14 +67,14 @@ class UtteranceBuilder:
         self.sentences = 0
         self._resolved = resolved
         self._pause_seconds = 0.0  # before the next sentence, or at the end
-        self._marks: list[tuple[float, str]] = []  # in that pause, each after how much of it
+        self._marks: list[tuple[float, str]] = []  # in that pause, each with its offset
 
     def pause(self, seconds: float) -> None:
         """Adds silence before the next sentence."""
         self._pause_seconds += seconds
 
     def leave_marks(self, names: tuple[str, ...]) -> None:
-        """Puts marks where the text and the silence so far end."""
+        """Adds marks at the end of the text and silence so far."""
         self._marks += ((self._pause_seconds, name) for name in names)
 
     def build(
@@ -84,8 +84,8 @@ class UtteranceBuilder:
 
         Args:
             sentence: of `passage`.
-            passage: names who speaks.
-            written: the caller's text that it came from.
+            passage: names the speaker.
+            written: the caller's text that contains it.
             written_from: offset of its first character.
         """
         resolved = self._resolved
@@ -114,27 +114,27 @@ class UtteranceBuilder:
         return utterance, context
 
     def silence(self) -> Silence:
-        """Returns the silence since the last sentence, with its marks, and begins anew."""
+        """Returns the silence since the last sentence, with its marks, and resets it."""
         silence = Silence(self._pause_seconds, tuple(self._marks))
         self._pause_seconds, self._marks = 0.0, []
         return silence
 
 
 def sentence_seed(seed: int, number: int) -> int:
-    """Returns a seed of its own for each sentence of a request, so that none repeats another's noise."""
+    """Returns a distinct seed for each sentence of a request, so that none repeats another's noise."""
     digest = hashlib.blake2b(f"{seed}:{number}".encode(), digest_size=8).digest()
     return int.from_bytes(digest, "little") >> 1  # torch takes seeds below 2**63
 
 
 def within(value: float, limits: tuple[float, float]) -> float:
-    """Returns a value, moved into its limits."""
+    """Returns a value, clamped to its limits."""
     return min(max(value, limits[0]), limits[1])
 
 
 def _speed(sentence: Sentence, scheme: PhonemeScheme, speed: float, pauses: float) -> tuple[float, tuple[float, ...]]:
     """Returns the speed of a sentence, and the rate of each symbol as a ratio to it; no rates where all are 1."""
     manners = sentence.alignment.manners
-    if scheme.kind == "plain":  # whose sentences have one manner at most
+    if scheme.kind == "plain":  # a sentence has at most one prosody
         return within(speed * (manners[0][1].rate if manners else 1.0), SPEED_LIMITS), ()
     if pauses == 1.0 and all(prosody.rate == 1.0 for _, prosody in manners):
         return speed, ()
@@ -148,7 +148,7 @@ def _speed(sentence: Sentence, scheme: PhonemeScheme, speed: float, pauses: floa
 
 
 def _pauses(symbols: Sequence[int] | str, scheme: PhonemeScheme) -> Iterator[int]:
-    """Yields where the marks of pauses within a sentence are, and the pads behind them; not what ends it."""
+    """Yields the positions of pause marks within a sentence and of the pads after them, except at its end."""
     marks = {one for mark in PAUSE_MARKS for one in scheme.ids.get(mark, ())}
     last = len(symbols)
     return (at + offset for at, one in enumerate(symbols) if one in marks for offset in (0, 1) if at + offset < last)

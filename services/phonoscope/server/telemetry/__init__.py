@@ -1,1 +1,1 @@
-"""Where events go: metrics, spans and logs."""
+"""The sinks of events: metrics, spans and logs."""

@@ -1,8 +1,8 @@
-"""The GPU's figures for the metrics endpoint: NVML's next to those of torch's allocator.
+"""GPU metrics for the metrics endpoint, from NVML and torch's allocator.
 
 Started by `__main__` once the voices are loaded: `with gpu_telemetry(engine.device, registry, logger): …`. On a CPU
-nothing starts. A thread of its own reads every few seconds and keeps the last good sample; a scrape only looks at
-that, so a driver that hangs holds up neither a scrape nor the stop. What cannot be read is absent, never 0.
+nothing starts. A separate thread reads every few seconds and keeps the last good sample; a scrape only reads
+that, so a driver that hangs blocks neither a scrape nor the shutdown. What cannot be read is absent, never 0.
 """
 
 import contextlib
@@ -52,7 +52,7 @@ class _Sample:
     memory: TorchMemory
 
 
-# The figures, as metrics: name, meaning, and where the sample has it.
+# The metrics: name, meaning, and how to get the value from the sample.
 _GAUGES: Final[tuple[tuple[str, str, Callable[[_Sample], float | None]], ...]] = (
     ("tts_gpu_memory_used_bytes", "GPU memory in use, by all.", lambda s: s.reading.memory_used_bytes),
     ("tts_gpu_memory_total_bytes", "GPU memory that there is.", lambda s: s.reading.memory_total_bytes),
@@ -65,9 +65,9 @@ _GAUGES: Final[tuple[tuple[str, str, Callable[[_Sample], float | None]], ...]] =
 
 
 class GpuTelemetry(Collector):
-    """Samples one GPU and shows the last good sample, until that is older than a few intervals.
+    """Samples one GPU and exports the last good sample, until that is older than a few intervals.
 
-    The log has one line when the figures go, `gpu_telemetry_lost` with its cause, and one when they are back.
+    Logs one line when sampling fails, `gpu_telemetry_lost` with its cause, and one when it recovers.
     """
 
     def __init__(
@@ -102,13 +102,13 @@ class GpuTelemetry(Collector):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._stopping.set()
-        self._thread.join(self._stop_seconds)  # bounded: a driver that hangs is left behind, with its thread
+        self._thread.join(self._stop_seconds)  # bounded: a hanging driver's thread is abandoned
 
     def sample(self) -> None:
         """Reads the GPU once; blocks for as long as the driver does."""
         try:
             reading, memory = self._gpu.read(), self._memory()
-        except (NvmlError, RuntimeError, OSError) as error:  # torch says RuntimeError when the device has failed
+        except (NvmlError, RuntimeError, OSError) as error:  # torch raises RuntimeError when the device has failed
             self._failure = str(error) or type(error).__name__
         else:
             self._failure = ""
@@ -121,7 +121,7 @@ class GpuTelemetry(Collector):
             yield GaugeMetricFamily(name, meaning, labels=["gpu"])
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Yields the families of which the last sample is fresh and has a figure."""
+        """Yields the families for which the last sample is fresh and has a value."""
         if (sample := self._fresh()) is None:
             return
         for family, (_name, _meaning, figure) in zip(self.describe(), _GAUGES, strict=True):
@@ -136,7 +136,7 @@ class GpuTelemetry(Collector):
         self._gpu.close()
 
     def _fresh(self) -> _Sample | None:
-        """Returns the last good sample if it is fresh; says in the log when that changes."""
+        """Returns the last good sample if it is fresh; logs when that changes."""
         with self._judging:
             sample, now = self._last, self._clock()
             if sample is not None:

@@ -1,4 +1,4 @@
-"""The log's sink: which events become lines. Built by `__main__`. Lines have a request's id, never its text."""
+"""The log sink: writes events as log lines. Built by `__main__`. Lines have a request's id, never its text."""
 
 import time
 from collections.abc import Callable
@@ -20,18 +20,18 @@ from phonoscope.server.events import (
     VoiceLoaded,
 )
 
-# Requests and calls that are refused for lack of room or time: at most one line a second for each reason or code.
+# Requests and calls refused for lack of capacity or time: at most one line per second for each reason or code.
 REFUSALS: Final = frozenset((*Overloaded.REASONS, *NotReady.REASONS, *DeadlineUnreachable.REASONS))
 REFUSAL_CODES: Final = frozenset(STATUS_OF[error] for error in (Overloaded, NotReady, DeadlineUnreachable))
 Logger = structlog.typing.FilteringBoundLogger
 
 
 class LogSink:
-    """Writes the events that a person on call wants to read.
+    """Logs the events that an on-call engineer needs.
 
     Args:
-        logger: takes the lines.
-        clock: seconds, monotonic; tests bring their own.
+        logger: receives the lines.
+        clock: seconds, monotonic; tests supply their own.
     """
 
     def __init__(self, logger: Logger, clock: Callable[[], float] = time.monotonic) -> None:
@@ -39,10 +39,10 @@ class LogSink:
         self._refused = OncePerSecond(clock)
 
     def __call__(self, event: Event) -> None:
-        """Takes an event of the core."""
+        """Handles an event of the core."""
         match event:
             case RequestStarted():
-                # For every line of this call's task from now on, that of the call's end included.
+                # For every later line of this call's task, including the one at its end.
                 structlog.contextvars.bind_contextvars(request_id=event.request_id)
             case VoiceLoaded():
                 self._logger.info(
@@ -68,7 +68,7 @@ class LogSink:
             case RequestFinished():
                 self._finished(event)
             case _:
-                pass  # too many to write down: metrics count them
+                pass  # too many to log: metrics count them
 
     def _finished(self, event: RequestFinished) -> None:
         left_out: dict[str, int] = {}
@@ -92,7 +92,7 @@ class LogSink:
         )
 
     def call(self, event: CallEvent) -> None:
-        """Takes an event of the RPC layer: the access log, at debug for health and reflection."""
+        """Handles an event of the RPC layer: the access log, at debug level for health and reflection."""
         if isinstance(event, CallEnded):
             left_out: dict[str, int] = {}
             if event.code in REFUSAL_CODES and not event.bytes_sent:
@@ -113,5 +113,5 @@ class LogSink:
             )
 
     def unexpected(self, method: str, error: BaseException) -> None:
-        """Takes an error that is not of the tree: a defect."""
+        """Logs an error outside the error tree: a defect."""
         self._logger.error("call_failed_unexpectedly", method=method, exc_info=error)

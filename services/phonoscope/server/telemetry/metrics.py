@@ -1,9 +1,8 @@
-"""The metrics' sink: what Prometheus sees. Built by `__main__`; docs/metrics.md lists every series.
+"""The metrics sink: the Prometheus series. Built by `__main__`; docs/metrics.md lists every series.
 
 Names follow go-grpc-middleware for calls (common/call_metrics.py), and the catalogue of docs/metrics.md for speech.
-Labels are bounded: voices that are loaded; stages, encodings, outcomes and reasons of fixed lists. Series exist from
-the start at 0, so that the first error is visible to rate(). Latencies of sampled calls carry their trace as an
-exemplar.
+Labels are bounded: loaded voices; stages, encodings, outcomes and reasons from fixed lists. Series start at 0, so that
+the first error is visible to rate(). Latencies of sampled calls carry their trace as an exemplar.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -71,11 +70,11 @@ REASONS: Final[Mapping[Outcome, Sequence[str]]] = {
 
 
 class MetricsSink:
-    """Turns events into metrics of one registry.
+    """Records events as metrics of one registry.
 
     Args:
-        registry: where they live; one for each server.
-        current_trace_id: the trace of the call that the running task handles, "" where it is not sampled.
+        registry: holds the metrics; one for each server.
+        current_trace_id: returns the trace of the running task's call; "" if it is not sampled.
     """
 
     def __init__(self, registry: CollectorRegistry, current_trace_id: Callable[[], str]) -> None:
@@ -142,7 +141,7 @@ class MetricsSink:
         self._build = Info("tts_build", "What runs here.", registry=registry)
         self._current_trace_id = current_trace_id
         self._traces: dict[int, dict[str, str]] = {}  # by request, for exemplars; sampled ones only
-        # EngineRaised and the events of utterances are not here: the request of a failure is counted with its reason.
+        # EngineRaised and utterance events are absent: a failed request is counted with its reason.
         self._takers: dict[type, Callable[[Any], None]] = {
             RequestStarted: self._start_request,
             TextRead: self._count_text,
@@ -160,11 +159,11 @@ class MetricsSink:
         }
 
     def build(self, **facts: str) -> None:
-        """States what runs here."""
+        """Exports the build information."""
         self._build.info(facts)
 
     def capacity(self, requests: int) -> None:
-        """States how many requests may be held."""
+        """Exports the maximum number of requests held."""
         self._capacity.set(requests)
 
     def watch_engines(
@@ -173,12 +172,12 @@ class MetricsSink:
         estimates: Callable[[], Mapping[str, Estimates]],
         demand_ratio: Callable[[], float],
     ) -> None:
-        """Exports what admission believes, as it is at the time of a scrape; 0 while it is unknown.
+        """Exports admission's estimates, read at the time of a scrape; 0 while unknown.
 
         Args:
             names: of the engines.
-            estimates: returns what is believed of each engine, by name.
-            demand_ratio: returns the share of the lane's time that the requests held take.
+            estimates: returns the estimates of each engine, by name.
+            demand_ratio: returns the share of the lane's time that the held requests need.
         """
 
         def value_of(name: str, read: Callable[[Estimates], float]) -> Callable[[], float]:
@@ -193,7 +192,7 @@ class MetricsSink:
         self._demand.set_function(demand_ratio)
 
     def make_voice_series(self, voices: Mapping[str, Collection[str]]) -> None:
-        """Makes the series of the loaded voices, at 0.
+        """Creates the series of the loaded voices, at 0.
 
         Args:
             voices: the kinds of the engine's steps, by voice.

@@ -1,7 +1,7 @@
-"""One GPU's figures, read through NVML, NVIDIA's management library, by its Python binding (pynvml).
+"""Reads one GPU's values from NVML, NVIDIA's management library, through its Python binding (pynvml).
 
 Called by `gpu.py`, on its thread: any of these calls may hang with a broken driver. `Nvml` is the part of pynvml that
-is used; the unit test has one with GPUs that are not there.
+is used; the unit test has a fake with simulated GPUs.
 Reference: https://docs.nvidia.com/deploy/nvml-api/
 """
 
@@ -16,7 +16,7 @@ import pynvml  # type: ignore[import-untyped]  # generated from C headers, witho
 
 _Figure = TypeVar("_Figure")
 NvmlError: Final[type[Exception]] = pynvml.NVMLError
-# A figure that this GPU, this driver or this container does not give; the others may still come.
+# A value that this GPU, driver or container does not provide; others may still be available.
 _NOT_TOLD: Final = (
     pynvml.NVMLError_NotSupported,
     pynvml.NVMLError_FunctionNotFound,
@@ -46,10 +46,10 @@ class Nvml(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GpuReading:
-    """What a GPU says of itself; None for a figure that it does not give.
+    """A GPU's values; None for a value that is not available.
 
     Attributes:
-        index: the GPU's number in NVML and nvidia-smi, whatever CUDA_VISIBLE_DEVICES makes of it.
+        index: the GPU's number in NVML and nvidia-smi, regardless of CUDA_VISIBLE_DEVICES.
     """
 
     index: int
@@ -61,18 +61,18 @@ class GpuReading:
 
 
 class Gpu:
-    """One GPU, found by what never changes. Opens NVML when first read, and anew after a failure."""
+    """One GPU, found by its permanent identifiers. Opens NVML on the first read, and again after a failure."""
 
     def __init__(self, uuid: str, pci_bus_id: str, nvml: Nvml = pynvml) -> None:
         self._uuid = uuid
         self._pci_bus_id = pci_bus_id
         self._nvml = nvml
         self._is_open = False
-        self._part: Any = None  # what we compute on: the board, or a MIG slice of it
+        self._part: Any = None  # the device used: the board, or a MIG slice of it
         self._board: Any = None
 
     def read(self) -> GpuReading:
-        """Returns the figures of this moment.
+        """Returns the current values.
 
         Raises:
             NvmlError: NVML is missing, does not know this GPU, or has lost it.
@@ -85,7 +85,7 @@ class Gpu:
             raise
 
     def close(self) -> None:
-        """Lets go of NVML; it may be lost already."""
+        """Closes NVML; it may already be lost."""
         if self._is_open:
             self._is_open = False
             with contextlib.suppress(NvmlError):
@@ -101,7 +101,7 @@ class Gpu:
         self._board = self._nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self._part) if is_slice else self._part
 
     def _find(self) -> Any:
-        """Returns the handle; CUDA's identifier is a slice's own, or its board's: that depends on the driver."""
+        """Returns the handle; CUDA's identifier is the slice's or its board's, depending on the driver."""
         for prefix in ("MIG-", "GPU-"):
             with contextlib.suppress(*_NOT_HERE):
                 return self._nvml.nvmlDeviceGetHandleByUUID(prefix + self._uuid)
@@ -125,7 +125,7 @@ class Gpu:
         )
 
     def _is_board_of_slices(self) -> bool:
-        """Says whether we were given a board that is cut up: its memory is not what our slice has."""
+        """Whether the handle is of a board divided into slices: its memory is not that of our slice."""
         if self._part is not self._board:
             return False
         mode = _unless_untold(lambda: self._nvml.nvmlDeviceGetMigMode(self._board))

@@ -1,6 +1,6 @@
-"""Everything that watches: the sinks of events, what they write to, and in which order they are told.
+"""The telemetry pipeline: the sinks of events, their outputs, and the order in which they receive events.
 
-Built once by `__main__`, which hands `emit` to the core and `observe` to the RPC layer.
+Built once by `__main__`, which passes `emit` to the core and `observe` to the RPC layer.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -32,11 +32,11 @@ class Telemetry:
     """One server's telemetry.
 
     Attributes:
-        log: also takes defects, by `log.unexpected`.
-        metrics: also takes what does not happen but is: voices, build, capacity.
+        log: also receives defects, by `log.unexpected`.
+        metrics: also receives constant facts: voices, build, capacity.
         registry: what the metrics endpoint serves.
-        sinks: of the core's events, in the order in which they are told.
-        call_sinks: of the RPC layer's events, in the order in which they are told.
+        sinks: of the core's events, in the order in which they receive them.
+        call_sinks: of the RPC layer's events, in the order in which they receive them.
     """
 
     log: LogSink
@@ -47,12 +47,12 @@ class Telemetry:
     call_sinks: Sequence[Callable[[CallEvent], None]]
 
     def emit(self, event: Event) -> None:
-        """Tells the sinks of an event of the core."""
+        """Sends an event of the core to the sinks."""
         for sink in self.sinks:
             sink(event)
 
     def observe(self, event: CallEvent) -> None:
-        """Tells the sinks of an event of the RPC layer."""
+        """Sends an event of the RPC layer to the sinks."""
         for sink in self.call_sinks:
             sink(event)
 
@@ -61,7 +61,7 @@ def build_telemetry(settings: ServerSettings, logger: Logger, methods: Iterable[
     """Returns the telemetry of a server that serves `methods`.
 
     Raises:
-        SettingsError: traces cannot go where the settings say.
+        SettingsError: traces cannot be exported to the configured endpoint.
     """
     registry = service_registry()
     log, metrics = LogSink(logger), MetricsSink(registry, current_trace_id)
@@ -77,10 +77,10 @@ def build_telemetry(settings: ServerSettings, logger: Logger, methods: Iterable[
     )
     if not tracing.is_on:
         return Telemetry(log, metrics, tracing, registry, (metrics, log), (call_metrics, log.call))
-    # Spans first: what they put into the call's context is what metrics and lines of the log name.
+    # Spans first: metrics and log lines use what spans add to the call's context.
     spans, call_spans = SpanSink(tracing.recorder("phonoscope.server")), CallSpans(tracing)
     return Telemetry(log, metrics, tracing, registry, (spans, metrics, log), (call_spans, call_metrics, log.call))
 
 
 def _nothing(_result: str, _count: int) -> None:
-    """No spans are made, so none are exported."""
+    """Does nothing: without spans there are no exports to report."""

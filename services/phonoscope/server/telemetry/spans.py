@@ -1,4 +1,4 @@
-"""The spans' sink: what a request went through, as children of its call's SERVER span. Built by `telemetry.py`.
+"""The span sink: the stages of a request, as children of its call's SERVER span. Built by `pipeline.py`.
 
     phonoscope.tts.v1.TextToSpeech/SynthesizeStream    from common/call_spans.py
     ├ tts.text          sentences and phonemes
@@ -7,9 +7,9 @@
     │    ⇄ links ⇄      tts.batch: a root of its own, linked to every member, each member linked back
     └ tts.encode
 
-Events come from the event loop and from the engine thread. Spans are recorded when they are over; until then there
-are ids and times. Requests whose call is not sampled cost one look into a dictionary. docs/tracing.md tells the
-attributes.
+Events come from the event loop and from the engine thread. Spans are recorded when they end; until then only
+their ids and times are stored. Requests whose call is not sampled cost one dictionary lookup. docs/tracing.md lists
+the attributes.
 """
 
 import time
@@ -59,10 +59,10 @@ class _Traced:
 
 
 class SpanSink:
-    """Turns events into spans.
+    """Records events as spans.
 
     Args:
-        recorder: takes those that are over.
+        recorder: receives finished spans.
     """
 
     def __init__(self, recorder: SpanRecorder) -> None:
@@ -79,7 +79,7 @@ class SpanSink:
         }
 
     def __call__(self, event: Event) -> None:
-        """Takes an event of the core."""
+        """Handles an event of the core."""
         match event:
             case RequestStarted():
                 call = get_current_span()
@@ -123,7 +123,7 @@ class SpanSink:
             facts = {names.TIME_TO_FIRST_AUDIO: event.seconds}
             first.events.append(SpanEvent(names.FIRST_AUDIO_EVENT, facts, now))
             if first.ended_ns is not None:
-                first.ended_ns = now  # an utterance ends no sooner than it is heard
+                first.ended_ns = now  # an utterance does not end before its first audio
 
     def _batch(self, event: BatchRan | EngineRaised) -> None:
         utterances = [
@@ -171,7 +171,7 @@ class SpanSink:
 
 
 def _facts(event: RequestFinished) -> dict[str, str | int | float]:
-    """Returns what a SERVER span says of its request."""
+    """Returns the attributes of a SERVER span for its request."""
     facts: dict[str, str | int | float] = {
         names.REQUEST_ID: event.request_id,
         names.VOICE: event.voice,

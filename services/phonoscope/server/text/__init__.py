@@ -1,1 +1,1 @@
-"""The text front end: text becomes sentences, sentences become phoneme ids."""
+"""The text front end: splits text into sentences and converts sentences to phoneme ids."""

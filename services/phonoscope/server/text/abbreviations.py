@@ -1,7 +1,7 @@
-"""Full stops that end no sentence: abbreviations, titles and initials of the languages that we know.
+"""Full stops that do not end a sentence: abbreviations, titles and initials of the supported languages.
 
 Called by `split` to leave such stops alone, and by `front_end` to overrule espeak-ng, which stops after "Dr.". The
-lists are our own; they hold what is common in running text, lower-cased and without the last stop.
+lists are our own; they contain what is common in running text, in lower case and without the last stop.
 """
 
 import re
@@ -11,14 +11,14 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class Abbreviations:
-    """How one language abbreviates.
+    """The abbreviations of one language.
 
     Attributes:
-        leading: words that something always follows, such as titles: their stop never ends a sentence.
-        numbering: words that a number follows, such as "No.": their stop ends none before a digit.
+        leading: words that are always followed by another word, such as titles; their stop never ends a sentence.
+        numbering: words that a number follows, such as "No."; before a digit their stop does not end a sentence.
         others: words whose stop may also end a sentence, such as "etc.".
-        openers: words that often open a sentence; after an initial or an acronym they say that it ended there.
-        ordinals: whether a number of one or two digits and a stop is an ordinal.
+        openers: words that often start a sentence; after an initial or an acronym they show that the sentence ended.
+        ordinals: whether a number of one or two digits followed by a stop is an ordinal.
     """
 
     leading: frozenset[str]
@@ -104,12 +104,12 @@ _LONGEST_ORDINAL: Final = 2
 
 
 def abbreviations_of(language: str) -> Abbreviations:
-    """Returns the abbreviations of a language such as "en"; a cautious guess for those that we do not know."""
+    """Returns the abbreviations of a language such as "en"; cautious defaults for an unsupported language."""
     return _LANGUAGES.get(language, _OTHER_LANGUAGE)
 
 
 def may_abbreviate(text: str, stop: int, language: str) -> bool:
-    """Tells whether the full stop at `stop` could belong to the word before it, in which case no one should split."""
+    """Returns whether the full stop at `stop` may belong to the word before it; if so, do not split there."""
     token = _token_before(text, stop)
     known = abbreviations_of(language)
     if token.isdecimal():
@@ -125,7 +125,7 @@ def may_abbreviate(text: str, stop: int, language: str) -> bool:
 
 
 def surely_abbreviates(text: str, stop: int, language: str) -> bool:
-    """Tells whether the sentence goes on after the full stop at `stop`: "Dr. Smith", "J. R. R. Tolkien", "No. 5"."""
+    """Returns whether the sentence continues after the stop at `stop`: "Dr. Smith", "J. R. R. Tolkien", "No. 5"."""
     token = _token_before(text, stop)
     after = _word_after(text, stop)
     if not token or token[0].isdecimal() or not after:
@@ -147,7 +147,7 @@ def _is_initial(token: str) -> bool:
 
 
 def _is_ordinal(text: str, stop: int, number: str, known: Abbreviations) -> bool:
-    """Tells whether a number and its stop are an ordinal, or the number of a list's item."""
+    """Returns whether a number and its stop are an ordinal, or the number of a list item."""
     line = text[text.rfind("\n", 0, stop) + 1 : stop - len(number)]
     return not line.strip(" \"'“(*•-") or (known.ordinals and len(number) <= _LONGEST_ORDINAL)
 

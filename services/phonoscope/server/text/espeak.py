@@ -1,12 +1,12 @@
-"""The one place that touches espeak-ng: text becomes IPA, clause by clause.
+"""The only module that calls espeak-ng: converts text to IPA, clause by clause.
 
-A thin ctypes layer over the libespeak-ng 1.52 that `espeakng_loader` carries (GPL-3.0-or-later; nothing else in the
-package loads it). Built by `__main__`, called by `front_end` on the text thread. Source: espeak-ng's public header,
+A thin ctypes layer over the libespeak-ng 1.52 that `espeakng_loader` bundles (GPL-3.0-or-later; no other module
+loads it). Built by `__main__`, called by `front_end` on the text thread. Source: espeak-ng's public header,
 `speak_lib.h`.
 
 The library keeps one voice and one reading position per process, so all objects here share one `_Library` with one
-lock. It also reads a character ahead and may keep it for the next text; every reading therefore ends with a blank
-text that takes what is left.
+lock. The library also reads one character ahead and may keep it for the next text, so every call ends with a blank
+text that consumes the rest.
 """
 
 import ctypes
@@ -31,10 +31,10 @@ _BLANK: Final = b" "
 
 
 class Espeak:
-    """A Phonemizer that speaks every language of espeak-ng; safe from several threads, one reads at a time.
+    """A Phonemizer for every language of espeak-ng; thread-safe, one thread reads at a time.
 
     Raises:
-        StartupError: the library or its data does not load.
+        StartupError: the library or its data cannot be loaded.
     """
 
     def __init__(self) -> None:
@@ -51,7 +51,7 @@ class Espeak:
             self._library.select(voice)
 
     def clauses(self, text: str, voice: str) -> list[Clause]:
-        """Reads `text` to its end in the language `voice`; `[[` is text like any other.
+        """Reads all of `text` in the language `voice`; `[[` is treated as ordinary text.
 
         Raises:
             VoiceFileError: espeak-ng has no such voice.
@@ -68,7 +68,7 @@ class Espeak:
                 self._library.forget()
 
     def _read(self, text: str) -> Iterator[tuple[str, str, int]]:
-        """Yields phonemes, the text that they came from, and the offset after it."""
+        """Yields phonemes, their source text, and the offset after it."""
         start = position = 0
         for phonemes, read, ahead in self._library.read(text.encode()):
             position += read
@@ -77,7 +77,7 @@ class Espeak:
 
 
 class _Library:
-    """The process's libespeak-ng with its two pieces of state: the voice, and the text being read."""
+    """The process-wide libespeak-ng and its two pieces of state: the voice and the text being read."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -94,7 +94,7 @@ class _Library:
         self.version: str = self._c.espeak_Info(None).decode()
 
     def select(self, voice: str) -> None:
-        """Makes `voice` the language of what is read next."""
+        """Selects `voice` as the language of the next text."""
         if voice == self._voice:
             return
         if not voice or self._c.espeak_SetVoiceByName(voice.encode()) != _OK:
@@ -106,7 +106,7 @@ class _Library:
         self._voice = voice
 
     def read(self, text: bytes) -> Iterator[tuple[str, int, int]]:
-        """Yields the phonemes of each clause, the characters read for it, and how many of them were read ahead."""
+        """Yields the phonemes of each clause, the number of characters read for it, and how many were read ahead."""
         buffer = ctypes.create_string_buffer(text)
         first = position = ctypes.addressof(buffer)
         pointer = ctypes.c_void_p(first)
@@ -119,7 +119,7 @@ class _Library:
             position = end
 
     def forget(self) -> None:
-        """Takes what the library read ahead, so that no text begins with the end of another."""
+        """Discards what the library read ahead, so that the next text does not start with the end of this one."""
         for _ in self.read(_BLANK):
             pass
 

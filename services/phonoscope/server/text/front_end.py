@@ -1,7 +1,7 @@
-"""Text becomes sentences, and sentences become symbols of the voice, each as soon as it is asked for.
+"""Splits text into sentences and converts them to the voice's symbols, lazily.
 
-Built by `build.py`, called by `speech/text_producer.py` on the one text thread. The path: `normalise`, `split`, a
-phonemizer (espeak-ng), `phoneme_ids`. docs/text.md explains it with examples, and what differs from piper-tts.
+Built by `build.py`, called by `speech/text_producer.py` on the single text thread. The pipeline: `normalise`, `split`,
+a phonemizer (espeak-ng), `phoneme_ids`. docs/text.md explains it with examples and lists differences from piper-tts.
 """
 
 import time
@@ -28,14 +28,14 @@ _WIDE_PAUSES: Final = frozenset("，、：；︙")
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What becomes one utterance: its symbols, and where in the caller's text it stands.
+    """The input of one utterance: its symbols and its position in the caller's text.
 
     Attributes:
         start, stop: character offsets in the original text, `stop` excluded.
         symbols: phoneme ids in the voice's scheme, with begin, pads and end; the text itself for "plain" schemes.
         unknown_phonemes: phonemes left out because the voice has no id for them.
-        alignment: its words, where that is wanted.
-        text: as it is read, normalised.
+        alignment: its words, if requested.
+        text: the normalised text.
     """
 
     start: int
@@ -56,7 +56,7 @@ class _Stretch:
 
 
 class Stopwatch:
-    """Adds up the time spent within it."""
+    """Accumulates the time spent inside its context."""
 
     seconds = 0.0
 
@@ -68,12 +68,12 @@ class Stopwatch:
 
 
 class Reading(Iterator[Sentence]):
-    """The sentences of one text, read as they are asked for, and what is known of the reading so far.
+    """A lazy iterator over the sentences of one text, with statistics so far.
 
     Attributes:
-        splitting: runs while sentences are looked for.
-        unknown_phonemes: left out because the voice has no id for them, those of sentences left out whole included.
-        marks_left: names of marks behind the last word; known at the end.
+        splitting: runs while the text is split into sentences.
+        unknown_phonemes: left out because the voice has no id for them, including those of skipped sentences.
+        marks_left: names of marks after the last word; available at the end.
     """
 
     def __init__(
@@ -94,17 +94,17 @@ class Reading(Iterator[Sentence]):
 
     @property
     def split_seconds(self) -> float:
-        """Time spent on normalising the text and finding its sentences."""
+        """Time spent on normalising the text and splitting it into sentences."""
         return self.splitting.seconds
 
     @property
     def phonemize_seconds(self) -> float:
-        """Time spent on everything else: phonemes and their ids."""
+        """Time spent on all other steps: phonemes and their ids."""
         return self._seconds - self.splitting.seconds
 
 
 class TextFrontEnd:
-    """Turns text into sentences of phoneme ids, lazily: the first costs the same however long the text is."""
+    """Converts text to sentences of phoneme ids, lazily: the cost of the first does not depend on the text length."""
 
     def __init__(self, phonemizer: Phonemizer, *, max_phonemes: int = 400) -> None:
         if max_phonemes < 1:
@@ -114,7 +114,7 @@ class TextFrontEnd:
         self._alone = IsolatedWords(phonemizer)
 
     def check(self, scheme: PhonemeScheme) -> None:
-        """Raises VoiceFileError when no text could be read in `scheme`: marks missing, or a language unknown."""
+        """Raises VoiceFileError when `scheme` is unusable: marks are missing or the language is unknown."""
         if scheme.kind == "plain":
             return
         missing = [mark for mark in MARKS if mark not in scheme.ids]
@@ -128,17 +128,17 @@ class TextFrontEnd:
     def sentences(
         self, text: str | Passage, scheme: PhonemeScheme, lexicon: Lexicon = EMPTY, *, is_aligned: bool = False
     ) -> "Reading":
-        """Returns the sentences of `text` that hold something to say, in order, each read when it is asked for.
+        """Returns the sentences of `text` that contain speech, in order and lazily.
 
-        A sentence of more than `max_phonemes` phonemes comes in several pieces, cut at a clause or at a space. Where
-        `is_aligned`, or where a passage or the lexicon says how parts of it are said, sentences come with their words.
+        A sentence of more than `max_phonemes` phonemes is split at a clause or a space. Sentences include their word
+        alignment if `is_aligned`, or if a passage or the lexicon sets the pronunciation or prosody of parts of them.
         """
         return Reading(self, Passage(text) if isinstance(text, str) else text, scheme, lexicon, is_aligned=is_aligned)
 
     def read(
         self, passage: Passage, scheme: PhonemeScheme, lexicon: Lexicon, reading: "Reading", *, is_aligned: bool
     ) -> Iterator[Sentence]:
-        """Yields the sentences of `reading`, which calls this and is told how it goes."""
+        """Yields the sentences of `reading`, which calls this and receives the statistics."""
         language = scheme.language
         with reading.splitting:
             passage = lexicon.rewrite(passage)
@@ -167,7 +167,7 @@ class TextFrontEnd:
     def _spelled(
         self, stretch: _Stretch, passage: Passage, normal: Normalised, scheme: PhonemeScheme, words: WordAligner | None
     ) -> Iterator[tuple[Sentence, bool]]:
-        """Yields a stretch as a sentence, or as more if its words are said longer than written, and if it sounds."""
+        """Yields a stretch as sentences, several if overrides exceed the limit, and whether each is voiced."""
         if words is None:
             spelling = spell(split_phonemes(stretch.phonemes, scheme.clusters), scheme)
             start, stop = passage.source(normal.original(stretch.start), normal.original(stretch.stop))
@@ -190,7 +190,7 @@ class TextFrontEnd:
 
 
 def _join(text: str, clauses: Iterable[Clause], language: str, limit: int) -> Iterator[_Stretch]:
-    """Puts clauses together until one ends a sentence, or until the next would pass the limit."""
+    """Joins clauses until one ends a sentence, or until the next would exceed the limit."""
     start = stop = 0
     phonemes = ""
     for clause in clauses:
@@ -210,7 +210,7 @@ def _join(text: str, clauses: Iterable[Clause], language: str, limit: int) -> It
 
 
 def _pieces(text: str, start: int, clause: Clause, language: str, limit: int) -> Iterator[_Stretch]:
-    """Cuts a clause at spaces into pieces of at most `limit` phonemes; nearly always there is one."""
+    """Splits a clause at spaces into pieces of at most `limit` phonemes; usually there is only one."""
     phonemes = clause.phonemes + _closing(text, clause, language)
     stop = _after_closers(text, clause.stop)
     done = 0
@@ -224,7 +224,7 @@ def _pieces(text: str, start: int, clause: Clause, language: str, limit: int) ->
 
 
 def _closing(text: str, clause: Clause, language: str) -> str:
-    """Returns the phonemes of what closes a clause: its mark, and a space where the sentence goes on."""
+    """Returns the phonemes that close a clause: its mark, and a space if the sentence continues."""
     if _goes_on(text, clause, language):
         return " "
     if clause.terminator:
@@ -235,7 +235,7 @@ def _closing(text: str, clause: Clause, language: str) -> str:
 
 
 def _goes_on(text: str, clause: Clause, language: str) -> bool:
-    """Tells whether espeak-ng took the stop of an abbreviation for the end of a sentence."""
+    """Returns whether espeak-ng mistook the stop of an abbreviation for the end of a sentence."""
     if clause.terminator != ".":
         return False
     last = clause.stop - 1
@@ -245,13 +245,13 @@ def _goes_on(text: str, clause: Clause, language: str) -> bool:
 
 
 def _after_closers(text: str, stop: int) -> int:
-    """Moves past quotes and brackets that close what ended just before them."""
+    """Returns the offset after the closing quotes and brackets at `stop`."""
     found = CLOSERS.match(text, stop) if stop > 0 and not text[stop - 1].isspace() else None
     return stop if found is None else found.end()
 
 
 def _near(text: str, start: int, stop: int, share: float) -> int:
-    """Returns the offset of the word that begins at about `share` of the way from `start` to `stop`."""
+    """Returns the offset of the word that starts at about the fraction `share` between `start` and `stop`."""
     middle = start + round((stop - start) * share)
     space = text.find(" ", middle - 1, stop)
     return middle if space < 0 else space + 1

@@ -1,8 +1,8 @@
-"""Text that comes in pieces becomes stretches to read: each as soon as it is sure that nothing to come changes it.
+"""Splits incremental input into stretches to read, each as soon as later input cannot change it.
 
-Called by `incremental_input.py` with what a caller sends, tokens of a language model mostly. `split` decides where
-sentences end; this module knows when that is certain. However a text is cut into pieces, its stretches are the same.
-docs/text.md tells the rules.
+Called by `incremental_input.py` with what a caller sends, usually tokens of a language model. `split` decides where
+sentences end; this module decides when that is final. The stretches do not depend on how the text is cut into pieces.
+docs/text.md lists the rules.
 """
 
 import re
@@ -12,17 +12,17 @@ from typing import Final
 
 from phonoscope.server.text.split import BOUNDARY, CLOSERS, Span, ends_sentence, following, stripped
 
-# The first stretch may be a clause of so many characters, so that sound begins before the first sentence has ended.
+# Minimum characters of a clause that may be the first stretch, so that audio starts before the first sentence ends.
 FIRST_CLAUSE_CHARACTERS: Final = 32
-# A stretch without an end is cut here at the latest.
+# Maximum length of a stretch; a longer one is cut.
 LONGEST_STRETCH: Final = 400
-# What decides whether a sentence ends is looked for so far behind its last mark.
+# How many characters after its last mark can decide whether a sentence ends.
 LOOKAHEAD: Final = 64
-# Marks and closing quotes that belong to a wide mark, such as 。, are looked for so far behind it.
+# How many characters after a wide mark, such as 。, marks and closing quotes can belong to it.
 WIDE_LOOKAHEAD: Final = 3
-# Text before a stretch that is kept, since it tells abbreviations from ends.
+# Characters kept before a stretch, because they distinguish abbreviations from sentence ends.
 CONTEXT: Final = 512
-# Said early only because nothing else is left to say: a clause of so many characters, rather than up to the last word.
+# When audio runs out: minimum characters of a clause to take; otherwise take text up to the last word.
 SHORTEST_CLAUSE: Final = 12
 
 _CLAUSE: Final = re.compile(r"(?:[,;:]|[—–])[\"'”’»›)\]}]*(?=\s)|[，、；：]")
@@ -33,7 +33,7 @@ _JOINER: Final = "\u200d"
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """What can be read now: `text` is characters `start` to `stop` (excluded) of all pieces joined."""
+    """Text that is ready to read: characters `start` to `stop` (excluded) of all pieces joined."""
 
     start: int
     stop: int
@@ -41,27 +41,27 @@ class Stretch:
 
 
 class IncrementalText:
-    """One text that grows piece by piece.
+    """One text that arrives in pieces.
 
     Args:
-        language: decides what abbreviates, such as "en".
+        language: selects the abbreviations, such as "en".
 
     Attributes:
-        characters: all that came.
+        characters: number received so far.
     """
 
     def __init__(self, language: str) -> None:
         self._language = language
         self._text = ""  # from `_base` on
         self._base = 0  # offset of `_text` in all pieces joined
-        self._start = 0  # of what was not returned yet, within `_text`
-        self._looked = 0  # before this there is no end, within `_text`
+        self._start = 0  # of the text not returned yet, within `_text`
+        self._looked = 0  # there is no end before this, within `_text`
         self._has_begun = False
         self.characters = 0
 
     @property
     def pending_characters(self) -> int:
-        """Characters that were not returned yet."""
+        """Number of characters not returned yet."""
         return len(self._text) - self._start
 
     @property
@@ -70,18 +70,18 @@ class IncrementalText:
         return stripped(self._text, self._start, self._clause_stop()) is not None
 
     def add(self, piece: str) -> list[Stretch]:
-        """Takes the next piece; returns the stretches that are surely over now."""
+        """Adds the next piece; returns the stretches that are now final."""
         self._text += piece
         self.characters += len(piece)
         return self._over(is_complete=False)
 
     def flush(self) -> list[Stretch]:
-        """Returns everything that has come, as if the text ended here."""
+        """Returns all remaining text, as if the text ended here."""
         stretches = self._over(is_complete=True)
         return stretches + self._take(len(self._text))
 
     def take_clause(self) -> list[Stretch]:
-        """Returns what can be spoken in a pinch: up to the last clause's end, or else up to the last whole word."""
+        """Returns what can be spoken early: text up to the end of the last clause, or up to the last whole word."""
         return self._take(self._clause_stop())
 
     def _over(self, *, is_complete: bool) -> list[Stretch]:
@@ -91,7 +91,7 @@ class IncrementalText:
         return stretches
 
     def _take(self, stop: int) -> list[Stretch]:
-        """Moves past `stop` and returns the stretch before it, unless that is only space."""
+        """Advances to `stop` and returns the stretch before it, unless it is only white space."""
         span = stripped(self._text, self._start, stop)
         stretches = [] if span is None else [self._stretch(span)]
         self._has_begun = self._has_begun or span is not None
@@ -104,7 +104,7 @@ class IncrementalText:
         return Stretch(self._base + span.start, self._base + span.stop, self._text[span.start : span.stop])
 
     def _next_stop(self, *, is_complete: bool) -> int | None:
-        """Returns where the next stretch surely ends; None while more text may change that, or at the end."""
+        """Returns the final end of the next stretch; None while more text may change it, or at the end."""
         end = self._sentence_end(is_complete=is_complete)
         if not self._has_begun and (clause := self._first_clause(end)) is not None:
             return clause
@@ -116,12 +116,12 @@ class IncrementalText:
         return self._forced_stop(beyond)
 
     def _begin(self) -> int:
-        """Returns where the text that was not returned yet begins, without the space before it."""
+        """Returns where the text not returned yet starts, without leading space."""
         span = stripped(self._text, self._start, len(self._text))
         return self._start if span is None else span.start
 
     def _sentence_end(self, *, is_complete: bool) -> int | None:
-        """Returns where the first sentence surely ends, within the longest stretch."""
+        """Returns the final end of the first sentence, within the maximum stretch."""
         most = self._begin() + LONGEST_STRETCH
         for match in BOUNDARY.finditer(self._text, self._looked):
             if match.start() >= most or (not is_complete and not self._is_decided(match)):
@@ -132,7 +132,7 @@ class IncrementalText:
         return None
 
     def _is_decided(self, match: re.Match[str]) -> bool:
-        """Whether no text to come changes what the match means."""
+        """Returns whether later text cannot change the meaning of the match."""
         rest = len(self._text) - match.end()
         if match["wide"] is not None:
             return rest >= WIDE_LOOKAHEAD
@@ -141,7 +141,7 @@ class IncrementalText:
         return True
 
     def _first_clause(self, end: int | None) -> int | None:
-        """Returns where the first clause that is long enough ends, if that is before `end`."""
+        """Returns the end of the first clause that is long enough, if it is before `end`."""
         least = self._begin() + FIRST_CLAUSE_CHARACTERS
         for match in _CLAUSE.finditer(self._text, self._start, len(self._text) if end is None else end):
             after = following(self._text, match.end())
@@ -162,7 +162,7 @@ class IncrementalText:
         return max((match.start() for match in _SPACE.finditer(text, start)), default=start)
 
     def _forced_stop(self, most: int) -> int:
-        """Returns where to cut a stretch that has no end: at its last clause, its last space, or between letters."""
+        """Returns where to cut a stretch without an end: after its last clause, its last space, or between letters."""
         begin = self._begin()
         clauses = [match.end() for match in _CLAUSE.finditer(self._text, begin, most + 1)]
         if clauses:
@@ -177,7 +177,7 @@ class IncrementalText:
 
 
 def _belongs_to_last(text: str, position: int) -> bool:
-    """Whether a character continues the one before it: a combining mark, or either side of a joiner."""
+    """Returns whether a character continues the previous one: a combining mark, or either side of a joiner."""
     character = text[position]
     return (
         unicodedata.combining(character) != 0

@@ -1,8 +1,8 @@
-"""Completes the IPA of libespeak-ng 1.52.0, which swallows or misspells a few phonemes.
+"""Completes the IPA of libespeak-ng 1.52.0, which omits or misspells a few phonemes.
 
-`espeak.py` asks for phonemes with a separator between them; a separator with nothing after it is where the library
-holds a phoneme but writes none. Voices know the full spelling, which piper-tts's build of the library writes. The
-rules were found by comparing the two over 30 000 words; docs/text.md says what they leave.
+`espeak.py` requests phonemes with a separator between them; a separator followed by nothing marks a phoneme that the
+library has but does not write. Voices expect the full spelling, which piper-tts's build of the library writes. The
+rules come from comparing the two over 30 000 words; docs/text.md lists the remaining differences.
 """
 
 import re
@@ -16,10 +16,10 @@ _VOWEL: Final = "[ˈˌ]?[aeiouyæøœɐɑɒɔɘəɚɛɜɞɤɨɪɯɵɶʉʊʌʏᵻ
 # A front vowel glides into a vowel: "see it" is siːʲ ɪt. One silent phoneme is the glide, two are a pause.
 _GLIDE_BETWEEN_WORDS: Final = re.compile(rf"([iɪ]ː*){SEPARATOR}(?= (?:{_VOWEL}|\())")
 _GLIDE_WITHIN_WORD: Final = re.compile(f"([iɪ]ː*){SEPARATOR}(?={SEPARATOR}(?:{_VOWEL}|{SEPARATOR}ɾ))")
-# Other silent phonemes stand where a glide could: at the end of Italian words, after a German long vowel.
+# Other silent phonemes occur where a glide is possible: at the end of Italian words, after a German long vowel.
 _ITALIAN_GLIDE_BETWEEN_WORDS: Final = re.compile(rf"(iː*){SEPARATOR}(?= (?:{_VOWEL}|\())")
 _GERMAN_GLIDE_WITHIN_WORD: Final = re.compile(f"([iɪ]){SEPARATOR}(?={SEPARATOR}{_VOWEL})")
-# A tap after a silent schwa loses its sign, "ser"; Spanish also writes a trill that way, before vowels. German r is
+# A tap after a silent schwa loses its symbol, "ser"; Spanish also writes a trill that way, before vowels. German r is
 # a trill after a plosive and before a vowel, "drei".
 _TAP: Final = re.compile(f"(?:(?<={SEPARATOR}{SEPARATOR})|(?<= {SEPARATOR})|(?<=^{SEPARATOR}))r")
 _SPANISH_TAP: Final = re.compile(f"{_TAP.pattern}(?!{SEPARATOR}{_VOWEL})")
@@ -27,7 +27,7 @@ _GERMAN_TRILL: Final = re.compile(f"(?<=[pbtdkɡ]{SEPARATOR})ɾ(?={SEPARATOR}{_V
 
 
 def complete(separated: str, language: str) -> str:
-    """Returns the IPA of `separated` phonemes, with what the library left out, for a language such as "en"."""
+    """Returns the IPA of `separated` phonemes with the omitted symbols restored, for a language such as "en"."""
     between, within = _GLIDE_BETWEEN_WORDS, _GLIDE_WITHIN_WORD
     separated = (_SPANISH_TAP if language == "es" else _TAP).sub("ɾ", separated)
     if language == "de":

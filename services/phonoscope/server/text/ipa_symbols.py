@@ -1,7 +1,7 @@
-"""Reads what people write as IPA: checks every symbol by name, and settles for one spelling where there are several.
+"""Parses user-written IPA: checks every symbol by name and normalises alternative spellings.
 
-Called for pronunciations of requests, documents and lexicons. Source: the chart of the International Phonetic
-Association (2020), and the few symbols beyond it that espeak-ng writes.
+Called for pronunciations in requests, documents and lexicons. Source: the chart of the International Phonetic
+Association (2020), plus the few other symbols that espeak-ng writes.
 """
 
 import unicodedata
@@ -14,22 +14,22 @@ _CONSONANTS: Final = "pbtdʈɖcɟkɡqɢʔmɱnɳɲŋɴʙrʀⱱɾɽɸβfvθðszʃ�
 _VOWELS: Final = "iyɨʉɯuɪʏʊeøɘɵɤoəɛœɜɞʌɔæɐaɶɑɒɚɝᵻᵿ"
 _MODIFIERS: Final = "ˈˌːˑʰʷʲˠˤⁿˡʼ˞˥˦˧˨˩ "
 _SYMBOLS: Final = frozenset(_CONSONANTS + _VOWELS + _MODIFIERS)
-# Keyboards have no IPA: what is typed in its place.
+# Keyboard characters that users type in place of IPA symbols.
 _LOOKALIKES: Final = {"g": "ɡ", ":": "ː", "'": "ˈ", "’": "ˈ", "ʹ": "ˈ", "\t": " ", "\n": " ", "\u00a0": " "}
-# Breaks between syllables, groups and linked words say nothing that a voice could hear; nor do ties and brackets.
+# Syllable breaks, group breaks, linking marks, ties and brackets have no sound.
 _SILENT: Final = frozenset(".‿|‖/[]\u0361\u035c")
 _FIRST_COMBINING, _LAST_COMBINING = "\u0300", "\u036f"
 
 
 class UnknownSymbol(ValueError):
-    """A character that no IPA has; `str()` of it is fit for the caller."""
+    """A character that is not an IPA symbol; `str()` of it is a message for the caller."""
 
 
 def read_ipa(text: str) -> str:
-    """Returns the phonemes (NFD) without what is silent.
+    """Returns the phonemes (NFD) without silent symbols.
 
     Raises:
-        UnknownSymbol: a character is no IPA, or there are no phonemes at all.
+        UnknownSymbol: a character is not an IPA symbol, or there are no phonemes.
     """
     symbols = []
     for symbol in unicodedata.normalize("NFD", text):
@@ -46,10 +46,10 @@ def read_ipa(text: str) -> str:
 
 
 def known_ipa(ipa: str, voice: Voice) -> str:
-    """Returns phonemes of which the voice knows every symbol.
+    """Returns the phonemes of `ipa` after checking that the voice supports every symbol.
 
     Raises:
-        UnknownSymbol: it does not, or they are no IPA, or the voice takes no IPA.
+        UnknownSymbol: the voice does not support a symbol, `ipa` is not IPA, or the voice does not accept IPA.
     """
     if "ipa" not in voice.alphabets:
         raise UnknownSymbol(f"{voice.id} takes no phonemes; send a respelling, or another speaker_id")
@@ -61,6 +61,6 @@ def known_ipa(ipa: str, voice: Voice) -> str:
 
 
 def named(symbol: str) -> str:
-    """Returns a symbol as a message may show it: quoted, with its number and its name."""
+    """Returns a symbol formatted for messages: quoted, with its code point and its name."""
     name = unicodedata.name(symbol, "a control character")
     return f"{symbol!r} (U+{ord(symbol):04X}, {name})"

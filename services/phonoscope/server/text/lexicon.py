@@ -1,8 +1,8 @@
-"""How words are said that a voice would say wrong: entries of a request, in front of those of the server's own files.
+"""Pronunciations of words that a voice mispronounces: entries of a request take priority over the server's own files.
 
-`front_end` has every passage rewritten before it is read. An entry says a word or a phrase by phonemes, or by other
-words (a respelling), of which other entries may say how they are said; these are followed once, when a lexicon is
-made, so that a circle is found before anything is spoken.
+`front_end` rewrites every passage with it before reading. An entry replaces a word or a phrase with phonemes or with
+other words (a respelling). Other entries may apply to the words of a respelling; they are resolved once, when the
+lexicon is built, so that a cycle is detected before synthesis.
 """
 
 import unicodedata
@@ -23,7 +23,7 @@ LONGEST_FOLLOWED: Final = 1_000
 
 
 class BadPronunciation(ValueError):
-    """An entry that cannot be: its place among those given, the part of it at fault, and what is wrong with it."""
+    """An invalid entry: its index among those given, the field at fault, and the reason."""
 
     def __init__(self, index: int, part: str, fault: str) -> None:
         super().__init__(fault)
@@ -33,7 +33,7 @@ class BadPronunciation(ValueError):
 
 
 class _Token(NamedTuple):
-    """A token of a text, characters `start` to `stop`; in small letters too, and whether space stands before it."""
+    """A token of a text, characters `start` to `stop`; also in lower case, and whether a space precedes it."""
 
     text: str
     small: str
@@ -44,7 +44,7 @@ class _Token(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """A phrase, by its tokens, and what is said for it: text, and its phonemes where they are given."""
+    """A phrase as tokens, and its replacement: text, and phonemes if given."""
 
     tokens: tuple[_Token, ...]
     any_case: bool
@@ -52,11 +52,11 @@ class _Entry:
 
 
 class _Branch:
-    """Entries by their tokens, one after the other: what an entry costs to find does not depend on how many there are.
+    """A trie of entries by token: the cost of a lookup does not depend on the number of entries.
 
     Attributes:
-        entry: whose phrase ends here.
-        ahead: what follows, by the next token, and whether space stands before it.
+        entry: the entry whose phrase ends here.
+        ahead: child branches by the next token and whether a space precedes it.
     """
 
     __slots__ = ("ahead", "entry")
@@ -73,7 +73,7 @@ class _Branch:
         branch.entry = entry
 
     def longest(self, tokens: Sequence[_Token], at: int, *, any_case: bool) -> _Entry | None:
-        """Returns the longest entry that stands in `tokens` from there on."""
+        """Returns the longest entry that matches `tokens` from `at` on."""
         branch, found = self, None
         for index in range(at, len(tokens)):
             token = tokens[index]
@@ -85,10 +85,10 @@ class _Branch:
 
 
 class _Layer:
-    """Entries that are looked for at once: the longest goes first, and of two as long the one of that spelling.
+    """Entries of equal priority: the longest match wins; of two equally long ones, the one with the exact case.
 
     Attributes:
-        heads: tokens that phrases begin with, in small letters.
+        heads: first tokens of the phrases, in lower case.
     """
 
     def __init__(self, entries: Iterable[_Entry]) -> None:
@@ -100,7 +100,7 @@ class _Layer:
         )
 
     def entry(self, tokens: Sequence[_Token], at: int) -> _Entry | None:
-        """Returns the entry that stands there."""
+        """Returns the entry that matches at `at`."""
         spelled = self._spelled.longest(tokens, at, any_case=False)
         any_case = self._any_case.longest(tokens, at, any_case=True)
         if spelled and any_case:
@@ -109,11 +109,11 @@ class _Layer:
 
 
 class Lexicon:
-    """Entries, in layers: those of the first are looked for before those of the second.
+    """Entries in layers: the first layer takes priority over the second.
 
     Attributes:
-        layers: of entries.
-        size: how many entries there are.
+        layers: in order of priority.
+        size: number of entries.
     """
 
     def __init__(self, layers: Sequence[_Layer] = (), size: int = 0) -> None:
@@ -125,7 +125,7 @@ class Lexicon:
         """Returns a lexicon of these, in front of those `below`.
 
         Raises:
-            BadPronunciation: an entry is empty, too long, no IPA, there twice, or leads in a circle.
+            BadPronunciation: an entry is empty, too long, not IPA, a duplicate, or part of a cycle.
         """
         under = below or Lexicon()
         if not pronunciations:
@@ -133,10 +133,10 @@ class Lexicon:
         return cls((_Following(pronunciations, under).layer(), *under.layers), len(pronunciations) + under.size)
 
     def rewrite(self, passage: Passage) -> Passage:
-        """Returns a passage whose words are said as the lexicon has it; what was settled before stays."""
+        """Returns a passage with the lexicon's pronunciations applied; parts already settled do not change."""
         if not self.layers:
             return passage
-        normal = normalise(passage.text)  # an accent may be written as a character of its own
+        normal = normalise(passage.text)  # an accent may be a separate character
         tokens = {token.lower() for token in TOKEN.findall(normal.text)}
         if all(layer.heads.isdisjoint(tokens) for layer in self.layers):
             return passage
@@ -148,7 +148,7 @@ class Lexicon:
         return rewritten(passage, replacements) if replacements else passage
 
     def matches(self, text: str) -> Iterator[tuple[int, int, _Entry]]:
-        """Yields where an entry stands in a text, and which; the longest one, from left to right."""
+        """Yields the position and the entry of each match, longest match first, from left to right."""
         tokens = _tokens(text)
         at = 0
         while at < len(tokens):
@@ -163,7 +163,7 @@ EMPTY: Final = Lexicon()
 
 
 class _Following:
-    """Entries on their way into a lexicon: what each says, once all that it leads to is followed."""
+    """Entries of a lexicon under construction: resolves each after the entries that its respelling uses."""
 
     def __init__(self, pronunciations: Sequence[Pronunciation], below: Lexicon) -> None:
         self._given = pronunciations
@@ -175,7 +175,7 @@ class _Following:
                 raise BadPronunciation(index, "phrase", f"{pronunciations[index].phrase!r} is there twice")
             self._numbers[phrase] = index
         self._followed: dict[int, tuple[tuple[str, str], ...]] = {}
-        self._standing: dict[int, list[tuple[int, int, _Entry]]] = {}  # in each respelling
+        self._standing: dict[int, list[tuple[int, int, _Entry]]] = {}  # matches in each respelling
         self._both = Lexicon((_Layer(_Entry(*phrase, ()) for phrase in phrases), *below.layers))
 
     def layer(self) -> _Layer:
@@ -185,7 +185,7 @@ class _Following:
         return _Layer(_Entry(*phrase, self._followed[index]) for phrase, index in self._numbers.items())
 
     def _follow_from(self, index: int) -> None:
-        """Notes what an entry says, and before that what those say that it leads to, however many lie between."""
+        """Resolves an entry after all entries that it uses, at any depth."""
         path = {index: self._leads_to(index)}
         while path:
             last, ahead = next(reversed(path.items()))
@@ -201,7 +201,7 @@ class _Following:
                 path[number] = self._leads_to(number)
 
     def _leads_to(self, index: int) -> Iterator[int]:
-        """Yields the entries given here that stand in a respelling."""
+        """Yields the indices of the new entries that a respelling uses."""
         given = self._given[index]
         if not given.ipa:
             self._standing[index] = list(self._both.matches(given.respelling))
@@ -209,7 +209,7 @@ class _Following:
             yield from (number for number in numbers if number is not None)
 
     def _number(self, entry: _Entry) -> int | None:
-        """Returns the number of an entry given here, None for one of those below."""
+        """Returns the index of a new entry, None for an entry of the layers below."""
         return None if entry.parts else self._numbers[entry.tokens, entry.any_case]
 
     def _follow(self, index: int) -> tuple[tuple[str, str], ...]:
@@ -229,7 +229,7 @@ class _Following:
 
 
 def _phrase(index: int, given: Pronunciation) -> tuple[tuple[_Token, ...], bool]:
-    """Returns a phrase as it is looked for: its tokens, each as if it began the text, and whether any case will do."""
+    """Returns a phrase's lookup key: its tokens, each as if at the start of a text, and whether case is ignored."""
     phrase = unicodedata.normalize("NFC", given.phrase.strip())
     if not phrase or not is_speakable(phrase):
         raise BadPronunciation(index, "phrase", "has no word in it; send what is written in the text")

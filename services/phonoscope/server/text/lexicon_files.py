@@ -1,8 +1,8 @@
-"""The server's own lexicons: PLS files that are read at start, and again once they change.
+"""The server's own lexicons: PLS files, read at startup and again when they change.
 
-Built by `build.py`. `speech/synthesizer.py` asks before each request whether a file has changed, which costs a look at
-each file's time, and has changed ones read on the text thread. A file that cannot be read any more is reported, and
-what it held before stays in use.
+Built by `build.py`. `speech/synthesizer.py` checks before each request whether a file has changed, which costs one
+stat call per file, and reloads changed files on the text thread. If a file can no longer be read, that is reported
+and its previous content stays in use.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ _Stamp = tuple[int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was read of some files: their stamps, and a lexicon by language."""
+    """The result of reading the files: their stamps, and a lexicon per language."""
 
     stamps: tuple[_Stamp | None, ...]
     by_language: dict[str, Lexicon]
@@ -34,14 +34,14 @@ class _Read:
 
 
 class LexiconFiles:
-    """Lexicons of a server, by language.
+    """The server's lexicons by language.
 
     Args:
-        paths: PLS files, an earlier one's entries before a later one's.
-        emit: told of each reading.
+        paths: PLS files; entries of an earlier file take priority over those of a later one.
+        emit: receives an event for each load.
 
     Raises:
-        LexiconFileError: a file cannot be read now.
+        LexiconFileError: a file cannot be read.
     """
 
     def __init__(self, paths: Sequence[Path], emit: Emit) -> None:
@@ -51,14 +51,14 @@ class LexiconFiles:
         if self._paths:
             self._read = self._all()
             emit(LexiconRead(self._read.entries, fault=""))
-        self._seen = self._read.stamps  # of the last reading, whether it went well or not
+        self._seen = self._read.stamps  # of the last load, successful or not
 
     def has_changed(self) -> bool:
-        """Whether a file is another one than when it was read last."""
+        """Returns whether a file has changed since the last load."""
         return bool(self._paths) and self._stamps() != self._seen
 
     def read_again(self) -> None:
-        """Reads the files as they are now; what was there before stays where that fails. Blocks."""
+        """Reloads the files; keeps the previous content if that fails. Blocking."""
         self._seen = self._stamps()
         try:
             self._read = self._all()
@@ -68,7 +68,7 @@ class LexiconFiles:
         self._emit(LexiconRead(self._read.entries, fault=""))
 
     def of_language(self, language: str) -> Lexicon:
-        """Returns the entries for a voice's language: those of files of the same primary language."""
+        """Returns the entries for a voice's language: those of files with the same primary language."""
         return self._read.by_language.get(_primary(language), EMPTY)
 
     def _stamps(self) -> tuple[_Stamp | None, ...]:
@@ -100,12 +100,12 @@ def _file(path: Path) -> PronunciationLexicon:
 def _in_front(path: Path, pronunciations: Sequence[Pronunciation], below: Lexicon) -> Lexicon:
     try:
         return Lexicon.of(pronunciations, below)
-    except BadPronunciation as bad:  # grows too long by what other files say
+    except BadPronunciation as bad:  # too long after resolving entries of other files
         raise LexiconFileError(f"{path}: {pronunciations[bad.index].phrase!r} {bad.fault}") from None
 
 
 def _stamp(path: Path) -> _Stamp | None:
-    """Returns what changes when a file does; None where there is none."""
+    """Returns a value that changes when the file does; None if the file does not exist."""
     try:
         found = path.stat()
     except OSError:

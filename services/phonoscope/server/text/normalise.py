@@ -1,7 +1,7 @@
-"""Makes text fit to be read: NFC, plain spaces and line ends, nothing that cannot be spoken.
+"""Normalises text before reading: NFC, plain spaces and line ends, no unspeakable characters.
 
-Called by `front_end` first, so that everything below sees one kind of space, and no control characters, emoji or
-lone surrogates. Offsets into the result lead back to the original text. Source: Unicode Standard Annexes 15
+Called first by `front_end`, so that later steps see one kind of space and no control characters, emoji or lone
+surrogates. Offsets into the result lead back to the original text. Source: Unicode Standard Annexes 15
 (normalisation) and 44 (general categories), Unicode Technical Standard 51 (emoji).
 """
 
@@ -26,10 +26,10 @@ _HYPHENS: Final = "\u2010\u2011"
 _ODD: Final = _EMOJI + _SELECTORS_AND_TAGS + _CONTROLS + _SPACES + _UNASSIGNED + _HYPHENS
 
 _ODD_CHARACTER: Final = re.compile(f"[{_ODD}]")
-# An emoji before a mark leaves with the space before it: "Great 😀." is "Great.", and not "Great dot".
+# An emoji before a mark is removed with the space before it: "Great 😀." becomes "Great.", not "Great dot".
 _EMOJI_BEFORE_MARK: Final = rf"(?P<gone>[^\S\n]*[{_EMOJI}][{_EMOJI}{_SELECTORS_AND_TAGS}\u200d]*(?=[.,;:!?…)]))"
 _ODD_STRETCH: Final = re.compile(rf"\r\n|{_EMOJI_BEFORE_MARK}|[{_ODD}]")
-# ASCII never combines with what stands before it, so what NFC changes lies between an ASCII character and the next.
+# ASCII never combines with the previous character, so NFC changes text only between two ASCII characters.
 _ODD_OR_DECOMPOSED: Final = re.compile(rf"\r\n|{_EMOJI_BEFORE_MARK}|[{_ODD}]|[\x00-\x7f]?[^\x00-\x7f{_ODD}]+")
 
 _LINE: Final = "\n"
@@ -50,7 +50,7 @@ _FIRST_SCRIPT_AFTER: Final = "\u1e00"
 
 @dataclass(frozen=True, slots=True)
 class Normalised:
-    """Text ready to be read, and the way back to the text that it was made from.
+    """Normalised text, with a mapping back to the original text.
 
     Attributes:
         text: the normalised text.
@@ -63,7 +63,7 @@ class Normalised:
     originals: tuple[int, ...] = ()
 
     def original(self, offset: int) -> int:
-        """Returns where in the original text the character at `offset` of `text` stood; ends map to ends."""
+        """Returns the original offset of the character at `offset` of `text`; ends map to ends."""
         index = bisect.bisect_right(self.anchors, offset) - 1
         if index < 0:
             return offset if not self.originals else min(offset, self.originals[0])
@@ -71,7 +71,7 @@ class Normalised:
         return original if index + 1 == len(self.originals) else min(original, self.originals[index + 1])
 
     def place(self, original: int) -> int:
-        """Returns where in `text` the character at `original` of the original text stands."""
+        """Returns the offset in `text` of the character at `original` of the original text."""
         index = bisect.bisect_right(self.originals, original) - 1
         if index < 0:
             return original if not self.anchors else min(original, self.anchors[0])
@@ -80,7 +80,7 @@ class Normalised:
 
 
 def normalise(text: str) -> Normalised:
-    """Returns `text` without what cannot be spoken; plain text comes back as it is, at the cost of one look."""
+    """Returns `text` without unspeakable characters; plain text is returned unchanged after one scan."""
     composed = unicodedata.is_normalized("NFC", text)
     if composed and _ODD_CHARACTER.search(text) is None:
         return Normalised(text)
@@ -104,7 +104,7 @@ def normalise(text: str) -> Normalised:
 
 
 def _replaced(match: re.Match[str], text: str) -> Iterator[tuple[str, str]]:
-    """Yields the parts of what was found, each with what it becomes."""
+    """Yields the parts of a match, each with its replacement."""
     found = match.group()
     if len(found) == 1 or match["gone"] is not None or _ODD_CHARACTER.match(found):
         yield found, _replacement(match, text)
@@ -117,7 +117,7 @@ def _replaced(match: re.Match[str], text: str) -> Iterator[tuple[str, str]]:
 
 
 def _joins_what_is_before(character: str) -> bool:
-    """Whether NFC may make one of it and what stands before it: marks, and the later letters of a Korean syllable."""
+    """Returns whether NFC may combine it with the previous character: marks, later letters of a Korean syllable."""
     return unicodedata.category(character).startswith("M") or "\u1160" <= character <= "\u11ff"
 
 

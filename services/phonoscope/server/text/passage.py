@@ -1,8 +1,8 @@
-"""What the front end reads: a stretch of text, how its parts are said, and where each character was written.
+"""The input of the front end: text, the pronunciation and prosody of its parts, and source offsets.
 
-Plain text is one passage. `ssml/` makes several of a document by `passage_builder.py`, and `lexicon.py` rewrites words
-within them by `rewriting.py`. Offsets count characters of a passage's own text unless they are called source offsets,
-which count those of the request.
+Plain text is one passage. `ssml/` builds several from a document with `passage_builder.py`, and `lexicon.py` rewrites
+words in them with `rewriting.py`. Offsets count characters of a passage's own text; source offsets count those of the
+request.
 """
 
 from bisect import bisect_right
@@ -20,8 +20,8 @@ class Origin:
 
     Attributes:
         source_start, source_stop: source offsets.
-        is_replaced: whether they stand for the whole of it, instead of one character for each.
-        is_settled: whether it was said how they are read, so that no lexicon changes that.
+        is_replaced: whether they represent the whole source range, instead of mapping one to one.
+        is_settled: whether their pronunciation is already set, so that no lexicon changes it.
     """
 
     start: int
@@ -34,7 +34,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Manner:
-    """How characters `start` to `stop` differ from what the request wants."""
+    """How the prosody of characters `start` to `stop` differs from the request's."""
 
     start: int
     stop: int
@@ -43,11 +43,11 @@ class Manner:
 
 @dataclass(frozen=True, slots=True)
 class Override:
-    """What is said in place of characters `start` to `stop`: phonemes, or a text that is read by itself.
+    """What is spoken in place of characters `start` to `stop`: phonemes, or a text that is read in isolation.
 
     Attributes:
         ipa: phonemes, as `ipa_symbols` returns them.
-        alone: text, such as a letter whose name is said.
+        alone: text, such as a letter to pronounce by its name.
     """
 
     start: int
@@ -58,7 +58,7 @@ class Override:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place that the caller wants to hear of."""
+    """A position that the caller wants reported."""
 
     at: int
     name: str
@@ -66,11 +66,11 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """Text that is read as one, by one speaker.
+    """Text that is read as a unit by one speaker.
 
     Attributes:
-        origins: of all its characters, ascending; none where every character's offset is its source offset.
-        voice, speaker: who reads it; None for the request's own.
+        origins: of all its characters, ascending; empty if every character's offset is its source offset.
+        voice, speaker: the voice and speaker that read it; None for the request's own.
         pause_seconds: silence before it.
     """
 
@@ -85,12 +85,12 @@ class Passage:
 
     @classmethod
     def at(cls, start: int, text: str) -> "Passage":
-        """Returns plain text that begins at a source offset."""
+        """Returns a passage of plain text that starts at a source offset."""
         return cls(text, (Origin(0, len(text), start, start + len(text)),))
 
     @property
     def is_plain(self) -> bool:
-        """Whether it is said as it is written."""
+        """Whether it is read as written."""
         return not (self.manners or self.overrides or self.marks)
 
     def source(self, start: int, stop: int) -> tuple[int, int]:
@@ -107,7 +107,7 @@ class Passage:
         return self.origins[max(index, 0)]
 
     def is_settled(self, start: int, stop: int) -> bool:
-        """Whether it was said before how the first of these characters are read."""
+        """Returns whether the pronunciation of the first of these characters is already set."""
         origin = covering(self.origins, start, stop)
         return covering(self.overrides, start, stop) is not None or (origin is not None and origin.is_settled)
 
@@ -124,7 +124,7 @@ RangeT = TypeVar("RangeT", bound=_Range)
 
 
 def covering(ranges: Sequence[RangeT], start: int, stop: int) -> RangeT | None:
-    """Returns the first of ascending ranges that has any of the characters `start` to `stop`."""
+    """Returns the first of the ascending ranges that overlaps characters `start` to `stop`."""
     index = bisect_right(ranges, start, key=lambda one: one.start)
     candidates = ranges[max(0, index - 1) : index + 1]
     return next((one for one in candidates if one.start < stop and start < one.stop), None)
@@ -132,7 +132,7 @@ def covering(ranges: Sequence[RangeT], start: int, stop: int) -> RangeT | None:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """All that a request says, passage by passage.
+    """The whole content of a request, as passages.
 
     Attributes:
         pause_seconds: silence at its end.
@@ -143,33 +143,33 @@ class Script:
 
     @property
     def characters(self) -> int:
-        """Characters that are read."""
+        """Number of characters to read."""
         return sum(len(passage.text) for passage in self.passages)
 
     @property
     def slowed_characters(self) -> float:
-        """Characters by how long they take: one that is said at half the rate counts twice."""
+        """Number of characters weighted by duration: a character at half the rate counts twice."""
         manners = (manner for passage in self.passages for manner in passage.manners)
         return self.characters + sum((one.stop - one.start) * (1 / one.prosody.rate - 1) for one in manners)
 
     @property
     def silence_seconds(self) -> float:
-        """Pauses, all together."""
+        """Total duration of pauses."""
         return self.pause_seconds + sum(passage.pause_seconds for passage in self.passages)
 
     @property
     def has_pitch(self) -> bool:
-        """Whether some of it is said at another pitch."""
+        """Whether any part has a changed pitch."""
         return self.has_hertz or any(prosody.pitch != 1.0 for prosody in self._prosodies())
 
     @property
     def has_hertz(self) -> bool:
-        """Whether some of it is said at a pitch in hertz."""
+        """Whether any part has a pitch in hertz."""
         return any(prosody.pitch_hz for prosody in self._prosodies())
 
     @property
     def is_louder(self) -> bool:
-        """Whether some of it is said louder."""
+        """Whether any part is louder."""
         return any(prosody.gain_db > 0 for prosody in self._prosodies())
 
     def _prosodies(self) -> Iterator[Prosody]:

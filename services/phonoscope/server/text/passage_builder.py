@@ -1,4 +1,4 @@
-"""Makes a passage piece by piece, so that words stay apart and every character knows where it was written.
+"""Builds a passage piece by piece; keeps words separate and records the source of every character.
 
 Called by `ssml/document.py`.
 """
@@ -12,7 +12,7 @@ from phonoscope.server.types import Voice
 
 @dataclass(slots=True)
 class PassageBuilder:
-    """A passage that grows from its beginning to its end."""
+    """Builds one passage from start to end."""
 
     voice: Voice | None = None
     speaker: int = 0
@@ -25,19 +25,19 @@ class PassageBuilder:
     _length: int = 0
 
     def add(self, text: str, source_start: int, prosody: Prosody = NEUTRAL) -> None:
-        """Adds text that is read as it is written."""
+        """Adds text that is read as written."""
         self._add(
             text, Origin(self._length, self._length + len(text), source_start, source_start + len(text)), prosody
         )
 
     def add_reference(self, text: str, source: tuple[int, int], prosody: Prosody = NEUTRAL) -> None:
-        """Adds text that is read as it is, but written as a reference, such as &amp;."""
+        """Adds text that is written as a reference, such as &amp;."""
         self._add(text, Origin(self._length, self._length + len(text), *source, is_replaced=True), prosody)
 
     def add_replaced(
         self, text: str, source: tuple[int, int], prosody: Prosody = NEUTRAL, override: Override | None = None
     ) -> None:
-        """Adds text that stands for other text, and what is said in its place, if that is neither."""
+        """Adds text that replaces the source text, and optionally what is spoken instead of both."""
         if text[:1].isalnum():
             self._part_words()
         start = self._length
@@ -47,11 +47,11 @@ class PassageBuilder:
             self._overrides.append(replace(override, start=start, stop=self._length))
 
     def add_mark(self, name: str) -> None:
-        """Puts a mark here."""
+        """Adds a mark at the current position."""
         self._marks.append(Mark(self._length, name))
 
     def close(self, ending: str) -> Passage | None:
-        """Returns the passage, its last word closed by a mark; None where there is nothing in it."""
+        """Returns the passage with closing punctuation after its last word; None if it is empty."""
         text = "".join(self._parts)
         if not text.strip() and not self._marks:
             return None
@@ -86,7 +86,7 @@ class PassageBuilder:
             self._manners.append(Manner(origin.start, origin.stop, prosody))
 
     def _part_words(self) -> None:
-        """Adds a space where two words would run into one."""
+        """Adds a space where two words would otherwise join."""
         if self._parts and self._parts[-1][-1].isalnum():
             stop = self._origins[-1].source_stop
             self._parts.append(" ")

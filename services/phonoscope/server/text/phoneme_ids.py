@@ -1,7 +1,7 @@
-"""Piper's id scheme: a sentence's phonemes become begin, phoneme, pad, phoneme, pad, …, end.
+"""Piper's id scheme: converts a sentence's phonemes to begin, phoneme, pad, phoneme, pad, …, end.
 
-Called by `front_end`. The scheme is that of Piper's training code as piper-tts shows it from outside; tests/parity
-holds this module to it.
+Called by `front_end`. The scheme is that of Piper's training code, as observed in piper-tts; tests/parity compares
+this module with it.
 """
 
 import functools
@@ -18,8 +18,8 @@ BEGIN: Final = "^"
 END: Final = "$"
 MARKS: Final = (PAD, BEGIN, END)
 
-_LANGUAGE_FLAG: Final = re.compile(r"\([a-z]+(?:-[a-z0-9]+)*\)")  # espeak-ng's "(en)" where a word changes language
-# Alone they make no sound that a listener would call speech: spaces, punctuation, stress, length, breath.
+_LANGUAGE_FLAG: Final = re.compile(r"\([a-z]+(?:-[a-z0-9]+)*\)")  # espeak-ng's "(en)" at a language change
+# Symbols that are not speech on their own: spaces, punctuation, stress, length, breath.
 SILENT: Final = frozenset(" \t\n.,;:?!¡¿…-–—_^$'\"()[]{}«»„“”‘’‚‹›。、，！？：；「」『』（）《》ˈˌːˑ#↓↑")
 
 
@@ -28,10 +28,10 @@ class Spelling:
     """Phonemes as a voice's integers.
 
     Attributes:
-        ids: with begin and end, and a pad after every phoneme.
-        voiced: whether a phoneme among them is more than punctuation, space or stress.
-        unknown: how many phonemes the voice has no id for, and which are therefore left out.
-        places: index in `ids` of each symbol, and of the end mark after the last; an unknown one has its successor's.
+        ids: including begin and end, and a pad after every phoneme.
+        voiced: whether any phoneme is more than punctuation, space or stress.
+        unknown: number of phonemes left out because the voice has no id for them.
+        places: index in `ids` of each symbol, then of the end mark; an unknown symbol has the index of the next one.
     """
 
     ids: tuple[int, ...]
@@ -41,7 +41,7 @@ class Spelling:
 
 
 def split_phonemes(phonemes: str, clusters: frozenset[tuple[str, ...]] = frozenset()) -> list[str]:
-    """Cuts IPA into single code points (NFD) without language flags; `clusters` are joined, longest first."""
+    """Splits IPA into code points (NFD) without language flags; joins `clusters`, longest first."""
     symbols = list(unicodedata.normalize("NFD", _LANGUAGE_FLAG.sub("", phonemes)))
     return _join_clusters(symbols, clusters) if clusters else symbols
 

@@ -1,6 +1,6 @@
-"""What the front end asks of a phonemizer, and the smallest one that answers.
+"""The phonemizer interface of the front end, and a minimal implementation.
 
-`espeak.Espeak` is the real one; `Letters` ships beside it for tests and for the tone engine, which need neither
+`espeak.Espeak` is the production implementation; `Letters` serves tests and the tone engine, which need neither
 espeak-ng nor a language.
 """
 
@@ -12,13 +12,13 @@ from typing import Final, Protocol
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """A stretch of text as a phonemizer read it.
+    """A stretch of text with its phonemes.
 
     Attributes:
-        phonemes: IPA, words apart by spaces; empty when nothing in the stretch is spoken.
+        phonemes: IPA, words separated by spaces; empty when the stretch is silent.
         terminator: the phoneme that the closing punctuation becomes, one of `. , : ; ? !`, or "" for none.
         ends_sentence: whether speech stops after it.
-        stop: offset in the text, in characters, after which nothing was read for this clause.
+        stop: end of the clause in the text, as a character offset.
     """
 
     phonemes: str
@@ -28,13 +28,13 @@ class Clause:
 
 
 class Phonemizer(Protocol):
-    """Turns text into phonemes; blocking, safe to call from any one thread at a time."""
+    """Converts text to phonemes; blocking, may be called from any thread, one at a time."""
 
     def check_voice(self, voice: str) -> None:
         """Raises VoiceFileError when `voice` is not a voice of this phonemizer."""
 
     def clauses(self, text: str, voice: str) -> list[Clause]:
-        """Reads `text` to its end; the clauses follow each other and cover all of it."""
+        """Reads all of `text`; the clauses are consecutive and cover all of it."""
 
 
 _LETTERS_CLAUSE: Final = re.compile(r"([^.,:;?!]*)([.,:;?!]*)\s*")

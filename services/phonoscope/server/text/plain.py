@@ -1,7 +1,7 @@
-"""Sentences for engines that read the text themselves: no phonemes, one prosody each.
+"""Sentences for engines that take text as input: no phonemes, one prosody each.
 
-`front_end.py` calls it for voices whose scheme is "plain". Such an engine cannot tell where in its audio a word is, so
-a sentence is cut where its prosody changes, and there are no timings.
+`front_end.py` calls it for voices whose scheme is "plain". Such an engine does not report where a word is in its
+audio, so a sentence is cut where its prosody changes, and there are no timings.
 """
 
 from collections.abc import Iterable, Iterator
@@ -14,18 +14,18 @@ from phonoscope.server.text.split import Span
 from phonoscope.server.text.word_alignment import PLAIN, SentenceAlignment
 from phonoscope.server.text.words import is_speakable
 
-# A longer sentence is cut at a space: engines have a longest input, and nothing is heard before it is read.
+# A longer sentence is cut at a space: engines have a maximum input length, and long input delays the first audio.
 MAX_CHARACTERS: Final = 300
 
 
 def plain_stretches(
     passage: Passage, normal: Normalised, spans: Iterable[Span]
 ) -> Iterator[tuple[int, int, str, SentenceAlignment]]:
-    """Yields the stretches to speak: source offsets, text, and how it is spoken.
+    """Yields the stretches to speak: source offsets, text and prosody.
 
     Args:
-        passage: that is read.
-        normal: its text, normalised.
+        passage: the passage to read.
+        normal: its normalised text.
         spans: the sentences of `normal`.
     """
     edges = sorted(normal.place(edge) for one in passage.manners for edge in (one.start, one.stop))
@@ -37,14 +37,14 @@ def plain_stretches(
                 continue
             start = normal.original(first + len(text) - len(text.lstrip()))
             stop = normal.original(last - len(text) + len(text.rstrip()))
-            manner = covering(passage.manners, start, start + 1)  # of all of it, since it is cut at their edges
+            manner = covering(passage.manners, start, start + 1)  # covers the whole stretch: cuts include its edges
             spoken = _spoken(passage, normal, first, last).strip()
             alignment = SentenceAlignment(manners=((0, manner.prosody),)) if manner else PLAIN
             yield *passage.source(start, stop), spoken, alignment
 
 
 def _bounded(text: str, cuts: list[int]) -> Iterator[tuple[int, int]]:
-    """Yields the stretches between cuts, none longer than MAX_CHARACTERS."""
+    """Yields the stretches between cuts, each at most MAX_CHARACTERS long."""
     for start, stop in pairwise(cuts):
         first = start
         while stop - first > MAX_CHARACTERS:
@@ -56,7 +56,7 @@ def _bounded(text: str, cuts: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _spoken(passage: Passage, normal: Normalised, first: int, last: int) -> str:
-    """Returns the text of a stretch, with what is said in place of some of its characters."""
+    """Returns the text of a stretch with its overrides applied."""
     parts: list[str] = []
     at = first
     for override in passage.overrides:

@@ -1,7 +1,7 @@
-"""Reads a W3C Pronunciation Lexicon (PLS 1.0, 2008), the format in which other speech services take theirs.
+"""Reads W3C Pronunciation Lexicon files (PLS 1.0, 2008), a format that other speech services also accept.
 
-`lexicon_files.py` calls it. Of a lexeme, every grapheme is an entry; it says the first phoneme, or the one that is
-preferred, or else the first alias. Only alphabet="ipa" is read.
+Called by `lexicon_files.py`. Every grapheme of a lexeme becomes an entry with the preferred phoneme, or else the first
+phoneme, or else the first alias. Only alphabet="ipa" is supported.
 """
 
 from collections.abc import Mapping
@@ -29,17 +29,17 @@ _LANG: Final = Name(XML_NAMESPACE, "lang", "xml")
 
 @dataclass(frozen=True, slots=True)
 class PronunciationLexicon:
-    """What a file holds: the language, as a BCP 47 tag, and entries that a Lexicon takes."""
+    """The content of a file: the language, as a BCP 47 tag, and entries for a Lexicon."""
 
     language: str
     pronunciations: tuple[Pronunciation, ...]
 
 
 def read_pls(document: str) -> PronunciationLexicon:
-    """Returns what a document holds.
+    """Returns the content of a document.
 
     Raises:
-        XmlFault: it is no PLS, or an entry cannot be; with line and column.
+        XmlFault: it is not PLS, or an entry is invalid; with line and column.
     """
     reader = _LexiconReader()
     read_xml(document, reader, max_elements=MAX_ELEMENTS)
@@ -56,11 +56,11 @@ _ELEMENTS: Final = {"phrase": "grapheme", "ipa": "phoneme", "respelling": "alias
 
 
 class _LexiconReader:
-    """Takes elements and text in order, and makes entries of them.
+    """Receives elements and text in order and builds entries from them.
 
     Attributes:
         language: of the document.
-        entries: each with where its grapheme begins.
+        entries: each with the offset of its grapheme.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,7 @@ class _LexiconReader:
         self._aliases: list[str] = []
 
     def open(self, name: Name, attributes: Mapping[Name, str], at: int) -> None:
-        """Begins an element."""
+        """Handles the start of an element."""
         own = {attribute.local: value for attribute, value in attributes.items() if not attribute.namespace}
         if not self._path:
             self._root(name, own.get("alphabet", ""), attributes.get(_LANG, ""), at)
@@ -91,8 +91,8 @@ class _LexiconReader:
             self._lexeme_begins = at
         self._is_preferred = own.get("prefer", "") == "true"
 
-    def close(self, name: Name, at: int) -> None:  # noqa: ARG002  a lexeme's faults are where it begins
-        """Ends an element."""
+    def close(self, name: Name, at: int) -> None:  # noqa: ARG002  faults are reported at a lexeme's start
+        """Handles the end of an element."""
         self._path.pop()
         if "metadata" in self._path:
             return
@@ -107,8 +107,8 @@ class _LexiconReader:
             case "lexeme":
                 self._add(self._lexeme_begins)
 
-    def text(self, text: str, at: int, stop: int) -> None:  # noqa: ARG002  where it is does not matter
-        """Takes text."""
+    def text(self, text: str, at: int, stop: int) -> None:  # noqa: ARG002  the position is not needed
+        """Handles text."""
         self._text += text
 
     def _root(self, name: Name, alphabet: str, language: str, at: int) -> None:
@@ -121,7 +121,7 @@ class _LexiconReader:
         self.language = language
 
     def _add(self, at: int) -> None:
-        """Makes entries of a lexeme."""
+        """Adds the entries of a lexeme."""
         if not self._graphemes:
             raise Refusal("<lexeme> has no <grapheme>; write the word", at)
         if not self._phonemes and not self._aliases:

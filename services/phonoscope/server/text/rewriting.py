@@ -1,4 +1,4 @@
-"""Replaces words of a passage by what is read for them, and moves along all that is said of the characters around.
+"""Replaces words of a passage with what is read instead, and shifts all offsets of the passage accordingly.
 
 Called by `lexicon.py`.
 """
@@ -12,7 +12,7 @@ from phonoscope.server.text.passage import Origin, Override, Passage
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What is read for characters `start` to `stop`: texts, each with its phonemes or ""."""
+    """The replacement of characters `start` to `stop`: texts, each with its phonemes or ""."""
 
     start: int
     stop: int
@@ -20,7 +20,7 @@ class Replacement:
 
     @property
     def text(self) -> str:
-        """All that is read."""
+        """The whole replacement text."""
         return "".join(text for text, _ in self.parts)
 
 
@@ -58,7 +58,7 @@ def rewritten(passage: Passage, replacements: Sequence[Replacement]) -> Passage:
 
 
 def _cut(origin: Origin, start: int, stop: int, shifts: "_Shifts") -> Origin:
-    """Returns the part of an origin between two characters, where it is after all is replaced."""
+    """Returns the part of an origin between two characters, with offsets after replacement."""
     first, last = max(start, origin.start), min(stop, origin.stop)
     begin, length = shifts.at(first), last - first
     if origin.is_replaced:
@@ -68,17 +68,17 @@ def _cut(origin: Origin, start: int, stop: int, shifts: "_Shifts") -> Origin:
 
 
 class _Shifts:
-    """Where characters go when some text is replaced; those within a replacement go to its beginning."""
+    """Maps offsets to those after replacement; characters within a replacement map to its start."""
 
     def __init__(self, replacements: Sequence[Replacement]) -> None:
         self._replacements = replacements
-        self._moved = [0]  # by all replacements before each one
+        self._moved = [0]  # cumulative shift before each replacement
         for one in replacements:
             self._moved.append(self._moved[-1] + len(one.text) - (one.stop - one.start))
 
     def at(self, offset: int) -> int:
         """Returns the new offset of a character."""
-        index = bisect_right(self._replacements, offset - 1, key=lambda one: one.start)  # that begin before it
+        index = bisect_right(self._replacements, offset - 1, key=lambda one: one.start)  # number that start before it
         if index and offset < self._replacements[index - 1].stop:
             return self._replacements[index - 1].start + self._moved[index - 1]
         return offset + self._moved[index]

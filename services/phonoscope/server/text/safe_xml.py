@@ -1,7 +1,7 @@
-"""Reads XML that strangers wrote: no document type, so no entities, no depth or number of elements without bound.
+"""Reads untrusted XML: no document type and thus no entities; depth and number of elements are limited.
 
-`ssml/` and `lexicon_file.py` call it. expat does the reading, as it goes, and nothing is kept; what it tells in bytes
-is told here in characters of the document. Source: XML 1.0 and Namespaces in XML 1.0 (W3C).
+Called by `ssml/` and `pls.py`. expat parses the document as a stream, without a tree; its byte offsets become
+character offsets of the document. Source: XML 1.0 and Namespaces in XML 1.0 (W3C).
 """
 
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ _SEPARATOR: Final = " "
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """Of an element or an attribute.
+    """The name of an element or an attribute.
 
     Attributes:
-        namespace: its address, "" for none.
+        namespace: its URI, "" for none.
         local: the name itself.
         prefix: as written, "" for none.
     """
@@ -35,7 +35,7 @@ class Name:
 
 
 class XmlFault(ValueError):
-    """A document that cannot be read: where, as line and column from 1, why, and what its Reader said, if it did."""
+    """An unreadable document: line and column from 1, the reason, and the Reader's exception, if any."""
 
     def __init__(self, line: int, column: int, fault: str, refusal: "Refusal | None" = None) -> None:
         super().__init__(f"line {line}, column {column}: {fault}")
@@ -46,7 +46,7 @@ class XmlFault(ValueError):
 
 
 class Refusal(ValueError):
-    """Raised by a Reader: the document is XML, but not what is wanted; `at` is where, in characters."""
+    """Raised by a Reader: the document is XML but not valid input; `at` is a character offset."""
 
     def __init__(self, fault: str, at: int) -> None:
         super().__init__(fault)
@@ -55,29 +55,29 @@ class Refusal(ValueError):
 
 
 class Reader(Protocol):
-    """Is told what a document holds, in order; `at` counts characters of the document."""
+    """Receives the content of a document in order; `at` is a character offset in the document."""
 
     def open(self, name: Name, attributes: Mapping[Name, str], at: int) -> None:
-        """An element begins."""
+        """Handles the start of an element."""
 
     def close(self, name: Name, at: int) -> None:
-        """An element ends."""
+        """Handles the end of an element."""
 
     def text(self, text: str, at: int, stop: int) -> None:
-        """Text, which is written at characters `at` to `stop`; where it is as long, character by character."""
+        """Handles text from characters `at` to `stop`; if the lengths are equal, characters map one to one."""
 
 
 def read_xml(document: str, reader: Reader, *, max_elements: int) -> None:
-    """Tells `reader` what a document holds.
+    """Parses a document and passes its content to `reader`.
 
     Raises:
-        XmlFault: it is no XML, has what is not allowed here, or `reader` refused it.
+        XmlFault: it is not XML, contains something not allowed here, or `reader` rejected it.
     """
     _Reading(document, reader, max_elements).run()
 
 
 def place_of(document: str, at: int) -> tuple[int, int]:
-    """Returns line and column, from 1, of a character."""
+    """Returns the line and column, from 1, of a character offset."""
     return document.count("\n", 0, at) + 1, at - document.rfind("\n", 0, at)
 
 
@@ -89,8 +89,8 @@ class _Reading:
         self._elements_left = max_elements
         self._most_elements = max_elements
         self._depth = 0
-        self._byte = self._character = 0  # the same place, in both
-        self._text: tuple[str, int] | None = None  # waits for where it ends
+        self._byte = self._character = 0  # the same position in both units
+        self._text: tuple[str, int] | None = None  # waits until its end is known
         parser = expat.ParserCreate("utf-8", _SEPARATOR)
         parser.namespace_prefixes = True
         parser.buffer_text = False
@@ -115,7 +115,7 @@ class _Reading:
             raise XmlFault(*place_of(self._document, at), expat.ErrorString(error.code)) from None
 
     def _at(self, byte: int) -> int:
-        """Returns the character at a byte; they come in order."""
+        """Returns the character offset of a byte offset; calls must ascend."""
         if byte > self._byte:
             self._character += len(self._bytes[self._byte : byte].decode(errors="ignore"))
             self._byte = byte
@@ -157,14 +157,14 @@ class _Reading:
         raise Refusal("a document type is not read; leave <!DOCTYPE …> out", at)
 
     def _tell_text(self) -> None:
-        """Passes text on, once it is known where what follows it begins."""
+        """Passes text on once its end is known."""
         if self._text is not None:
             (text, at), self._text = self._text, None
             self._reader.text(text, at, self._here())
 
 
 def _name(joined: str) -> Name:
-    """Returns a name from what expat makes of it: "local", "namespace local", or "namespace local prefix"."""
+    """Parses a name in expat's form: "local", "namespace local", or "namespace local prefix"."""
     match joined.split(_SEPARATOR):
         case [namespace, local, prefix]:
             return Name(namespace, local, prefix)

@@ -1,9 +1,9 @@
-"""Which phonemes of a sentence are which word's.
+"""Aligns the phonemes of a sentence with its words.
 
-espeak-ng says how a sentence sounds, not which of its words is where: it runs words together ("of the" is "ʌvðə") and
-makes several of one ("1984"). So each word is also read by itself, and the sentence's phonemes are laid beside those
-of its words, one after the other, by the fewest edits (Levenshtein 1966, Wagner and Fischer 1974). Called by
-`front_end` where a request wants to know, or says how parts of a text are said.
+espeak-ng returns the phonemes of a sentence but not its word boundaries: it joins words ("of the" is "ʌvðə") and
+expands one into several ("1984"). So each word is also read in isolation, and the sentence's phonemes are aligned with
+the concatenated phonemes of its words by minimum edit distance (Levenshtein 1966, Wagner and Fischer 1974). Called by
+`word_alignment.py` where a request asks for timings, or sets the pronunciation or prosody of parts of a text.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ _SPACE: Final = " "
 
 
 def align(expected: Sequence[Sequence[str]], symbols: Sequence[str]) -> list[tuple[int, int]]:
-    """Returns the range of `symbols` that is each word's; an empty one where nothing is.
+    """Returns the range of `symbols` of each word; empty if the word has none.
 
     Args:
-        expected: phonemes of each word, read by itself; at least one word.
+        expected: phonemes of each word read in isolation; at least one word.
         symbols: phonemes of the sentence; ranges ascend and do not overlap.
     """
     flat: list[str] = []
@@ -41,7 +41,7 @@ def align(expected: Sequence[Sequence[str]], symbols: Sequence[str]) -> list[tup
 
 
 def _fed(ranges: list[tuple[int, int]], expected: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
-    """Gives a word that was left with nothing the last sound of the one that it ran into: "for a" is "fɚɹə"."""
+    """Assigns to a word without symbols the last sound of the word that it merged with: "for a" is "fɚɹə"."""
     for index in range(1, len(ranges)):
         (first, last), (start, stop) = ranges[index - 1 : index + 1]
         if start == stop and expected[index] and last - first > 1:
@@ -50,7 +50,7 @@ def _fed(ranges: list[tuple[int, int]], expected: Sequence[Sequence[str]]) -> li
 
 
 def _places(flat: Sequence[str], symbols: Sequence[str]) -> tuple[list[int], list[int]]:
-    """Returns where in `symbols` each place between two of `flat` is: before what was put in there, and behind it."""
+    """Returns where each boundary in `flat` falls in `symbols`: before and after the symbols inserted there."""
     earliest, latest = [0] * (len(flat) + 1), [0] * (len(flat) + 1)
     for edit in Levenshtein.opcodes(flat, symbols):
         if edit.tag == "insert":
@@ -63,12 +63,12 @@ def _places(flat: Sequence[str], symbols: Sequence[str]) -> tuple[list[int], lis
 
 
 def _cut(symbols: Sequence[str], low: int, high: int) -> int:
-    """Returns where one word ends and the next begins: at a space if there is one between them."""
+    """Returns the boundary between two words: at a space if there is one between them."""
     return next((at for at in range(low, high) if symbols[at] in _APART), high)
 
 
 def _trimmed(symbols: Sequence[str], start: int, stop: int) -> tuple[int, int]:
-    """Leaves out spaces and marks at both ends, but not the stress before a vowel."""
+    """Removes spaces and marks at both ends, but not the stress before a vowel."""
     while start < stop and symbols[start] in _APART:
         start += 1
     while stop > start and symbols[stop - 1] in _APART:

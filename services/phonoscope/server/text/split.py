@@ -1,8 +1,8 @@
-"""Cuts text into sentences, one at a time, so that the first can be spoken before the rest is looked at.
+"""Splits text into sentences lazily, so that the first can be spoken before the rest is examined.
 
-Called by `front_end`. It is cautious: espeak-ng finds the sentences that are missed here, but nothing mends a cut in
-the middle of one. It follows the rules of Unicode Standard Annex 29 (sentence boundaries) in spirit, and adds lists
-of abbreviations.
+Called by `front_end`. It is conservative: espeak-ng finds sentence ends missed here, but a cut inside a sentence
+cannot be undone. It is based on the rules of Unicode Standard Annex 29 (sentence boundaries) and adds lists of
+abbreviations.
 """
 
 import re
@@ -14,7 +14,7 @@ from phonoscope.server.text.abbreviations import may_abbreviate
 
 _OPENERS: Final = "\"'“”‘’„«»‹›([{¿¡-–—*•"
 
-# “ closes in German and opens in Chinese, and French sets a space before »: both count only where a word has ended.
+# “ closes in German and opens in Chinese, and French puts a space before »: both count only after the end of a word.
 _CLOSERS: Final = r"[\"'”’»›)\]}」』）》】〉]*(?:(?:“| »)(?=\s|$))?"
 CLOSERS: Final = re.compile(_CLOSERS)
 """Quotes and brackets that close with the mark just before them; matches the empty string where there are none."""
@@ -35,7 +35,7 @@ class Span:
 
 
 def split(text: str, language: str) -> Iterator[Span]:
-    """Yields the sentences of `text` in a language such as "en"; reads no further than the sentence it yields."""
+    """Yields the sentences of `text` in a language such as "en"; does not read past the current sentence."""
     start = 0
     for match in BOUNDARY.finditer(text):
         if match["stop"] is not None and not ends_sentence(text, match, language):
@@ -48,16 +48,16 @@ def split(text: str, language: str) -> Iterator[Span]:
 
 
 def following(text: str, start: int, most: int | None = None) -> str | None:
-    """Returns the first character after `start`, and at most so many on, that neither is white space nor opens."""
+    """Returns the first of up to `most` characters from `start` that is neither white space nor an opening mark."""
     found = _NEXT.match(text, start, len(text) if most is None else start + most)
     return found.group(1) if found else None
 
 
 def ends_sentence(text: str, match: re.Match[str], language: str, most: int | None = None) -> bool:
-    """Tells whether the marks of a `stop` match end a sentence, by what comes `most` characters on at most."""
+    """Returns whether the marks of a `stop` match end a sentence; looks at most `most` characters ahead."""
     marks = match["stop"]
     if ".." in marks:
-        return False  # an ellipsis goes on, or trails off
+        return False  # the sentence continues after an ellipsis, or trails off
     character = following(text, match.end(), most)
     if character is None:
         return True
@@ -67,7 +67,7 @@ def ends_sentence(text: str, match: re.Match[str], language: str, most: int | No
 
 
 def stripped(text: str, start: int, stop: int) -> Span | None:
-    """Returns the characters from `start` to `stop` without the space around them; None where nothing is left."""
+    """Returns the characters from `start` to `stop` without surrounding space; None if none are left."""
     while start < stop and text[start].isspace():
         start += 1
     while start < stop and text[stop - 1].isspace():

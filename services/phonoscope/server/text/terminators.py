@@ -1,8 +1,8 @@
-"""How a clause ended: the punctuation that espeak-ng stopped at, read from the text that it consumed.
+"""Finds the punctuation at which espeak-ng ended a clause, from the text that it consumed.
 
-espeak-ng's public call returns phonemes and moves a pointer; the punctuation itself, which Piper's voices hear as a
-phoneme of its own, is not in the answer. `espeak.py` asks here. The classes of marks are espeak-ng 1.52's, found by
-asking piper-tts about every code point; tests/parity holds them to it.
+espeak-ng's public function returns phonemes and advances a pointer; it does not return the punctuation, which is a
+separate phoneme for Piper's voices. Called by `espeak.py`. The classes of marks are those of espeak-ng 1.52, found by
+running piper-tts on every code point; tests/parity compares them with it.
 """
 
 import re
@@ -16,7 +16,7 @@ class Ending(NamedTuple):
     ends_sentence: bool
 
 
-# Marks of other scripts speak as the Latin mark of their kind.
+# Marks of other scripts have the phoneme of the equivalent Latin mark.
 _SPOKEN_MARKS: Final = {
     ".": ".۔܁܄።᙮᠃᠉⒈⒉⒊⒋⒌⒍⒎⒏⒐⒑⒒⒓⒔⒕⒖⒗⒘⒙⒚⒛⳹⳾⸳⸼꓿꘎꛳︒﹒｡",
     ",": ",՝،܂߸༔፣᠂᠈⸲⸴⹁꓾꘍꛵︐︑﹐﹑､",
@@ -25,7 +25,7 @@ _SPOKEN_MARKS: Final = {
     "?": "?؟܉፧᥅⁇❓❔⳺⳻꘏꛷︖﹖",
     "!": "!܃߹᥄‼❕❗❢❣︕﹗",
 }
-# Marks that need no space after them part clauses or sentences without a phoneme.
+# Marks that need no space after them separate clauses or sentences without a phoneme.
 _SILENT_PAUSES: Final = "¡¿ຯ᠁…⋮⋯⋰⋱、︙，：；"
 _SILENT_STOPS: Final = "։܀।॥෴།༎჻፨\u2029。！．？"
 
@@ -40,13 +40,13 @@ _END_OF_TEXT: Final = Ending("", ends_sentence=True)
 
 
 def ending_of(consumed: str) -> Ending:
-    """Returns how the clause that consumed this text ended; `consumed` is without what was read ahead."""
+    """Returns the ending of the clause that consumed this text; `consumed` excludes what was read ahead."""
     spoken = consumed.rstrip()
     found = _LAST_MARKS.search(spoken)
     if found is None:
         return _END_OF_TEXT
     if not any(map(str.isalnum, spoken[: found.start()])):
-        return _END_OF_TEXT  # nothing came before: espeak-ng names the mark, or passes it over
+        return _END_OF_TEXT  # no text before it: espeak-ng speaks the mark's name or skips it
     if found.group().startswith("..."):
         return _ELLIPSIS
     return _ENDINGS[found.group()[0]]  # of several marks the first one counts

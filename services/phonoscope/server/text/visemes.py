@@ -1,7 +1,7 @@
-"""What the mouth does for a phoneme: the fifteen visemes of MPEG-4 (ISO/IEC 14496-2, table C-1).
+"""Maps phonemes to mouth shapes: the fifteen visemes of MPEG-4 (ISO/IEC 14496-2, table C-1).
 
-The table names sounds of English; those of other languages go to the viseme that is made in the same place. Glottal
-sounds move nothing that can be seen and have the mouth of silence.
+The table covers sounds of English; those of other languages map to the viseme with the same place of articulation.
+Glottal sounds have no visible movement and map to the viseme of silence.
 """
 
 from typing import Final
@@ -30,5 +30,5 @@ _STRESS: Final = "ˈˌ"
 
 
 def viseme_of(phoneme: str) -> str:
-    """Returns the viseme of a phoneme, which may carry stress, length and diacritics."""
+    """Returns the viseme of a phoneme, which may include stress, length and diacritics."""
     return _OF_SOUND.get(phoneme.lstrip(_STRESS)[:1], SILENCE)

@@ -1,7 +1,7 @@
-"""Lays the words of a sentence over its phonemes: what each is said like, how it differs, where each sound is.
+"""Aligns the words of a sentence with its phonemes: pronunciation, prosody and position of each word and sound.
 
-`front_end` calls it for sentences of which more than the phonemes is asked for, or said. Phonemes and ids are those of
-one utterance; characters are those of the normalised text until `Passage.source` turns them into the caller's.
+`front_end` calls it for sentences that need an alignment or have overrides. Phonemes and ids are those of one
+utterance; characters are those of the normalised text until `Passage.source` converts them to source offsets.
 """
 
 import functools
@@ -20,7 +20,7 @@ from phonoscope.server.text.words import words
 from phonoscope.server.types import PhonemeScheme
 
 MAX_WORDS_KNOWN: Final = 20_000
-# Written behind the sound that they change.
+# Written after the sound that they modify.
 _SUFFIXES: Final = frozenset("ːˑʰʷʲˠˤⁿˡʼ˞˥˦˧˨˩")
 
 
@@ -34,7 +34,7 @@ class Word(NamedTuple):
 
 
 class Sound(NamedTuple):
-    """A phoneme with its stress and its length, and the range of its ids."""
+    """A phoneme with its stress and length, and the range of its ids."""
 
     phoneme: str
     first: int
@@ -43,11 +43,11 @@ class Sound(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SentenceAlignment:
-    """What is known of an utterance besides its ids.
+    """Alignment data of an utterance in addition to its ids.
 
     Attributes:
-        manners: how it is said from an id on, ascending from 0; none where all is as the request wants it.
-        marks: names of places, and the id that each stands before.
+        manners: prosody from an id on, ascending from 0; empty if all is as requested.
+        marks: names, and the id that each precedes.
     """
 
     words: tuple[Word, ...] = ()
@@ -69,13 +69,13 @@ class _Placed(NamedTuple):
 
 
 class WordAligner:
-    """Knows what the words of one passage sound like; its marks are told once, with the word that they stand before.
+    """Aligns the words of one passage; reports each mark once, with the word that it precedes.
 
     Args:
-        passage: that is read.
-        normal: its text, normalised.
-        scheme: of the voice that reads it.
-        alone: reads a word by itself, as `alone_reader` makes it.
+        passage: the passage to read.
+        normal: its normalised text.
+        scheme: phoneme scheme of the voice.
+        alone: reads a word in isolation, see IsolatedWords.
     """
 
     def __init__(self, passage: Passage, normal: Normalised, scheme: PhonemeScheme, alone: "IsolatedWords") -> None:
@@ -86,15 +86,15 @@ class WordAligner:
         self._marks = deque(passage.marks)
         edges = [edge for one in passage.overrides for edge in (one.start, one.stop)]
         self._cuts = deque(sorted(normal.place(edge) for edge in edges))
-        self._overrides_said: set[int] = set()  # by where they start
+        self._overrides_said: set[int] = set()  # by start offset
 
     @property
     def marks_left(self) -> tuple[str, ...]:
-        """Marks behind the last word."""
+        """Marks after the last word."""
         return tuple(mark.name for mark in self._marks)
 
     def are_told_of(self, start: int, stop: int) -> bool:
-        """Whether anything is said of characters `start` to `stop`, or of a place before them."""
+        """Returns whether characters `start` to `stop` have a manner or an override, or follow a pending mark."""
         first, last = self._normal.original(start), self._normal.original(stop)
         ranges = self._passage.overrides, self._passage.manners
         return (bool(self._marks) and self._marks[0].at < last) or any(covering(one, first, last) for one in ranges)
@@ -102,9 +102,9 @@ class WordAligner:
     def spelled(
         self, start: int, stop: int, phonemes: str, most: int
     ) -> Iterator[tuple[Spelling, SentenceAlignment, int, int]]:
-        """Yields the ids of characters `start` to `stop`, what is known of them, and their source offsets.
+        """Yields the ids of characters `start` to `stop`, their alignment, and their source offsets.
 
-        What is longer than `most` phonemes by what is said in place of its words comes in parts.
+        If overrides make it longer than `most` phonemes, it is split into parts.
         """
         symbols, placed = self._placed(start, stop, phonemes)
         source = self._passage.source(self._normal.original(start), self._normal.original(stop))
@@ -118,7 +118,7 @@ class WordAligner:
             yield spelling, alignment, begins, ends
 
     def _placed(self, start: int, stop: int, phonemes: str) -> tuple[list[str], list[_Placed]]:
-        """Returns the symbols as they are said, and the words that they are of."""
+        """Returns the symbols with overrides applied, and their words."""
         text = self._normal.text
         symbols = split_phonemes(phonemes, self._scheme.clusters)
         spans = list(self._spans(start, stop))
@@ -138,7 +138,7 @@ class WordAligner:
         return said + symbols[behind:], placed
 
     def _spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
-        """Yields the words of some characters, cut where an override begins or ends within one."""
+        """Yields the words of characters `start` to `stop`, cut where an override starts or ends within one."""
         for first, last in words(self._normal.text, start, stop):
             while self._cuts and self._cuts[0] < last:
                 if (cut := self._cuts.popleft()) > first:
@@ -147,7 +147,7 @@ class WordAligner:
             yield from words(self._normal.text, first, last)
 
     def _said(self, symbols: list[str], first: int, last: int) -> Sequence[str]:
-        """Returns what a word sounds like: its own symbols, or its override's, which only the first word of it has."""
+        """Returns a word's symbols: its own, or its override's, which only the first word of the override has."""
         override = covering(self._passage.overrides, first, last)
         if override is None:
             return symbols
@@ -172,7 +172,7 @@ class WordAligner:
         return Word(*self._passage.source(word.start, word.stop), places[word.first], places[word.last])
 
     def _manners(self, placed: Sequence[_Placed], places: Sequence[int]) -> Iterator[tuple[int, Prosody]]:
-        """Yields how the utterance is said, from 0 on; spaces and pauses go with the word before them."""
+        """Yields the prosody of the utterance, from id 0 on; spaces and pauses belong to the word before them."""
         if not self._passage.manners:
             return
         before: Prosody | None = None
@@ -190,14 +190,14 @@ class WordAligner:
 
 
 class IsolatedWords:
-    """Reads words by themselves, and remembers how."""
+    """Reads words in isolation and caches the results."""
 
     def __init__(self, phonemizer: Phonemizer) -> None:
         self._phonemizer = phonemizer
         self._known = functools.lru_cache(maxsize=MAX_WORDS_KNOWN)(self._read)
 
     def __call__(self, word: str, scheme: PhonemeScheme) -> tuple[str, ...]:
-        """Returns the phonemes of a word as the voice of that scheme says it."""
+        """Returns the phonemes of a word in a voice's scheme."""
         return self._known(word, scheme.kind, scheme.espeak_voice, scheme.clusters)
 
     def _read(self, word: str, kind: str, voice: str, clusters: frozenset[tuple[str, ...]]) -> tuple[str, ...]:
@@ -208,7 +208,7 @@ class IsolatedWords:
 
 
 def _parts(placed: Sequence[_Placed], symbols: int, most: int) -> Iterator[tuple[Sequence[_Placed], int, int]]:
-    """Yields words and ranges of symbols, cut before a word where there would be more than `most`; mostly one."""
+    """Yields words and ranges of symbols, cut before a word to stay within `most` symbols; usually one range."""
     first, words_before = 0, 0
     for index, word in enumerate(placed):
         if word.last - first > most and index > words_before:
@@ -218,7 +218,7 @@ def _parts(placed: Sequence[_Placed], symbols: int, most: int) -> Iterator[tuple
 
 
 def _merged(words_: Iterator[Word]) -> Iterator[Word]:
-    """Makes one word of those that were written as one."""
+    """Merges words that have the same source range."""
     before: Word | None = None
     for word in words_:
         if before is not None and (before.start, before.stop) == (word.start, word.stop):
@@ -232,7 +232,7 @@ def _merged(words_: Iterator[Word]) -> Iterator[Word]:
 
 
 def _sounds(symbols: Sequence[str], places: Sequence[int]) -> Iterator[Sound]:
-    """Puts stress and length to the sound that they belong to; yields the sounds that the voice knows."""
+    """Attaches stress and length to their sounds; yields the sounds that the voice supports."""
     prefix, start = "", 0
     index = 0
     while index < len(symbols):

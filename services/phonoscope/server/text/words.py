@@ -1,7 +1,7 @@
-"""What a word is, in a text of any script. `sequence_alignment.py` and `lexicon.py` cut texts by it.
+"""Word segmentation for text of any script. Called by `word_alignment.py` and `lexicon.py`.
 
-Where a script puts spaces between words, a word is what stands between two, without the marks around it; where none
-does (Han, kana), a character is one.
+In scripts with spaces between words, a word is the text between two spaces, without surrounding marks; in scripts
+without (Han, kana), each character is a word.
 """
 
 import re
@@ -20,12 +20,12 @@ TOKEN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\W{_WITHOUT_SPACES}]+|[^\\w\\
 
 
 def is_speakable(text: str) -> bool:
-    """Whether anything in a text is more than marks and space."""
+    """Returns whether a text contains more than marks and space."""
     return _SPEAKABLE.search(text) is not None
 
 
 def words(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
-    """Yields where each word of characters `start` to `stop` begins and ends."""
+    """Yields the start and end of each word in characters `start` to `stop`."""
     for run in _SPACED_RUN.finditer(text, start, stop):
         first, last = run.span()
         if not text[first].isalnum():

@@ -1,7 +1,7 @@
-"""Which script a text is written in, and which scripts a language is written in: how `auto` finds a voice.
+"""Detects the scripts of a text and lists the scripts of a language; `auto` uses both to select a voice.
 
 Source: Unicode Standard Annex 24 (script names), by blocks; CLDR's likely scripts for the languages that espeak-ng
-speaks. Languages not named here are written in Latin.
+supports. Languages not listed here use Latin.
 """
 
 import bisect
@@ -56,7 +56,7 @@ _OTHER_SCRIPT: Final = "Latin"
 
 
 def scripts_in(text: str) -> list[str]:
-    """Returns the scripts of a text's letters, the most frequent first; kana goes before the Han beside it."""
+    """Returns the scripts of a text's letters, most frequent first; kana precedes Han if both occur."""
     counts = Counter(_script(letter) for letter in text if letter.isalpha())
     del counts[""]
     if counts["Kana"]:
@@ -65,7 +65,7 @@ def scripts_in(text: str) -> list[str]:
 
 
 def has_letters_of(scripts: Collection[str], text: str) -> bool:
-    """Whether any letter of a text is of one of some scripts; it looks no further than the first such letter."""
+    """Returns whether a text has a letter of one of the scripts; stops at the first such letter."""
     return any(_script(letter) in scripts for letter in text if letter.isalpha())
 
 
@@ -81,5 +81,5 @@ def scripts_of(language: str) -> frozenset[str]:
 
 
 def languages_written_in(script: str) -> str:
-    """Returns languages of a script as a message may show them: "ru, uk, be"; "" where there are too many to name."""
+    """Returns the languages of a script, formatted for messages: "ru, uk, be"; "" if there are too many to list."""
     return ", ".join(_LANGUAGES.get(script, "").split()[:3])

@@ -1,8 +1,8 @@
-"""Utterances and windows of different lengths side by side, as the network takes them. Called by `runner.py`.
+"""Batches of utterances and windows of different lengths, as network inputs. Called by `runner.py`.
 
-Where lengths differ there is a mask, so that a batch gives what its members give alone. Lengths come from a small
-fixed set: oneDNN generates code for each new shape, which takes longer than a short window takes to render, and keeps
-it, which is memory.
+Where lengths differ there is a mask, so that a batch gives the same results as its members alone. Lengths come from a
+small fixed set: oneDNN generates code for each new shape, which takes longer than rendering a short window, and keeps
+it, which takes memory.
 """
 
 from collections.abc import Sequence
@@ -52,7 +52,7 @@ class TextBatch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FrameBatch:
-    """Windows side by side: each starts at `offset`, its context around it, zeros where an utterance has ended."""
+    """Windows in a batch: each starts at `offset`, with context around it, and zeros past the utterance's end."""
 
     latents: Tensor  # (batch, latent, 1, context + frames + context)
     mask: Mask | None
@@ -62,7 +62,7 @@ class FrameBatch:
 
     @classmethod
     def of(cls, windows: Sequence[Window], context: int) -> "FrameBatch":
-        """Lays windows out with at least `context` frames around each, as far as its utterance reaches."""
+        """Returns windows with at least `context` frames around each, within the bounds of its utterance."""
         plans = [window.plan for window in windows]
         lefts = [min(context, window.start) for window in windows]
         offset = max(lefts)
@@ -89,12 +89,12 @@ class FrameBatch:
         end = self.latents.shape[3]
         left, right = max(0, self.offset - context), min(end, self.offset + self.frames + context)
         length = min(end, padded_length(right - left))
-        left = min(left, end - length)  # more context on the left, where the right has no room for the padding
+        left = min(left, end - length)  # more context on the left if the right has no room for the padding
         return slice(left, left + length)
 
 
 def phoneme_speeds(utterances: Sequence[VitsUtterance], length: int) -> Tensor:
-    """Returns the speed of each phoneme, (batch, length), 1 where there is none."""
+    """Returns the speed of each phoneme, (batch, length), 1 for padding."""
     speeds = torch.ones(len(utterances), length)
     for row, utterance in enumerate(utterances):
         speeds[row, : len(utterance.phoneme_ids)] = torch.tensor(utterance.speeds)
@@ -102,13 +102,13 @@ def phoneme_speeds(utterances: Sequence[VitsUtterance], length: int) -> Tensor:
 
 
 def padded_length(length: int) -> int:
-    """Returns the next of the lengths that batches have."""
+    """Returns the smallest batch length that fits."""
     step = next((step for most, step in LENGTH_STEPS if length <= most), LENGTH_STEPS[-1][1])
     return -(-length // step) * step
 
 
 def padded_lengths(most: int) -> list[int]:
-    """Returns the lengths that batches have, up to that of `most`."""
+    """Returns the batch lengths up to that of `most`."""
     lengths = [padded_length(1)]
     while lengths[-1] < most:
         lengths.append(padded_length(lengths[-1] + 1))

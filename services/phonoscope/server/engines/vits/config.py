@@ -1,7 +1,7 @@
-"""What a Piper voice says of itself: its `.onnx.json` and the shape of its network.
+"""A Piper voice's configuration: its `.onnx.json` and the shape of its network.
 
-`weights.py` reads shapes off the `.onnx` file, so that every quality (x_low, low, medium, high), with one speaker or
-many, needs no table here. `engine.py` puts both together.
+`weights.py` reads shapes from the `.onnx` file, so that every quality (x_low, low, medium, high), with one speaker or
+many, needs no table here. `loading.py` combines both.
 """
 
 import json
@@ -29,7 +29,7 @@ class ConvShape:
 
     @property
     def radius(self) -> int:
-        """Samples to each side that one output sample looks at."""
+        """Samples to each side that one output sample depends on."""
         return (self.kernel_size - 1) // 2 * self.dilation
 
 
@@ -76,7 +76,7 @@ class GeneratorShape:
 
     Attributes:
         conv_pre, conv_post: first and last convolution.
-        ups: transposed convolutions, one a stage.
+        ups: transposed convolutions, one per stage.
         blocks: residual blocks by stage; each is a list of layers, each layer one convolution (the paper's type 2)
             or two (type 1).
     """
@@ -88,7 +88,7 @@ class GeneratorShape:
 
     @property
     def stages(self) -> tuple[tuple[ConvShape, int], ...]:
-        """Each stage's upsampling, and how far its outputs look from there; `conv_post` belongs to the last."""
+        """Each stage's upsampling, and the reach of its outputs from there; `conv_post` belongs to the last."""
         radii = [
             max(sum(conv.radius for layer in block for conv in layer) for block in stage) for stage in self.blocks
         ]
@@ -124,7 +124,7 @@ class VitsShape:
 
     @property
     def samples_per_frame(self) -> int:
-        """Samples that the generator makes of one frame."""
+        """Samples that the generator makes from one frame."""
         return math.prod(up.stride for up in self.generator.ups)
 
     @property
@@ -141,7 +141,7 @@ class VitsShape:
 
 @dataclass(frozen=True, slots=True)
 class PiperVoice(Voice):
-    """A voice and its own inference settings (Kim et al. 2021, section 2.2); VitsUtterance says what each does."""
+    """A voice and its own inference settings (Kim et al. 2021, section 2.2); VitsUtterance explains each."""
 
     length_scale: float = 1.0
     noise_scale: float = 0.667
@@ -152,7 +152,7 @@ def read_voice(config_path: Path) -> PiperVoice:
     """Reads a Piper voice's JSON; its id is the file's name.
 
     Raises:
-        VoiceFileError: the file is missing, is not JSON, or lacks something that a voice needs.
+        VoiceFileError: the file is missing, is not JSON, or lacks a required key.
     """
     try:
         config = json.loads(config_path.read_text(encoding="utf-8"))
@@ -190,7 +190,7 @@ def _voice_from_json(voice_id: str, config: Mapping[str, Any]) -> PiperVoice:
 
 
 def _checked(voice: PiperVoice) -> PiperVoice:
-    """Returns the voice; raises ValueError where a number is one that no voice can have."""
+    """Returns the voice; raises ValueError if a number is out of range."""
     scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
     if not all(math.isfinite(scale) and scale >= 0 for scale in scales) or voice.length_scale == 0:
         raise ValueError(f"length_scale, noise_scale and noise_w are {scales}, not ratios")
@@ -219,7 +219,7 @@ def _phoneme_scheme(config: Mapping[str, Any]) -> PhonemeScheme:
 
 
 def _speaker_names(config: Mapping[str, Any]) -> tuple[str, ...]:
-    """Returns speaker names by number; speakers that the file does not name are called by their number."""
+    """Returns speaker names by number; speakers without a name use their number."""
     count = int(config.get("num_speakers", 1))
     if count <= 1:
         return ()

@@ -1,7 +1,7 @@
-"""Convolutions along time, in the layout and by the path that is quickest for each kind.
+"""Convolutions along time, in the fastest layout and code path for each kind.
 
 Used by `modules.py` and `model.py`. All take and return (batch, channels, 1, time) with channels last in memory.
-`onednn.py` has stand-ins for those of them that a CPU runs best otherwise.
+`onednn.py` has replacements that run faster on a CPU.
 """
 
 import torch
@@ -16,7 +16,7 @@ class Conv(nn.Conv2d):
 
     @property
     def dtype(self) -> torch.dtype:
-        """What it computes in."""
+        """The precision of its computation."""
         return self.weight.dtype
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
@@ -38,19 +38,19 @@ def conv(shape: ConvShape) -> Conv:
 
 
 class Pointwise(Conv):
-    """A convolution of one tap, as a matrix product: quicker for few positions, and for input that is a slice."""
+    """A convolution of one tap, as a matrix product: faster for few positions, and for input that is a slice."""
 
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, (1, 1))
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002  the base class's name
         """Returns (batch, out_channels, 1, time)."""
-        by_position = input.permute(0, 2, 3, 1)  # (batch, 1, time, channels): as it lies in memory
+        by_position = input.permute(0, 2, 3, 1)  # (batch, 1, time, channels): the memory layout
         return F.linear(by_position, self.weight.flatten(1), self.bias).permute(0, 3, 1, 2)
 
 
 class Depthwise(nn.Conv2d):
-    """A convolution of each channel by itself, tap by tap: oneDNN has no quick kernel for dilated ones."""
+    """A depthwise convolution, tap by tap: oneDNN has no fast kernel for dilated ones."""
 
     def __init__(self, channels: int, kernel_size: int, dilation: int) -> None:
         padding = (kernel_size - 1) // 2 * dilation

@@ -1,9 +1,9 @@
-"""The two halves of a network in a few fixed shapes, for a GPU: each shape recorded once, replayed for every turn.
+"""The two halves of a network in a few fixed shapes, for a GPU: each shape recorded once, replayed for every batch.
 
 Chosen by `engine.py` on CUDA devices; `cuda_graphs.py` records. A batch is padded to the next shape, in rows and in
-length; what is real and what is not is itself an input, so one recording serves every mixture. What a turn needs goes
-up from pinned memory without waiting, what it gives comes down to pinned memory, and the turn waits once, at its end;
-`align_latents` in its middle, since how many frames there are is known only then.
+length; the mask of real positions is itself an input, so one recording serves every mixture. Inputs are copied from
+pinned memory without waiting, outputs are copied to pinned memory, and a batch waits once, at its end; `align_latents`
+waits in the middle, since the number of frames is known only then.
 """
 
 from abc import ABC, abstractmethod
@@ -38,7 +38,7 @@ class Shape:
 
     @classmethod
     def around(cls, rows: int, length: int, lengths: Sequence[int]) -> Self:
-        """Returns the smallest of the shapes that holds so much; past the largest, one of its own."""
+        """Returns the smallest shape that fits; beyond the largest, a shape of its own."""
         return cls(
             next((most for most in ROWS if most >= rows), rows),
             next((most for most in lengths if most >= length), padded_length(length)),
@@ -49,11 +49,11 @@ class CudaGraphRunner:
     """Runs a network in fixed shapes.
 
     Args:
-        model: the network, in the precision and on the device that it will keep.
-        recorder: of that device.
+        model: the network, in its final precision and on its final device.
+        recorder: records on that device.
 
     Attributes:
-        recorded: how many shapes are recorded.
+        recorded: number of recorded shapes.
         refusal: why recording ended early; shapes that are not recorded run kernel by kernel.
     """
 
@@ -66,7 +66,7 @@ class CudaGraphRunner:
         self.refusal = ""
 
     def record_all(self, rows: Sequence[int] = ROWS) -> None:
-        """Records every shape of so many rows, the largest first, since the others then fit into its memory."""
+        """Records every shape for each number of rows, the largest first, so that the others fit into its memory."""
         if not self._recorder.is_recording_graphs:
             return
         try:
@@ -75,7 +75,7 @@ class CudaGraphRunner:
                     self._record(_WindowSlot, Shape(most, length), self._windows)
                 for length in sorted(PHONEMES, reverse=True):
                     self._record(_TextSlot, Shape(most, length), self._texts)
-        except RuntimeError as error:  # among them torch's OutOfMemoryError, of a slot's own tensors too
+        except RuntimeError as error:  # includes torch's OutOfMemoryError, also for a slot's own tensors
             self.refusal = str(error).strip().split("\n", 1)[0] or type(error).__name__
 
     def _record(self, kind: type[SlotT], shape: Shape, recorded: dict[Shape, SlotT]) -> None:
@@ -87,7 +87,7 @@ class CudaGraphRunner:
     def align_latents(
         self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
     ) -> Sequence[AlignedLatents]:
-        """Returns each utterance over its frames, at most `max_frames` for a phoneme."""
+        """Returns each utterance's latents, aligned with its frames, at most `max_frames` for a phoneme."""
         shape = Shape.around(len(batch), max(len(utterance.phoneme_ids) for utterance in batch), PHONEMES)
         slot = self._texts.get(shape) or _TextSlot(self._model, self._recorder, shape)
         return slot.align_latents(batch, sources, max_frames)
@@ -100,7 +100,7 @@ class CudaGraphRunner:
 
 
 class _Slot(ABC):
-    """One shape: the tensors that it is computed from, and its recording once there is one."""
+    """One shape: its input tensors, and its recording once there is one."""
 
     def __init__(self, model: Vits, recorder: Recorder, shape: Shape) -> None:
         self.shape = shape
@@ -110,15 +110,15 @@ class _Slot(ABC):
         self._recording: Recording | None = None
 
     def record(self) -> None:
-        """Records the computation. RuntimeError where the device refuses."""
+        """Records the computation. Raises RuntimeError if the device refuses."""
         self._recording = self._recorder.record(self._compute)
 
     @abstractmethod
     def _compute(self) -> Outputs:
-        """Computes from the input tensors, looking at none of their values."""
+        """Computes from the input tensors, without reading their values on the host."""
 
     def _computed(self) -> Outputs:
-        """Computes from what the input tensors hold now, without waiting for it."""
+        """Computes from the current input tensors, without waiting for the result."""
         if self._recording is None:
             return self._compute()
         self._recording.replay()
@@ -132,7 +132,7 @@ class _Slot(ABC):
 
 
 class _TextSlot(_Slot):
-    """The global half: text encoder and durations, then the prior laid out over frames."""
+    """The global half: text encoder and durations, then the prior aligned with frames."""
 
     def __init__(self, model: Vits, recorder: Recorder, shape: Shape) -> None:
         super().__init__(model, recorder, shape)
@@ -154,7 +154,7 @@ class _TextSlot(_Slot):
     def align_latents(
         self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
     ) -> Sequence[AlignedLatents]:
-        """Returns each utterance over its frames."""
+        """Returns each utterance's latents, aligned with its frames."""
         self._fill(batch, sources)
         log_duration, mean, log_deviation, *speaker = self._computed()
         self._log_duration.copy_(log_duration, non_blocking=True)
@@ -168,7 +168,7 @@ class _TextSlot(_Slot):
         return [AlignedLatents(*parts) for parts in zip(durations, latents, speakers, strict=True)]
 
     def _fill(self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator]) -> None:
-        """Sends a batch up. What an earlier one left behind its texts is masked, and nobody reads further rows."""
+        """Copies a batch to the device. Old data after its texts is masked, and further rows are not read."""
         for row, (utterance, source) in enumerate(zip(batch, sources, strict=True)):
             length = len(utterance.phoneme_ids)
             self._ids[row, :length] = torch.tensor(utterance.phoneme_ids)
@@ -201,7 +201,7 @@ class _TextSlot(_Slot):
         where = columns.to(self._device, non_blocking=True)
         laid, deviation = (x.transpose(0, 1).flatten(1).index_select(1, where) for x in (mean, log_deviation))
         latents = laid.addcmul_(noise.to(self._device, non_blocking=True), deviation.exp_())
-        return [part.clone() for part in torch.split(latents, totals, dim=1)]  # none keeps its batch-mates alive
+        return [part.clone() for part in torch.split(latents, totals, dim=1)]  # copies, to free the batch
 
 
 class _WindowSlot(_Slot):
@@ -242,7 +242,7 @@ class _WindowSlot(_Slot):
         return [row[: window.frames * self._per_frame].copy() for row, window in zip(rows, windows, strict=False)]
 
     def _fill(self, windows: Sequence[Window]) -> None:
-        """Puts each window behind its context. What an earlier turn left around it, and in rows beyond, is masked."""
+        """Copies windows with their context. Data of an earlier batch around them, and in further rows, is masked."""
         for row, window in enumerate(windows):
             plan = window.plan
             left = min(self._context, window.start)

@@ -1,7 +1,7 @@
 """CUDA graphs: a fixed sequence of kernels, recorded once and launched as one. Called by `cuda_graph_runner.py`.
 
-A network of VITS is some thousand small kernels. Launched one by one from Python each costs some microseconds of the
-CPU, more than most of them take on the GPU; a graph is one launch. It reads and writes the memory that it was
+A VITS network has about a thousand small kernels. Launched one by one from Python, each costs some microseconds of
+CPU time, more than most of them take on the GPU; a graph is one launch. It reads and writes the memory that it was
 recorded with, so callers fill the same tensors and read the same results each time (CUDA C++ Programming Guide, "CUDA
 Graphs").
 """
@@ -15,38 +15,38 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 Outputs = tuple[Tensor, ...]
-# cuDNN and cuBLAS choose algorithms and take workspace on their first calls, which a graph must not hold.
+# cuDNN and cuBLAS choose algorithms and allocate workspace on their first calls, which a graph must not contain.
 RUNS_BEFORE: Final = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """What was recorded: `replay` computes `outputs` anew, in place, from what the inputs then hold."""
+    """A recorded run: `replay` recomputes `outputs` in place from the current inputs."""
 
     outputs: Outputs
     replay: Callable[[], None]
 
 
 class Recorder(Protocol):
-    """Records work on a device, and waits for it."""
+    """Records work on a device, and synchronises with it."""
 
     @property
     def is_recording_graphs(self) -> bool:
-        """Whether recording is wanted at all; if not, work runs kernel by kernel."""
+        """Whether recording is enabled; if not, work runs kernel by kernel."""
 
     @property
     def pins(self) -> bool:
-        """Whether memory of the host that is copied to and from the device shall be pinned."""
+        """Whether host memory that is copied to and from the device is pinned."""
 
     def record(self, run: Callable[[], Outputs]) -> Recording:
         """Records one run.
 
         Raises:
-            RuntimeError: the device cannot, for want of memory or because of an operation that waits for it.
+            RuntimeError: the device is out of memory, or an operation waits for the device.
         """
 
     def synchronise(self) -> None:
-        """Waits until the device has done all that it was given."""
+        """Waits until the device has finished all its work."""
 
 
 class CudaRecorder:
@@ -60,7 +60,7 @@ class CudaRecorder:
         self._pool: Any = None
 
     def record(self, run: Callable[[], Outputs]) -> Recording:
-        """Runs the work aside until it has settled, then records it."""
+        """Warms up the work on a side stream, then records it."""
         current = torch.cuda.current_stream(self._device)
         aside = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]  # torch's stubs
         aside.wait_stream(current)
@@ -82,7 +82,7 @@ class CudaRecorder:
 class HostRecorder:
     """The fake, for tests without a GPU: records the operations themselves and repeats them on the same tensors.
 
-    As with a graph, everything that Python decided while recording stays decided, and results land where they did.
+    As with a graph, Python's decisions during recording are fixed, and results are written to the same tensors.
 
     Attributes:
         recorded: how many runs were recorded.
@@ -108,7 +108,7 @@ class HostRecorder:
         return Recording(outputs, tape.replay)
 
     def synchronise(self) -> None:
-        """Counts: a CPU is never behind."""
+        """Counts the call: work on a CPU is always finished."""
         self.waits += 1
 
 

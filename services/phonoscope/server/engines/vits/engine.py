@@ -1,4 +1,4 @@
-"""The VITS engine: Piper voices behind the Engine contract.
+"""The VITS engine: implements the Engine contract for Piper voices.
 
 Two kinds of steps: `prepare` runs the text encoder and the duration predictor and aligns the prior's latents with
 frames, once per utterance; `render` runs the flow and the generator over windows of frames, with enough context on
@@ -42,16 +42,16 @@ from phonoscope.server.types import Utterance, Voice
 CPU_TILE_BYTES: Final = 2 * 1024 * 1024
 # The first window of 21 frames, 0.24 s, needs 32 frames of the generator and 63 of the flow: hardly any padding.
 # In the middle of an utterance a window has 43 frames of context on each side for the flow and 11 for the generator:
-# these lengths fill the padded ones. A batch of windows takes as long as one after the other, so the first would wait.
+# these lengths fill the padded ones. A batch of windows takes as long as a sequence, so the first would wait.
 CPU_FRAMES: Final = (21, 42, 74, 106, 170, 234, 298, 426)
 CPU_BATCH: Final = {PREPARE: 4, RENDER: 1}
 CUDA_BATCH: Final = {PREPARE: ROWS[-1], RENDER: ROWS[-1]}
 # Seconds of a frame of most voices. Steps of the others are a little longer or shorter than they are asked to be.
 USUAL_FRAME_SECONDS: Final = 256 / 22_050
-# Longer ones are rarer, and their own work dwarfs what a new shape costs.
+# Longer ones are rarer, and their own work far exceeds the cost of a new shape.
 WARM_UP_PHONEMES: Final = 256
 WARM_UP_FRAMES: Final = 512
-# What is spoken to compare precisions: long enough for a verdict, short enough for a start.
+# The text for comparing precisions: long enough for a decision, short enough for startup.
 COMPARED_PHONEMES: Final = 64
 COMPARED_FRAMES: Final = 128
 # The durations are an exponential of noise: this bounds what one unlucky or damaged phoneme can ask for.
@@ -64,16 +64,16 @@ class VitsEngine:
     Args:
         voices: at least one, all on `device`.
         device: where to compute.
-        threads: CPU threads of torch in this process; 0 leaves torch's own choice.
-        precision: what flow and generator shall compute in from `warm_up` on, if every voice sounds the same in it.
+        threads: CPU threads of torch in this process; 0 keeps torch's default.
+        precision: of flow and generator from `warm_up` on, if every voice sounds the same in it.
         uses_graphs: on a CUDA device, whether `warm_up` records graphs.
-        recorder: takes the place of the device's own, in tests; with one, a CPU runs as a GPU does.
+        recorder: replaces the device's own, in tests; with one, a CPU runs as a GPU does.
 
     Attributes:
-        distances_db: how far each voice was from its float32 self when `warm_up` compared them, as
-            `precision.log_mel_distance_db` has it; empty where nothing was compared.
+        distances_db: each voice's distance from its float32 output in `warm_up`, as computed by
+            `precision.log_mel_distance_db`; empty if nothing was compared.
         graphs: how many shapes `warm_up` recorded as graphs.
-        graphs_refused: why it stopped recording early; "" where nothing stood in the way.
+        graphs_refused: why it stopped recording early; "" if it did not.
     """
 
     name = "vits"
@@ -91,7 +91,7 @@ class VitsEngine:
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
-        # Convolutions in TF32 would move samples by more than batches and windows may; speed there is float16's work.
+        # Convolutions in TF32 would exceed the tolerance for batches and windows; float16 is for speed.
         torch.backends.cudnn.allow_tf32 = False
         self._device = device
         if recorder is None and device.type == "cuda":
@@ -106,7 +106,7 @@ class VitsEngine:
 
     @property
     def precision(self) -> str:
-        """What flow and generator compute in: "float32", "bfloat16" or "float16"."""
+        """The precision of flow and generator: "float32", "bfloat16" or "float16"."""
         return precision_name(self._precision)
 
     @property
@@ -121,13 +121,13 @@ class VitsEngine:
 
     @property
     def tuning(self) -> Tuning:
-        """What this device does best."""
+        """The preferred batches and steps on this device."""
         seconds = tuple(frames * USUAL_FRAME_SECONDS for frames in self.window_frames)
         return Tuning(self._max_batch, seconds, plans_ahead=True)
 
     @property
     def window_frames(self) -> Sequence[int]:
-        """Lengths of windows that this device is good at, ascending."""
+        """Preferred lengths of windows on this device, ascending."""
         return CPU_FRAMES if self._device.type == "cpu" else FRAMES
 
     @property
@@ -135,13 +135,13 @@ class VitsEngine:
         return CPU_BATCH if self._device.type == "cpu" else CUDA_BATCH
 
     def network(self, voice_id: str) -> Vits:
-        """Returns a voice's network as it computes now; benchmarks run it in other ways than the engine does."""
+        """Returns a voice's current network; benchmarks run it in other ways than the engine does."""
         return self._voices[voice_id].model
 
     def warm_up(self) -> None:
-        """Runs both halves once for every length that short and middling requests will have; on a GPU, records them.
+        """Runs both halves once for every length of short and medium requests; on a GPU, records them.
 
-        oneDNN generates code for each new shape: left to the first requests, that would be half of their time.
+        oneDNN generates code for each new shape: without warm-up, that takes half the time of the first requests.
         """
         self._take_up_precision()
         if self._recorder is not None:
@@ -159,7 +159,7 @@ class VitsEngine:
 
     @torch.inference_mode()
     def _record(self) -> None:
-        """Records every voice's shapes, then runs each once, so that nothing is left to the first request."""
+        """Records every voice's shapes, then runs each once, so that the first request has no extra work."""
         for name, loaded in self._voices.items():
             shapes = self._runners[name]
             if isinstance(shapes, CudaGraphRunner):
@@ -171,7 +171,7 @@ class VitsEngine:
 
     @torch.inference_mode()
     def _take_up_precision(self) -> None:
-        """Lays the networks out for speed, in the asked precision; in float32 if one voice would change audibly."""
+        """Optimises the networks in the requested precision; in float32 if one voice would change audibly."""
         quick = self._in_precision(self._precision)
         if self._precision != torch.float32:
             self.distances_db = {name: self._distance_db(loaded, quick[name]) for name, loaded in self._voices.items()}
@@ -187,7 +187,7 @@ class VitsEngine:
         }
 
     def _distance_db(self, plain: LoadedVoice, quick: LoadedVoice) -> float:
-        """Returns how far apart a voice's two networks sound on the same latents."""
+        """Returns the distance in sound of a voice's two networks on the same latents."""
         voice = plain.voice
         symbols = plain.model.shape.text_encoder.symbols
         ids = tuple(1 + i % (symbols - 1) for i in range(COMPARED_PHONEMES))
@@ -224,7 +224,7 @@ class VitsEngine:
         return VitsJob(vits_utterance(utterance, voice), self.window_frames, self._max_batch[RENDER])
 
     def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
-        """Prepares utterances, or renders windows; moves their jobs on once all of it is done."""
+        """Prepares utterances, or renders windows; advances their jobs once all of it is done."""
         return self._run_prepare(steps) if steps[0].kind == PREPARE else self._run_render(steps)
 
     def close(self, job: Job) -> None:

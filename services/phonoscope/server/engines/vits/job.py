@@ -1,4 +1,4 @@
-"""One utterance under way in the VITS engine: prepared in one step, then rendered window by window."""
+"""One utterance in progress in the VITS engine: prepared in one step, then rendered window by window."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ RENDER: Final = "render"
 
 @dataclass(frozen=True, slots=True)
 class RenderStep(Step):
-    """A step of `render`: windows that follow one another; several only for whoever wants much audio at once."""
+    """A step of `render`: consecutive windows; several only where much audio is requested at once."""
 
     windows: tuple[Window, ...]
 
@@ -28,9 +28,9 @@ class VitsJob:
     """An utterance's state between steps.
 
     Args:
-        utterance: as the network takes it.
-        sizes: lengths of windows that the engine is good at, in frames, ascending.
-        max_windows: in one step.
+        utterance: as the network's input.
+        sizes: preferred lengths of windows, in frames, ascending.
+        max_windows: maximum number in one step.
 
     Attributes:
         plan: None until `prepare` has run.
@@ -45,7 +45,7 @@ class VitsJob:
         self._max_windows = max_windows
 
     def next_step(self, audio_seconds: float) -> Step | None:
-        """Returns the utterance's `prepare`, then steps of about so much audio; None at its end."""
+        """Returns the utterance's `prepare`, then steps of about this much audio; None at its end."""
         plan = self.plan
         if plan is None:
             ids = self.utterance.phoneme_ids
@@ -66,7 +66,7 @@ class VitsJob:
 
 
 def vits_utterance(utterance: Utterance, voice: PiperVoice) -> VitsUtterance:
-    """Returns an utterance as the network takes it, with the voice's own scales."""
+    """Returns an utterance as the network's input, with the voice's own scales."""
     return VitsUtterance(
         voice_id=voice.id,
         phoneme_ids=tuple(int(symbol) for symbol in utterance.symbols),
@@ -81,21 +81,21 @@ def vits_utterance(utterance: Utterance, voice: PiperVoice) -> VitsUtterance:
 
 
 def own_job(job: Job) -> VitsJob:
-    """Returns a job of this engine. TypeError for any other."""
+    """Returns a job of this engine. Raises TypeError for any other."""
     if not isinstance(job, VitsJob):
         raise TypeError(f"{type(job).__name__} is not a job of the VITS engine")
     return job
 
 
 def windows_of(step: Step) -> Sequence[Window]:
-    """Returns what a step renders. TypeError for one that renders nothing."""
+    """Returns the windows of a step. Raises TypeError for a step without windows."""
     if not isinstance(step, RenderStep):
         raise TypeError(f"a step of kind {step.kind!r} has no windows to render")
     return step.windows
 
 
 def step_result(samples: NDArray[np.float32], plan: VitsPlan, rendered: int) -> StepResult:
-    """Returns what a step gave, with `rendered` frames of the plan rendered by now."""
+    """Returns a step's result, with `rendered` frames of the plan rendered so far."""
     per_frame = plan.samples_per_frame
     return StepResult(
         samples,

@@ -17,12 +17,12 @@ SPIN_COUNT: Final = 3000
 # Kernels that oneDNN keeps; it defaults to 1024, fewer than the lengths in `batches.py` need. A kernel that was
 # dropped is generated again while a request waits, which takes several times as long as a short window.
 KERNELS_KEPT: Final = 4096
-# Whoever sets one of these has decided how threads wait.
+# If one of these is set, the operator has chosen how threads wait.
 SPIN_DECIDED_BY: Final = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 
 def configure_libraries(environment: MutableMapping[str, str] = os.environ) -> None:
-    """Bounds OpenMP's spinning and sizes oneDNN's cache of kernels; keeps what the environment sets already."""
+    """Bounds OpenMP's spinning and sizes oneDNN's cache of kernels; keeps values that the environment already sets."""
     if not any(name in environment for name in SPIN_DECIDED_BY):
         environment["GOMP_SPINCOUNT"] = str(SPIN_COUNT)
     environment.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", str(KERNELS_KEPT))

@@ -15,12 +15,12 @@ from phonoscope.server.engines.vits.precision import resolve_precision
 def load_vits(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:
     """Loads voices, NAME.onnx beside NAME.onnx.json, onto the device of the settings.
 
-    OpenMP gives every thread that calls torch a pool of its own, and makes all pools wait in the slow way once their
-    threads outnumber the cores: the engine's thread then takes twice as long. So call it on a thread that ends.
+    OpenMP gives every thread that calls torch a pool of its own, and all pools use a slower wait once their threads
+    outnumber the cores: the engine's thread then takes twice as long. So call it on a thread that ends.
 
     Raises:
-        VoiceFileError: a file is bad, and the settings do not allow to skip it.
-        SettingsError: the device is not there.
+        VoiceFileError: a file is invalid, and the settings do not allow skipping it.
+        SettingsError: the device does not exist.
     """
     settings = loading.settings
     device = resolve_device(settings.device)
@@ -43,7 +43,7 @@ def load_vits(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:
 
 
 def _log_state(engine: VitsEngine, asked_precision: str, logger: Logger) -> None:
-    """Writes which precision and how many CUDA graphs the engine uses."""
+    """Logs the engine's precision and its number of CUDA graphs."""
     distances_db = {voice: round(distance, 3) for voice, distance in engine.distances_db.items()}
     if distances_db and engine.precision == "float32":
         logger.warning("precision_refused", asked=asked_precision, log_mel_distances_db=distances_db)

@@ -1,4 +1,4 @@
-"""From a Piper voice's two files to a network on a device. Called by `__main__` for each voice."""
+"""Loads a Piper voice's two files as a network on a device. Called by `loader.py` for each voice."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ def resolve_device(name: str) -> torch.device:
     """Returns the device for "auto", "cpu", "cuda" or "cuda:N".
 
     Raises:
-        SettingsError: the name is none of these, or that device is not there.
+        SettingsError: the name is none of these, or that device does not exist.
     """
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -58,7 +58,7 @@ def load_voice(onnx_path: Path, device: torch.device) -> LoadedVoice:
     weights = read_weights(onnx_path)
     _check_pair(onnx_path, voice, weights.shape.text_encoder.symbols, weights.shape.speakers)
     try:
-        with torch.device("meta"):  # no memory, no random numbers: every parameter comes from the file
+        with torch.device("meta"):  # no memory, no random numbers: every parameter is loaded from the file
             model = Vits(weights.shape)
         model.load_state_dict(_laid_out(weights.parameters, model), assign=True)
     except (RuntimeError, ValueError) as error:

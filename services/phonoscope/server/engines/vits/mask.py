@@ -1,8 +1,8 @@
-"""Which positions of a batch are real, and which only pad. Used by the network's layers, `modules.py` and `model.py`.
+"""Masks of the real positions of a batch; others are padding. Used by the layers in `modules.py` and `model.py`.
 
-Convolutions look over the end of an utterance, so padding must stay at zero after every layer: then a batch gives what
-its members give alone. On a CPU only the padding is written, which costs next to nothing. On a GPU one multiplication
-is cheaper than a launch for each row, and where the padding begins is itself on the device, so that a captured graph
+Convolutions read past an utterance's end, so padding must stay zero after every layer: a batch then gives the same
+results as its members alone. On a CPU only the padding is written, at almost no cost. On a GPU one multiplication is
+cheaper than a launch for each row, and the start of the padding is itself on the device, so that a captured graph
 serves every length.
 """
 
@@ -18,10 +18,10 @@ class Mask(Protocol):
     """Each row's real positions."""
 
     def stretched(self, factor: int) -> "Mask":
-        """Returns the mask of the same rows at `factor` positions for one."""
+        """Returns the mask of the same rows with `factor` positions for each."""
 
     def cut(self, left: int, right: int) -> "Mask | None":
-        """Returns the mask of positions `left` to `right` (excluded), or None where all of them are real."""
+        """Returns the mask of positions `left` to `right` (excluded), or None if all of them are real."""
 
     def clear(self, x: Tensor) -> Tensor:
         """Sets padding to zero, in place, in (batch, channels, 1, length), and returns the same tensor."""
@@ -45,11 +45,11 @@ class SpanMask:
         return cls(tuple(spans), length)
 
     def stretched(self, factor: int) -> "SpanMask":
-        """Returns the mask of the same rows at `factor` positions for one."""
+        """Returns the mask of the same rows with `factor` positions for each."""
         return SpanMask(tuple((start * factor, stop * factor) for start, stop in self.spans), self.length * factor)
 
     def cut(self, left: int, right: int) -> "SpanMask | None":
-        """Returns the mask of positions `left` to `right` (excluded), or None where all of them are real."""
+        """Returns the mask of positions `left` to `right` (excluded), or None if all of them are real."""
         length = right - left
         spans = [(min(max(start - left, 0), length), min(max(stop - left, 0), length)) for start, stop in self.spans]
         return SpanMask.of(spans, length)
@@ -72,7 +72,7 @@ class SpanMask:
 class DeviceMask:
     """The mask of a GPU: real positions as tensors, from `starts` to `stops` (excluded), (batch,) each, of `length`.
 
-    Nothing here looks at a value, so nothing waits for the device.
+    Nothing here reads a value on the host, so nothing waits for the device.
     """
 
     def __init__(self, starts: Tensor, stops: Tensor, length: int) -> None:
@@ -82,7 +82,7 @@ class DeviceMask:
         self._real = _between(starts, stops, length)
 
     def stretched(self, factor: int) -> "DeviceMask":
-        """Returns the mask of the same rows at `factor` positions for one."""
+        """Returns the mask of the same rows with `factor` positions for each."""
         return DeviceMask(self._starts * factor, self._stops * factor, self._length * factor)
 
     def cut(self, left: int, right: int) -> "DeviceMask":

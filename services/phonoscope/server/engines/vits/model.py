@@ -1,7 +1,7 @@
 """VITS as it runs: text to latents (`prepare`), latents to waveform (`render`).
 
-Called by `engine.py`. Follows Kim et al. 2021 (arXiv:2106.06103), figure 1b. The network is laid out for inference
-only: the posterior encoder and the discriminators of training are not here. Shapes stand in trailing comments.
+Called by `engine.py`. Follows Kim et al. 2021 (arXiv:2106.06103), figure 1b. The network is for inference only:
+it omits the posterior encoder and the discriminators of training. Shapes are in trailing comments.
 """
 
 import math
@@ -93,7 +93,7 @@ class ElementwiseAffine(nn.Module):
 
 
 class DurationPredictor(nn.Module):
-    """Noise to log durations, steered by the text: a flow run backwards (Kim et al. 2021, section 2.5.5).
+    """Noise to log durations, conditioned on the text: a flow run backwards (Kim et al. 2021, section 2.5.5).
 
     The flow's second layer only serves training and is left out, as in the published model.
     """
@@ -129,7 +129,7 @@ class DurationPredictor(nn.Module):
 
 
 class Flow(nn.Module):
-    """The prior's normalising flow, run backwards: couplings with the channels turned round between them."""
+    """The prior's normalising flow, run backwards: couplings with the channels reversed between them."""
 
     def __init__(self, shape: FlowShape, speaker_channels: int) -> None:
         super().__init__()
@@ -158,7 +158,7 @@ class Generator(nn.Module):
     """The vocoder: HiFi-GAN's generator (Kong et al. 2020, section 2.2).
 
     Each stage can run in tiles of time, with as much context as its convolutions reach, so that its activations stay
-    in cache; the result is that of the whole. A stage's context is short where its samples are many, so tiles cost
+    in cache; the result is the same as without tiles. Stages with many samples have a short context, so tiles cost
     little: 13 input positions, at 4 samples each, for the last stage of a medium voice.
     """
 
@@ -185,7 +185,7 @@ class Generator(nn.Module):
             x: the flow's output, (batch, latent, 1, frames).
             mask: of the frames, or None.
             speaker: (batch, speaker_channels, 1, 1), or None.
-            tile_values: most values that a stage computes at once in each of its activations; 0 for no tiles.
+            tile_values: maximum values that a stage computes at once in each activation; 0 for no tiles.
         """
         x = self.conv_pre(x if mask is None else masked(x.clone(), mask))
         if speaker is not None:
@@ -226,7 +226,7 @@ class Generator(nn.Module):
 
 @dataclass(frozen=True, slots=True)
 class Prior:
-    """What `prepare` knows of a batch before its noise: the prior's statistics and log durations, by phoneme."""
+    """The prior of a batch without noise: its statistics and log durations, by phoneme."""
 
     mean: Tensor  # (batch, latent, phonemes)
     log_deviation: Tensor  # (batch, latent, phonemes)
@@ -255,9 +255,9 @@ class Vits(nn.Module):
 
         Args:
             ids: phoneme ids, padded with anything.
-            mask: of the phonemes, or None where nothing is padding.
+            mask: of the phonemes, or None if there is no padding.
             duration_noise: (batch, 2, 1, phonemes).
-            speaker: what `speaker` gave.
+            speaker: the result of `speaker`.
         """
         x, mean, log_deviation = self.enc_p(ids, mask)
         log_duration = self.dp(x, mask, duration_noise, speaker)

@@ -1,4 +1,4 @@
-"""The layers of VITS, smallest first. `model.py` builds the network of them.
+"""The layers of VITS, smallest first. `model.py` builds the network from them.
 
 Sources: Kim et al. 2021 (VITS, arXiv:2106.06103), Kong et al. 2020 (HiFi-GAN, arXiv:2010.05646), Shaw et al. 2018
 (relative positions, arXiv:1803.02155), van den Oord et al. 2016 (WaveNet, arXiv:1609.03499), Durkan et al. 2019
@@ -35,12 +35,12 @@ class ChannelNorm(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns x normalised; (batch, channels, 1, time) in and out."""
-        by_position = x.permute(0, 2, 3, 1)  # (batch, 1, time, channels): as it lies in memory
+        by_position = x.permute(0, 2, 3, 1)  # (batch, 1, time, channels): the memory layout
         return F.layer_norm(by_position, self.gamma.shape, self.gamma, self.beta, eps=1e-5).permute(0, 3, 1, 2)
 
 
 class RelativeAttention(nn.Module):
-    """Self-attention that knows distances up to `window` positions (Shaw et al. 2018), embeddings shared by heads."""
+    """Self-attention with distances up to `window` positions (Shaw et al. 2018), embeddings shared by heads."""
 
     def __init__(self, channels: int, heads: int, window: int) -> None:
         super().__init__()
@@ -134,7 +134,7 @@ class SplineCoupling(nn.Module):
         self.proj = same_conv(filter_channels, 3 * bins - 1)
 
     def forward(self, x: Tensor, mask: Mask | None, condition: Tensor) -> Tensor:
-        """Inverts the coupling: (batch, 2, 1, time) in and out; the first channel stays and steers the second."""
+        """Inverts the coupling: (batch, 2, 1, time) in and out; the first channel conditions the second."""
         kept, moved = x.chunk(2, dim=1)  # (batch, 1, 1, time) each
         h = self.convs(self.pre(kept) + condition, mask)
         h = masked(self.proj(h), mask).permute(0, 2, 3, 1)  # (batch, 1, time, 3 bins - 1)
@@ -233,7 +233,7 @@ class AffineCoupling(nn.Module):
         self.post = same_conv(hidden_channels, channels // 2)
 
     def forward(self, z: Tensor, mask: Mask | None, speaker: Tensor | None) -> Tensor:
-        """Inverts the coupling: the first half of the channels stays and shifts the second."""
+        """Inverts the coupling: the first half of the channels is unchanged and shifts the second."""
         kept, moved = z.chunk(2, dim=1)
         h = self.enc(masked(self.pre(kept), mask), mask, speaker)
         return torch.cat([kept, masked(moved - self.post(h), mask)], dim=1)

@@ -1,16 +1,16 @@
-"""Convolutions with weights that lie as oneDNN wants them, for inference on a CPU, in float32 or bfloat16.
+"""Convolutions with weights in oneDNN's packed layout, for inference on a CPU, in float32 or bfloat16.
 
-`pack` swaps them in for the plain ones of `convolutions.py`, once, before a voice speaks. Plain convolutions have
-their weights re-ordered at each call, which for a short window takes longer than the convolution.
+`pack` swaps them in for the plain ones of `convolutions.py`, once, before a voice speaks. Plain convolutions
+reorder their weights at each call, which for a short window takes longer than the convolution.
 
 Three forms. Short ones with many channels become one matrix product over the taps side by side (im2col): its packed
 weights suit every length. The generator's residual convolutions, with few channels and very many positions, stay
 convolutions; in bfloat16 they are packed and add their residual while the sum is still in registers. Upsampling is a
-matrix product too: each input position makes `stride` output positions of itself and its neighbours, and they lie in
-memory as they sound.
+matrix product too: each input position makes `stride` output positions from itself and its neighbours, in output
+order in memory.
 
-The operators are those that TorchInductor emits (torch/_inductor/mkldnn_lowerings.py); `can_pack` says whether this
-build of torch has them.
+The operators are those that TorchInductor emits (torch/_inductor/mkldnn_lowerings.py); `can_pack` returns whether
+this build of torch has them.
 """
 
 # ruff: noqa: SLF001  the operators have underscores in their names
@@ -25,9 +25,9 @@ from torch.nn import functional as F  # noqa: N812  the usual name
 
 from phonoscope.server.engines.vits.convolutions import Conv
 
-# Frames that packed weights of residual convolutions are laid out for; in bfloat16 other lengths take the same layout.
+# Number of frames for which residual convolutions' weights are packed; in bfloat16 other lengths use it too.
 TYPICAL_FRAMES = 128
-# Below so many channels the copy of a matrix product's taps costs more than what it gains.
+# Below this number of channels, copying the taps for a matrix product costs more than it saves.
 FEWEST_CHANNELS_AS_PRODUCT = 192
 
 
@@ -41,7 +41,7 @@ def can_pack() -> bool:
 
 
 class PackedProduct(nn.Module):
-    """A convolution as one matrix product over its taps side by side.
+    """A convolution as one matrix product over its concatenated taps.
 
     Args:
         weight: (out_channels, in_channels, 1, taps).
@@ -86,7 +86,7 @@ class PackedProduct(nn.Module):
 
 
 class PackedConv(nn.Module):
-    """A convolution whose weights lie as oneDNN wants them for inputs of about `length` positions."""
+    """A convolution with weights in oneDNN's layout for inputs of about `length` positions."""
 
     def __init__(self, plain: Conv, dtype: torch.dtype, length: int) -> None:
         super().__init__()
@@ -119,15 +119,15 @@ class PackedConv(nn.Module):
 class PackedUpsampling(nn.Module):
     """A transposed convolution as one matrix product: every input position and its predecessors make `stride` outputs.
 
-    With q = output + padding, tap j of input t lands on q = t * stride + j. So output q takes input q // stride by
-    tap q % stride, its predecessor by that tap plus the stride, and so on.
+    With q = output + padding, tap j of input t contributes to q = t * stride + j. So output q uses input q // stride
+    with tap q % stride, its predecessor with that tap plus the stride, and so on.
     """
 
     def __init__(self, plain: nn.ConvTranspose2d, dtype: torch.dtype) -> None:
         super().__init__()
         self.stride, self.padding = plain.stride[1], int(plain.padding[1])
         taps, self.out_channels = plain.kernel_size[1], plain.out_channels
-        self.reach = math.ceil(taps / self.stride)  # input positions that one output looks at
+        self.reach = math.ceil(taps / self.stride)  # input positions that one output depends on
         weight = F.pad(plain.weight[:, :, 0], (0, self.reach * self.stride - taps))  # (in, out, reach * stride)
         weight = weight.reshape(*weight.shape[:2], self.reach, self.stride).flip(2)  # oldest input first
         weight = weight.permute(3, 1, 0, 2).flatten(0, 1).unsqueeze(2)  # (stride * out, in, 1, reach)
@@ -149,7 +149,7 @@ def pack(network: nn.Module, dtype: torch.dtype, *, length: int = TYPICAL_FRAMES
     """Replaces a network's convolutions by packed ones that compute in `dtype`, in place.
 
     Args:
-        network: on the CPU, for inference; depthwise convolutions and whatever is no convolution stay as they are.
+        network: on the CPU, for inference; depthwise convolutions and other layers stay unchanged.
         dtype: float32 or bfloat16; the network's other parameters must have it already.
         length: positions of its typical input.
     """

@@ -1,6 +1,6 @@
-"""What the network is given and what it plans: an utterance with its scales, its latents over frames, windows of them.
+"""The network's inputs and plans: an utterance with its scales, its latents over frames, windows of them.
 
-`job.py` makes utterances and windows, `engine.py` plans, `batches.py` puts several side by side.
+`job.py` makes utterances and windows, `engine.py` plans, `batches.py` makes batches of them.
 """
 
 from dataclasses import dataclass
@@ -14,13 +14,13 @@ class VitsUtterance:
 
     Attributes:
         voice_id: the voice to speak with.
-        phoneme_ids: ids with pads and marks, as the voice's PhonemeScheme has them.
+        phoneme_ids: ids with pads and marks, from the voice's PhonemeScheme.
         speaker: speaker number within the voice.
         length_scale: the voice's own duration as a ratio, before it is rounded to frames; 2.0 is twice as slow.
         noise_scale: standard deviation of the prior's noise, as a ratio.
         noise_w_scale: standard deviation of the durations' noise, as a ratio.
         seed: of this utterance's noise.
-        speed: rate as a ratio of what the voice would do without it; 2.0 is twice as fast.
+        speed: rate as a ratio to the voice's own; 2.0 is twice as fast.
         rates: of each phoneme id, as a ratio to `speed`; empty where all are 1.
     """
 
@@ -42,7 +42,7 @@ class VitsUtterance:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class VitsPlan:
-    """An utterance after `prepare`: its length is known, its samples are not made yet.
+    """An utterance after `prepare`: its length is known, its samples are not rendered yet.
 
     Attributes:
         voice_id: the voice; windows of one batch share it.
@@ -83,7 +83,7 @@ class Window:
 
     @property
     def frames(self) -> int:
-        """Number of frames that the window asks for."""
+        """Number of frames in the window."""
         return self.stop - self.start
 
     @property

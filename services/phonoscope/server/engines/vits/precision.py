@@ -1,6 +1,6 @@
-"""In which precision a voice's vocoder computes: chosen by the device, verified against float32 as an ear would.
+"""The precision of a voice's vocoder: chosen by the device, verified against float32 by a perceptual distance.
 
-`engine.py` asks at warm-up. Text encoder and durations stay in float32 always, so that the rhythm of an utterance
+Called by `engine.py` at warm-up. Text encoder and durations always use float32, so that the rhythm of an utterance
 never depends on the machine; flow and generator, nine tenths of the work, may have half the bits.
 """
 
@@ -22,7 +22,7 @@ LARGEST_DISTANCE_DB: Final = 1.0
 FFT_SAMPLES: Final = 1024
 HOP_SAMPLES: Final = 256
 MEL_BANDS: Final = 80
-# Below this level, 80 dB under a full-scale sine in one band, nothing is compared.
+# Levels below this one, 80 dB under a full-scale sine in one band, are not compared.
 QUIETEST: Final = 1e-4 * FFT_SAMPLES / 4
 
 
@@ -52,7 +52,7 @@ def _best(device: torch.device) -> torch.dtype:
 
 
 def _cpu_multiplies_bfloat16() -> bool:
-    """Whether this CPU multiplies bfloat16 faster than float32, and torch makes use of it."""
+    """Whether this CPU multiplies bfloat16 faster than float32, and torch uses that."""
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return can_pack() and any(check is not None and bool(check()) for check in checks)
 
@@ -63,9 +63,9 @@ def precision_name(dtype: torch.dtype) -> str:
 
 
 def in_precision(model: Vits, dtype: torch.dtype) -> Vits:
-    """Returns a copy of a network whose flow and generator compute in `dtype`, laid out for its device.
+    """Returns a copy of a network whose flow and generator compute in `dtype`, optimised for its device.
 
-    The last convolution, which makes samples, stays in float32: eight bits of significand would be heard as noise.
+    The last convolution, which makes samples, stays in float32: eight bits of significand cause audible noise.
     """
     quick = copy.deepcopy(model)
     quick.flow.to(dtype)
@@ -85,7 +85,7 @@ def _pack(model: Vits, dtype: torch.dtype) -> None:
     for number, block in enumerate(generator.resblocks):
         stage = number // generator.blocks_per_stage
         pack(block, dtype, length=length * math.prod(generator.strides[: stage + 1]))
-    pack(generator, dtype)  # what is left: its first convolution, the speaker's, upsampling
+    pack(generator, dtype)  # the rest: its first convolution, the speaker's, upsampling
     generator.conv_post = post
 
 

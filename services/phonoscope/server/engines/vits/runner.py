@@ -1,6 +1,6 @@
-"""The two halves of a network at work: utterances to latents over frames, windows of them to samples.
+"""Runs the two halves of a network: utterances to latents over frames, windows of them to samples.
 
-`engine.py` chooses between two ways: `EagerRunner`, here, which computes what there is to compute and suits a CPU, and
+`engine.py` chooses one of two runners: `EagerRunner`, here, which computes the exact shapes and suits a CPU, and
 `cuda_graph_runner.py`, which always computes the same few shapes and suits a GPU.
 """
 
@@ -21,7 +21,7 @@ from phonoscope.server.engines.vits.plan import VitsUtterance, Window
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AlignedLatents:
-    """An utterance laid out over its frames."""
+    """An utterance's latents, aligned with its frames."""
 
     phoneme_frames: Tensor  # (phonemes,), on the CPU
     latents: Tensor  # (latent, frames)
@@ -34,14 +34,14 @@ class NetworkRunner(Protocol):
     def align_latents(
         self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
     ) -> Sequence[AlignedLatents]:
-        """Returns each utterance over its frames, at most `max_frames` for a phoneme; `sources` draw its noise."""
+        """Returns each utterance's aligned latents, at most `max_frames` per phoneme; `sources` draw its noise."""
 
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
 
 
 class EagerRunner:
-    """Runs a network on whatever lengths a batch has; nothing is computed twice, and each row is its own launch.
+    """Runs a network on the exact lengths of a batch; nothing is computed twice, and each row is its own launch.
 
     Args:
         model: the network.
@@ -55,7 +55,7 @@ class EagerRunner:
     def align_latents(
         self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
     ) -> Sequence[AlignedLatents]:
-        """Returns each utterance over its frames, at most `max_frames` for a phoneme."""
+        """Returns each utterance's aligned latents, at most `max_frames` per phoneme."""
         text = TextBatch.of(batch, sources)
         speaker = self._model.speaker(text.speakers)
         prior = self._model.prior(text.ids, text.mask, text.duration_noise, speaker)
@@ -89,13 +89,13 @@ class EagerRunner:
 def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, max_frames: int) -> Tensor:
     """Returns whole frames for log durations, on the CPU, so that rounding never depends on the device.
 
-    VITS rounds every phoneme up. Were its durations divided by the speed before that, twice the speed would be 1.6
-    times the rate, since most phonemes last a few frames; so the ends of the rounded ones are divided, and rounded.
+    VITS rounds every phoneme up. Dividing durations by the speed before that would make twice the speed only 1.6 times
+    the rate, since most phonemes last a few frames; so the ends of the rounded ones are divided, and rounded.
 
     Args:
         log_duration: in frames, (batch, phonemes).
         length_scales: of the voices, (batch, 1).
-        speeds: asked for, (batch, phonemes).
+        speeds: as requested, (batch, phonemes).
         max_frames: for a phoneme at speed 1.
     """
     frames = (log_duration.exp() * length_scales).ceil().clamp(max=max_frames)
@@ -104,7 +104,7 @@ def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, max_f
 
 
 def _latents(phoneme_frames: Tensor, *, mean: Tensor, deviation: Tensor, source: torch.Generator) -> Tensor:
-    """Returns one utterance's prior laid out over its frames, with its noise, (latent, frames)."""
+    """Returns one utterance's prior aligned with its frames, with its noise, (latent, frames)."""
     noise = torch.randn(mean.shape[0], int(phoneme_frames.sum()), generator=source)
     return mean.repeat_interleave(phoneme_frames, dim=1) + noise * deviation.repeat_interleave(phoneme_frames, dim=1)
 

@@ -1,15 +1,15 @@
-"""Takes a network's shape and parameters out of a Piper `.onnx` file. Called by `engine.py`.
+"""Reads a network's shape and parameters from a Piper `.onnx` file. Called by `loading.py`.
 
 The file holds an inference graph, not a checkpoint. Three things need care:
 
 - convolutions that were weight-normalised in training lost their weight's name ("onnx::Conv_8168"): the bias keeps
-  it, and where there is no bias, the node's scope ("/flow/flows.6/enc/in_layers.0/Conv") does;
-- a graph input may have lent its name to a parameter (a voice of one speaker stores its phoneme embedding as "sid"):
+  it, or without a bias, the node's scope ("/flow/flows.6/enc/in_layers.0/Conv") does;
+- a parameter may have the name of a graph input (a voice of one speaker stores its phoneme embedding as "sid"):
   embeddings are found by the scope of the Gather node that reads them;
 - the last affine layer of the durations' flow may be stored as -logs or exp(-logs), folded by the exporter.
 
-Strides, dilations and paddings stand on the convolution nodes, so the whole shape is read, never looked up by
-quality.
+Strides, dilations and paddings are attributes of the convolution nodes, so the whole shape is read from the file, not
+looked up by quality.
 """
 
 import re
@@ -142,7 +142,7 @@ def _conv_shape(node: onnx.NodeProto, arrays: Mapping[str, NDArray[np.float32]])
 
 
 def _recover_log_scale(node: onnx.NodeProto, arrays: dict[str, NDArray[np.float32]]) -> None:
-    """Gives dp.flows.0.logs its value where the exporter folded -logs or exp(-logs) into a constant."""
+    """Restores dp.flows.0.logs if the exporter folded -logs or exp(-logs) into a constant."""
     for name in node.input:
         if name in arrays and "dp.flows.0.logs" not in arrays:
             arrays["dp.flows.0.logs"] = -(arrays[name] if node.op_type == "Exp" else np.log(arrays[name]))
@@ -220,7 +220,7 @@ def _generator_shape(convs: Mapping[str, ConvShape]) -> GeneratorShape:
 
 
 def _check_length(name: str, conv: ConvShape) -> None:
-    """Raises ValueError unless the convolution makes `stride` positions of each; the feed-forward ones pad outside."""
+    """Raises ValueError unless the convolution makes `stride` positions from each; feed-forward ones pad outside."""
     span = conv.kernel_size - conv.stride if name.startswith("dec.ups.") else (conv.kernel_size - 1) * conv.dilation
     padding = span if ".ffn_layers." in name else 2 * conv.padding
     if min(conv.stride, conv.dilation) < 1 or padding != span:
@@ -238,7 +238,7 @@ def _block_layers(convs: Mapping[str, ConvShape], number: int) -> Iterator[tuple
 
 
 def _numbers(convs: Mapping[str, ConvShape], pattern: str) -> tuple[int, ...]:
-    """Returns the numbers that the pattern's one group finds among the modules, ascending."""
+    """Returns the numbers that the pattern's one group matches in module names, ascending."""
     found = {int(match[1]) for name in convs if (match := re.fullmatch(pattern, name))}
     if not found:
         raise KeyError(pattern.replace("\\", ""))

@@ -1,9 +1,9 @@
-"""Reads an SSML document into a script, element by element, as expat tells them.
+"""Converts an SSML document to a script, element by element, as expat reports them.
 
-`resolver.py` calls `read_document` for a request's `ssml`. A passage goes on through elements that change how
-something is said, so that a sentence keeps its melody; it ends where a sentence, a paragraph, a break or another
-speaker begins.
-Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3. docs/ssml.md says what is served, and what its values mean.
+`resolver.py` calls `read_document` for a request's `ssml`. A passage continues across elements that change prosody
+or pronunciation, so that a sentence keeps its intonation; it ends at a sentence, a paragraph, a break or a change of
+speaker.
+Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3. docs/ssml.md lists what is supported and explains the values.
 """
 
 from collections.abc import Callable, Mapping
@@ -38,7 +38,7 @@ MAX_PAUSE_SECONDS: Final = 300.0
 PARAGRAPH_SECONDS: Final = 0.4
 LONGEST_IPA: Final = 200
 _LANG: Final = Name(XML_NAMESPACE, "lang", "xml")
-# Whose text is not for the ear.
+# Elements whose text is not spoken.
 _UNHEARD: Final = frozenset({"metadata", "meta", "lexicon", "desc"})
 _TEXT_ONLY: Final = frozenset({"say-as", "sub", "phoneme"})
 _EMPTY: Final = frozenset({"break", "mark"})
@@ -47,16 +47,16 @@ _PLACEHOLDER: Final = "a"
 
 
 def read_document(ssml: str, voice: Voice, voices: Voices, *, skips_unsupported: bool) -> Script:
-    """Returns what a document says.
+    """Returns the script of a document.
 
     Args:
         ssml: the document.
-        voice: who speaks where it names nobody.
-        voices: who else could.
-        skips_unsupported: whether to pass over elements and attributes that are not served, instead of refusing them.
+        voice: the default voice, used where the document names none.
+        voices: looks up other voices.
+        skips_unsupported: whether to ignore unsupported elements and attributes instead of rejecting them.
 
     Raises:
-        InvalidRequest: SSML_INVALID, SSML_UNSUPPORTED, or the reason why a voice cannot be had; with line and column.
+        InvalidRequest: SSML_INVALID, SSML_UNSUPPORTED, or the reason a voice is unavailable; with line and column.
     """
     reader = _DocumentReader(voice, voices, skips_unsupported=skips_unsupported)
     try:
@@ -72,7 +72,7 @@ def read_document(ssml: str, voice: Voice, voices: Voices, *, skips_unsupported:
 
 
 class _DocumentReader:
-    """Takes elements and text in order, and makes passages of them."""
+    """Receives elements and text in order and builds passages from them."""
 
     def __init__(self, voice: Voice, voices: Voices, *, skips_unsupported: bool) -> None:
         self._speakers = Speakers(voice, voices)
@@ -80,9 +80,9 @@ class _DocumentReader:
         self._frames: list[Frame] = []
         self._passages: list[Passage] = []
         self._builder = PassageBuilder()
-        self._pause_seconds = 0.0  # before what comes next
+        self._pause_seconds = 0.0  # before the next passage
         self._all_pauses_seconds = 0.0
-        self._content: list[tuple[str, int, int]] = []  # of an element whose text is read in another way
+        self._content: list[tuple[str, int, int]] = []  # of an element whose text is interpreted or replaced
         self._begins: Mapping[str, Callable[[Frame], Frame]] = {
             "speak": self._speak,
             "p": self._paragraph,
@@ -102,14 +102,14 @@ class _DocumentReader:
         }
 
     def script(self) -> Script:
-        """Returns all passages, once the document has ended."""
+        """Returns all passages; call it after the end of the document."""
         self._end_passage(".")
         return Script(tuple(self._passages), self._pause_seconds)
 
-    # --- what expat tells ----------------------------------------------------------------------------------------
+    # --- Reader interface ----------------------------------------------------------------------------------------
 
     def open(self, name: Name, attributes: Mapping[Name, str], at: int) -> None:
-        """Begins an element."""
+        """Handles the start of an element."""
         outer = self._frames[-1] if self._frames else Frame("", at)
         if outer.name in _TEXT_ONLY or outer.name in _EMPTY:
             raise Refusal(
@@ -132,14 +132,14 @@ class _DocumentReader:
             self._content = []
         self._frames.append(frame)
 
-    def close(self, name: Name, at: int) -> None:  # noqa: ARG002  expat has seen that it is the one that was opened
-        """Ends an element."""
+    def close(self, name: Name, at: int) -> None:  # noqa: ARG002  expat checks that it matches the start tag
+        """Handles the end of an element."""
         frame = self._frames.pop()
         if frame.is_heard and (end := self._ends.get(frame.name)):
             end(frame, at)
 
     def text(self, text: str, at: int, stop: int) -> None:
-        """Takes text."""
+        """Handles text."""
         frame = self._frames[-1]
         if not frame.is_heard:
             return
@@ -152,7 +152,7 @@ class _DocumentReader:
             self._say(text.translate(_BLANK), at, stop)
 
     def _served(self, name: Name, at: int) -> str:
-        """Returns an element's name; "" where it is passed over."""
+        """Returns an element's name; "" if it is ignored."""
         if name.namespace in ("", NAMESPACE) and name.local in ATTRIBUTES:
             return name.local
         if not self._skips_unsupported:
@@ -161,7 +161,7 @@ class _DocumentReader:
         return ""
 
     def _checked(self, local: str, attributes: Mapping[Name, str], at: int) -> Mapping[str, str]:
-        """Returns an element's own attributes."""
+        """Returns an element's supported attributes."""
         own: dict[str, str] = {}
         for attribute, value in attributes.items():
             if attribute.namespace == XML_NAMESPACE:
@@ -173,7 +173,7 @@ class _DocumentReader:
                 raise Unsupported(f"<{local}> has {attribute}, which is not served; its attributes: {served}", at)
         return own
 
-    # --- beginnings ----------------------------------------------------------------------------------------------
+    # --- start of elements ---------------------------------------------------------------------------------------
 
     def _speak(self, frame: Frame) -> Frame:
         if self._frames:
@@ -214,7 +214,7 @@ class _DocumentReader:
         self._building(frame).add_mark(mark_name(frame))
         return frame
 
-    # --- ends ----------------------------------------------------------------------------------------------------
+    # --- end of elements -----------------------------------------------------------------------------------------
 
     def _say_as(self, frame: Frame, at: int) -> None:
         content, start, _ = self._taken(at)
@@ -259,7 +259,7 @@ class _DocumentReader:
         self._building(frame).add_replaced(word, (start, stop), frame.prosody, Override(0, 0, ipa=phonemes))
 
     def _taken(self, at: int) -> tuple[str, int, int]:
-        """Returns the text of an element that has ended, and where it is written."""
+        """Returns the text of the element that has just ended, and its source offsets."""
         parts, self._content = self._content, []
         start, stop = (parts[0][1], parts[-1][2]) if parts else (at, at)
         return "".join(text for text, _, _ in parts), start, stop
@@ -271,11 +271,11 @@ class _DocumentReader:
         prosody = self._frames[-1].prosody
         if stop - at == len(text):
             builder.add(text, at, prosody)
-        else:  # a reference to a character
+        else:  # a character reference
             builder.add_reference(text, (at, stop), prosody)
 
     def _building(self, frame: Frame) -> PassageBuilder:
-        """Returns the passage that grows, a new one where somebody else speaks."""
+        """Returns the current passage, or a new one if the speaker changes."""
         if (self._builder.voice, self._builder.speaker) != (frame.voice, frame.speaker):
             self._end_passage(",")
             self._builder = PassageBuilder(frame.voice, frame.speaker)

@@ -1,6 +1,6 @@
-"""Elements of SSML as they are written: which attributes each may have, and what these ask for.
+"""SSML elements: the attributes allowed in each, and their values.
 
-`document.py` calls it. What cannot be read is refused by name. Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3.
+Called by `document.py`. Errors name the invalid attribute. Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ LONGEST_MARK: Final = 128
 VERSIONS: Final = ("1.0", "1.1")
 LANGUAGE_FAILURES: Final = ("changevoice", "ignoretext", "ignorelang", "processorchoice")
 T = TypeVar("T")
-# What may be written into each element, besides xml:lang, xml:base and the like.
+# Attributes allowed in each element, besides xml:lang, xml:base and similar ones.
 ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
     "speak": ("version", "onlangfailure"),
     "p": ("onlangfailure",),
@@ -37,20 +37,20 @@ ATTRIBUTES: Final[Mapping[str, tuple[str, ...]]] = {
 
 
 class Unsupported(Refusal):
-    """What SSML has and this reader does not serve."""
+    """A part of SSML that this reader does not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An element that is open, and what holds within it.
+    """An open element and the state in effect within it.
 
     Attributes:
-        name: of the element; "" for one that is passed over.
-        at: where it begins.
+        name: of the element; "" for an ignored one.
+        at: its start offset.
         prosody: rate, pitch and gain.
-        voice, speaker: who speaks; None for the request's own.
-        is_heard: whether its text is for the ear.
-        language_failure: what to do where nobody speaks a language, one of LANGUAGE_FAILURES.
+        voice, speaker: the current ones; None for the request's own.
+        is_heard: whether its text is spoken.
+        language_failure: what to do if no voice supports a language, one of LANGUAGE_FAILURES.
     """
 
     name: str
@@ -63,30 +63,30 @@ class Frame:
     language_failure: str = "processorchoice"
 
     def attribute(self, name: str) -> str:
-        """Returns an attribute's value, "" where it is not there."""
+        """Returns an attribute's value, "" if it is absent."""
         return (self.attributes or {}).get(name, "").strip()
 
 
 def check_version(frame: Frame) -> None:
-    """Refuses a <speak> of a version that is not read."""
+    """Rejects a <speak> of an unsupported version."""
     version = frame.attribute("version")
     if version and version not in VERSIONS:
         raise Refusal(f"<speak> has version={shown(version)}; write one of {', '.join(VERSIONS)}", frame.at)
 
 
 def language_failure(frame: Frame) -> str:
-    """Returns what an element says of languages that nobody speaks, or what holds around it."""
+    """Returns an element's setting for unsupported languages, or the inherited one."""
     return _labelled(frame, "onlangfailure", frame.language_failure, {one: one for one in LANGUAGE_FAILURES})
 
 
 def break_seconds(frame: Frame) -> float:
-    """Returns how long a <break> is."""
+    """Returns the duration of a <break>."""
     seconds = _labelled(frame, "strength", "medium", values.STRENGTHS_SECONDS)
     return _value(frame, "time", values.seconds) if frame.attribute("time") else seconds
 
 
 def prosody(frame: Frame) -> Prosody:
-    """Returns what <prosody> makes of what holds around it."""
+    """Returns the inherited prosody as changed by <prosody>."""
     own = frame.prosody
     pitch, pitch_hz = _changed(frame, "pitch", values.Pitch(own.pitch, own.pitch_hz), values.pitch)
     return replace(
@@ -99,7 +99,7 @@ def prosody(frame: Frame) -> Prosody:
 
 
 def emphasis(frame: Frame) -> Prosody:
-    """Returns what <emphasis> makes of what holds around it."""
+    """Returns the inherited prosody as changed by <emphasis>."""
     own, more = frame.prosody, _labelled(frame, "level", "moderate", values.EMPHASES)
     return replace(
         own,
@@ -119,7 +119,7 @@ def mark_name(frame: Frame) -> str:
 
 
 def _labelled(frame: Frame, name: str, default: str, known: Mapping[str, T]) -> T:
-    """Returns what an attribute's label means, or refuses it with those that mean something."""
+    """Returns the value of an attribute's label, or rejects it and lists the valid ones."""
     label = frame.attribute(name) or default
     if label not in known:
         raise Refusal(f"<{frame.name}> has {name}={shown(label)}; write one of {', '.join(known)}", frame.at)
@@ -133,7 +133,7 @@ def _changed(frame: Frame, name: str, current: T, read: Callable[[str, T], T]) -
 
 
 def _value(frame: Frame, name: str, read: Callable[[str], T]) -> T:
-    """Returns an attribute's value, or refuses it by name."""
+    """Returns an attribute's parsed value, or rejects it by name."""
     value = frame.attribute(name)
     try:
         return read(value)

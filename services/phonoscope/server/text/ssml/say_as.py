@@ -1,8 +1,8 @@
-"""How SSML's say-as reads: characters, digits, telephone numbers, cardinals, ordinals and dates.
+"""Implements SSML's say-as: characters, digits, telephone numbers, cardinals, ordinals and dates.
 
-Source: "SSML 1.0 say-as attribute values" (W3C Note, 2005), whose values SSML 1.1 leaves to processors. Words of
-numbers come from num2words, names of months and the order of dates from CLDR by Babel; what neither has in a language
-is refused.
+Source: "SSML 1.0 say-as attribute values" (W3C Note, 2005); SSML 1.1 leaves these values to processors. Number words
+come from num2words, month names and the order of dates from CLDR through Babel; what neither supports in a language
+is rejected.
 """
 
 import datetime as dt
@@ -29,16 +29,16 @@ _DATE_CHARACTERS: Final = re.compile(r"[\d\s./,-]+")
 _TWO_DIGIT_YEARS: Final = 100
 _LATEST_TWO_DIGIT_YEAR: Final = 69  # of this century, as in POSIX
 _LEAP_YEAR: Final = 2000
-# Languages of num2words that count a large number up by ones, which takes for ever.
+# Languages in which num2words counts up to a large number by ones, which takes too long.
 _WITHOUT_WORDS: Final = frozenset({"am"})
-# Languages in which it loses signs or fractions.
+# Languages in which num2words loses signs or fractions.
 _WHOLE_ONLY: Final = frozenset({"bn", "ce", "cy", "fa", "it", "vi"})
 DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "y", "m", "d")
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text to be read for characters `start` to `stop` of the content; `alone`, if any, is read by itself instead."""
+    """Text to read for characters `start` to `stop` of the content; `alone`, if set, is read in isolation instead."""
 
     text: str
     start: int
@@ -47,17 +47,17 @@ class Piece:
 
 
 def say_as(interpret_as: str, form: str, content: str, language: str) -> list[Piece]:
-    """Returns what is read for the content of a say-as element.
+    """Returns the text to read for the content of a say-as element.
 
     Args:
-        interpret_as: its attribute.
-        form: its attribute format, "" where there is none.
+        interpret_as: its attribute interpret-as.
+        form: its attribute format, "" if absent.
         content: its text.
         language: of the voice, as a BCP 47 tag.
 
     Raises:
-        LookupError: such a kind is not read, in this language or at all; `str()` of it says what is.
-        ValueError: the content is not of the kind; `str()` of it says what to write.
+        LookupError: the kind is not supported, in this language or at all; `str()` of it lists what is.
+        ValueError: the content does not match the kind; `str()` of it explains what to write.
     """
     reading = READINGS.get(interpret_as)
     if reading is None:
@@ -88,7 +88,7 @@ def _telephone(content: str, _form: str, _language: str) -> list[Piece]:
 
 def _cardinal(content: str, _form: str, language: str) -> list[Piece]:
     number = _number(content, language)
-    return _whole(content, _in_words(number, language, "cardinal") or f"{number:f}")  # which espeak-ng reads itself
+    return _whole(content, _in_words(number, language, "cardinal") or f"{number:f}")  # espeak-ng reads the digits
 
 
 def _ordinal(content: str, _form: str, language: str) -> list[Piece]:
@@ -105,7 +105,7 @@ def _date(content: str, form: str, language: str) -> list[Piece]:
     if form and form not in DATE_FORMATS:
         raise ValueError(f"has format={form!r}; write one of {', '.join(DATE_FORMATS)}")
     if _DATE_CHARACTERS.fullmatch(content) is None:
-        return _whole(content, content)  # months by name: read as it is written
+        return _whole(content, content)  # month is a name: read as written
     numbers = _NUMBERS.findall(content)
     form = form or ("ymd" if re.fullmatch(r"\s*\d{4}-\d\d-\d\d\s*", content) else "")
     if not form:
@@ -132,7 +132,7 @@ def _spoken_date(given: Mapping[str, int], language: str) -> str:
 
 
 def _english(date: dt.date, given: Mapping[str, int]) -> str:
-    """Returns a date as English says it: the day an ordinal, the year in pairs."""
+    """Returns a date in English words: the day as an ordinal, the year in pairs of digits."""
     month = get_month_names("wide", locale="en")[date.month] if "m" in given else ""
     day = num2words(date.day, to="ordinal") if "d" in given else ""
     year = num2words(date.year, to="year") if "y" in given else ""
@@ -181,7 +181,7 @@ def _number(content: str, language: str) -> decimal.Decimal:
 
 
 def _in_words(number: decimal.Decimal | int, language: str, form: str) -> str:
-    """Returns a number's words, "" where num2words has none: each of its languages fails in a way of its own."""
+    """Returns a number in words, "" if num2words fails: each of its languages fails differently."""
     converter = CONVERTER_CLASSES.get(primary := _primary(language))  # num2words itself takes "fil" for "fi"
     is_whole = number >= 0 and number == int(number)
     if converter is None or primary in _WITHOUT_WORDS or (primary in _WHOLE_ONLY and not is_whole):
@@ -211,7 +211,7 @@ def _check(content: str, is_allowed: Callable[[str], bool], allowed: str) -> Non
 
 
 def _one_by_one(content: str, parts: Callable[[str], bool]) -> list[Piece]:
-    """Returns each character by itself, and a pause wherever something parts them."""
+    """Returns each character separately, with a pause at each separator."""
     pieces: list[Piece] = []
     is_parted = False
     for at, character in enumerate(content):

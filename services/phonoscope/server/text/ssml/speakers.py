@@ -1,4 +1,4 @@
-"""Who speaks within an element of SSML: `voice`, `lang` and xml:lang, as loaded voices. `document.py` calls it."""
+"""Selects loaded voices for SSML elements: `voice`, `lang` and xml:lang. Called by `document.py`."""
 
 from dataclasses import replace
 from typing import Protocol
@@ -10,17 +10,17 @@ from phonoscope.server.types import Voice
 
 
 class Voices(Protocol):
-    """Who could speak; both raise InvalidRequest where nobody is found."""
+    """Looks up loaded voices; both methods raise InvalidRequest if there is no match."""
 
     def named(self, speaker_id: str) -> tuple[Voice, int]:
-        """Returns the voice, or voice:speaker, of that name."""
+        """Returns the voice and speaker index of a voice name or voice:speaker name."""
 
     def of_language(self, language: str) -> Voice:
-        """Returns a voice of that language."""
+        """Returns a voice for the language."""
 
 
 class NobodySpeaks(Exception):
-    """No voice is there for an element that begins at `at`."""
+    """No voice is available for the element that starts at `at`."""
 
     def __init__(self, error: InvalidRequest, at: int) -> None:
         super().__init__(str(error))
@@ -29,11 +29,11 @@ class NobodySpeaks(Exception):
 
 
 class Speakers:
-    """Gives elements to speakers.
+    """Assigns speakers to elements.
 
     Args:
-        own: who speaks where an element names nobody.
-        voices: who else could.
+        own: the default voice, used where an element names none.
+        voices: looks up other voices.
     """
 
     def __init__(self, own: Voice, voices: Voices) -> None:
@@ -45,10 +45,10 @@ class Speakers:
         return frame.voice or self._own
 
     def named(self, frame: Frame) -> Frame:
-        """Gives a <voice> to whom it names.
+        """Assigns to a <voice> element the first loaded voice of its names, or of its first language.
 
         Raises:
-            NobodySpeaks: none of them is loaded.
+            NobodySpeaks: none of the named voices is loaded.
         """
         names, languages = frame.attribute("name").split(), frame.attribute("languages").split()
         if not names and not languages:
@@ -62,10 +62,10 @@ class Speakers:
         return replace(frame, voice=voice, speaker=speaker)
 
     def of_language(self, frame: Frame, language: str) -> Frame:
-        """Gives an element to a voice of its language; one of the same primary language will do.
+        """Assigns a voice of the element's language; the same primary language is sufficient.
 
         Raises:
-            NobodySpeaks: there is none, and the element does not say what to do then.
+            NobodySpeaks: there is none, and the element does not set a fallback.
         """
         if not language:
             raise Refusal('<lang> has no xml:lang; write one, such as xml:lang="fr-FR"', frame.at)
@@ -83,7 +83,7 @@ class Speakers:
         return replace(frame, voice=voice, speaker=voice.default_speaker)
 
     def _first_of(self, names: list[str]) -> tuple[Voice, int]:
-        """Returns the first of some voices that is loaded, as SSML has it."""
+        """Returns the first loaded voice of a list, as SSML specifies."""
         for name in names[:-1]:
             try:
                 return self._voices.named(name)

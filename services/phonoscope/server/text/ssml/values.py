@@ -1,7 +1,7 @@
-"""Values of SSML's attributes, as ratios, decibels and seconds. Source: SSML 1.1, sections 3.2.3 and 3.2.4.
+"""Parses SSML attribute values into ratios, decibels and seconds. Source: SSML 1.1, sections 3.2.3 and 3.2.4.
 
-What labels such as "slow" mean is left to the processor; the sizes here are ours. Every function raises ValueError
-with what may be written instead.
+SSML leaves the meaning of labels such as "slow" to the processor; the values here are ours. Every function raises
+ValueError with the valid values.
 """
 
 import math
@@ -45,14 +45,14 @@ _SECONDS: Final = re.compile(rf"\+?{_NUMBER}(ms|s)")
 
 
 class Pitch(NamedTuple):
-    """A ratio of the speaker's own pitch, and hertz on top of it."""
+    """A ratio to the speaker's own pitch, and an offset in hertz."""
 
     ratio: float
     hertz: float
 
 
 def rate(value: str, current: float) -> float:
-    """Returns a speaking rate, as a ratio: a label, a percentage of the default rate, or a change by percents."""
+    """Parses a speaking rate into a ratio: a label, a percentage of the default rate, or a change in percent."""
     if value in RATES:
         return RATES[value]
     if found := _PERCENT.fullmatch(value):
@@ -66,7 +66,7 @@ def rate(value: str, current: float) -> float:
 
 
 def pitch(value: str, current: Pitch) -> Pitch:
-    """Returns a pitch: a label, hertz, or a change by percents, semitones or hertz."""
+    """Parses a pitch: a label, hertz, or a change in percent, semitones or hertz."""
     if value in PITCHES:
         return Pitch(PITCHES[value], 0.0)
     if (found := _PERCENT.fullmatch(value)) and found[1]:
@@ -88,7 +88,7 @@ def _turned(pitch: Pitch, ratio: float) -> Pitch:
 
 
 def _limited(pitch: Pitch) -> Pitch:
-    """Returns a pitch within what any voice might reach; what is beyond this one is seen once its own is known."""
+    """Checks that a pitch is in the range of any voice; the actual voice's range is applied when it is known."""
     if not pitch.hertz:
         return Pitch(_within(pitch.ratio, PITCH_RANGE, "an octave down to an octave up"), 0.0)
     low, high = HERTZ_RANGE
@@ -97,7 +97,7 @@ def _limited(pitch: Pitch) -> Pitch:
 
 
 def volume_db(value: str, current: float) -> float:
-    """Returns a gain in decibels: a label, or a change in decibels."""
+    """Parses a gain in decibels: a label, or a change in decibels."""
     if value in VOLUMES_DB:
         return VOLUMES_DB[value]
     if not (found := _DECIBELS.fullmatch(value)):
@@ -107,7 +107,7 @@ def volume_db(value: str, current: float) -> float:
 
 
 def seconds(value: str) -> float:
-    """Returns a duration in seconds, of CSS's form: 500ms or 1.5s."""
+    """Parses a duration in CSS format, such as 500ms or 1.5s, into seconds."""
     if not (found := _SECONDS.fullmatch(value)):
         raise ValueError("write a duration such as 500ms or 1.5s")
     duration = float(found[1]) / (1000 if found[2] == "ms" else 1)
@@ -125,6 +125,6 @@ def _changed(sign: str, share: float) -> float:
 def _within(value: float, limits: tuple[float, float], words: str) -> float:
     low, high = limits
     nearest = min(max(value, low), high)
-    if not math.isclose(value, nearest):  # two steps of six semitones may end a rounding beyond an octave
+    if not math.isclose(value, nearest):  # two steps of six semitones may exceed an octave by a rounding error
         raise ValueError(f"write {words}")
     return nearest
