@@ -185,7 +185,7 @@ async def test_pieces_are_timed_over_the_whole_text(stub):
         ({"ssml": "<speak>\n <audio/></speak>"}, "ssml", "line 2, column 2: <audio> is not served"),
         ({"ssml": '<speak><break time="1s"/></speak>'}, "ssml", "holds nothing that can be spoken"),
         ({"ssml": f"<speak>{'abcdefghi ' * 400}</speak>"}, "ssml", "makes at least"),
-        ({"ssml": "<speak>a", "text": "b"}, "ssml", "is there beside text"),
+        ({"ssml": "<speak>a", "text": "b"}, "ssml", "cannot be combined with text"),
         (
             {"text": "a", "pronunciations": [tts_pb2.Pronunciation(phrase="a", ipa="a"), tts_pb2.Pronunciation()]},
             "pronunciations[1].phrase",

@@ -108,7 +108,7 @@ def emotion_weights(request: SpeechRequest) -> Mapping[str, float]:
         return {_emotion_name("emotion", request.emotion): 1.0} if request.emotion else {}
     if request.emotion:
         raise InvalidRequest.of(
-            "emotion", "is there beside emotion_weights; send one of the two", reason="EMOTION_TWICE"
+            "emotion", "cannot be combined with emotion_weights; send one of the two", reason="EMOTION_TWICE"
         )
     weights: dict[str, float] = {}
     for given, weight in request.emotion_weights.items():
@@ -167,7 +167,7 @@ def sample_rate(request: SpeechRequest) -> int:
     if request.sample_rate_hz and codec and codec.rates_hz and request.sample_rate_hz not in codec.rates_hz:
         raise InvalidRequest.of(
             "audio_config.sample_rate_hertz",
-            f"is {request.sample_rate_hz}, which {request.encoding.upper()} has not; send one of "
+            f"{request.sample_rate_hz} is not supported by {request.encoding.upper()}; use one of "
             f"{', '.join(str(rate) for rate in codec.rates_hz)}, or 0 for the one that suits the voice",
             reason="SAMPLE_RATE_OUT_OF_RANGE",
         )

@@ -160,7 +160,7 @@ class RequestResolver:
         self._voices = tuple(voices)
         self._choice = VoiceChoice(voices)
         self._server_lexicon = server_lexicon
-        self._most_characters = max_characters
+        self._max_characters = max_characters
         self._skips_unsupported_ssml = skips_unsupported_ssml
 
     def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:
@@ -236,10 +236,10 @@ class RequestResolver:
 
     def check_length(self, characters: int, field: str = "text") -> None:
         """Raises InvalidRequest for a text that exceeds the maximum length."""
-        if characters > self._most_characters:
+        if characters > self._max_characters:
             raise InvalidRequest.of(
                 field,
-                f"has {characters} characters, the limit is {self._most_characters}; send it in parts",
+                f"has {characters} characters, the limit is {self._max_characters}; send it in parts",
                 reason="TEXT_TOO_LONG",
             )
 
@@ -247,8 +247,9 @@ class RequestResolver:
         """Returns the text or the document."""
         if request.ssml:
             if request.text:
-                raise InvalidRequest.of("ssml", "is there beside text; send one of the two", reason="TEXT_TWICE")
-            most = LONGEST_SSML_RATIO * self._most_characters
+                description = "cannot be combined with text; send one of the two"
+                raise InvalidRequest.of("ssml", description, reason="TEXT_TWICE")
+            most = LONGEST_SSML_RATIO * self._max_characters
             if len(request.ssml) > most:
                 description = f"has {len(request.ssml)} characters, the limit is {most}; send it in parts"
                 raise InvalidRequest.of("ssml", description, reason="TEXT_TOO_LONG")

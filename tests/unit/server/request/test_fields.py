@@ -97,7 +97,7 @@ def test_an_encoding_has_its_own_rates_or_all(encoding: Encoding) -> None:
             reason, _, description = refusal(lambda asked=asked: fields.sample_rate(asked))
             assert reason == "SAMPLE_RATE_OUT_OF_RANGE"
             assert description == (
-                f"is {rate_hz}, which {encoding.name} has not; send one of {', '.join(map(str, own))}, "
+                f"{rate_hz} is not supported by {encoding.name}; use one of {', '.join(map(str, own))}, "
                 "or 0 for the one that suits the voice"
             )
 
