@@ -1,6 +1,6 @@
 """Runs batches of steps: times each, checks it against the contract of `engines/base.py`, and emits an event.
 
-A batch's time is shared among its members by their costs. Called by `scheduler.py` on the lane's thread.
+A batch's time is shared among its members by their costs. Called by `lane_worker.py`.
 """
 
 from collections.abc import Callable, Sequence
@@ -44,6 +44,8 @@ class BatchRunner:
             results = batch.slot.engine.run([member.step for member in batch.members])
         except Exception as error:
             raise self._failed(batch, began, error) from error
+        for member in batch.members:
+            member.job.has_run()
         outcomes = _checked(results, batch.members)
         for outcome, member in zip(outcomes, batch.members, strict=True):
             if isinstance(outcome, BrokenContract):

@@ -53,7 +53,9 @@ class LaneWorker:
                     self._run(batch)
             except Exception as error:  # noqa: BLE001  the engine loop: a defect must not leave callers waiting
                 self._fail_all(error)
-        self._close_jobs(self.held.take_jobs_to_close())
+        with self.held.changed:
+            to_close = self.held.take_jobs_to_close()
+        self._close_jobs(to_close)
 
     def _next_batch(self) -> Batch | None:
         """Waits for the next batch; returns None once the worker is stopped."""
@@ -117,10 +119,9 @@ class LaneWorker:
 
     def _end_broken(self) -> bool:
         """Fails the requests for which an engine raised in `next_step`; returns whether there were any."""
-        broken = [(state, job) for state in self.held for job in state.jobs if job.failure is not None]
-        for state, job in broken:
-            assert job.failure is not None  # noqa: S101  those that have one
-            self._report_raised(job, job.failure)
+        broken = [(state, job, job.failure) for state in self.held for job in state.jobs if job.failure]
+        for state, job, failure in broken:
+            self._report_raised(job, failure)
             self.held.end(state, EngineFailed(ENGINE_FAILED))
         return bool(broken)
 

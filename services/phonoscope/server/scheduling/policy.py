@@ -1,8 +1,8 @@
 """Decides which batch the engine runs next: the scheduling policy, without threads.
 
-Called by `scheduler.py` with its lock held. Earliest deadline first: a stream that plays is due when what it has sent
-will have been played, one that does not is due as soon as an idle engine could start it, and a unary request is due
-half-way to its caller's deadline, while there is still time to render it.
+Called by `lane_worker.py`, with the scheduler's lock held. Earliest deadline first: a stream that plays is due when
+what it has sent will have been played, one that does not is due as soon as an idle engine could start it, and a unary
+request is due half-way to its caller's deadline, while there is still time to render it.
 
 Two rules keep playing streams from running dry. Other work runs before them only if the next step of each would still
 be in time. And a step makes as much audio as the deadlines of the others allow: long steps cost less for a second of

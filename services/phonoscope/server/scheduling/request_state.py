@@ -90,9 +90,16 @@ class OpenJob:
 
     def add(self, result: StepResult) -> None:
         """Counts a step's result."""
-        self._steps.clear()
+        self.has_run()
         self.made_samples += len(result.samples)
-        self.total_samples = self.made_samples if result.is_last else result.total_samples
+        if result.is_last:
+            self.total_samples = self.made_samples
+        elif result.total_samples is not None:
+            self.total_samples = result.total_samples
+
+    def has_run(self) -> None:
+        """Discards the steps from before the engine ran one."""
+        self._steps.clear()
 
 
 @dataclass(slots=True, eq=False)

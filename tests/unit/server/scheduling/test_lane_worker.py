@@ -554,6 +554,24 @@ def test_a_job_that_breaks_the_contract_fails_its_own_request_only(bench: Bench,
     assert next(iter(bench.lane)).open_jobs == 0
 
 
+class EndlessTokens(fakes.TokenJob):
+    """Stops without saying so, on an engine that decides the length of its steps."""
+
+    def move(self, step: Step) -> StepResult:
+        return replace(super().move(step), is_last=False)
+
+
+def test_a_job_that_stops_without_a_last_step_fails_and_keeps_nobody_from_the_engine() -> None:
+    engine = fakes.TokenEngine(max_batch=1, max_jobs=1)
+    bad = utterance(256, 256, voice="t")
+    engine.job_of = lambda said: (EndlessTokens if said is bad else fakes.TokenJob)(said)
+    bench = Bench(engine)
+    failed, other = bench.open(bad), bench.open(utterance(256, voice="t"), number=1)
+    bench.run()
+    assert is_failure(failed.ending)
+    assert (other.frames, other.ending) == (1, None)
+
+
 # --- what the cost model learns ---------------------------------------------------------------------------------
 
 
