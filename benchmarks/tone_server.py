@@ -19,6 +19,7 @@ from phonoscope.common.metrics_endpoint import serving_metrics
 from phonoscope.comparison.bare import build_tones, nobody
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
 from phonoscope.server.build import SWITCH_SECONDS, served_methods
+from phonoscope.server.engines.tone import ToneEngine
 from phonoscope.server.events import Emit, LoopLagged
 from phonoscope.server.rpc.readiness import Speech
 from phonoscope.server.rpc.servicer import TextToSpeechServicer
@@ -37,7 +38,7 @@ async def main(telemetry: str, endpoint: str = "", sample_ratio: str = "1") -> N
             settings = ServerSettings(otlp_endpoint=endpoint, trace_sample_ratio=float(sample_ratio))
             logger = configure_logs("json", "info")
             watching = build_telemetry(settings, logger, served_methods())
-            watching.metrics.make_voice_series({"tone": ("prepare", "render")})
+            watching.metrics.make_voice_series({"tone": ToneEngine.step_kinds})
             interceptors = [CallObserver(watching.observe), ErrorMapper(watching.log.unexpected)]
             emit = watching.emit
             metrics_port = stack.enter_context(serving_metrics(watching.registry, "127.0.0.1", 0, logger))

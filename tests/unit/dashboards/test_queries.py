@@ -57,7 +57,7 @@ def test_queries_ask_for_series_that_exist(dashboard, rules):
 
 
 def test_every_metric_of_the_docs_is_in_a_dashboard_or_a_rule(dashboards, rules):
-    """The third of three lists; tests/unit/server/test_metrics_docs.py compares the code with the docs."""
+    """The third of three lists; tests/unit/server/telemetry/test_metrics_docs.py compares the code with the docs."""
     asked = " ".join((*(query for dashboard in dashboards for query in dashboard.queries()), rules))
     names = set(re.findall(r"[A-Za-z_]\w*", asked))
     assert not [name for name, kind in documented().items() if not series_of(name, kind) & names]

@@ -408,28 +408,22 @@ async def test_a_deadline_at_which_grpc_cancels_the_call_is_told_of_as_failed(
     assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
 
 
-async def test_a_stream_that_is_closed_after_its_deadline_is_told_of_as_failed(stage: Stage, clock: Clock):
+@pytest.mark.parametrize(
+    ("after_seconds", "outcome", "reason"),
+    [
+        pytest.param(500.0, "failed", "DEADLINE_UNREACHABLE", id="after its deadline"),
+        pytest.param(100.0, "cancelled", "", id="well before its deadline"),
+        pytest.param(200.0, "cancelled", "STREAM_NOT_READ", id="because nobody reads it"),
+    ],
+)
+async def test_a_stream_that_is_closed_early_is_reported_with_the_reason(
+    stage: Stage, clock: Clock, after_seconds: float, outcome: str, reason: str
+):
     chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
     await anext(chunks)
-    clock.now += 500.0
+    clock.now += after_seconds
     await chunks.aclose()
-    assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
-
-
-async def test_a_call_that_is_cancelled_well_before_its_deadline_is_cancelled(stage: Stage, clock: Clock):
-    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
-    await anext(chunks)
-    clock.now += 100.0
-    await chunks.aclose()
-    assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "")
-
-
-async def test_a_stream_that_is_ended_because_nobody_reads_it_says_so(stage: Stage, clock: Clock):
-    chunks = stage.synthesizer.speak_in_chunks(SpeechRequest("abcdefghijklmnopqrstuvwxyz. " * 9), 500.0)
-    await anext(chunks)
-    clock.now += 200.0
-    await chunks.aclose()
-    assert (stage.finished().outcome, stage.finished().reason) == ("cancelled", "STREAM_NOT_READ")
+    assert (stage.finished().outcome, stage.finished().reason) == (outcome, reason)
 
 
 # --- what is told while a request goes on ----------------------------------------------------------------------
