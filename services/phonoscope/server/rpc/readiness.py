@@ -1,8 +1,11 @@
-"""Answers calls before the voices are loaded: built before them, receives the synthesizer later."""
+"""Whether the server can speak: what answers calls before the voices are loaded, and the health that it reports."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from phonoscope.common.errors import NotReady
+from phonoscope.common.health import LIVENESS, Health
+from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.speech.synthesizer import Synthesizer
 
 RETRY_SECONDS: Final = 1.0
@@ -31,3 +34,15 @@ class Speech:
                 retry_after_seconds=RETRY_SECONDS,
             )
         return self._synthesizer
+
+
+async def set_ready(health: Health, services: Iterable[str], *, is_serving: bool) -> None:
+    """Sets the health of all services."""
+    for service in services:
+        await health.set(service, is_serving=is_serving)
+
+
+async def report_lost_engine(health: Health, services: Iterable[str], scheduler: Scheduler) -> None:
+    """Reports all services, and liveness, as NOT_SERVING once an engine is lost: only a restart helps."""
+    await scheduler.wait_until_lost()
+    await set_ready(health, (*services, LIVENESS), is_serving=False)

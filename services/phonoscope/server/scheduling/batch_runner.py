@@ -5,7 +5,7 @@ A batch's time is shared among its members by their costs. Called by `lane_worke
 
 from collections.abc import Callable, Sequence
 
-from phonoscope.server.engines.base import StepResult
+from phonoscope.server.engines.base import EngineLost, StepResult
 from phonoscope.server.events import BatchRan, Emit, EngineRaised, Member
 from phonoscope.server.scheduling.policy import Batch, PlannedStep
 
@@ -38,10 +38,14 @@ class BatchRunner:
 
         Raises:
             BatchFailed: the engine raised.
+            EngineLost: the engine raised it.
         """
         began = self._clock()
         try:
             results = batch.slot.engine.run([member.step for member in batch.members])
+        except EngineLost as error:
+            self._failed(batch, began, error)
+            raise
         except Exception as error:
             raise self._failed(batch, began, error) from error
         for member in batch.members:
@@ -56,7 +60,7 @@ class BatchRunner:
         share = (self._clock() - began) / len(batch.members)
         members = tuple(_member(one, share) for one in batch.members)
         self._emit(EngineRaised(_voice(batch), batch.kind, members, began, error))
-        return BatchFailed(f"{batch.kind} of {len(members)} raised {type(error).__name__}")
+        return BatchFailed(f"{batch.kind} of {len(members)} raised {type(error).__name__}: {error}")
 
     def _ran(self, batch: Batch, began: float) -> tuple[Member, ...]:
         costs = [member.step.cost for member in batch.members]

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 
 from phonoscope.server.engines.base import Engine, Tuning
 from phonoscope.server.scheduling.cost_model import CostModel, Estimates
+from phonoscope.server.scheduling.failure_streak import FailureStreak
+from phonoscope.server.types import Utterance
 
 
 @dataclass(slots=True, eq=False)
@@ -19,12 +21,14 @@ class Slot:
         tuning: the engine's tuning when the lane was built.
         cost: the cost model of its steps.
         open_jobs: jobs that currently hold state of the engine.
+        failures: since it last spoke an utterance to its end.
     """
 
     engine: Engine
     tuning: Tuning
     cost: CostModel = field(default_factory=CostModel)
     open_jobs: int = 0
+    failures: FailureStreak = field(default_factory=FailureStreak)
 
     @property
     def first_step_seconds(self) -> float:
@@ -47,6 +51,15 @@ class Slot:
     def estimates(self, now: float) -> Estimates | None:
         """Returns the estimates of the engine's speed; None while unknown."""
         return self.cost.estimates(self.first_step_seconds, now)
+
+    def speak(self, utterance: Utterance) -> None:
+        """Speaks an utterance to its end for nobody; raises whatever the engine raises."""
+        job = self.engine.open(utterance)
+        try:
+            while (step := job.next_step(self.first_step_seconds)) is not None:
+                self.engine.run([step])
+        finally:
+            self.engine.close(job)
 
 
 class Lane:

@@ -6,18 +6,20 @@ which is cheap by contract.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from phonoscope.common.errors import DeadlineUnreachable, EngineFailed
-from phonoscope.server.engines.base import StepResult
-from phonoscope.server.events import Emit, EngineRaised, Member, QueueLeft, UtteranceSpoken
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady
+from phonoscope.server.engines.base import EngineLost, StepResult
+from phonoscope.server.events import Emit, EngineRaised, LaneLost, Member, QueueLeft, UtteranceSpoken
+from phonoscope.server.scheduling.admission import RETRY_SECONDS
 from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner, BrokenContract
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane, Slot
 from phonoscope.server.scheduling.policy import Batch, PlannedStep, Policy
-from phonoscope.server.scheduling.request_state import OpenJob
+from phonoscope.server.scheduling.request_state import OpenJob, Queued, RequestState
 from phonoscope.server.scheduling.stream import AudioTooLong, Rendered
 
-ENGINE_FAILED = "the engine failed on this request; the server's log has the error"
+ENGINE_FAILED: Final = "the engine failed on this request; the server's log has the error"
 
 
 @dataclass(slots=True, eq=False)
@@ -31,6 +33,7 @@ class LaneWorker:
         emit: receives the events.
         clock: seconds, monotonic.
         is_stopping: set it, and notify `held.changed`, to end the thread.
+        is_lost: the engines speak no more until the process restarts, and the thread has ended.
     """
 
     lane: Lane
@@ -39,6 +42,7 @@ class LaneWorker:
     emit: Emit
     clock: Callable[[], float]
     is_stopping: bool = False
+    is_lost: bool = False
 
     def warm_up(self) -> None:
         """Warms up every engine; propagates any error."""
@@ -46,13 +50,20 @@ class LaneWorker:
             slot.engine.warm_up()
 
     def run_until_stopped(self) -> None:
-        """Runs batches until the worker is stopped. A defect here fails the requests held, and the loop continues."""
-        while not self.is_stopping:
+        """Runs batches until the worker is stopped or an engine is lost.
+
+        A defect here fails the requests held, and the loop continues.
+        """
+        while not (self.is_stopping or self.is_lost):
             try:
                 while (batch := self._next_batch()) is not None:
                     self._run(batch)
+            except EngineLost as error:
+                self.lose(str(error), error)
             except Exception as error:  # noqa: BLE001  the engine loop: a defect must not leave callers waiting
-                self._fail_all(error)
+                self._take_defect(error)
+            except BaseException as error:  # noqa: BLE001  such as SystemExit: callers must not wait for a dead thread
+                self.lose(f"the engine's thread ended: {error!r}", error)
         with self.held.changed:
             to_close = self.held.take_jobs_to_close()
         self._close_jobs(to_close)
@@ -60,6 +71,7 @@ class LaneWorker:
     def _next_batch(self) -> Batch | None:
         """Waits for the next batch; returns None once the worker is stopped."""
         while True:
+            self._check_suspects()
             with self.held.changed:
                 if self.is_stopping:
                     return None
@@ -68,7 +80,7 @@ class LaneWorker:
                 to_close = self.held.take_jobs_to_close()
                 if not to_close:
                     batch = self.policy.choose(self.held, self.clock())
-                    if self._end_broken():
+                    if self._end_broken() or self._suspects():
                         continue
                     if batch is not None:
                         return batch
@@ -81,11 +93,32 @@ class LaneWorker:
             try:
                 job.slot.engine.close(job.job)
             except Exception as error:  # noqa: BLE001  an engine that cannot clean up must not end the thread
-                self._report_raised(job, error)
+                if not self.is_lost:  # it has been reported why
+                    self._report_raised(job, error)
 
     def _report_raised(self, job: OpenJob, error: Exception) -> None:
         utterance = job.queued.utterance
         self.emit(EngineRaised(utterance.voice_id, job.slot.engine.step_kinds[-1], (), self.clock(), error))
+
+    def _suspects(self) -> list[Slot]:
+        return [slot for slot in self.lane if slot.failures.is_suspect and slot.has_room]
+
+    def _check_suspects(self) -> None:
+        """Lets each engine that failed several times in a row repeat what it has spoken before.
+
+        Raises:
+            EngineLost: it fails on that too, or has never spoken anything.
+        """
+        for slot in self._suspects():
+            streak = slot.failures
+            failed = f"{slot.engine.name} failed on {streak.count} utterances in a row"
+            if streak.proven is None:
+                raise EngineLost(f"{failed} and has spoken none since its start: {streak.error}") from streak.error
+            try:
+                slot.speak(streak.proven)
+            except Exception as error:
+                raise EngineLost(f"{failed}, and now on one that it has spoken before: {error}") from error
+            streak.end(streak.proven)
 
     # --- with the lock held --------------------------------------------------------------------------------------
 
@@ -108,11 +141,13 @@ class LaneWorker:
             voice_id = queued.utterance.voice_id
             try:
                 job = queued.slot.engine.open(queued.utterance)
+            except EngineLost:
+                raise
             except Exception as error:  # noqa: BLE001  the engine loop: a bad utterance fails alone
                 kind = queued.slot.engine.step_kinds[0]
                 members = (Member(state.number, queued.index, 0.0),)
                 self.emit(EngineRaised(voice_id, kind, members, self.clock(), error))
-                self.held.end(state, EngineFailed(ENGINE_FAILED))
+                self._fail(state, queued, error)
                 continue
             queued.slot.open_jobs += 1
             state.jobs.append(OpenJob(queued, job, self.lane.sample_rate_hz(voice_id)))
@@ -121,9 +156,16 @@ class LaneWorker:
         """Fails the requests for which an engine raised in `next_step`; returns whether there were any."""
         broken = [(state, job, job.failure) for state in self.held for job in state.jobs if job.failure]
         for state, job, failure in broken:
+            if isinstance(failure, EngineLost):
+                raise failure
             self._report_raised(job, failure)
-            self.held.end(state, EngineFailed(ENGINE_FAILED))
+            self._fail(state, job.queued, failure)
         return bool(broken)
+
+    def _fail(self, state: RequestState, queued: Queued, error: Exception) -> None:
+        """Fails a request for an utterance that its engine could not speak."""
+        queued.slot.failures.add(queued.utterance, error)
+        self.held.end(state, EngineFailed(ENGINE_FAILED))
 
     # --- a batch -------------------------------------------------------------------------------------------------
 
@@ -131,8 +173,8 @@ class LaneWorker:
         self._report_waits(batch)
         try:
             outcomes, shares = BatchRunner(self.emit, self.clock).run(batch)
-        except BatchFailed:
-            self._run_alone(batch)
+        except BatchFailed as failure:
+            self._run_alone(batch, failure)
             return
         with self.held.changed:
             now, slot = self.clock(), batch.slot
@@ -140,7 +182,7 @@ class LaneWorker:
             slot.cost.learn(batch.kind, sum(share.seconds for share in shares), cost, now)
             for member, outcome, share in zip(batch.members, outcomes, shares, strict=True):
                 if isinstance(outcome, BrokenContract):
-                    self.held.end(member.state, EngineFailed(ENGINE_FAILED))
+                    self._fail(member.state, member.job.queued, outcome)
                 else:
                     self._record(member, outcome, share.seconds, now)
 
@@ -153,11 +195,11 @@ class LaneWorker:
                 state.started = now
                 self.emit(QueueLeft(state.number, member.job.queued.utterance.voice_id, now - state.entered))
 
-    def _run_alone(self, batch: Batch) -> None:
+    def _run_alone(self, batch: Batch, failure: BatchFailed) -> None:
         """Retries each member of a failed batch alone, so that one bad request cannot fail its batch-mates."""
         if len(batch.members) == 1:
             with self.held.changed:
-                self.held.end(batch.members[0].state, EngineFailed(ENGINE_FAILED))
+                self._fail(batch.members[0].state, batch.members[0].job.queued, failure)
             return
         for member in batch.members:
             with self.held.changed:
@@ -170,7 +212,9 @@ class LaneWorker:
         state, job = member.state, member.job
         start = job.made_samples
         job.add(result)
-        _learn_audio(member, result)
+        if result.is_last:
+            job.slot.failures.end(job.queued.utterance)
+        job.learn_audio(member.step, result)
         stream = self.held.stream_of(state)
         if stream is None:
             return
@@ -193,7 +237,9 @@ class LaneWorker:
         self.held.end_if_finished(state)
         self.held.report()
 
-    def _fail_all(self, error: Exception) -> None:
+    # --- defects, and the end ------------------------------------------------------------------------------------
+
+    def _take_defect(self, error: Exception) -> None:
         """Reports a defect of the scheduler itself, and fails every request held, since none would get a batch."""
         slot: Slot = next(iter(self.lane))
         self.emit(EngineRaised("", slot.engine.step_kinds[-1], (), self.clock(), error))
@@ -201,25 +247,20 @@ class LaneWorker:
             for state in self.held:
                 self.held.end(state, EngineFailed("the scheduler failed; the server's log has the error; call again"))
 
+    def lose(self, cause: str, error: BaseException) -> None:
+        """Refuses the requests held, and every later one: no batch runs until the process restarts."""
+        with self.held.changed:
+            self.is_lost = True
+            for state in self.held:
+                self.held.end(state, engine_lost())
+        self.emit(LaneLost(next(iter(self.lane)).engine.device, cause, error))
 
-def _learn_audio(member: PlannedStep, result: StepResult) -> None:
-    """Updates the cost model with the audio that a step's work makes, as soon as that is known.
 
-    Steps that make audio count at once. Preparation counts once the first audio is rendered and the length of the
-    utterance is known; at its end at the latest.
-    """
-    job, step, made = member.job, member.step, len(result.samples)
-    cost_model = job.slot.cost
-    cost, steps = job.unlearned.pop(step.kind, (0.0, 0))
-    cost, steps = cost + step.cost, steps + 1
-    if made:
-        job.audio_kinds.add(step.kind)
-        cost_model.learn_audio(step.kind, cost, steps, made / job.sample_rate_hz, utterances=0)
-    elif result.is_last and step.kind in job.audio_kinds:
-        cost_model.learn_audio(step.kind, cost, steps, 0.0, utterances=0)
-    else:
-        job.unlearned[step.kind] = cost, steps
-    if job.total_samples is not None and (made or result.is_last):
-        for kind, (costs, count) in job.unlearned.items():
-            cost_model.learn_audio(kind, costs, count, job.known_seconds, utterances=1)
-        job.unlearned.clear()
+def engine_lost() -> NotReady:
+    """Returns the error of a request to a server whose engines are lost."""
+    return NotReady(
+        "the speech engine of this server has stopped working, and the server must be restarted; call again, another "
+        "replica will answer",
+        reason="ENGINE_LOST",
+        retry_after_seconds=RETRY_SECONDS,
+    )

@@ -101,6 +101,27 @@ class OpenJob:
         """Discards the steps from before the engine ran one."""
         self._steps.clear()
 
+    def learn_audio(self, step: Step, result: StepResult) -> None:
+        """Updates the cost model with the audio that a step's work makes, as soon as that is known.
+
+        Steps that make audio count at once. Preparation counts once the first audio is rendered and the length of the
+        utterance is known; at its end at the latest.
+        """
+        made, cost_model = len(result.samples), self.slot.cost
+        cost, steps = self.unlearned.pop(step.kind, (0.0, 0))
+        cost, steps = cost + step.cost, steps + 1
+        if made:
+            self.audio_kinds.add(step.kind)
+            cost_model.learn_audio(step.kind, cost, steps, made / self.sample_rate_hz, utterances=0)
+        elif result.is_last and step.kind in self.audio_kinds:
+            cost_model.learn_audio(step.kind, cost, steps, 0.0, utterances=0)
+        else:
+            self.unlearned[step.kind] = cost, steps
+        if self.total_samples is not None and (made or result.is_last):
+            for kind, (costs, count) in self.unlearned.items():
+                cost_model.learn_audio(kind, costs, count, self.known_seconds, utterances=1)
+            self.unlearned.clear()
+
 
 @dataclass(slots=True, eq=False)
 class RequestState:

@@ -17,7 +17,7 @@ from phonoscope.server.scheduling.admission import RETRY_SECONDS, Admission, Dem
 from phonoscope.server.scheduling.cost_model import Estimates
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane, Slot
-from phonoscope.server.scheduling.lane_worker import LaneWorker
+from phonoscope.server.scheduling.lane_worker import LaneWorker, engine_lost
 from phonoscope.server.scheduling.policy import Policy
 from phonoscope.server.scheduling.request_state import RequestState
 from phonoscope.server.scheduling.stream import SpeechStream
@@ -55,6 +55,7 @@ class Scheduler:
         self._held = HeldRequests(emit)
         self._worker = LaneWorker(self._lane, self._held, policy, emit, clock)
         self._is_draining = False
+        self._lost = asyncio.Event()
         self._thread: threading.Thread | None = None
 
     async def start(self) -> None:
@@ -68,6 +69,10 @@ class Scheduler:
         self._thread = threading.Thread(target=self._run, args=(loop, warm), name="engine", daemon=True)
         self._thread.start()
         await warm
+
+    async def wait_until_lost(self) -> None:
+        """Returns once an engine is lost: every request is then refused until the process restarts."""
+        await self._lost.wait()
 
     def open(
         self,
@@ -91,7 +96,7 @@ class Scheduler:
 
         Raises:
             Overloaded: too many requests, too much audio owed, or some audio would be late.
-            NotReady: the server is draining.
+            NotReady: the server is draining, or an engine is lost.
             DeadlineUnreachable: the deadline has passed, or the speech cannot be rendered before it.
         """
         now = self._clock()
@@ -131,6 +136,8 @@ class Scheduler:
         """Refuses a new request if there is no capacity for it."""
         if self._is_draining:
             raise _draining("this server is shutting down")
+        if self._worker.is_lost:
+            raise engine_lost()
         self._admission.check(_demand(state, now), [_demand(held, now) for held in self._held])
 
     def add_utterance(self, state: RequestState, utterance: Utterance, context: object) -> None:
@@ -195,6 +202,8 @@ class Scheduler:
             return
         loop.call_soon_threadsafe(_settle, warm, None)
         self._worker.run_until_stopped()
+        if self._worker.is_lost:
+            loop.call_soon_threadsafe(self._lost.set)
 
 
 def _new_state(

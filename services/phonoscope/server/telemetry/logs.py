@@ -14,6 +14,7 @@ from phonoscope.server.events import (
     EngineRaised,
     Event,
     HealthChanged,
+    LaneLost,
     LexiconRead,
     RequestFinished,
     RequestStarted,
@@ -65,6 +66,8 @@ class LogSink:
                     batch_size=len(event.members),
                     exc_info=event.error,
                 )
+            case LaneLost():
+                self._logger.critical("engine_lost", device=event.device, cause=event.cause, exc_info=event.error)
             case RequestFinished():
                 self._finished(event)
             case _:

@@ -141,7 +141,7 @@ class MetricsSink:
         self._build = Info("tts_build", "What runs here.", registry=registry)
         self._current_trace_id = current_trace_id
         self._traces: dict[int, dict[str, str]] = {}  # by request, for exemplars; sampled ones only
-        # EngineRaised and utterance events are absent: a failed request is counted with its reason.
+        # EngineRaised, LaneLost and utterance events are absent: a failed request is counted with its reason.
         self._takers: dict[type, Callable[[Any], None]] = {
             RequestStarted: self._start_request,
             TextRead: self._count_text,

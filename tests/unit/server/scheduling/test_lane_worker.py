@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from phonoscope.common.errors import DeadlineUnreachable, EngineFailed
-from phonoscope.server.engines.base import NO_SAMPLES, Step, StepResult
-from phonoscope.server.events import BatchRan, EngineRaised, Event, Member, QueueLeft, UtteranceSpoken
+from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady
+from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Step, StepResult
+from phonoscope.server.events import BatchRan, EngineRaised, Event, LaneLost, Member, QueueLeft, UtteranceSpoken
 from phonoscope.server.scheduling.cost_model import CostModel
+from phonoscope.server.scheduling.failure_streak import MAX_FAILURES
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane
 from phonoscope.server.scheduling.lane_worker import LaneWorker
@@ -458,6 +459,151 @@ def test_a_defect_of_the_policy_fails_the_requests_held_and_the_work_goes_on(
     assert [is_failure(stream.ending) for stream in failed] == [True, True]
     assert [type(event.error) for event in bench.of(EngineRaised)] == [ZeroDivisionError]
     assert (later[0].frames, later[0].ending) == (20, None)
+    assert engine.held_jobs == []
+
+
+# --- lost engines ----------------------------------------------------------------------------------------------
+
+
+def is_refusal(item: object) -> bool:
+    return isinstance(item, NotReady) and item.reason == "ENGINE_LOST"
+
+
+@pytest.mark.parametrize("where", ["open", "next_step", "run"])
+def test_a_lost_engine_refuses_every_request_held(bench: Bench, engine, where: str) -> None:
+    lost = EngineLost("the device is gone")
+
+    def lose(*_: object) -> None:
+        raise lost
+
+    if where == "next_step":
+        job_of = engine.job_of
+        engine.job_of = lambda said: setattr(job := job_of(said), "next_step", lose) or job
+    else:
+        setattr(engine, f"before_{where}", lose)
+    streams = [bench.open(utterance(20), utterance(30), number=number) for number in range(3)]
+    bench.run()
+    assert [len(stream.delivered) for stream in streams] == [1] * 3
+    assert all(is_refusal(stream.ending) for stream in streams)
+    assert bench.of(LaneLost) == [LaneLost("cpu", "the device is gone", lost)]
+    assert bench.worker.is_lost
+    assert engine.held_jobs == []
+
+
+def test_a_batch_of_a_lost_engine_is_not_tried_again(bench: Bench, engine) -> None:
+    def lose(_steps: Sequence[Step]) -> None:
+        raise EngineLost("the device is gone")
+
+    engine.before_run = lose
+    for number in range(3):
+        bench.open(utterance(20), number=number)
+    bench.run()
+    assert len(engine.batches) == 1
+    assert [len(event.members) for event in bench.of(EngineRaised)] == [3]
+
+
+def test_an_engine_that_cannot_free_the_jobs_of_a_lost_device_is_reported_once(bench: Bench, engine) -> None:
+    def lose(*_: object) -> None:
+        raise EngineLost("the device is gone")
+
+    engine.before_run = engine.before_close = lose
+    for number in range(3):
+        bench.open(utterance(20), number=number)
+    bench.run()
+    assert len(bench.of(EngineRaised)) == 1
+    assert len(bench.of(LaneLost)) == 1
+
+
+def one_by_one(bench: Bench, said: Sequence[Utterance]) -> list[Stream]:
+    """Opens a request for each utterance once the one before is over."""
+    streams: list[Stream] = []
+    for number, one in enumerate(said):
+        bench.while_idle.append(
+            lambda number=number, one=one: (
+                streams.append(bench.open(one, number=number)) if not bench.worker.is_lost else None
+            )
+        )
+    bench.run()
+    return streams
+
+
+def fails_always(_steps: Sequence[Step]) -> None:
+    raise RuntimeError("out of order")
+
+
+def breaks_after(engine, batches: int) -> None:
+    """From so many batches on, the engine fails on everything."""
+
+    def before_run(_steps: Sequence[Step]) -> None:
+        if len(engine.batches) > batches:
+            raise RuntimeError("out of order")
+
+    engine.before_run = before_run
+
+
+def test_an_engine_that_fails_on_what_it_has_spoken_before_is_lost(bench: Bench, engine) -> None:
+    breaks_after(engine, batches=2)
+    streams = one_by_one(bench, [utterance(16)] + [utterance(20)] * 2 * MAX_FAILURES)
+    assert streams[0].ending is None
+    assert all(is_failure(stream.ending) for stream in streams[1:])
+    assert len(streams) == 1 + MAX_FAILURES
+    [lost] = bench.of(LaneLost)
+    assert lost.cause == (
+        f"frames failed on {MAX_FAILURES} utterances in a row, and now on one that it has spoken before: out of order"
+    )
+    assert engine.opened[-1] == utterance(16)
+    assert engine.held_jobs == []
+
+
+def test_an_engine_that_has_never_spoken_is_lost_after_several_utterances(bench: Bench, engine) -> None:
+    engine.before_run = fails_always
+    streams = one_by_one(bench, [utterance(20, number) for number in range(2 * MAX_FAILURES)])
+    assert len(streams) == MAX_FAILURES
+    [lost] = bench.of(LaneLost)
+    failed = f"frames failed on {MAX_FAILURES} utterances in a row and has spoken none since its start"
+    assert lost.cause == f"{failed}: prepare of 1 raised RuntimeError: out of order"
+
+
+def test_an_engine_whose_every_open_fails_is_lost(bench: Bench, engine) -> None:
+    def before_open(_said: Utterance) -> None:
+        raise ValueError("no such speaker")
+
+    engine.before_open = before_open
+    one_by_one(bench, [utterance(20, number) for number in range(2 * MAX_FAILURES)])
+    assert "no such speaker" in bench.of(LaneLost)[0].cause
+
+
+@pytest.mark.parametrize("is_proven", [True, False])
+def test_one_bad_utterance_sent_again_and_again_loses_no_engine(bench: Bench, engine, is_proven: bool) -> None:
+    bad = utterance(7)
+    fails_for(engine, bad)
+    streams = one_by_one(bench, [utterance(16)] * is_proven + [bad] * 5 * MAX_FAILURES + [utterance(20)])
+    assert is_failure(streams[-2].ending)
+    assert (streams[-1].frames, streams[-1].ending) == (20, None)
+    assert bench.of(LaneLost) == []
+    assert engine.held_jobs == []
+
+
+def test_many_bad_utterances_lose_no_engine_that_still_speaks_another(bench: Bench, engine) -> None:
+    def before_run(steps: Sequence[Step]) -> None:
+        if any(len(step.job.utterance.symbols) > 1 for step in steps):
+            raise RuntimeError("out of order")
+
+    engine.before_run = before_run
+    bad = [utterance(20, number) for number in range(3 * MAX_FAILURES)]
+    streams = one_by_one(bench, [utterance(16), *bad, utterance(20)])
+    assert streams[-1].ending is None
+    assert bench.of(LaneLost) == []
+    assert engine.opened.count(utterance(16)) == 1 + 3, "it proves itself after each few failures"
+
+
+def test_a_suspect_engine_of_one_job_proves_itself_once_it_has_room() -> None:
+    engine = fakes.TokenEngine(max_jobs=1)
+    bench = Bench(engine)
+    breaks_after(engine, batches=2)
+    said = [utterance(256, voice="t")] + [utterance(256, number, voice="t") for number in range(2 * MAX_FAILURES)]
+    one_by_one(bench, said)
+    assert len(bench.of(LaneLost)) == 1
     assert engine.held_jobs == []
 
 

@@ -12,12 +12,13 @@ import pytest
 from numpy.typing import NDArray
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady, Overloaded
-from phonoscope.server.engines.base import Job, Step, StepResult
+from phonoscope.server.engines.base import EngineLost, Job, Step, StepResult
 from phonoscope.server.engines.tone import ToneEngine, ToneJob, tone_voice
 from phonoscope.server.events import (
     BatchRan,
     EngineRaised,
     Event,
+    LaneLost,
     Member,
     QueueLeft,
     QueueMoved,
@@ -774,6 +775,38 @@ async def test_a_defect_of_the_scheduler_fails_the_requests_held_and_not_the_thr
         await heard(bench.open(utterance()))
     assert isinstance(bench.of(EngineRaised)[-1].error, ZeroDivisionError)
     assert len(await heard(bench.open(utterance("and on it goes."))))
+
+
+# --- lost engines ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        (EngineLost("the device is gone"), "the device is gone"),
+        (SystemExit(3), "the engine's thread ended: SystemExit(3)"),
+    ],
+)
+async def test_a_lost_engine_or_a_dead_thread_refuses_who_waits_and_who_comes(
+    bench: Bench, error: BaseException, cause: str
+):
+    def fault(_kind: str, _batch: Sequence[Utterance]) -> None:
+        raise error
+
+    bench.engine.fault = fault
+    waiting = asyncio.create_task(bench.scheduler.wait_until_lost())
+    held = [bench.open(utterance()) for _ in range(3)]
+    for stream in held:
+        with pytest.raises(NotReady, match="must be restarted") as caught:
+            await heard(stream)
+        assert caught.value.reason == "ENGINE_LOST"
+    await asyncio.wait_for(waiting, GENEROUS_SECONDS)
+    assert [event.cause for event in bench.of(LaneLost)] == [cause]
+    for refuse in (lambda: bench.open(utterance()), lambda: bench.scheduler.check_room(is_unary=True)):
+        with pytest.raises(NotReady) as caught:
+            refuse()
+        assert (caught.value.reason, caught.value.retry_after_seconds) == ("ENGINE_LOST", 1.0)
+    await bench.scheduler.drain(GENEROUS_SECONDS)
 
 
 # --- what a scheduler of several engines does ------------------------------------------------------------------

@@ -16,6 +16,7 @@ from phonoscope.server.events import (
     EngineRaised,
     FirstAudio,
     HealthChanged,
+    LaneLost,
     LexiconRead,
     LoopLagged,
     Member,
@@ -68,6 +69,12 @@ def _nothing_bound() -> Iterator[None]:
             "error",
             "engine_raised",
             {"voice": "joe", "stage": "render", "batch_size": 3, "exc_info": ERROR},
+        ),
+        (
+            LaneLost("cuda:0", "the device is gone", ERROR),
+            "critical",
+            "engine_lost",
+            {"device": "cuda:0", "cause": "the device is gone", "exc_info": ERROR},
         ),
         (
             RequestFinished(7, "id-1", "joe", "en", "failed", "ENGINE_FAILED", 12, 1.23456, 0.123456, 0.0123456),

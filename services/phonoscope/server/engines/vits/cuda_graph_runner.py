@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phonoscope.server.engines.vits.batches import padded_length, phoneme_speeds, with_height
-from phonoscope.server.engines.vits.cuda_graphs import Outputs, Recorder, Recording
+from phonoscope.server.engines.vits.cuda_graphs import Outputs, Recorder, Recording, first_line
 from phonoscope.server.engines.vits.mask import DeviceMask
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
@@ -76,7 +76,7 @@ class CudaGraphRunner:
                 for length in sorted(PHONEMES, reverse=True):
                     self._record(_TextSlot, Shape(most, length), self._texts)
         except RuntimeError as error:  # includes torch's OutOfMemoryError, also for a slot's own tensors
-            self.refusal = str(error).strip().split("\n", 1)[0] or type(error).__name__
+            self.refusal = first_line(error)
 
     def _record(self, kind: type[SlotT], shape: Shape, recorded: dict[Shape, SlotT]) -> None:
         slot = kind(self._model, self._recorder, shape)

@@ -46,7 +46,29 @@ class Recorder(Protocol):
         """
 
     def synchronise(self) -> None:
-        """Waits until the device has finished all its work."""
+        """Waits until the device has finished all its work.
+
+        Raises:
+            RuntimeError: the device failed, now or in any earlier work that it could not recover from.
+        """
+
+
+def device_error(recorder: Recorder) -> str:
+    """Returns why the device does not work any more, in a line; "" if it works.
+
+    Some CUDA errors, such as a failed assertion in a kernel, end the process's context on the device: every later call
+    returns the same error. Others, such as too little memory, are over once they are raised.
+    """
+    try:
+        recorder.synchronise()
+    except RuntimeError as error:
+        return first_line(error)
+    return ""
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of an error: torch adds several lines of advice."""
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
 
 class CudaRecorder:
@@ -88,6 +110,7 @@ class HostRecorder:
         recorded: how many runs were recorded.
         waits: how often `synchronise` was called.
         refuses: makes `record` fail, with this reason.
+        is_lost: makes `synchronise` fail.
     """
 
     pins = False
@@ -97,6 +120,7 @@ class HostRecorder:
         self.refuses = refuses
         self.recorded = 0
         self.waits = 0
+        self.is_lost = False
 
     def record(self, run: Callable[[], Outputs]) -> Recording:
         """Records every operation of one run."""
@@ -110,6 +134,8 @@ class HostRecorder:
     def synchronise(self) -> None:
         """Counts the call: work on a CPU is always finished."""
         self.waits += 1
+        if self.is_lost:
+            raise RuntimeError("CUDA error: device-side assert triggered\nCompile with `TORCH_USE_CUDA_DSA`.")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,10 +13,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
+from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.vits.batches import padded_lengths
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, CudaGraphRunner
-from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder
+from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder, device_error
 from phonoscope.server.engines.vits.job import (
     PREPARE,
     RENDER,
@@ -224,8 +224,17 @@ class VitsEngine:
         return VitsJob(vits_utterance(utterance, voice), self.window_frames, self._max_batch[RENDER])
 
     def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
-        """Prepares utterances, or renders windows; advances their jobs once all of it is done."""
-        return self._run_prepare(steps) if steps[0].kind == PREPARE else self._run_render(steps)
+        """Prepares utterances, or renders windows; advances their jobs once all of it is done.
+
+        Raises:
+            EngineLost: the device cannot compute any more.
+        """
+        try:
+            return self._run_prepare(steps) if steps[0].kind == PREPARE else self._run_render(steps)
+        except RuntimeError as error:  # what torch raises for a CUDA error, among others
+            if self._recorder and (cause := device_error(self._recorder)):
+                raise EngineLost(f"vits has lost the device {self._device}: {cause}") from error
+            raise
 
     def close(self, job: Job) -> None:
         """Frees the latents of an utterance."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from phonoscope.server.engines.base import EngineLost
 from phonoscope.server.engines.vits import cuda_graph_runner as fixed_shapes
 from phonoscope.server.engines.vits.batches import padded_length
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, PHONEMES, ROWS, CudaGraphRunner, Shape
@@ -14,6 +15,7 @@ from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice
 from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
 from phonoscope.server.engines.vits.plan import Window
+from phonoscope.server.types import Utterance as GenericUtterance
 
 CPU = torch.device("cpu")
 CLOSE = 2e-5
@@ -166,6 +168,38 @@ def test_memory_that_is_short_before_anything_is_recorded_is_a_refusal_too(small
     monkeypatch.setattr(fixed_shapes, "with_height", out_of_memory)
     shapes.record_all(fixed_shapes.ROWS)
     assert (shapes.recorded, shapes.refusal) == (0, "CUDA out of memory")
+
+
+def fails(engine, monkeypatch):
+    """The error that the engine raises when torch does."""
+
+    def raise_error(*_):
+        raise RuntimeError("CUDA error: device-side assert triggered")
+
+    monkeypatch.setattr(engine, "prepare", raise_error)
+    [voice] = engine.voices
+    job = engine.open(GenericUtterance(voice.id, (1, 2, 3)))
+    with pytest.raises(Exception, match="device-side assert") as caught:
+        engine.run([job.next_step(0.0)])
+    return caught.value
+
+
+def test_an_error_after_which_the_device_does_not_answer_loses_the_engine(small, loaded, monkeypatch):
+    recorder = HostRecorder()
+    engine, _ = fixed(loaded, recorder, records=False)
+    recorder.is_lost = True
+    error = fails(engine, monkeypatch)
+    assert isinstance(error, EngineLost)
+    assert str(error) == "vits has lost the device cpu: CUDA error: device-side assert triggered"
+
+
+def test_an_error_after_which_the_device_works_on_fails_the_batch_alone(small, loaded, monkeypatch):
+    engine, _ = fixed(loaded, HostRecorder(), records=False)
+    assert not isinstance(fails(engine, monkeypatch), EngineLost)
+
+
+def test_on_a_processor_no_error_loses_the_engine(loaded, monkeypatch):
+    assert not isinstance(fails(VitsEngine([loaded], CPU), monkeypatch), EngineLost)
 
 
 def test_without_graphs_nothing_is_recorded_and_nothing_refused(small, loaded):
