@@ -20,6 +20,8 @@ from phonoscope.server.scheduling.request_state import OpenJob, Queued, RequestS
 from phonoscope.server.scheduling.stream import AudioTooLong, Rendered
 
 ENGINE_FAILED: Final = "the engine failed on this request; the server's log has the error"
+# Defects of the scheduler itself, in a row without a batch, after which it stops: each fails all requests held.
+MAX_DEFECTS: Final = 3
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +45,7 @@ class LaneWorker:
     clock: Callable[[], float]
     is_stopping: bool = False
     is_lost: bool = False
+    _defects: int = 0
 
     def warm_up(self) -> None:
         """Warms up every engine; propagates any error."""
@@ -52,12 +55,13 @@ class LaneWorker:
     def run_until_stopped(self) -> None:
         """Runs batches until the worker is stopped or an engine is lost.
 
-        A defect here fails the requests held, and the loop continues.
+        A defect here fails the requests held, and the loop continues; several in a row end it as a lost engine does.
         """
         while not (self.is_stopping or self.is_lost):
             try:
                 while (batch := self._next_batch()) is not None:
                     self._run(batch)
+                    self._defects = 0
             except EngineLost as error:
                 self.lose(str(error), error)
             except Exception as error:  # noqa: BLE001  the engine loop: a defect must not leave callers waiting
@@ -79,7 +83,7 @@ class LaneWorker:
                 self._open_wanted()
                 to_close = self.held.take_jobs_to_close()
                 if not to_close:
-                    batch = self.policy.choose(self.held, self.clock())
+                    batch = self._choose()
                     if self._end_broken() or self._suspects():
                         continue
                     if batch is not None:
@@ -134,9 +138,13 @@ class LaneWorker:
         deadlines = [state.deadline for state in self.held if state.deadline is not None]
         return max(0.0, min(deadlines) - self.clock()) if deadlines else None
 
+    def _choose(self) -> Batch | None:
+        """Returns the batch that the policy chooses; nothing held is nothing to choose from."""
+        return self.policy.choose(self.held, self.clock()) if len(self.held) else None
+
     def _open_wanted(self) -> None:
         """Opens the utterances that the policy chooses."""
-        while state := self.policy.to_open(self.held):
+        while len(self.held) and (state := self.policy.to_open(self.held)):
             queued = state.waiting.popleft()
             voice_id = queued.utterance.voice_id
             try:
@@ -241,6 +249,10 @@ class LaneWorker:
 
     def _take_defect(self, error: Exception) -> None:
         """Reports a defect of the scheduler itself, and fails every request held, since none would get a batch."""
+        self._defects += 1
+        if self._defects == MAX_DEFECTS:
+            self.lose(f"the scheduler raised {MAX_DEFECTS} times in a row: {error!r}", error)
+            return
         slot: Slot = next(iter(self.lane))
         self.emit(EngineRaised("", slot.engine.step_kinds[-1], (), self.clock(), error))
         with self.held.changed:

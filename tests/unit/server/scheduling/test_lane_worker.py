@@ -20,7 +20,7 @@ from phonoscope.server.scheduling.cost_model import CostModel
 from phonoscope.server.scheduling.failure_streak import MAX_FAILURES
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane
-from phonoscope.server.scheduling.lane_worker import LaneWorker
+from phonoscope.server.scheduling.lane_worker import MAX_DEFECTS, LaneWorker
 from phonoscope.server.scheduling.policy import EarliestDeadlineFirst
 from phonoscope.server.scheduling.request_state import MAX_UNREAD_STEPS, RequestState
 from phonoscope.server.scheduling.stream import AudioTooLong, Rendered, SpeechStream
@@ -460,6 +460,56 @@ def test_a_defect_of_the_policy_fails_the_requests_held_and_the_work_goes_on(
     assert [type(event.error) for event in bench.of(EngineRaised)] == [ZeroDivisionError]
     assert (later[0].frames, later[0].ending) == (20, None)
     assert engine.held_jobs == []
+
+
+def test_a_policy_that_always_raises_stops_the_worker_after_a_few_requests(
+    bench: Bench, engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def choose(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(bench.policy, "choose", choose)
+    failed = [bench.open(utterance(20))]
+    for number in range(1, MAX_DEFECTS):
+        bench.while_idle.append(lambda number=number: failed.append(bench.open(utterance(20), number=number)))
+    bench.run()
+    assert [is_failure(stream.ending) for stream in failed] == [True] * (MAX_DEFECTS - 1) + [False]
+    assert is_refusal(failed[-1].ending)
+    assert len(bench.of(EngineRaised)) == MAX_DEFECTS - 1
+    [lost] = bench.of(LaneLost)
+    assert "scheduler" in lost.cause
+    assert isinstance(lost.error, ZeroDivisionError)
+    assert bench.worker.is_lost
+    assert engine.held_jobs == []
+
+
+def test_a_policy_has_nothing_to_choose_from_while_nothing_is_held(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(bench.policy, "choose", lambda *_: asked.append("choose"))
+    monkeypatch.setattr(bench.policy, "to_open", lambda *_: asked.append("open"))
+    bench.run()
+    assert asked == []
+
+
+def test_defects_with_batches_in_between_do_not_stop_the_worker(
+    bench: Bench, engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    choose = bench.policy.choose
+
+    def choose_once(states, now):
+        if any(state.number % 2 for state in states):
+            raise ZeroDivisionError
+        return choose(states, now)
+
+    monkeypatch.setattr(bench.policy, "choose", choose_once)
+    streams: list[Stream] = []
+    for number in range(4 * MAX_DEFECTS):
+        bench.while_idle.append(lambda number=number: streams.append(bench.open(utterance(20), number=number)))
+    bench.run()
+    assert [is_failure(stream.ending) for stream in streams] == [False, True] * 2 * MAX_DEFECTS
+    assert not bench.worker.is_lost
 
 
 # --- lost engines ----------------------------------------------------------------------------------------------
