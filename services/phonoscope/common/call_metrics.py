@@ -5,7 +5,7 @@ exist from the start with value 0, so that rate() shows the first error.
 """
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Any, Final
 
 import grpc
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -68,6 +68,12 @@ class CallMetrics:
         self._in_flight = Labelled(
             Gauge("grpc_server_in_flight", "Calls being handled.", METHOD_LABELS, registry=registry)
         )
+        self._takers: dict[type, Callable[[Any], None]] = {
+            CallStarted: self._count_start,
+            MessageReceived: self._count_received,
+            MessageSent: self._count_sent,
+            CallEnded: self._count_end,
+        }
         for method in methods:
             self._make_series(method, GRPC_CODES if method.service.startswith("grpc.") else OUR_CODES)
         self._make_series(Method(OTHER, OTHER, "unary"), (grpc.StatusCode.UNIMPLEMENTED,))
@@ -82,23 +88,30 @@ class CallMetrics:
             self._handled.labels(*_labels(method), CODE_NAMES[code])
 
     def __call__(self, event: CallEvent) -> None:
-        """Handles an event of the RPC layer."""
+        """Takes an event of the RPC layer."""
+        if take := self._takers.get(type(event)):
+            take(event)
+
+    def _count_start(self, event: CallStarted) -> None:
         labels = _labels(event.method)
-        match event:
-            case MessageSent():
-                self._sent.labels(*labels).inc()
-                self._sent_bytes.labels(*labels).observe(event.payload_bytes)
-            case MessageReceived():
-                self._received.labels(*labels).inc()
-                self._received_bytes.labels(*labels).observe(event.payload_bytes)
-            case CallStarted():
-                self._started.labels(*labels).inc()
-                self._in_flight.labels(*labels).inc()
-            case CallEnded():
-                trace_id = self._current_trace_id()
-                self._in_flight.labels(*labels).dec()
-                self._handled.labels(*labels, CODE_NAMES[event.code]).inc()
-                self._handling.labels(*labels).observe(event.seconds, {"trace_id": trace_id} if trace_id else None)
+        self._started.labels(*labels).inc()
+        self._in_flight.labels(*labels).inc()
+
+    def _count_received(self, event: MessageReceived) -> None:
+        labels = _labels(event.method)
+        self._received.labels(*labels).inc()
+        self._received_bytes.labels(*labels).observe(event.payload_bytes)
+
+    def _count_sent(self, event: MessageSent) -> None:
+        labels = _labels(event.method)
+        self._sent.labels(*labels).inc()
+        self._sent_bytes.labels(*labels).observe(event.payload_bytes)
+
+    def _count_end(self, event: CallEnded) -> None:
+        labels, trace_id = _labels(event.method), self._current_trace_id()
+        self._in_flight.labels(*labels).dec()
+        self._handled.labels(*labels, CODE_NAMES[event.code]).inc()
+        self._handling.labels(*labels).observe(event.seconds, {"trace_id": trace_id} if trace_id else None)
 
 
 def _labels(method: Method) -> tuple[str, str, str]:

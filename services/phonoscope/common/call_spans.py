@@ -10,8 +10,8 @@ the task, so there is nothing to restore. CallEnded can be emitted elsewhere: th
 another context, where detaching fails. So CallEnded finds its span by the call's number.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import grpc
 from opentelemetry.context import Context, attach
@@ -50,17 +50,16 @@ class CallSpans:
         self._tracer = tracing.tracer(__name__)
         self._refused = OncePerSecond()
         self._spans: dict[int, Span] = {}  # of the sampled calls in flight, by number
+        self._takers: dict[type, Callable[[Any], None]] = {CallStarted: self._start, CallEnded: self._end}
 
     def __call__(self, event: CallEvent) -> None:
-        """Handles an event of the RPC layer."""
-        if not self._is_on:
-            return
-        if isinstance(event, CallEnded):
-            self._end(event)
-        elif isinstance(event, CallStarted) and _is_traced(event.method):
-            self._start(event)
+        """Takes an event of the RPC layer."""
+        if self._is_on and (take := self._takers.get(type(event))):
+            take(event)
 
     def _start(self, event: CallStarted) -> None:
+        if not _is_traced(event.method):
+            return
         parent = _remote_parent(event.metadata)
         path = f"{event.method.service}/{event.method.name}"
         attributes = {names.RPC_SYSTEM: "grpc", names.RPC_METHOD: path}

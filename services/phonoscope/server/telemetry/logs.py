@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import structlog
 
@@ -38,40 +38,50 @@ class LogSink:
     def __init__(self, logger: Logger, clock: Callable[[], float] = time.monotonic) -> None:
         self._logger = logger
         self._refused = OncePerSecond(clock)
+        # All other events are too many to log: metrics count them.
+        self._takers: dict[type, Callable[[Any], None]] = {
+            RequestStarted: self._started,
+            VoiceLoaded: self._voice_loaded,
+            HealthChanged: self._health_changed,
+            LexiconRead: self._lexicon_read,
+            EngineRaised: self._engine_raised,
+            LaneLost: self._lane_lost,
+            RequestFinished: self._finished,
+        }
 
     def __call__(self, event: Event) -> None:
-        """Handles an event of the core."""
-        match event:
-            case RequestStarted():
-                # For every later line of this call's task, including the one at its end.
-                structlog.contextvars.bind_contextvars(request_id=event.request_id)
-            case VoiceLoaded():
-                self._logger.info(
-                    "voice_loaded",
-                    voice=event.voice,
-                    device=event.device,
-                    load_seconds=round(event.load_seconds, 3),
-                )
-            case HealthChanged():
-                self._logger.info("health_changed", service=event.service, serving=event.is_serving)
-            case LexiconRead(fault=""):
-                self._logger.info("lexicon_read", entries=event.entries)
-            case LexiconRead():
-                self._logger.error("lexicon_refused", entries=event.entries, error=event.fault)
-            case EngineRaised():
-                self._logger.error(
-                    "engine_raised",
-                    voice=event.voice,
-                    stage=event.stage,
-                    batch_size=len(event.members),
-                    exc_info=event.error,
-                )
-            case LaneLost():
-                self._logger.critical("engine_lost", device=event.device, cause=event.cause, exc_info=event.error)
-            case RequestFinished():
-                self._finished(event)
-            case _:
-                pass  # too many to log: metrics count them
+        """Takes an event of the core."""
+        if take := self._takers.get(type(event)):
+            take(event)
+
+    def _started(self, event: RequestStarted) -> None:
+        # For every later line of this call's task, including the one at its end.
+        structlog.contextvars.bind_contextvars(request_id=event.request_id)
+
+    def _voice_loaded(self, event: VoiceLoaded) -> None:
+        load_seconds = round(event.load_seconds, 3)
+        self._logger.info("voice_loaded", voice=event.voice, device=event.device, load_seconds=load_seconds)
+
+    def _health_changed(self, event: HealthChanged) -> None:
+        self._logger.info("health_changed", service=event.service, serving=event.is_serving)
+
+    def _lexicon_read(self, event: LexiconRead) -> None:
+        if event.fault:
+            self._logger.error("lexicon_refused", entries=event.entries, error=event.fault)
+        else:
+            self._logger.info("lexicon_read", entries=event.entries)
+
+    def _engine_raised(self, event: EngineRaised) -> None:
+        self._logger.error(
+            "engine_raised",
+            voice=event.voice,
+            stage=event.stage,
+            batch_size=len(event.members),
+            exc_info=event.error,
+        )
+
+    def _lane_lost(self, event: LaneLost) -> None:
+        self._logger.critical("engine_lost", device=event.device, cause=event.cause, exc_info=event.error)
 
     def _finished(self, event: RequestFinished) -> None:
         left_out: dict[str, int] = {}

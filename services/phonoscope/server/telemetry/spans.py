@@ -15,6 +15,7 @@ the attributes.
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from opentelemetry.sdk.trace import Event as SpanEvent
@@ -35,6 +36,8 @@ from phonoscope.server.events import (
     UtteranceQueued,
     UtteranceSpoken,
 )
+
+_OfRequest = TextRead | QueueLeft | UtteranceQueued | UtteranceSpoken | FirstAudio | AudioEncoded | RequestFinished
 
 
 @dataclass(slots=True)
@@ -68,7 +71,7 @@ class SpanSink:
     def __init__(self, recorder: SpanRecorder) -> None:
         self._recorder = recorder
         self._requests: dict[int, _Traced] = {}
-        self._followers: dict[type, Callable[[Any, _Traced], None]] = {
+        of_traced: dict[type, Callable[[Any, _Traced], None]] = {
             TextRead: self._text,
             QueueLeft: self._queue,
             UtteranceQueued: self._begin_utterance,
@@ -77,20 +80,27 @@ class SpanSink:
             AudioEncoded: self._encoding,
             RequestFinished: self._finish,
         }
+        self._takers: dict[type, Callable[[Any], None]] = {
+            RequestStarted: self._start,
+            BatchRan: self._batch,
+            EngineRaised: self._batch,
+            **{kind: partial(self._follow, take) for kind, take in of_traced.items()},
+        }
 
     def __call__(self, event: Event) -> None:
-        """Handles an event of the core."""
-        match event:
-            case RequestStarted():
-                call = get_current_span()
-                if call.is_recording():
-                    self._requests[event.request] = _Traced(call, call.get_span_context())
-            case BatchRan() | EngineRaised():
-                self._batch(event)
-            case _:
-                follow = self._followers.get(type(event))
-                if follow and (traced := self._requests.get(event.request)):  # type: ignore[union-attr]  # those have it
-                    follow(event, traced)
+        """Takes an event of the core."""
+        if take := self._takers.get(type(event)):
+            take(event)
+
+    def _start(self, event: RequestStarted) -> None:
+        call = get_current_span()
+        if call.is_recording():
+            self._requests[event.request] = _Traced(call, call.get_span_context())
+
+    def _follow(self, take: Callable[[Any, _Traced], None], event: _OfRequest) -> None:
+        """Passes an event of one request on with what is known of it, if its call is sampled."""
+        if traced := self._requests.get(event.request):
+            take(event, traced)
 
     def _text(self, event: TextRead, traced: _Traced) -> None:
         facts = {names.CHARACTERS: event.characters, names.SENTENCES: event.sentences}

@@ -1,7 +1,7 @@
 """Everything that watches, put together: which sinks there are, in which order, and what the registry holds."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import grpc
 import pytest
@@ -9,12 +9,12 @@ import structlog
 from prometheus_client import CollectorRegistry
 from structlog.testing import CapturingLogger
 
-from phonoscope.common.call_events import CallEnded, CallStarted, Method
+from phonoscope.common.call_events import CallEnded, CallEvent, CallStarted, Method
 from phonoscope.common.call_metrics import CallMetrics
 from phonoscope.common.call_spans import CallSpans
 from phonoscope.common.errors import SettingsError
 from phonoscope.common.tracing import current_trace_id
-from phonoscope.server.events import RequestFinished, RequestStarted
+from phonoscope.server.events import Event, RequestFinished, RequestStarted
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.telemetry.logs import LogSink
 from phonoscope.server.telemetry.metrics import MetricsSink
@@ -54,6 +54,15 @@ def build(logger: CapturingLogger) -> Iterator[Any]:
 
 def names(registry: CollectorRegistry) -> set[str]:
     return {sample.name for family in registry.collect() for sample in family.samples}
+
+
+def test_every_sink_takes_events_by_a_table_of_their_kinds(build: Any) -> None:
+    telemetry = build(otlp_endpoint=NOBODY)
+    of_calls = [sink for sink in telemetry.call_sinks if sink != telemetry.log.call]
+    assert (len(telemetry.sinks), len(of_calls)) == (3, 2)
+    for sinks, events in ((telemetry.sinks, Event), (of_calls, CallEvent)):
+        for sink in sinks:
+            assert set(sink._takers) <= set(get_args(events))
 
 
 def test_without_an_endpoint_there_are_neither_spans_nor_a_metric_of_them(build: Any) -> None:
