@@ -9,9 +9,9 @@ from benchmarks.served import Served
 from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median, timed
 
-MOST_RATIO = 0.2
+MAX_RATIO = 0.2
 REQUIRED_CHARACTERS = 235
-MOST_GROWTH = 1.3
+MAX_GROWTH = 1.3
 SHORT, LONG = 64, 2000
 
 
@@ -47,8 +47,8 @@ def _row(what: str, waits: dict[str, list[float]], *, is_required: bool) -> Row:
         "ms",
         mine,
         theirs,
-        required=f"at most {MOST_RATIO} × piper-tts" if is_required else "",
-        is_met=mine <= MOST_RATIO * theirs if is_required else None,
+        required=f"at most {MAX_RATIO} × piper-tts" if is_required else "",
+        is_met=mine <= MAX_RATIO * theirs if is_required else None,
         samples=waits,
     )
 
@@ -61,7 +61,7 @@ def _growth(long: list[float], short: list[float]) -> Row:
         "ms",
         median(long),
         median(short),
-        required=f"at most {MOST_GROWTH} ×",
-        is_met=median(long) <= MOST_GROWTH * median(short),
+        required=f"at most {MAX_GROWTH} ×",
+        is_met=median(long) <= MAX_GROWTH * median(short),
         samples={str(LONG): long, str(SHORT): short},
     )

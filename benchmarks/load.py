@@ -18,12 +18,12 @@ TURN_SECONDS: Final = 10.0
 OPEN_SECONDS: Final = 20.0
 LEAST_GAIN: Final = 1.5
 BELOW_SATURATION: Final = 0.75
-MOST_SPREAD: Final = 3.0
+MAX_SPREAD: Final = 3.0
 BEYOND_SATURATION: Final = 3.0
 LEAST_GOODPUT: Final = 0.9
-MOST_REFUSAL_MS: Final = 5.0
+MAX_REFUSAL_MS: Final = 5.0
 STREAMS_HELD: Final = 32
-MOST_STREAM_MEBIBYTES: Final = 4.0
+MAX_STREAM_MEBIBYTES: Final = 4.0
 SETTLE_SECONDS: Final = 3.0
 
 
@@ -91,8 +91,8 @@ def _below(result: LoadResult) -> Iterator[Row]:
         "ms",
         p99,
         p50,
-        required=f"at most {MOST_SPREAD:g} × p50",
-        is_met=p99 <= MOST_SPREAD * p50,
+        required=f"at most {MAX_SPREAD:g} × p50",
+        is_met=p99 <= MAX_SPREAD * p50,
     )
 
 
@@ -114,8 +114,8 @@ def _beyond(result: LoadResult, peak: float, grown_mebibytes: float) -> Iterator
         "ms",
         p50,
         p99,
-        required=f"under {MOST_REFUSAL_MS:g} ms",
-        is_met=p50 < MOST_REFUSAL_MS,
+        required=f"under {MAX_REFUSAL_MS:g} ms",
+        is_met=p50 < MAX_REFUSAL_MS,
     )
     yield Row("load", f"{what}: RSS grown", "MiB", grown_mebibytes)
 
@@ -137,8 +137,8 @@ def measure_stream_memory(served: Served) -> Row:
         f"each of {STREAMS_HELD} more streams that nobody reads",
         "MiB",
         each,
-        required=f"at most {MOST_STREAM_MEBIBYTES:g} MB",
-        is_met=each * MEBIBYTE <= MOST_STREAM_MEBIBYTES * 1e6,
+        required=f"at most {MAX_STREAM_MEBIBYTES:g} MB",
+        is_met=each * MEBIBYTE <= MAX_STREAM_MEBIBYTES * 1e6,
     )
 
 

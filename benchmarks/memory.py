@@ -11,7 +11,7 @@ from benchmarks.texts import TEXTS
 MIX: Final = (12, 64, 235, 12, 2000, 64, 12, 235, 64, 12)
 EARLY_REQUESTS: Final = 10
 LATE_REQUESTS: Final = 100
-MOST_GROWTH: Final = 1.1
+MAX_GROWTH: Final = 1.1
 
 
 def measure_memory(served: Served) -> Row:
@@ -27,7 +27,7 @@ def measure_memory(served: Served) -> Row:
         "MiB",
         late,
         early,
-        required=f"at most {MOST_GROWTH} × after {EARLY_REQUESTS}",
-        is_met=late <= MOST_GROWTH * early,
+        required=f"at most {MAX_GROWTH} × after {EARLY_REQUESTS}",
+        is_met=late <= MAX_GROWTH * early,
         samples={"ours": list(resident.values())},
     )

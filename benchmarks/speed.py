@@ -9,7 +9,7 @@ from benchmarks.rows import Row
 from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median, timed
 
-MOST_RATIO = 0.5
+MAX_RATIO = 0.5
 
 
 def measure_speed(ours: Ours, piper: PiperReference, rounds: int) -> Iterator[Row]:
@@ -35,7 +35,7 @@ def _compare(
         "RTF",
         mine,
         theirs,
-        required=f"at most {MOST_RATIO} × piper-tts" if is_required else "",
-        is_met=mine <= MOST_RATIO * theirs if is_required else None,
+        required=f"at most {MAX_RATIO} × piper-tts" if is_required else "",
+        is_met=mine <= MAX_RATIO * theirs if is_required else None,
         samples=factors,
     )

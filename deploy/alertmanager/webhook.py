@@ -11,7 +11,7 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Final
 
-MOST_BYTES: Final = 2**20
+MAX_BYTES: Final = 2**20
 READ_SECONDS: Final = 10.0
 
 
@@ -31,7 +31,7 @@ class Receiver(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Prints the alerts of one message."""
         length = int(self.headers.get("Content-Length") or 0)
-        if length > MOST_BYTES:
+        if length > MAX_BYTES:
             self.send_error(413)
             return
         try:

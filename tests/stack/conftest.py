@@ -29,7 +29,7 @@ ROOT = Path(__file__).parents[2]
 DEPLOYED = ROOT / "deploy" / "prometheus"
 GENEROUS_SECONDS = 180.0
 LOCAL = "127.0.0.1"
-MOST_REQUESTS = 6
+MAX_REQUESTS = 6
 SHORT = "The quick brown fox jumps over the lazy dog."
 LONG = " ".join([SHORT] * 8)
 
@@ -140,8 +140,8 @@ class Load:
         chunks.close()
         with contextlib.suppress(DeadlineExceeded):
             client.synthesize(LONG, timeout_seconds=0.02)
-        with futures.ThreadPoolExecutor(2 * MOST_REQUESTS) as crowd:
-            list(crowd.map(lambda _: self._one_of_many(client), range(2 * MOST_REQUESTS)))
+        with futures.ThreadPoolExecutor(2 * MAX_REQUESTS) as crowd:
+            list(crowd.map(lambda _: self._one_of_many(client), range(2 * MAX_REQUESTS)))
 
     def _one_of_many(self, client: Client) -> None:
         with contextlib.suppress(ResourceExhausted):
@@ -190,7 +190,7 @@ def server(spans: tuple[SpanReceiver, int], tmp_path_factory: pytest.TempPathFac
         "device": "cpu",
         "voices-dir": tmp_path_factory.mktemp("voices"),
         "log-format": "json",
-        "max-requests": MOST_REQUESTS,
+        "max-requests": MAX_REQUESTS,
         "drain-seconds": 0,
         "stop-seconds": 2,
         "otlp-endpoint": f"http://{LOCAL}:{spans[1]}",

@@ -8,9 +8,9 @@ from typing import Any, Final
 from phonoscope.comparison.rounds import IN_FLIGHT, Compared, Figures
 from phonoscope.comparison.ways import GRPC_UNARY, JSON_KEPT
 
-MOST_LATENCY: Final = 0.4
+MAX_LATENCY: Final = 0.4
 LEAST_RATE: Final = 4.0
-MOST_CPU: Final = 0.4
+MAX_CPU: Final = 0.4
 MANY: Final = IN_FLIGHT[-1]
 
 ARTICLE: Final = (
@@ -64,14 +64,14 @@ def lines(compared: Compared) -> Iterator[Line]:
     yield line("latency", "ms", lambda own: _median(own.latency_ms))
     if floor is not None:
         alone = _median(floor.latency_ms)
-        yield line(f"latency less the engine's {alone:.2f}", "ms", _less(alone), MOST_LATENCY)
+        yield line(f"latency less the engine's {alone:.2f}", "ms", _less(alone), MAX_LATENCY)
     yield line("first audio", "ms", lambda own: _median(own.first_audio_ms))
     for count in IN_FLIGHT:
         rate = line(f"calls, {count} in flight", "1/s", _rate(count))
         is_asked = floor is not None and count == MANY
         yield Line(rate.what, rate.unit, rate.values, LEAST_RATE if is_asked else None, is_most=False)
     for count in IN_FLIGHT:
-        required = MOST_CPU if count == MANY else None
+        required = MAX_CPU if count == MANY else None
         yield line(f"server's CPU a call, {count} in flight", "ms", _cpu(count), required)
     if floor is not None:
         yield line(f"CPU less the engine's {floor.cpu_ms:.2f}", "ms", _cpu(MANY, floor.cpu_ms))

@@ -16,8 +16,6 @@ from phonoscope.loadgen.tally import MEASURED, Tally
 PERCENTS: Final = (50.0, 90.0, 95.0, 99.0, 99.9)
 MAX_ERRORS_IN_LINE: Final = 3
 MILLISECONDS: Final = 1000.0
-PLAN_MEMBERS: Final = {"max_in_flight": "most_in_flight"}
-"""Names in the JSON document of fields that have another name in LoadPlan."""
 
 
 def line_of(event: LoadEvent, address: str) -> str:
@@ -169,5 +167,4 @@ def figures_of(histogram: Histogram) -> dict[str, float]:
 
 def plan_document(plan: LoadPlan) -> dict[str, object]:
     """Returns a plan as JSON members."""
-    members = asdict(plan) | {"mode": plan.mode.value}
-    return {PLAN_MEMBERS.get(name, name): value for name, value in members.items()}
+    return asdict(plan) | {"mode": plan.mode.value}

@@ -63,7 +63,7 @@ class SimulatedServer:
     """Times from and to which there is no server."""
     started_at: list[float] = field(default_factory=list)
     calls: list[PlannedCall] = field(default_factory=list)
-    most_at_once: int = 0
+    max_at_once: int = 0
     at_once: int = 0
 
     async def status(self) -> str:
@@ -74,7 +74,7 @@ class SimulatedServer:
         self.started_at.append(now())
         self.calls.append(call)
         self.at_once += 1
-        self.most_at_once = max(self.at_once, self.most_at_once)
+        self.max_at_once = max(self.at_once, self.max_at_once)
         try:
             await asyncio.sleep(self.reply_seconds)
             if stall := self._is_within(self.stalls):

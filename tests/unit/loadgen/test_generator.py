@@ -41,7 +41,7 @@ def load(simulate, simulated_server):
 
 def test_a_closed_loop_keeps_as_many_calls_in_flight_as_planned(load, simulated_server):
     summary, _ = load(concurrency=3, duration_seconds=10.05)
-    assert simulated_server.most_at_once == 3
+    assert simulated_server.max_at_once == 3
     assert summary.tally.ok == 3 * 101  # the last three were under way when time was up, and ended
     assert summary.seconds == pytest.approx(10.1)
 
@@ -57,7 +57,7 @@ def test_an_open_loop_starts_calls_when_they_are_due_whatever_the_server_does(lo
     load(arrivals_per_second=20, duration_seconds=10, seed=7)
     due = list(itertools.takewhile(lambda seconds: seconds < 10, poisson_arrivals(20, 7)))
     assert simulated_server.started_at == pytest.approx(due, abs=1e-6)
-    assert simulated_server.most_at_once > 40
+    assert simulated_server.max_at_once > 40
 
 
 def test_a_ramp_starts_calls_when_they_are_due(load, simulated_server):
@@ -126,7 +126,7 @@ def test_calls_count_from_when_they_were_due_even_when_the_generator_itself_is_l
 def test_what_finds_no_room_is_counted_and_not_sent(load, simulated_server):
     simulated_server.reply_seconds = 100.0
     summary, _ = load(arrivals_per_second=20, max_in_flight=8, duration_seconds=10)
-    assert simulated_server.most_at_once == 8
+    assert simulated_server.max_at_once == 8
     due = len(list(itertools.takewhile(lambda seconds: seconds < 10, poisson_arrivals(20, 0))))
     assert summary.tally.no_room == due - 8
     assert summary.tally.ok == 8

@@ -104,6 +104,7 @@ def test_a_run_without_calls_has_a_table_too():
 def test_the_json_holds_plan_counts_and_percentiles(tally):
     document = json.loads(json.dumps(json_of(Summary(LoadPlan(seed=3), 10.0, tally), "here:1"), allow_nan=False))
     assert (document["target"], document["plan"]["mode"], document["plan"]["seed"]) == ("here:1", "stream", 3)
+    assert document["plan"]["max_in_flight"] == LoadPlan().max_in_flight
     assert document["calls"] == {
         "ok": 101,
         "failed": 3,

@@ -51,7 +51,7 @@ class PitchShifter:
         self._tracker = F0Tracker(shape)
         self._turns = [_Turn(0, ratio, spread, rate_hz / centre_hz if centre_hz else 0.0)]
         self._unvoiced = round(rate_hz * UNVOICED_SECONDS)
-        self._most = int(LONGEST_STEP * rate_hz / LOWEST_HZ)  # maximum samples between two marks
+        self._max_step = int(LONGEST_STEP * rate_hz / LOWEST_HZ)  # maximum samples between two marks
         self._input: NDArray[np.float32] = np.zeros(0, np.float32)
         self._base = 0  # position of the first sample of `_input`
         self._marks: list[int] = [0]  # of the analysis; old ones are dropped
@@ -78,7 +78,7 @@ class PitchShifter:
     def flush(self) -> NDArray[np.float32]:
         """Ends the stream and returns the rest; output and input have the same length in total."""
         self._is_over = True
-        return self._pass(np.zeros(self._shape.reach + 4 * self._most + self._shape.hop, np.float32))
+        return self._pass(np.zeros(self._shape.reach + 4 * self._max_step + self._shape.hop, np.float32))
 
     def _pass(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         self._input = np.concatenate([self._input, samples])
@@ -97,7 +97,7 @@ class PitchShifter:
         """Adds the next analysis mark, if all samples that it depends on are available."""
         mark = self._marks[-1]
         frame = (mark + self._shape.hop // 2) // self._shape.hop
-        if frame + 1 >= len(self._tracker.periods) or mark + 2 * self._most >= self._base + len(self._input):
+        if frame + 1 >= len(self._tracker.periods) or mark + 2 * self._max_step >= self._base + len(self._input):
             return False
         period = self._tracker.periods[frame] or (self._tracker.periods[frame + 1] if not self._voiced[-1] else 0.0)
         if not period:
@@ -168,12 +168,12 @@ class PitchShifter:
             grain, start = grain[self._out - start :], self._out
         offset = start - self._out
         if (missing := offset + len(grain) - len(self._sum)) > 0:
-            self._sum = np.concatenate([self._sum, np.zeros(missing + 4 * self._most, np.float32)])
+            self._sum = np.concatenate([self._sum, np.zeros(missing + 4 * self._max_step, np.float32)])
         self._sum[offset : offset + len(grain)] += grain
 
     def _take(self) -> NDArray[np.float32]:
         """Returns the samples that no later grain can change."""
-        stop = min(int(self._next) - self._most, self._length)
+        stop = min(int(self._next) - self._max_step, self._length)
         if self._is_over:
             stop = self._length
         count = stop - self._out
@@ -194,9 +194,9 @@ class PitchShifter:
             while len(self._turns) > 1 and self._turns[1].at <= self._marks[-1]:
                 del self._turns[0]
         keep = min(
-            self._marks[0] - self._most,
+            self._marks[0] - self._max_step,
             len(self._tracker.periods) * self._shape.hop - self._shape.reach,
-            self._marks[-1] - self._most,
+            self._marks[-1] - self._max_step,
         )
         if (cut := keep - self._base) > 0:
             self._input = self._input[cut:]

@@ -249,9 +249,9 @@ class RequestResolver:
             if request.text:
                 description = "cannot be combined with text; send one of the two"
                 raise InvalidRequest.of("ssml", description, reason="TEXT_TWICE")
-            most = LONGEST_SSML_RATIO * self._max_characters
-            if len(request.ssml) > most:
-                description = f"has {len(request.ssml)} characters, the limit is {most}; send it in parts"
+            max_characters = LONGEST_SSML_RATIO * self._max_characters
+            if len(request.ssml) > max_characters:
+                description = f"has {len(request.ssml)} characters, the limit is {max_characters}; send it in parts"
                 raise InvalidRequest.of("ssml", description, reason="TEXT_TOO_LONG")
             return request.ssml
         if not request.text.strip():

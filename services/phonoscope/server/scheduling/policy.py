@@ -189,8 +189,8 @@ def _turn(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> Tu
     wanted = timeline.round_seconds(slot, streams) if state.is_playing else slot.first_step_seconds
     preparations = list(_preparations(state))
     if preparations:
-        most = preparations[0].job.slot.max_batch(preparations[0].step.kind) if state.is_unary else 1
-        preparations = preparations[:most]
+        max_steps = preparations[0].job.slot.max_batch(preparations[0].step.kind) if state.is_unary else 1
+        preparations = preparations[:max_steps]
     work = [Work(one.job.slot, one.step.kind, one.step.cost) for one in preparations]
     step = state.jobs[0].next_step(wanted) if state.jobs else None
     plays_seconds = wanted

@@ -122,9 +122,9 @@ class IncrementalText:
 
     def _sentence_end(self, *, is_complete: bool) -> int | None:
         """Returns the final end of the first sentence, within the maximum stretch."""
-        most = self._begin() + LONGEST_STRETCH
+        max_stop = self._begin() + LONGEST_STRETCH
         for match in BOUNDARY.finditer(self._text, self._looked):
-            if match.start() >= most or (not is_complete and not self._is_decided(match)):
+            if match.start() >= max_stop or (not is_complete and not self._is_decided(match)):
                 return None
             if match["stop"] is None or ends_sentence(self._text, match, self._language, LOOKAHEAD):
                 return match.end()
@@ -161,19 +161,19 @@ class IncrementalText:
             return clauses[-1]
         return max((match.start() for match in _SPACE.finditer(text, start)), default=start)
 
-    def _forced_stop(self, most: int) -> int:
+    def _forced_stop(self, max_stop: int) -> int:
         """Returns where to cut a stretch without an end: after its last clause, its last space, or between letters."""
         begin = self._begin()
-        clauses = [match.end() for match in _CLAUSE.finditer(self._text, begin, most + 1)]
+        clauses = [match.end() for match in _CLAUSE.finditer(self._text, begin, max_stop + 1)]
         if clauses:
             return clauses[-1]
-        spaces = [match.start() for match in _SPACE.finditer(self._text, begin, most + 1)]
+        spaces = [match.start() for match in _SPACE.finditer(self._text, begin, max_stop + 1)]
         if spaces:
             return spaces[-1]
-        stop = most
+        stop = max_stop
         while stop > begin + 1 and _belongs_to_last(self._text, stop):
             stop -= 1
-        return stop if stop > begin + 1 else most
+        return stop if stop > begin + 1 else max_stop
 
 
 def _belongs_to_last(text: str, position: int) -> bool:

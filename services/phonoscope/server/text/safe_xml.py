@@ -10,8 +10,8 @@ from typing import Final, Protocol
 from xml.parsers import expat
 
 XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
-MOST_DEPTH: Final = 32
-MOST_ATTRIBUTES: Final = 16
+MAX_DEPTH: Final = 32
+MAX_ATTRIBUTES: Final = 16
 LONGEST_ATTRIBUTE: Final = 1_024
 _SEPARATOR: Final = " "
 
@@ -87,7 +87,7 @@ class _Reading:
         self._bytes = document.encode()
         self._reader = reader
         self._elements_left = max_elements
-        self._most_elements = max_elements
+        self._max_elements = max_elements
         self._depth = 0
         self._byte = self._character = 0  # the same position in both units
         self._text: tuple[str, int] | None = None  # waits until its end is known
@@ -129,12 +129,12 @@ class _Reading:
         at = self._here()
         self._depth += 1
         self._elements_left -= 1
-        if self._depth > MOST_DEPTH:
-            raise Refusal(f"elements are nested more than {MOST_DEPTH} deep", at)
+        if self._depth > MAX_DEPTH:
+            raise Refusal(f"elements are nested more than {MAX_DEPTH} deep", at)
         if self._elements_left < 0:
-            raise Refusal(f"there are more than {self._most_elements} elements", at)
-        if len(attributes) > MOST_ATTRIBUTES:
-            raise Refusal(f"<{_name(name)}> has {len(attributes)} attributes; at most {MOST_ATTRIBUTES} are read", at)
+            raise Refusal(f"there are more than {self._max_elements} elements", at)
+        if len(attributes) > MAX_ATTRIBUTES:
+            raise Refusal(f"<{_name(name)}> has {len(attributes)} attributes; at most {MAX_ATTRIBUTES} are read", at)
         for attribute, value in attributes.items():
             if len(value) > LONGEST_ATTRIBUTE:
                 raise Refusal(f"the attribute {_name(attribute)} is longer than {LONGEST_ATTRIBUTE} characters", at)

@@ -47,18 +47,18 @@ def split(text: str, language: str) -> Iterator[Span]:
         yield span
 
 
-def following(text: str, start: int, most: int | None = None) -> str | None:
-    """Returns the first of up to `most` characters from `start` that is neither white space nor an opening mark."""
-    found = _NEXT.match(text, start, len(text) if most is None else start + most)
+def following(text: str, start: int, max_characters: int | None = None) -> str | None:
+    """Returns the first character from `start`, within so many, that is neither white space nor an opening mark."""
+    found = _NEXT.match(text, start, len(text) if max_characters is None else start + max_characters)
     return found.group(1) if found else None
 
 
-def ends_sentence(text: str, match: re.Match[str], language: str, most: int | None = None) -> bool:
-    """Returns whether the marks of a `stop` match end a sentence; looks at most `most` characters ahead."""
+def ends_sentence(text: str, match: re.Match[str], language: str, max_characters: int | None = None) -> bool:
+    """Returns whether the marks of a `stop` match end a sentence; looks `max_characters` ahead at most."""
     marks = match["stop"]
     if ".." in marks:
         return False  # the sentence continues after an ellipsis, or trails off
-    character = following(text, match.end(), most)
+    character = following(text, match.end(), max_characters)
     if character is None:
         return True
     if not character.isalnum() or character.islower():

@@ -100,15 +100,15 @@ class WordAligner:
         return (bool(self._marks) and self._marks[0].at < last) or any(covering(one, first, last) for one in ranges)
 
     def spelled(
-        self, start: int, stop: int, phonemes: str, most: int
+        self, start: int, stop: int, phonemes: str, max_symbols: int
     ) -> Iterator[tuple[Spelling, SentenceAlignment, int, int]]:
         """Yields the ids of characters `start` to `stop`, their alignment, and their source offsets.
 
-        If overrides make it longer than `most` phonemes, it is split into parts.
+        If overrides make it longer than `max_symbols` phonemes, it is split into parts.
         """
         symbols, placed = self._placed(start, stop, phonemes)
         source = self._passage.source(self._normal.original(start), self._normal.original(stop))
-        parts = list(_parts(placed, len(symbols), most))
+        parts = list(_parts(placed, len(symbols), max_symbols))
         for index, (part, first, last) in enumerate(parts):
             spelling = spell(symbols[first:last], self._scheme)
             own = [_Placed(word.start, word.stop, word.first - first, word.last - first) for word in part]
@@ -207,11 +207,11 @@ class IsolatedWords:
         return tuple(split_phonemes(phonemes, clusters))
 
 
-def _parts(placed: Sequence[_Placed], symbols: int, most: int) -> Iterator[tuple[Sequence[_Placed], int, int]]:
-    """Yields words and ranges of symbols, cut before a word to stay within `most` symbols; usually one range."""
+def _parts(placed: Sequence[_Placed], symbols: int, max_symbols: int) -> Iterator[tuple[Sequence[_Placed], int, int]]:
+    """Yields words and ranges of symbols, cut before a word to stay within `max_symbols`; usually one range."""
     first, words_before = 0, 0
     for index, word in enumerate(placed):
-        if word.last - first > most and index > words_before:
+        if word.last - first > max_symbols and index > words_before:
             yield placed[words_before:index], first, word.first
             first, words_before = word.first, index
     yield placed[words_before:], first, symbols

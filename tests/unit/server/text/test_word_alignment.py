@@ -29,8 +29,8 @@ class Counting(Letters):
         return super().clauses(text, voice)
 
 
-def letters(passage: Passage, most: int = 400) -> list[Sentence]:
-    return list(TextFrontEnd(Letters(), max_phonemes=most).sentences(passage, LETTERS, is_aligned=True))
+def letters(passage: Passage, max_symbols: int = 400) -> list[Sentence]:
+    return list(TextFrontEnd(Letters(), max_phonemes=max_symbols).sentences(passage, LETTERS, is_aligned=True))
 
 
 def spelled(sentence: Sentence, first: int, last: int) -> str:
@@ -82,7 +82,7 @@ def test_a_letter_that_is_read_alone_is_called_by_its_name(reader) -> None:
 def test_what_is_said_longer_than_written_comes_in_parts_of_bounded_length() -> None:
     overrides = tuple(Override(3 * at, 3 * at + 2, "z" * 30) for at in range(10))
     text = "ab " * 10
-    sentences = letters(Passage(text, overrides=overrides), most=70)
+    sentences = letters(Passage(text, overrides=overrides), max_symbols=70)
     assert all(len(sentence.symbols) <= 2 * 100 + 3 for sentence in sentences)
     assert "".join(said(sentence) for sentence in sentences).count("z") == 300
     assert [text[s.start : s.stop].split() for s in sentences] == [["ab"] * 2] * 5

@@ -103,14 +103,14 @@ def phoneme_speeds(utterances: Sequence[VitsUtterance], length: int) -> Tensor:
 
 def padded_length(length: int) -> int:
     """Returns the smallest batch length that fits."""
-    step = next((step for most, step in LENGTH_STEPS if length <= most), LENGTH_STEPS[-1][1])
+    step = next((step for limit, step in LENGTH_STEPS if length <= limit), LENGTH_STEPS[-1][1])
     return -(-length // step) * step
 
 
-def padded_lengths(most: int) -> list[int]:
-    """Returns the batch lengths up to that of `most`."""
+def padded_lengths(max_length: int) -> list[int]:
+    """Returns the batch lengths up to that of `max_length`."""
     lengths = [padded_length(1)]
-    while lengths[-1] < most:
+    while lengths[-1] < max_length:
         lengths.append(padded_length(lengths[-1] + 1))
     return lengths
 

@@ -40,8 +40,8 @@ class Shape:
     def around(cls, rows: int, length: int, lengths: Sequence[int]) -> Self:
         """Returns the smallest shape that fits; beyond the largest, a shape of its own."""
         return cls(
-            next((most for most in ROWS if most >= rows), rows),
-            next((most for most in lengths if most >= length), padded_length(length)),
+            next((size for size in ROWS if size >= rows), rows),
+            next((size for size in lengths if size >= length), padded_length(length)),
         )
 
 
@@ -70,11 +70,11 @@ class CudaGraphRunner:
         if not self._recorder.is_recording_graphs:
             return
         try:
-            for most in sorted(rows, reverse=True):
+            for count in sorted(rows, reverse=True):
                 for length in sorted(FRAMES, reverse=True):
-                    self._record(_WindowSlot, Shape(most, length), self._windows)
+                    self._record(_WindowSlot, Shape(count, length), self._windows)
                 for length in sorted(PHONEMES, reverse=True):
-                    self._record(_TextSlot, Shape(most, length), self._texts)
+                    self._record(_TextSlot, Shape(count, length), self._texts)
         except RuntimeError as error:  # includes torch's OutOfMemoryError, also for a slot's own tensors
             self.refusal = first_line(error)
 

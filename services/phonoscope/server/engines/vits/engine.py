@@ -249,8 +249,8 @@ class VitsEngine:
 
     def _run_render(self, steps: Sequence[Step]) -> Sequence[StepResult]:
         windows = [window for step in steps for window in windows_of(step)]
-        most = self._max_batch[RENDER]
-        batches = (self.render(windows[first : first + most]) for first in range(0, len(windows), most))
+        max_batch = self._max_batch[RENDER]
+        batches = (self.render(windows[first : first + max_batch]) for first in range(0, len(windows), max_batch))
         waveforms = iter([samples for batch in batches for samples in batch])
         results = []
         for step in steps:

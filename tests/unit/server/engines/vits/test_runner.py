@@ -12,13 +12,13 @@ FRAMES = [3.0, 4.0, 5.0, 2.0, 6.0, 4.0]
 
 
 def laid(
-    speeds: list[float] | None = None, frames: list[float] | None = None, scale: float = 1.0, most: int = 1000
+    speeds: list[float] | None = None, frames: list[float] | None = None, scale: float = 1.0, max_frames: int = 1000
 ) -> list[int]:
     """Lays one utterance out, of phonemes that last so many frames."""
     lasting = FRAMES if frames is None else frames
     asked = torch.tensor([speeds or [1.0] * len(lasting)])
     durations = torch.tensor([lasting]).sub(1e-3).log()  # rounded up, as VITS does
-    (row,) = frames_of(durations, torch.tensor([[scale]]), asked, most).tolist()
+    (row,) = frames_of(durations, torch.tensor([[scale]]), asked, max_frames).tolist()
     return row
 
 
@@ -60,9 +60,9 @@ def test_the_voices_own_length_is_rounded_and_the_speed_is_not() -> None:
 
 
 def test_the_longest_phoneme_is_bounded_before_the_speed_counts() -> None:
-    assert laid(frames=[1e6, 2.0], most=10) == [10, 2]
-    assert laid([0.5, 1.0], [1e6, 2.0], most=10) == [20, 2]
-    assert laid([1.0, 1.0], [math.inf, 2.0], most=10) == [10, 2]
+    assert laid(frames=[1e6, 2.0], max_frames=10) == [10, 2]
+    assert laid([0.5, 1.0], [1e6, 2.0], max_frames=10) == [20, 2]
+    assert laid([1.0, 1.0], [math.inf, 2.0], max_frames=10) == [10, 2]
 
 
 def test_each_row_has_its_own_rates() -> None:
