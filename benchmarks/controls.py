@@ -75,7 +75,7 @@ def _speak(ours: Ours, sentences: list[tuple[int, ...]], manner: Prosody) -> flo
         volume_gain_db=0.0 if manner is NEUTRAL else GAIN_DB,
         changes_pitch=manner.pitch != 1.0,
     )
-    encoder.turn(ours.voice.sample_rate_hz, manner, CENTRE_HZ)
+    encoder.set_prosody(ours.voice.sample_rate_hz, manner, CENTRE_HZ)
     began = time.perf_counter()
     for ids in sentences:
         for samples in _windows(ours, ids):

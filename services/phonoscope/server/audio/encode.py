@@ -40,7 +40,7 @@ class AudioEncoder:
 
     Args:
         encoding: of the bytes.
-        source_rate_hz: of the samples, until `turn` names another.
+        source_rate_hz: of the samples, until `set_prosody` names another.
         target_rate_hz: of the bytes.
         volume_gain_db: of the whole stream.
         changes_pitch: whether any part has a changed pitch; otherwise samples bypass PSOLA.
@@ -85,7 +85,7 @@ class AudioEncoder:
         """Duration of the input so far: the position of the next sample in the output."""
         return self._seconds_in + self._samples_in / self._source_rate_hz
 
-    def turn(self, source_rate_hz: int, manner: Prosody, centre_hz: float = 0.0) -> bytes:
+    def set_prosody(self, source_rate_hz: int, manner: Prosody, centre_hz: float = 0.0) -> bytes:
         """Sets the rate and the prosody of the next samples; returns the bytes that are ready.
 
         Args:
@@ -94,9 +94,9 @@ class AudioEncoder:
             centre_hz: the speaker's own pitch; used only with a pitch range.
         """
         ready = b"" if source_rate_hz == self._source_rate_hz else self._change_rate(source_rate_hz)
-        self._fader.turn(manner.gain_db)
+        self._fader.set_gain(manner.gain_db)
         if self._shifter:
-            self._shifter.turn(manner.pitch, manner.pitch_range, centre_hz)
+            self._shifter.set_pitch(manner.pitch, manner.pitch_range, centre_hz)
         return ready
 
     def pause(self, seconds: float) -> bytes:

@@ -26,7 +26,7 @@ SLACK: Final = 0.12
 LONGEST_STEP: Final = 1.3
 
 
-class _Turn(NamedTuple):
+class _PitchChange(NamedTuple):
     """A pitch change from a sample on; `centre` is a period in samples, 0 for none."""
 
     at: int
@@ -49,7 +49,7 @@ class PitchShifter:
         shape = F0Shape.of(rate_hz)
         self._shape = shape
         self._tracker = F0Tracker(shape)
-        self._turns = [_Turn(0, ratio, spread, rate_hz / centre_hz if centre_hz else 0.0)]
+        self._changes = [_PitchChange(0, ratio, spread, rate_hz / centre_hz if centre_hz else 0.0)]
         self._unvoiced = round(rate_hz * UNVOICED_SECONDS)
         self._max_step = int(LONGEST_STEP * rate_hz / LOWEST_HZ)  # maximum samples between two marks
         self._input: NDArray[np.float32] = np.zeros(0, np.float32)
@@ -64,11 +64,11 @@ class PitchShifter:
         self._length = 0
         self._is_over = False
 
-    def turn(self, ratio: float, spread: float = 1.0, centre_hz: float = 0.0) -> None:
+    def set_pitch(self, ratio: float, spread: float = 1.0, centre_hz: float = 0.0) -> None:
         """Sets the pitch change from the next sample on."""
-        turn = _Turn(self._length, ratio, spread, self._shape.rate_hz / centre_hz if centre_hz else 0.0)
-        if turn[1:] != self._turns[-1][1:]:
-            self._turns.append(turn)
+        change = _PitchChange(self._length, ratio, spread, self._shape.rate_hz / centre_hz if centre_hz else 0.0)
+        if change[1:] != self._changes[-1][1:]:
+            self._changes.append(change)
 
     def feed(self, samples: NDArray[np.float32]) -> NDArray[np.float32]:
         """Processes the next samples, shape (n,), and returns those that are ready, shape (m,)."""
@@ -134,11 +134,11 @@ class PitchShifter:
 
     def _shift(self, mark: int, period: float) -> float:
         """Returns the pitch ratio at a period: the requested ratio combined with the effect of the spread."""
-        turn = self._turns[bisect_right(self._turns, mark, key=lambda turn: turn.at) - 1]
-        if turn.spread == 1.0 or not turn.centre:
-            return turn.ratio
+        change = self._changes[bisect_right(self._changes, mark, key=lambda change: change.at) - 1]
+        if change.spread == 1.0 or not change.centre:
+            return change.ratio
         low, high = SHIFT_LIMITS
-        return float(min(max(turn.ratio * (turn.centre / period) ** (turn.spread - 1), low), high))
+        return float(min(max(change.ratio * (change.centre / period) ** (change.spread - 1), low), high))
 
     # --- grains --------------------------------------------------------------------------------------------------
 
@@ -191,8 +191,8 @@ class PitchShifter:
             gone = self._at - 1
             del self._marks[:gone], self._voiced[:gone], self._shifts[:gone]
             self._at = 1
-            while len(self._turns) > 1 and self._turns[1].at <= self._marks[-1]:
-                del self._turns[0]
+            while len(self._changes) > 1 and self._changes[1].at <= self._marks[-1]:
+                del self._changes[0]
         keep = min(
             self._marks[0] - self._max_step,
             len(self._tracker.periods) * self._shape.hop - self._shape.reach,

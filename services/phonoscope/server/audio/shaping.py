@@ -17,7 +17,7 @@ class Fader:
         self._from = self._to = 1.0
         self._done = self._ramp_samples
 
-    def turn(self, gain_db: float) -> None:
+    def set_gain(self, gain_db: float) -> None:
         """Sets the gain from the next sample on; -inf is silence."""
         gain = 10.0 ** (gain_db / 20)
         if gain != self._to:

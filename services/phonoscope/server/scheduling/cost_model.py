@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from typing import Final
 
 # Weight of the shape's sums that is kept at each batch: half of it comes from the latest 34 batches.
-KEPT_PER_TURN: Final = 0.98
+KEPT_PER_BATCH: Final = 0.98
 # Batches before there is an estimate: a single batch may have been disturbed.
-MIN_TURNS: Final = 8
+MIN_BATCHES: Final = 8
 # The first batches of a process are untypically slow. Up to this number, only the fastest quarter counts.
-SETTLING_TURNS: Final = 40
+SETTLING_BATCHES: Final = 40
 # Batches whose mean is the slowdown, and how many of the slowest and of the fastest are excluded from it.
-RECENT_TURNS: Final = 12
-TRIMMED_TURNS: Final = 2
+RECENT_BATCHES: Final = 12
+TRIMMED_BATCHES: Final = 2
 # A batch's ratio to its estimate is limited to this factor when the line learns from it.
 MAX_DEVIATION: Final = 4.0
 # A promise lasts for seconds, so it uses the largest slowdown of this time, up to this many times the latest.
@@ -33,7 +33,7 @@ MAX_CAUTION: Final = 1.4
 # The slowdown is at most this many times the best one: a stall of the whole machine is not a property of the engine.
 MAX_SLOWDOWN: Final = 100.0
 # Clock resolution: no batch takes zero time.
-SHORTEST_TURN_SECONDS: Final = 1e-7
+SHORTEST_BATCH_SECONDS: Final = 1e-7
 # Without batches, the slowdown's excess over the best one halves in this time.
 HALF_LIFE_SECONDS: Final = 5.0
 
@@ -61,13 +61,13 @@ class KindCost:
     """
 
     def __init__(self) -> None:
-        self._turns = 0
+        self._batches = 0
         # Fading sums over past batches of 1, cost, seconds, cost squared and cost times seconds.
         self._n = self._x = self._y = self._xx = self._xy = 0.0
         # Fading sums of cost, steps and utterances of the work whose audio is known, and of that audio.
         self._audio_cost = self._audio_seconds = self._audio_steps = self._utterances = 0.0
         self.makes_audio = False
-        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_TURNS)  # (size, seconds)
+        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_BATCHES)  # (size, seconds)
         self._slowdown = 1.0
         self._best_slowdown = math.inf
         self._latest = 0.0
@@ -76,14 +76,14 @@ class KindCost:
     @property
     def is_known(self) -> bool:
         """Whether there is an estimate."""
-        return self._turns >= MIN_TURNS
+        return self._batches >= MIN_BATCHES
 
     def learn(self, seconds: float, cost: float, now: float) -> None:
         """Adds a batch; `cost` is that of all its steps together."""
-        seconds = max(seconds, SHORTEST_TURN_SECONDS)
-        self._turns += 1
+        seconds = max(seconds, SHORTEST_BATCH_SECONDS)
+        self._batches += 1
         self._recent.append((cost, seconds))
-        self._shape(*self._settled_turn())
+        self._shape(*self._settled_batch())
         if self.is_known:
             self._measure_slowdown()
         self._latest = now
@@ -99,7 +99,7 @@ class KindCost:
             audio_seconds: made by them, or of the whole utterances that they were for.
             utterances: number of utterances whose work of this kind is complete in it; 0 for a part of one.
         """
-        keep = KEPT_PER_TURN
+        keep = KEPT_PER_BATCH
         self.makes_audio |= not utterances
         self._audio_cost = keep * self._audio_cost + cost
         self._audio_steps = keep * self._audio_steps + steps
@@ -112,10 +112,10 @@ class KindCost:
         slowdown = self._slowdown_at(now)
         return slowdown * fixed, slowdown * slope
 
-    def seconds(self, cost: float, now: float, turns: float = 1) -> float:
+    def seconds(self, cost: float, now: float, batches: float = 1) -> float:
         """Returns the time of this much work in this many batches; 0 before the first batch."""
         fixed, slope = self.rates(now)
-        return fixed * turns + slope * cost
+        return fixed * batches + slope * cost
 
     def seconds_per_audio_second(self, now: float) -> float:
         """Returns the time of a second of audio in batches like the latest ones; 0 before any audio.
@@ -148,14 +148,14 @@ class KindCost:
         """Returns how many times slower the latest batches were than the best ones, 1 or more."""
         return max(1.0, self._slowdown_at(now) / self._best_slowdown) if self.is_known else 1.0
 
-    def _settled_turn(self) -> tuple[float, float]:
+    def _settled_batch(self) -> tuple[float, float]:
         """Returns the cost of the middle one of the latest batches, and its time without their slowdown.
 
         The batches before and after it distinguish a slower machine from a size that costs more than expected.
         """
-        if len(self._recent) < RECENT_TURNS:
+        if len(self._recent) < RECENT_BATCHES:
             return self._recent[-1]
-        size, seconds = self._recent[RECENT_TURNS // 2]
+        size, seconds = self._recent[RECENT_BATCHES // 2]
         fixed, slope = self._line()
         return size, seconds / statistics.median(taken / (fixed + slope * of) for of, taken in self._recent)
 
@@ -166,7 +166,7 @@ class KindCost:
             fixed, slope = self._line()
             before, expected = fixed + slope * typical, fixed + slope * size
             seconds = min(max(seconds, expected / MAX_DEVIATION), expected * MAX_DEVIATION)
-        keep = KEPT_PER_TURN
+        keep = KEPT_PER_BATCH
         self._n = keep * self._n + 1
         self._x = keep * self._x + size
         self._y = keep * self._y + seconds
@@ -190,10 +190,10 @@ class KindCost:
     def _measure_slowdown(self) -> None:
         fixed, slope = self._line()
         ratios = sorted(seconds / (fixed + slope * size) for size, seconds in self._recent)
-        trimmed = min(TRIMMED_TURNS, (len(ratios) - 1) // 2)
+        trimmed = min(TRIMMED_BATCHES, (len(ratios) - 1) // 2)
         kept = ratios[trimmed : len(ratios) - trimmed]
-        mean = ratios[len(ratios) // 4] if self._turns < SETTLING_TURNS else sum(kept) / len(kept)
-        if len(ratios) == RECENT_TURNS or math.isinf(self._best_slowdown):
+        mean = ratios[len(ratios) // 4] if self._batches < SETTLING_BATCHES else sum(kept) / len(kept)
+        if len(ratios) == RECENT_BATCHES or math.isinf(self._best_slowdown):
             self._best_slowdown = min(self._best_slowdown, mean)
         self._slowdown = min(mean, MAX_SLOWDOWN * self._best_slowdown)
 
@@ -230,10 +230,10 @@ class CostModel:
         """Returns the time of a batch of one kind, and of each unit of cost in it; 0 while unknown."""
         return self._kinds[kind].rates(now) if self.is_known and kind in self._kinds else (0.0, 0.0)
 
-    def seconds(self, kind: str, cost: float, now: float, turns: float = 1) -> float:
+    def seconds(self, kind: str, cost: float, now: float, batches: float = 1) -> float:
         """Returns the time of this much work of one kind in this many batches; 0 while unknown."""
         fixed, slope = self.rates(kind, now)
-        return fixed * turns + slope * cost
+        return fixed * batches + slope * cost
 
     def audio_work(self, audio_seconds: float) -> list[tuple[str, float]]:
         """Returns the kinds of steps that make audio, and the cost of this much of it; of one step for 0."""

@@ -25,7 +25,7 @@ from typing import Final, Protocol
 from phonoscope.server.engines.base import Step
 from phonoscope.server.scheduling.lane import Slot
 from phonoscope.server.scheduling.request_state import OpenJob, RequestState
-from phonoscope.server.scheduling.timeline import Timeline, Turn, Work, audio_work
+from phonoscope.server.scheduling.timeline import Timeline, UpcomingAudio, Work, audio_work
 
 # Costs of steps that may share a batch with the most urgent one, as ratios to that one's; an engine that cuts an
 # utterance into windows makes those of one nominal size differ by as much.
@@ -178,12 +178,12 @@ def _without_those_that_can_wait(ready: Sequence[RequestState], timeline: Timeli
     if not playing or not others:
         return list(ready)
     streams = Counter(state.slot for state in playing)
-    turns = [_turn(state, timeline, streams) for state in others], [_turn(s, timeline, streams) for s in playing]
-    can_wait = {id(state) for state in others[timeline.room_for(*turns) :]}
+    first, second = ([_upcoming(state, timeline, streams) for state in states] for states in (others, playing))
+    can_wait = {id(state) for state in others[timeline.room_for(first, second) :]}
     return [state for state in ready if id(state) not in can_wait]
 
 
-def _turn(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> Turn:
+def _upcoming(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> UpcomingAudio:
     """Returns a request's work until its next audio; playing streams get steps that last for a round."""
     slot = state.slot
     wanted = timeline.round_seconds(slot, streams) if state.is_playing else slot.first_step_seconds
@@ -199,7 +199,7 @@ def _turn(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> Tu
         plays_seconds = wanted if step.audio_seconds is None else step.audio_seconds
     else:
         work += audio_work(slot, wanted)
-    return Turn(
+    return UpcomingAudio(
         tuple(work),
         slot,
         due=state.due if state.is_playing else None,
@@ -213,7 +213,7 @@ def _max_batch_seconds(ready: Sequence[RequestState], timeline: Timeline, now: f
         return math.inf
     first, others = ready[0], ready[1:]
     streams = Counter(state.slot for state in ready if not state.is_unary)
-    max_seconds = timeline.spare_seconds(_turn(other, timeline, streams) for other in others if other.is_playing)
+    max_seconds = timeline.spare_seconds(_upcoming(other, timeline, streams) for other in others if other.is_playing)
     if first.is_playing:
         max_seconds = min(max_seconds, first.due - now)
     max_seconds *= SLACK_SHARE

@@ -28,7 +28,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class UpcomingAudio:
     """One request's engine work until its next audio.
 
     Attributes:
@@ -45,7 +45,7 @@ class Turn:
 
 
 class Timeline:
-    """Turns of requests, in the order in which they are due.
+    """The next audio of requests, in the order in which it is due.
 
     Args:
         now: on the scheduler's clock.
@@ -86,36 +86,37 @@ class Timeline:
                 return plays_seconds
         return sizes[-1] if sizes else 0.0
 
-    def spare_seconds(self, playing: Iterable[Turn]) -> float:
+    def spare_seconds(self, playing: Iterable[UpcomingAudio]) -> float:
         """Returns how long the engine may do other work before one of these runs dry; negative if one will.
 
         Streams that are already dry do not count: it is too late for them, and they run first anyway.
         """
         spare_seconds, before = math.inf, _Sum(self._rates_of)
-        in_order = sorted(((turn.due, turn) for turn in playing if turn.due is not None), key=lambda one: one[0])
-        for due, turn in in_order:
-            before.add(turn.work)
+        in_order = sorted(((one.due, one) for one in playing if one.due is not None), key=lambda one: one[0])
+        for due, one in in_order:
+            before.add(one.work)
             if due >= self._now:
                 spare_seconds = min(spare_seconds, due - self._now - SAFETY * before.seconds)
         return spare_seconds
 
-    def room_for(self, others: Sequence[Turn], playing: Sequence[Turn]) -> int:
+    def room_for(self, others: Sequence[UpcomingAudio], playing: Sequence[UpcomingAudio]) -> int:
         """Returns how many of `others`, from the first, can run before all playing streams.
 
         A stream that thereby begins to play needs its second step in time too.
         """
         return bisect_left(range(len(others)), 1, key=lambda last: not self._fits(others[: last + 1], playing))
 
-    def _fits(self, others: Sequence[Turn], playing: Sequence[Turn]) -> bool:
-        first, turns = _Sum(self._rates_of), list(playing)
-        streams = Counter(turn.slot for turn in turns)
+    def _fits(self, others: Sequence[UpcomingAudio], playing: Sequence[UpcomingAudio]) -> bool:
+        first, then = _Sum(self._rates_of), list(playing)
+        streams = Counter(one.slot for one in then)
         for other in others:
             first.add(other.work)
             if other.plays_seconds:
                 due = self._now + SAFETY * first.seconds + other.plays_seconds
                 streams[other.slot] += 1
-                turns.append(Turn(audio_work(other.slot, self.round_seconds(other.slot, streams)), other.slot, due))
-        return self.spare_seconds(turns) >= SAFETY * first.seconds
+                work = audio_work(other.slot, self.round_seconds(other.slot, streams))
+                then.append(UpcomingAudio(work, other.slot, due))
+        return self.spare_seconds(then) >= SAFETY * first.seconds
 
 
 def audio_work(slot: Slot, audio_seconds: float) -> tuple[Work, ...]:

@@ -105,7 +105,7 @@ class AudioAssembler:
         # The encoder's gain is that of the request's own voice.
         gain_db = prosody.gain_db + emotion.gain_db - resolved.prosody_of(resolved.voice).gain_db
         manner = replace(NEUTRAL, pitch=pitch, pitch_range=emotion.pitch_range, gain_db=gain_db)
-        return self._encoder.turn(voice.sample_rate_hz, manner, own_hz)
+        return self._encoder.set_prosody(voice.sample_rate_hz, manner, own_hz)
 
 
 def _stretches(spoken: SpokenSentence, rendered: Rendered) -> Iterator[tuple[int, int, Prosody]]:

@@ -149,13 +149,13 @@ def test_pitch_is_changed_before_the_rate_and_nothing_is_lost(target: int) -> No
         stream = AudioEncoder(
             encoding=Encoding.LINEAR16, source_rate_hz=22_050, target_rate_hz=target, changes_pitch=pitch != 1.0
         )
-        stream.turn(22_050, Prosody(pitch=pitch))
+        stream.set_prosody(22_050, Prosody(pitch=pitch))
         return b"".join(encode_in_pieces(stream, sound(9_000), 1_000))
 
     assert len(out(1.3)) == len(out(1.0)) == 2 * (9_000 * target // 22_050)
 
 
-# --- turns, pauses and where the stream is ----------------------------------------------------------------------
+# --- changes, pauses and where the stream is --------------------------------------------------------------------
 
 PLAIN, LOUD, LOW = Prosody(), Prosody(gain_db=6.0206), Prosody(pitch=0.8)
 
@@ -170,7 +170,7 @@ def test_a_turn_is_heard_from_the_next_sample_on(piece: int) -> None:
     parts = []
     for manner, part in ((PLAIN, samples[:300]), (LOUD, samples[300:700]), (PLAIN, samples[700:])):
         parts += [
-            stream.turn(22050, manner),
+            stream.set_prosody(22050, manner),
             *(stream.encode(part[at : at + piece]) for at in range(0, len(part), piece)),
         ]
     heard = pcm(b"".join([*parts, stream.finish()]))
@@ -188,7 +188,7 @@ def test_louder_words_are_limited_where_the_stream_may_be_loud() -> None:
         stream = AudioEncoder(
             encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=22050, may_be_loud=may_be_loud
         )
-        stream.turn(22050, LOUD)
+        stream.set_prosody(22050, LOUD)
         heard = pcm(stream.encode(tone) + stream.finish())
         assert len(heard) == len(tone)
         return float(np.abs(heard).max())
@@ -201,8 +201,8 @@ def test_a_turn_to_another_pitch_keeps_every_sample_in_its_place() -> None:
     stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=22050, changes_pitch=True)
     silence, hum = np.zeros(4000, np.float32), (0.3 * np.sin(np.arange(6000) * 0.05)).astype(np.float32)
     encoded = stream.encode(silence)
-    encoded += stream.turn(22050, LOW) + stream.encode(hum)
-    encoded += stream.turn(22050, PLAIN) + stream.encode(silence) + stream.finish()
+    encoded += stream.set_prosody(22050, LOW) + stream.encode(hum)
+    encoded += stream.set_prosody(22050, PLAIN) + stream.encode(silence) + stream.finish()
     heard = pcm(encoded)
     assert len(heard) == 14_000
     assert np.abs(heard[:3600]).max() < 0.01
@@ -246,7 +246,7 @@ def test_voices_of_two_rates_sound_in_turn_and_each_as_long_as_it_is(target: int
     stream = encoder(target=target)
     parts = []
     for rate_hz in (22_050, 16_000, 48_000, 22_050):
-        parts += [stream.turn(rate_hz, PLAIN), stream.encode(hum(rate_hz))]
+        parts += [stream.set_prosody(rate_hz, PLAIN), stream.encode(hum(rate_hz))]
     whole = b"".join([*parts, stream.finish()])
     heard = pcm(whole)
     assert len(heard) == pytest.approx(2 * target, abs=4)
@@ -261,9 +261,9 @@ def test_voices_of_two_rates_sound_in_turn_and_each_as_long_as_it_is(target: int
 def test_a_turn_to_another_rate_gives_out_what_the_filters_held_back() -> None:
     stream = encoder(target=48_000)
     ready = stream.encode(sound(2205))
-    ready += stream.turn(22050, LOUD)
+    ready += stream.set_prosody(22050, LOUD)
     assert len(ready) < 2 * 4800, "the same rate: nothing is ready before its time"
-    ready += stream.turn(16_000, PLAIN)
+    ready += stream.set_prosody(16_000, PLAIN)
     assert len(ready) == 2 * 4800
     assert stream.samples_out == 4800
 
@@ -276,15 +276,15 @@ def buzz(rate_hz: int, amplitude: float = 0.1) -> NDArray[np.float32]:
 
 def shifted(rate_hz: int, manner: Prosody, centre_hz: float) -> NDArray[np.float32]:
     shifter = PitchShifter(rate_hz, 1.0)
-    shifter.turn(manner.pitch, manner.pitch_range, centre_hz)
+    shifter.set_pitch(manner.pitch, manner.pitch_range, centre_hz)
     return np.concatenate([shifter.feed(buzz(rate_hz)), shifter.flush()])
 
 
 @pytest.mark.parametrize("manner", [Prosody(pitch=1.3), Prosody(pitch_range=1.6), Prosody(pitch=0.9, pitch_range=0.5)])
 def test_a_turn_changes_the_pitch_at_the_voices_rate(manner: Prosody) -> None:
     stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=16_000, changes_pitch=True)
-    encoded = stream.turn(22050, manner, 100.0) + stream.encode(buzz(22050))
-    encoded += stream.turn(16_000, manner, 100.0) + stream.encode(buzz(16_000)) + stream.finish()
+    encoded = stream.set_prosody(22050, manner, 100.0) + stream.encode(buzz(22050))
+    encoded += stream.set_prosody(16_000, manner, 100.0) + stream.encode(buzz(16_000)) + stream.finish()
     heard = pcm(encoded)
     first = Resampler(source_rate_hz=22050, target_rate_hz=16_000)
     expected = shifted(22050, manner, 100.0)
@@ -294,16 +294,16 @@ def test_a_turn_changes_the_pitch_at_the_voices_rate(manner: Prosody) -> None:
 
 def test_grains_that_meet_are_limited() -> None:
     stream = AudioEncoder(encoding=Encoding.LINEAR16, source_rate_hz=22050, target_rate_hz=22050, changes_pitch=True)
-    stream.turn(22050, Prosody(pitch=1.9))
+    stream.set_prosody(22050, Prosody(pitch=1.9))
     heard = pcm(stream.encode(buzz(22050, 0.199)) + stream.finish())
     assert np.abs(heard).max() <= 10 ** (-1 / 20) + 1e-3
 
 
 def test_a_turn_to_another_rate_begins_without_the_gain_of_what_was_before() -> None:
     stream = encoder(target=16_000)
-    stream.turn(22050, Prosody(gain_db=-40.0))
+    stream.set_prosody(22050, Prosody(gain_db=-40.0))
     stream.encode(sound(5000))
-    stream.turn(16_000, PLAIN)
+    stream.set_prosody(16_000, PLAIN)
     assert pcm(stream.encode(buzz(16_000))) == pytest.approx(buzz(16_000), abs=1e-4)
 
 
@@ -312,14 +312,14 @@ def test_seconds_in_count_each_voice_at_its_own_rate() -> None:
     assert stream.seconds_in == 0.0
     stream.encode(sound(2205))
     assert stream.seconds_in == pytest.approx(0.1)
-    stream.turn(22050, LOUD)
+    stream.set_prosody(22050, LOUD)
     assert stream.seconds_in == pytest.approx(0.1)
-    stream.turn(16_000, PLAIN)
+    stream.set_prosody(16_000, PLAIN)
     assert stream.seconds_in == pytest.approx(0.1)
     stream.encode(sound(3200))
     stream.pause(0.3)
     assert stream.seconds_in == pytest.approx(0.6)
-    stream.turn(22050, PLAIN)
+    stream.set_prosody(22050, PLAIN)
     stream.encode(sound(2205))
     assert stream.seconds_in == pytest.approx(0.7)
     stream.finish()
@@ -329,7 +329,7 @@ def test_seconds_in_count_each_voice_at_its_own_rate() -> None:
 @pytest.mark.parametrize("encoding", [Encoding.WAV, Encoding.FLAC, Encoding.MULAW, Encoding.OGG_OPUS])
 def test_a_stream_may_begin_with_a_turn_and_a_pause(encoding: Encoding) -> None:
     stream = encoder(encoding, target=48_000)
-    encoded = stream.turn(16_000, PLAIN) + stream.pause(0.1) + stream.encode(sound(1600)) + stream.finish()
+    encoded = stream.set_prosody(16_000, PLAIN) + stream.pause(0.1) + stream.encode(sound(1600)) + stream.finish()
     assert stream.samples_out == 9600
     assert encoded
     if encoding is Encoding.WAV:

@@ -80,15 +80,15 @@ def test_chunks_of_any_size_give_the_same_at_the_lowest_pitch_too(ratio: float) 
     assert all(np.array_equal(shifted(samples, ratio, chunk), whole) for chunk in (1, 37, 400, 2048))
 
 
-Turns = dict[int, tuple[float, ...]]
+Changes = dict[int, tuple[float, ...]]
 
 
-def turning(samples: NDArray[np.float32], turns: Turns, chunk: int = 5000) -> NDArray[np.float32]:
-    """Chunks end where a turn is, besides."""
+def changing(samples: NDArray[np.float32], changes: Changes, chunk: int = 5000) -> NDArray[np.float32]:
+    """Chunks end where a change is, besides."""
     shifter, parts = PitchShifter(RATE_HZ, 1.0), []
-    for start, stop in pairwise(sorted({*range(0, len(samples), chunk), *turns, len(samples)})):
-        if start in turns:
-            shifter.turn(*turns[start])
+    for start, stop in pairwise(sorted({*range(0, len(samples), chunk), *changes, len(samples)})):
+        if start in changes:
+            shifter.set_pitch(*changes[start])
         parts.append(shifter.feed(samples[start:stop]))
     return np.concatenate([*parts, shifter.flush()])
 
@@ -96,7 +96,7 @@ def turning(samples: NDArray[np.float32], turns: Turns, chunk: int = 5000) -> ND
 def test_after_a_turn_the_pitch_is_another_and_before_it_it_is_not() -> None:
     samples = vowel(1.2)
     middle = len(samples) // 2
-    out = turning(samples, {0: (1.5,), middle: (0.8,)})
+    out = changing(samples, {0: (1.5,), middle: (0.8,)})
     assert len(out) == len(samples)
     assert pitch_of(out[: middle - 500]) == pytest.approx(1.5 * PITCH_HZ, rel=0.02)
     assert pitch_of(out[middle + 500 :]) == pytest.approx(0.8 * PITCH_HZ, rel=0.02)
@@ -107,7 +107,7 @@ def test_after_a_turn_the_pitch_is_another_and_before_it_it_is_not() -> None:
 def test_a_turn_to_a_range_needs_a_centre_and_a_turn_back_ends_it() -> None:
     samples = vowel(1.8, PITCH_HZ * 2**0.25)
     third = len(samples) // 3
-    out = turning(samples, {0: (1.0, 2.0, PITCH_HZ), third: (1.2, 2.0, 0.0), 2 * third: (0.8, 1.0, PITCH_HZ)})
+    out = changing(samples, {0: (1.0, 2.0, PITCH_HZ), third: (1.2, 2.0, 0.0), 2 * third: (0.8, 1.0, PITCH_HZ)})
     heard = [pitch_of(out[start + 500 : start + third - 500]) for start in (0, third, 2 * third)]
     own = PITCH_HZ * 2**0.25
     assert heard == pytest.approx([PITCH_HZ * 2**0.5, 1.2 * own, 0.8 * own], rel=0.025)
@@ -115,23 +115,23 @@ def test_a_turn_to_a_range_needs_a_centre_and_a_turn_back_ends_it() -> None:
 
 def test_a_range_and_a_ratio_together_have_limits() -> None:
     samples = vowel(0.6, 150.0)
-    assert pitch_of(turning(samples, {0: (1.5, 2.0, 75.0)})) == pytest.approx(2.5 * 150.0, rel=0.02)
-    assert pitch_of(turning(samples, {0: (0.7, 2.0, 300.0)})) == pytest.approx(0.4 * 150.0, rel=0.02)
+    assert pitch_of(changing(samples, {0: (1.5, 2.0, 75.0)})) == pytest.approx(2.5 * 150.0, rel=0.02)
+    assert pitch_of(changing(samples, {0: (0.7, 2.0, 300.0)})) == pytest.approx(0.4 * 150.0, rel=0.02)
 
 
-TURNS: Turns = {0: (1.2,), 3_000: (0.7,), 3_001: (1.9,), 7_000: (1.0, 1.6, 100.0), 12_345: (1.0,), 13_000: (0.9,)}
+CHANGES: Changes = {0: (1.2,), 3_000: (0.7,), 3_001: (1.9,), 7_000: (1.0, 1.6, 100.0), 12_345: (1.0,), 13_000: (0.9,)}
 
 
 @pytest.mark.parametrize("chunk", [1, 333, 4410])
 def test_turns_within_a_stream_give_the_same_whatever_the_chunks(chunk: int) -> None:
     silence = np.zeros(1500, np.float32)
     samples = np.concatenate([vowel(0.3), silence, vowel(0.213, 190.0), vowel(0.21, 71.0)])
-    assert np.array_equal(turning(samples, TURNS, chunk), turning(samples, TURNS, 10**6))
+    assert np.array_equal(changing(samples, CHANGES, chunk), changing(samples, CHANGES, 10**6))
 
 
 def test_a_turn_to_what_is_already_so_changes_nothing() -> None:
     samples = vowel(0.5)
-    often = turning(samples, dict.fromkeys(range(0, len(samples), 100), (1.3,)))
+    often = changing(samples, dict.fromkeys(range(0, len(samples), 100), (1.3,)))
     assert np.array_equal(often, shifted(samples, 1.3))
 
 
@@ -139,7 +139,7 @@ def test_of_turns_without_a_sample_between_them_the_last_counts() -> None:
     samples = vowel(0.5)
     shifter = PitchShifter(RATE_HZ, 1.3)
     for ratio in (1.9, 0.6, 1.3):
-        shifter.turn(ratio)
+        shifter.set_pitch(ratio)
     assert np.array_equal(np.concatenate([shifter.feed(samples), shifter.flush()]), shifted(samples, 1.3))
 
 
@@ -147,9 +147,9 @@ def test_many_turns_are_not_kept() -> None:
     shifter = PitchShifter(RATE_HZ, 1.0)
     for number in range(200):
         for _ in range(20):
-            shifter.turn(1.0 + 0.1 * (number % 3))
+            shifter.set_pitch(1.0 + 0.1 * (number % 3))
         shifter.feed(vowel(0.05))
-    assert len(shifter._turns) < 10
+    assert len(shifter._changes) < 10
 
 
 def test_where_there_is_no_voice_nothing_changes() -> None:

@@ -254,14 +254,14 @@ def apply(policy: EarliestDeadlineFirst, batch: Batch, now: float = 0.0, *, is_r
             job.slot.engine.close(job.job)
 
 
-def turns_of(policy: EarliestDeadlineFirst, states: Sequence[RequestState], now: float = 0.0) -> list[Batch]:
+def batches_of(policy: EarliestDeadlineFirst, states: Sequence[RequestState], now: float = 0.0) -> list[Batch]:
     """Runs whatever the policy chooses, until it chooses nothing."""
-    turns = []
+    batches = []
     while (batch := choose(policy, states, now)) is not None:
-        turns.append(batch)
+        batches.append(batch)
         apply(policy, batch, now)
-        assert len(turns) < 10_000, "the policy never comes to an end"
-    return turns
+        assert len(batches) < 10_000, "the policy never comes to an end"
+    return batches
 
 
 def teach(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phonoscope.server.scheduling.cost_model import MAX_SLOWDOWN, MIN_TURNS, CostModel, KindCost
+from phonoscope.server.scheduling.cost_model import MAX_SLOWDOWN, MIN_BATCHES, CostModel, KindCost
 
 FRAMES_PER_SECOND = 100
 FIRST_STEP_SECONDS = 0.2
@@ -33,7 +33,7 @@ def factor(model: CostModel, now: float = 0.0) -> float:
 class TestKindCost:
     def test_nothing_is_known_before_enough_turns(self) -> None:
         cost = KindCost()
-        for number in range(MIN_TURNS):
+        for number in range(MIN_BATCHES):
             assert not cost.is_known, number
             learn(cost, 20, 0.01)
         assert cost.is_known
@@ -44,11 +44,11 @@ class TestKindCost:
         for size in (20, 40, 100, 400) * 5:
             learn(cost, size, 0.005 + 0.0001 * size)
         assert [cost.seconds(size, 0.0) for size in (0, 200, 1000)] == pytest.approx([0.005, 0.025, 0.105])
-        assert cost.seconds(200, 0.0, turns=3) == pytest.approx(0.035)
+        assert cost.seconds(200, 0.0, batches=3) == pytest.approx(0.035)
 
     def test_of_one_size_only_others_are_taken_in_proportion(self) -> None:
         cost = KindCost()
-        for _ in range(MIN_TURNS):
+        for _ in range(MIN_BATCHES):
             learn(cost, 50, 0.02)
         assert cost.seconds(100, 0.0) == pytest.approx(0.04)
 
@@ -111,7 +111,7 @@ class TestKindCost:
         for cost in (maker, preparer):
             assert not cost.makes_audio
             assert (cost.cost_of(1.0), cost.utterance_seconds(0.0), cost.seconds_per_audio_second(0.0)) == (0, 0, 0)
-            for _ in range(MIN_TURNS):
+            for _ in range(MIN_BATCHES):
                 cost.learn(0.02, 50, 0.0)
         maker.learn_audio(50, 1, 0.5, utterances=0)
         preparer.learn_audio(100, 2, 2.0, utterances=1)
@@ -133,7 +133,7 @@ class TestCostModel:
         model = CostModel()
         for _ in range(20):
             prepared(model, 0.03)
-        for number in range(MIN_TURNS):
+        for number in range(MIN_BATCHES):
             assert not model.is_known, number
             assert model.estimates(FIRST_STEP_SECONDS, 0.0) is None
             assert (model.seconds("render", 20, 0.0), model.seconds("prepare", 20, 0.0)) == (0.0, 0.0)
@@ -146,13 +146,13 @@ class TestCostModel:
 
     def test_an_engine_all_of_whose_steps_make_audio_is_known_by_those(self) -> None:
         model = CostModel()
-        for _ in range(MIN_TURNS):
+        for _ in range(MIN_BATCHES):
             rendered(model, 0.05)
         assert factor(model) == pytest.approx(0.05)
 
     def test_all_kinds_that_make_audio_must_be_known(self) -> None:
         model = CostModel()
-        for _ in range(MIN_TURNS):
+        for _ in range(MIN_BATCHES):
             rendered(model, 0.05)
         model.learn("vocode", 0.1, 1.0, 0.0)
         model.learn_audio("vocode", 1.0, 1, 1.0, utterances=0)

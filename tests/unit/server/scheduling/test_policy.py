@@ -1,4 +1,4 @@
-"""EarliestDeadlineFirst: which batch runs next, turn by turn. test_simulation.py has minutes of load."""
+"""EarliestDeadlineFirst: which batch runs next, batch by batch. test_simulation.py has minutes of load."""
 
 import importlib.util
 from collections.abc import Iterable, Sequence
@@ -64,14 +64,14 @@ def frames_of(batch: Batch) -> list[float]:
     return [member.step.cost for member in batch.members]
 
 
-def windows_of(turns: Iterable[Batch], state: RequestState) -> list[float]:
+def windows_of(batches: Iterable[Batch], state: RequestState) -> list[float]:
     """The frames of a request's windows, in order."""
-    members = [member for turn in turns if turn.kind == "render" for member in turn.members]
+    members = [member for batch in batches if batch.kind == "render" for member in batch.members]
     return [member.step.cost for member in members if member.state is state]
 
 
-def names_of(turn: Batch) -> list[tuple[int, int]]:
-    return [(member.state.number, member.job.queued.index) for member in turn.members]
+def names_of(batch: Batch) -> list[tuple[int, int]]:
+    return [(member.state.number, member.job.queued.index) for member in batch.members]
 
 
 def test_nothing_to_do_is_no_batch(policy: EarliestDeadlineFirst, slot: Slot) -> None:
@@ -111,25 +111,25 @@ def test_the_first_step_is_small_and_the_next_double_up_to_the_largest(
     policy: EarliestDeadlineFirst, slot: Slot
 ) -> None:
     state = a_state(slot, [utterance(16 + 32 + 64 + 128 + 128 + 128)])
-    assert windows_of(fakes.turns_of(policy, [state]), state) == [16, 32, 64, 128, 128, 128]
+    assert windows_of(fakes.batches_of(policy, [state]), state) == [16, 32, 64, 128, 128, 128]
 
 
 def test_steps_keep_their_length_from_one_sentence_to_the_next(policy: EarliestDeadlineFirst, slot: Slot) -> None:
     state = a_state(slot, [utterance(16), utterance(500)])
-    assert windows_of(fakes.turns_of(policy, [state]), state)[:2] == [16, 32]
+    assert windows_of(fakes.batches_of(policy, [state]), state)[:2] == [16, 32]
 
 
 def test_the_steps_of_a_unary_request_are_the_largest_from_the_start(
     policy: EarliestDeadlineFirst, slot: Slot
 ) -> None:
     state = a_state(slot, [utterance(300)], is_unary=True)
-    assert windows_of(fakes.turns_of(policy, [state]), state) == [128, 172]
+    assert windows_of(fakes.batches_of(policy, [state]), state) == [128, 172]
 
 
 def test_steps_come_in_the_lengths_that_the_engine_does_best(policy: EarliestDeadlineFirst) -> None:
     slot = fakes.slot_of(fakes.FrameEngine(sizes=(21, 42, 74, 106)))
     state = a_state(slot, [utterance(21 + 42 + 106 + 106)])
-    assert windows_of(fakes.turns_of(policy, [state]), state) == [21, 42, 106, 106]
+    assert windows_of(fakes.batches_of(policy, [state]), state) == [21, 42, 106, 106]
 
 
 @pytest.mark.parametrize("is_unary", [False, True])
@@ -138,8 +138,8 @@ def test_every_utterance_is_spoken_to_its_end_and_in_order(policy: EarliestDeadl
         slot = fakes.slot_of(fakes.FrameEngine(sizes=(3, 6, 11)))
         said = [utterance(frames), utterance(1), utterance(frames)]
         state = a_state(slot, said, is_unary=is_unary)
-        turns = [turn for turn in fakes.turns_of(policy, [state]) if turn.kind == "render"]
-        made = [(member.job.queued.index, member.step.cost) for turn in turns for member in turn.members]
+        batches = [batch for batch in fakes.batches_of(policy, [state]) if batch.kind == "render"]
+        made = [(member.job.queued.index, member.step.cost) for batch in batches for member in batch.members]
         assert [index for index, _ in made] == sorted(index for index, _ in made)
         assert [sum(cost for at, cost in made if at == index) for index in range(3)] == [frames, 1, frames]
         assert state.is_finished
@@ -150,7 +150,7 @@ def test_an_engine_that_decides_how_much_a_step_makes_is_asked_for_nothing(polic
     slot = fakes.slot_of(fakes.TokenEngine())
     for is_unary in (False, True):
         state = a_state(slot, [utterance(100, 200, voice="t"), utterance(300, voice="t")], is_unary=is_unary)
-        kinds = [turn.kind for turn in fakes.turns_of(policy, [state])]
+        kinds = [batch.kind for batch in fakes.batches_of(policy, [state])]
         assert kinds == ["prefill", "decode", "decode", "prefill", "decode"]
         assert policy.next_step_seconds(state) == 0.0
         assert state.is_finished
@@ -163,7 +163,7 @@ def test_a_unary_request_is_prepared_to_its_end_before_its_first_audio(
     policy: EarliestDeadlineFirst, slot: Slot
 ) -> None:
     state = a_state(slot, [utterance() for _ in range(6)], is_unary=True)
-    first, second, third, *_ = fakes.turns_of(policy, [state])
+    first, second, third, *_ = fakes.batches_of(policy, [state])
     assert (first.kind, len(first.members)) == ("prepare", 4)
     assert (second.kind, len(second.members)) == ("prepare", 2)
     assert third.kind == "render"
@@ -196,7 +196,7 @@ def test_the_next_sentence_is_prepared_before_the_last_step_of_this_one(
 ) -> None:
     # 16, 32, then the rest, 79 frames: less than one and a half windows of 64
     state = a_state(slot, [utterance(16 + 32 + 79), utterance(1000)])
-    kinds = [turn.kind for turn in fakes.turns_of(policy, [state])]
+    kinds = [batch.kind for batch in fakes.batches_of(policy, [state])]
     assert kinds[:5] == ["prepare", "render", "render", "prepare", "render"]
 
 
@@ -216,7 +216,7 @@ def test_nothing_is_prepared_between_a_short_first_sentence_and_its_audio(
     policy: EarliestDeadlineFirst, slot: Slot
 ) -> None:
     state = a_state(slot, [utterance(3), utterance(1000)])
-    kinds = [turn.kind for turn in fakes.turns_of(policy, [state])]
+    kinds = [batch.kind for batch in fakes.batches_of(policy, [state])]
     assert kinds[:3] == ["prepare", "render", "prepare"]
 
 
@@ -248,8 +248,8 @@ def test_requests_of_one_voice_share_a_batch_up_to_the_tuning(policy: EarliestDe
 def test_batches_never_mix_batch_keys(policy: EarliestDeadlineFirst, slot: Slot) -> None:
     states = [a_state(slot, [utterance(100, voice=voice)], entered=float(n)) for n, voice in enumerate("abab")]
     states.append(a_state(slot, [utterance(100, voice=voice) for voice in "aba"], entered=9.0, is_unary=True))
-    for turn in fakes.turns_of(policy, states):
-        assert len({(member.step.kind, member.step.batch_key) for member in turn.members}) == 1
+    for batch in fakes.batches_of(policy, states):
+        assert len({(member.step.kind, member.step.batch_key) for member in batch.members}) == 1
     assert all(state.is_finished for state in states)
     assert max(len(steps) for steps in slot.engine.batches) > 1
 
@@ -262,8 +262,8 @@ def test_steps_of_another_voice_wait_for_a_batch_of_their_own(policy: EarliestDe
 def test_steps_of_two_engines_never_share_a_batch_even_if_they_look_alike(policy: EarliestDeadlineFirst) -> None:
     slots = [fakes.slot_of(fakes.FrameEngine(name=name)) for name in ("one", "other")]
     states = [a_state(slot, [utterance()], entered=float(n)) for n, slot in enumerate(slots)]
-    turns = fakes.turns_of(policy, states)
-    assert all(member.job.slot is turn.slot for turn in turns for member in turn.members)
+    batches = fakes.batches_of(policy, states)
+    assert all(member.job.slot is batch.slot for batch in batches for member in batch.members)
     assert all(state.is_finished for state in states)
     assert all(slot.engine.batches for slot in slots)
 
@@ -290,11 +290,11 @@ def test_a_batch_names_every_utterance_by_its_request_and_its_place_in_it(
     policy: EarliestDeadlineFirst, slot: Slot
 ) -> None:
     states = [a_state(slot, [utterance() for _ in range(6)], is_unary=True, number=number) for number in (7, 9)]
-    turns = fakes.turns_of(policy, states)
-    assert (turns[0].kind, names_of(turns[0])) == ("prepare", [(7, 0), (9, 0), (7, 1), (7, 2)])  # several of one
-    names = [name for turn in turns if turn.kind == "prepare" for name in names_of(turn)]
+    batches = fakes.batches_of(policy, states)
+    assert (batches[0].kind, names_of(batches[0])) == ("prepare", [(7, 0), (9, 0), (7, 1), (7, 2)])  # several of one
+    names = [name for batch in batches if batch.kind == "prepare" for name in names_of(batch)]
     assert sorted(names) == [(number, index) for number in (7, 9) for index in range(6)]
-    rendered = [name for turn in turns if turn.kind == "render" for name in names_of(turn)]
+    rendered = [name for batch in batches if batch.kind == "render" for name in names_of(batch)]
     assert sorted(set(rendered)) == sorted(names)
     for number in (7, 9):
         own = [index for request, index in rendered if request == number]
@@ -303,8 +303,8 @@ def test_a_batch_names_every_utterance_by_its_request_and_its_place_in_it(
 
 def test_every_step_of_an_utterance_names_it(policy: EarliestDeadlineFirst, slot: Slot) -> None:
     state = a_state(slot, [utterance(100), utterance(20)], number=7)
-    turns = fakes.turns_of(policy, [state])
-    rendered = [names_of(turn) for turn in turns if turn.kind == "render"]
+    batches = fakes.batches_of(policy, [state])
+    rendered = [names_of(batch) for batch in batches if batch.kind == "render"]
     assert rendered == [[(7, 0)]] * 3 + [[(7, 1)]]  # 16, 32 and 52 frames, then all of the second
 
 
@@ -371,7 +371,7 @@ def test_every_unary_request_comes_to_its_end_whatever_the_engine_is_tuned_to(po
         for plans_ahead in (False, True):
             slot = fakes.slot_of(fakes.FrameEngine(max_jobs=max_jobs, plans_ahead=plans_ahead))
             states = [a_state(slot, [utterance(20)] * 3, is_unary=True, entered=float(n)) for n in range(2)]
-            fakes.turns_of(policy, states)
+            fakes.batches_of(policy, states)
             assert all(state.is_finished for state in states), f"{max_jobs=} {plans_ahead=}"
 
 
@@ -381,12 +381,12 @@ def test_a_unary_request_may_go_from_an_engine_that_plans_ahead_to_one_that_does
 ) -> None:
     planner, decoder = fakes.slot_of(fakes.FrameEngine()), fakes.slot_of(fakes.TokenEngine())
     state = a_state(planner, is_unary=True)
-    for turn in range(4):
-        if (turn % 2 == 0) == is_planner_first:
+    for number in range(4):
+        if (number % 2 == 0) == is_planner_first:
             state.add(utterance(20), planner, None)
         else:
             state.add(utterance(100, 100, voice="t"), decoder, None)
-    fakes.turns_of(policy, [state])
+    fakes.batches_of(policy, [state])
     assert state.is_finished
 
 

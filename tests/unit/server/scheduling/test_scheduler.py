@@ -1,4 +1,4 @@
-"""Scheduler: admission, turns on the engine thread, deadlines, cancellation, failures, the drain."""
+"""Scheduler: admission, batches on the engine thread, deadlines, cancellation, failures, the drain."""
 
 import asyncio
 import itertools
@@ -735,7 +735,7 @@ async def test_what_admission_believes_can_be_seen(bench: Bench):
     await heard(bench.open(utterance("somebody, so that the speed is known.")))
     estimates = bench.scheduler.estimates()["stepped"]
     assert estimates.real_time_factor > 0
-    assert estimates.first_audio_seconds == pytest.approx(1.0, rel=0.2)  # two turns
+    assert estimates.first_audio_seconds == pytest.approx(1.0, rel=0.2)  # two batches
     assert estimates.slowdown >= 1
     reading = bench.open(is_complete=False, audio_seconds=5.0)
     assert bench.scheduler.demand_ratio() > 1
@@ -743,7 +743,7 @@ async def test_what_admission_believes_can_be_seen(bench: Bench):
 
 
 def slow_engine(bench: Bench) -> None:
-    """From now on each turn takes half a second."""
+    """From now on each batch takes half a second."""
 
     def fault(_kind: str, _batch: Sequence[Utterance]) -> None:
         bench.now += 0.5

@@ -8,7 +8,7 @@ import pytest
 
 from phonoscope.server.scheduling.cost_model import CostModel
 from phonoscope.server.scheduling.lane import Slot
-from phonoscope.server.scheduling.timeline import SAFETY, Timeline, Turn, Work, audio_work
+from phonoscope.server.scheduling.timeline import SAFETY, Timeline, UpcomingAudio, Work, audio_work
 
 _SPEC = importlib.util.spec_from_file_location("fakes", Path(__file__).with_name("fakes.py"))
 assert _SPEC is not None
@@ -37,13 +37,13 @@ def slot() -> Slot:
     return a_slot()
 
 
-def playing(slot: Slot, slack_seconds: float, frames: int = 16) -> Turn:
-    return Turn((Work(slot, "render", frames),), slot, due=NOW + slack_seconds)
+def playing(slot: Slot, slack_seconds: float, frames: int = 16) -> UpcomingAudio:
+    return UpcomingAudio((Work(slot, "render", frames),), slot, due=NOW + slack_seconds)
 
 
-def starting(slot: Slot, frames: int = 16, *, plays: bool = True) -> Turn:
+def starting(slot: Slot, frames: int = 16, *, plays: bool = True) -> UpcomingAudio:
     work = (Work(slot, "prepare", 40.0), Work(slot, "render", frames))
-    return Turn(work, slot, plays_seconds=frames * FRAME_SECONDS if plays else 0.0)
+    return UpcomingAudio(work, slot, plays_seconds=frames * FRAME_SECONDS if plays else 0.0)
 
 
 def test_without_streams_that_play_there_is_all_the_time(timeline: Timeline, slot: Slot) -> None:
@@ -58,7 +58,7 @@ def test_the_spare_time_is_what_the_tightest_stream_leaves_after_those_before_it
     assert timeline.spare_seconds([tight]) == pytest.approx(1.0 - SAFETY * 0.016)
     assert timeline.spare_seconds([tight, tighter]) == pytest.approx(0.5 - SAFETY * 0.016)
     assert timeline.spare_seconds([tighter, tighter]) == pytest.approx(0.5 - SAFETY * 0.032)
-    unprepared = Turn(starting(slot).work, slot, due=NOW + 1.0)
+    unprepared = UpcomingAudio(starting(slot).work, slot, due=NOW + 1.0)
     assert timeline.spare_seconds([unprepared]) == pytest.approx(1.0 - SAFETY * 0.036)
 
 

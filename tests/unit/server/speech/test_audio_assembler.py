@@ -34,11 +34,11 @@ class Noting(AudioEncoder):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
-        self.turns: list[tuple[int, Prosody, float]] = []
+        self.changes: list[tuple[int, Prosody, float]] = []
 
-    def turn(self, source_rate_hz: int, manner: Prosody, centre_hz: float = 0.0) -> bytes:
-        self.turns.append((source_rate_hz, manner, centre_hz))
-        return super().turn(source_rate_hz, manner, centre_hz)
+    def set_prosody(self, source_rate_hz: int, manner: Prosody, centre_hz: float = 0.0) -> bytes:
+        self.changes.append((source_rate_hz, manner, centre_hz))
+        return super().set_prosody(source_rate_hz, manner, centre_hz)
 
 
 def resolve(**fields: Any) -> ResolvedRequest:
@@ -157,18 +157,20 @@ def test_where_no_lengths_are_known_all_sounds_as_its_beginning() -> None:
     assert audio == pytest.approx(sound(4), abs=1e-4)
 
 
-def turns(context: SpokenSentence, symbols: Sequence[int] = (2, 2), **fields: Any) -> list[tuple[int, Prosody, float]]:
+def shaping(
+    context: SpokenSentence, symbols: Sequence[int] = (2, 2), **fields: Any
+) -> list[tuple[int, Prosody, float]]:
     """How the samples of a sentence are shaped: the silence before them, then each manner."""
     resolved = resolve(**fields)
     noting = encoder(resolved)
     assembly = AudioAssembler(resolved, noting, {"joe": 100.0, "duo:bea": 200.0})
     assembly.add(rendered(context, sound(sum(symbols)), symbols))
-    return noting.turns
+    return noting.changes
 
 
 def test_the_requests_pitch_and_the_words_multiply_and_gains_are_the_words() -> None:
     words = manners((0, Prosody(pitch=0.5, gain_db=3.0)), (1, Prosody(pitch=2.0)))
-    (_, start, _), (_, first, _), (_, second, _) = turns(spoken(words), pitch=1.1)
+    (_, start, _), (_, first, _), (_, second, _) = shaping(spoken(words), pitch=1.1)
     assert (start.pitch, start.gain_db) == (pytest.approx(1.1), 0.0), "silence before it is as the request wants it"
     assert (first.pitch, first.gain_db) == (pytest.approx(0.55), 3.0)
     assert second.pitch == pytest.approx(2.2)
@@ -176,15 +178,15 @@ def test_the_requests_pitch_and_the_words_multiply_and_gains_are_the_words() -> 
 
 @pytest.mark.parametrize(("pitch", "prosody", "limit"), [(0.5, 0.5, PITCH_LIMITS[0]), (2.0, 2.0, PITCH_LIMITS[1])])
 def test_the_requests_pitch_and_the_words_together_have_limits(pitch: float, prosody: float, limit: float) -> None:
-    *_, (_, manner, _) = turns(spoken(manners((0, Prosody(pitch=prosody)))), pitch=pitch)
+    *_, (_, manner, _) = shaping(spoken(manners((0, Prosody(pitch=prosody)))), pitch=pitch)
     assert manner.pitch == limit
 
 
 def test_hertz_are_measured_by_the_speakers_own_pitch() -> None:
     words = manners((0, Prosody(pitch_hz=50.0)))
-    assert turns(spoken(words), pitch=1.2)[1][1].pitch == pytest.approx(1.2 * 1.5)
+    assert shaping(spoken(words), pitch=1.2)[1][1].pitch == pytest.approx(1.2 * 1.5)
     bea = spoken(words, voice=DUO, speaker=1)
-    assert turns(bea, speaker_id="duo:bea")[1][1].pitch == pytest.approx(1.25)
+    assert shaping(bea, speaker_id="duo:bea")[1][1].pitch == pytest.approx(1.25)
 
 
 def test_samples_are_shaped_only_by_manners_that_sound_in_them() -> None:
@@ -193,24 +195,24 @@ def test_samples_are_shaped_only_by_manners_that_sound_in_them() -> None:
     assembly = AudioAssembler(resolved, noting)
     shaped = []
     for one in windows(spoken(manners((0, NEUTRAL), (1, HIGH), (2, MUTE))), [2, 2, 2], 2):
-        noting.turns.clear()
+        noting.changes.clear()
         assembly.add(one)
-        shaped.append([(manner.pitch, manner.gain_db) for _, manner, _ in noting.turns])
+        shaped.append([(manner.pitch, manner.gain_db) for _, manner, _ in noting.changes])
     assert shaped == [[(1.0, 0.0), (1.0, 0.0)], [(1.5, 0.0)], [(1.0, -math.inf)]]
 
 
 def test_a_range_is_around_the_speakers_own_pitch() -> None:
-    (rate_hz, manner, centre_hz), *_ = turns(spoken(), emotion="calm")
+    (rate_hz, manner, centre_hz), *_ = shaping(spoken(), emotion="calm")
     assert (rate_hz, centre_hz) == (10_000, 100.0)
     assert manner.pitch_range == EMOTIONS["calm"].pitch_range
     anna, bea = (spoken(voice=DUO, speaker=speaker) for speaker in (0, 1))
-    assert turns(bea, emotion="calm", speaker_id="duo:bea")[0][2] == 200.0
-    assert turns(anna, emotion="calm", speaker_id="duo:anna")[0][2] == 0.0, "nobody measured it"
+    assert shaping(bea, emotion="calm", speaker_id="duo:bea")[0][2] == 200.0
+    assert shaping(anna, emotion="calm", speaker_id="duo:anna")[0][2] == 0.0, "nobody measured it"
 
 
 def shape(voice: Voice, **fields: Any) -> tuple[float, float, float]:
     """Pitch, range and gain of a sentence; the gain is that of the request's own voice and the sentence's together."""
-    _, manner, _ = turns(spoken(voice=voice), **fields)[-1]
+    _, manner, _ = shaping(spoken(voice=voice), **fields)[-1]
     return manner.pitch, manner.pitch_range, resolve(**fields).volume_gain_db + manner.gain_db
 
 
