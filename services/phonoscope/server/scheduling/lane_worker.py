@@ -235,9 +235,7 @@ class LaneWorker:
             audio_seconds = len(result.samples) / job.sample_rate_hz
             state.deliver(audio_seconds, now)
             state.step_seconds = self.policy.next_step_seconds(state)
-            stream.deliver(
-                Rendered(job.queued.context, result.samples, start, audio_seconds, seconds, result.symbol_samples)
-            )
+            stream.deliver(Rendered(job.queued.context, result.samples, start, audio_seconds, result.symbol_samples))
         elif result.is_last:
             stream.note_progress()
         if state.max_seconds is not None and state.known_seconds > state.max_seconds:

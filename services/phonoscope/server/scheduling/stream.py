@@ -28,7 +28,6 @@ class Rendered:
         samples: in [-1, 1], shape (n,).
         start: offset of the first sample within the utterance.
         audio_seconds: their duration.
-        engine_seconds: the engine's time for them.
         symbol_samples: how many samples each symbol of the utterance lasts; None if the engine does not report it.
     """
 
@@ -36,7 +35,6 @@ class Rendered:
     samples: NDArray[np.float32]
     start: int
     audio_seconds: float
-    engine_seconds: float = 0.0
     symbol_samples: tuple[int, ...] | None = None
 
 

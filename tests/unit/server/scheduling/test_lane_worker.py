@@ -360,8 +360,6 @@ def test_the_engines_time_is_shared_out_to_requests(bench: Bench, engine) -> Non
     streams = [bench.open(utterance(16)), bench.open(utterance(16, 1, 1), number=1)]
     bench.run()
     assert [stream.state.engine_seconds for stream in streams] == pytest.approx([6 / 4 + 3, 6 * 3 / 4 + 3])
-    items = [item for stream in streams for item in stream.delivered if isinstance(item, Rendered)]
-    assert [item.engine_seconds for item in items] == [3.0, 3.0]
 
 
 def test_a_unary_request_that_turns_out_too_long_is_refused_before_any_audio(bench: Bench, engine) -> None:

@@ -60,7 +60,7 @@ async def stream(owner: Owner, state: RequestState) -> SpeechStream:
 
 
 def rendered(value: float) -> Rendered:
-    return Rendered("context", np.full(4, value, np.float32), start=0, audio_seconds=value, engine_seconds=0.1)
+    return Rendered("context", np.full(4, value, np.float32), start=0, audio_seconds=value)
 
 
 async def test_what_is_delivered_from_another_thread_comes_in_order_and_ends(stream: SpeechStream):
