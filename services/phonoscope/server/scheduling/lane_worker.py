@@ -32,6 +32,7 @@ class LaneWorker:
         lane: the engines.
         held: the requests.
         policy: decides what runs next.
+        runner: runs each batch.
         emit: receives the events.
         clock: seconds, monotonic.
         is_stopping: set it, and notify `held.changed`, to end the thread.
@@ -41,6 +42,7 @@ class LaneWorker:
     lane: Lane
     held: HeldRequests
     policy: Policy
+    runner: BatchRunner
     emit: Emit
     clock: Callable[[], float]
     is_stopping: bool = False
@@ -180,7 +182,7 @@ class LaneWorker:
     def _run(self, batch: Batch) -> None:
         self._report_waits(batch)
         try:
-            outcomes, shares = BatchRunner(self.emit, self.clock).run(batch)
+            outcomes, shares = self.runner.run(batch)
         except BatchFailed as failure:
             self._run_alone(batch, failure)
             return

@@ -14,6 +14,7 @@ from phonoscope.common.errors import DeadlineUnreachable, NotReady
 from phonoscope.server.engines.base import Engine
 from phonoscope.server.events import Emit, UtteranceQueued
 from phonoscope.server.scheduling.admission import RETRY_SECONDS, Admission, Demand
+from phonoscope.server.scheduling.batch_runner import BatchRunner
 from phonoscope.server.scheduling.cost_model import Estimates
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane, Slot
@@ -53,7 +54,7 @@ class Scheduler:
         self._admission = admission
         self._clock = clock
         self._held = HeldRequests(emit)
-        self._worker = LaneWorker(self._lane, self._held, policy, emit, clock)
+        self._worker = LaneWorker(self._lane, self._held, policy, BatchRunner(emit, clock), emit, clock)
         self._is_draining = False
         self._lost = asyncio.Event()
         self._thread: threading.Thread | None = None

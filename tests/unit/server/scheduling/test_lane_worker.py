@@ -16,6 +16,7 @@ import pytest
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady
 from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Step, StepResult
 from phonoscope.server.events import BatchRan, EngineRaised, Event, LaneLost, Member, QueueLeft, UtteranceSpoken
+from phonoscope.server.scheduling.batch_runner import BatchRunner
 from phonoscope.server.scheduling.cost_model import CostModel
 from phonoscope.server.scheduling.failure_streak import MAX_FAILURES
 from phonoscope.server.scheduling.held import HeldRequests
@@ -91,7 +92,8 @@ class Bench:
         self.held = HeldRequests(self.events.append)
         self.held.changed = Idle(self._wait)
         self.policy = EarliestDeadlineFirst()
-        self.worker = LaneWorker(self.lane, self.held, self.policy, self.events.append, lambda: self.now)
+        runner = BatchRunner(self.events.append, lambda: self.now)
+        self.worker = LaneWorker(self.lane, self.held, self.policy, runner, self.events.append, lambda: self.now)
 
     def open(self, *said: Utterance, voice: str = "", is_complete: bool = True, **how: object) -> Stream:
         """Holds a request; a voice is that of its first utterance."""

@@ -24,6 +24,7 @@ from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.engines.windows import nearest_size, window_stops
 from phonoscope.server.scheduling import scheduler
 from phonoscope.server.scheduling.admission import Admission
+from phonoscope.server.scheduling.batch_runner import BatchRunner
 from phonoscope.server.scheduling.cost_model import Estimates
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane
@@ -190,7 +191,8 @@ class Simulation:
         [self.slot] = self.lane
         self.states = HeldRequests(lambda _event: None)
         self.policy = EarliestDeadlineFirst()
-        self.worker = LaneWorker(self.lane, self.states, self.policy, lambda _event: None, lambda: self.now)
+        runner = BatchRunner(lambda _event: None, lambda: self.now)
+        self.worker = LaneWorker(self.lane, self.states, self.policy, runner, lambda _event: None, lambda: self.now)
         self.admission = Admission(self.max_requests, 3600.0, 3.0)
         self._events: list[tuple[float, int, Callable[[], None]]] = []
         self._numbers = itertools.count(1)
