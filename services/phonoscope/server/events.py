@@ -121,11 +121,12 @@ class Member:
     """One request's part in a batch.
 
     Attributes:
+        request: None where no request asked for it, as for the measurement of a speaker's pitch.
         utterance: index within the request.
         seconds: its share of the batch's time, by length.
     """
 
-    request: int
+    request: int | None
     utterance: int
     seconds: float
 

@@ -72,7 +72,7 @@ class BatchRunner:
 
 
 def _member(planned: PlannedStep, seconds: float) -> Member:
-    return Member(planned.state.number, planned.job.queued.index, seconds)
+    return Member(planned.state.reported_number, planned.job.queued.index, seconds)
 
 
 def _voice(batch: Batch) -> str:

@@ -155,7 +155,7 @@ class LaneWorker:
                 raise
             except Exception as error:  # noqa: BLE001  the engine loop: a bad utterance fails alone
                 kind = queued.slot.engine.step_kinds[0]
-                members = (Member(state.number, queued.index, 0.0),)
+                members = (Member(state.reported_number, queued.index, 0.0),)
                 self.emit(EngineRaised(voice_id, kind, members, self.clock(), error))
                 self._fail(state, queued, error)
                 continue
@@ -203,7 +203,14 @@ class LaneWorker:
             state = member.state
             if state.started is None:
                 state.started = now
-                self.emit(QueueLeft(state.number, member.job.queued.utterance.voice_id, now - state.entered))
+                self._emit_of(
+                    state, QueueLeft(state.number, member.job.queued.utterance.voice_id, now - state.entered)
+                )
+
+    def _emit_of(self, state: RequestState, event: QueueLeft | UtteranceSpoken) -> None:
+        """Emits an event of a request, unless no caller asked for it."""
+        if state.is_reported:
+            self.emit(event)
 
     def _run_alone(self, batch: Batch, failure: BatchFailed) -> None:
         """Retries each member of a failed batch alone, so that one bad request cannot fail its batch-mates."""
@@ -232,7 +239,7 @@ class LaneWorker:
         if result.is_last:  # before its samples are delivered: the writer then counts what is unspoken
             state.finish_job(job)
             self.held.close_later(job)
-            self.emit(UtteranceSpoken(state.number, job.queued.index))
+            self._emit_of(state, UtteranceSpoken(state.number, job.queued.index))
         if len(result.samples):
             audio_seconds = len(result.samples) / job.sample_rate_hz
             state.deliver(audio_seconds, now)

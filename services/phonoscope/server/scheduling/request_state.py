@@ -134,6 +134,7 @@ class RequestState:
         deadline: its caller's deadline; None for no deadline.
         is_unary: its audio is needed only once all of it is complete.
         owed_seconds: its total audio, estimated.
+        is_reported: whether events tell of it; not if the server itself asked for it.
         max_seconds: a unary request with more audio is refused; None for no maximum.
         first_audio_seconds: how soon after `entered` a stream's first audio is due.
         waiting: utterances that no engine has opened, in order.
@@ -154,6 +155,7 @@ class RequestState:
     deadline: float | None
     is_unary: bool
     owed_seconds: float = 0.0
+    is_reported: bool = True
     max_seconds: float | None = None
     first_audio_seconds: float = 0.0
     waiting: deque[Queued] = field(default_factory=deque)
@@ -169,6 +171,11 @@ class RequestState:
     queued: int = 0
     finished: int = 0
     engine_seconds: float = 0.0
+
+    @property
+    def reported_number(self) -> int | None:
+        """Its number in events; None if they do not tell of it."""
+        return self.number if self.is_reported else None
 
     @property
     def due(self) -> float:

@@ -84,6 +84,7 @@ class Scheduler:
         deadline_seconds: float | None = None,
         is_unary: bool = False,
         max_seconds: float | None = None,
+        is_reported: bool = True,
     ) -> SpeechStream:
         """Admits a request.
 
@@ -94,6 +95,7 @@ class Scheduler:
             deadline_seconds: from now; None for no deadline.
             is_unary: its audio is needed only once all of it is complete.
             max_seconds: of a unary request: longer audio raises AudioTooLong.
+            is_reported: whether events tell of it; False for speech that the server itself asks for.
 
         Raises:
             Overloaded: too many requests, too much audio owed, or some audio would be late.
@@ -107,6 +109,7 @@ class Scheduler:
             slot = self._lane.of_voice(voice_id)
             state = _new_state(request, slot, now, deadline_seconds, is_unary=is_unary)
             state.owed_seconds, state.max_seconds = audio_seconds, max_seconds
+            state.is_reported = is_reported
             self._check(state, now)
             stream = SpeechStream(self, state)
             self._held.add(state, stream)
@@ -143,7 +146,8 @@ class Scheduler:
 
     def add_utterance(self, state: RequestState, utterance: Utterance, context: object) -> None:
         """Appends an utterance."""
-        self._emit(UtteranceQueued(state.number, state.queued, len(utterance.symbols)))
+        if state.is_reported:
+            self._emit(UtteranceQueued(state.number, state.queued, len(utterance.symbols)))
         with self._held.changed:
             if state.awaits_text:
                 now, slot = self._clock(), state.slot

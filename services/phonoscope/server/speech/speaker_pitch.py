@@ -79,6 +79,7 @@ class SpeakerPitches:
             audio_seconds=PITCH_TEXT_SECONDS,
             deadline_seconds=deadline_seconds,
             is_unary=True,
+            is_reported=False,
         )
         with stream:
             for utterance in utterances:

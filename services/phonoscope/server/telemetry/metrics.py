@@ -243,7 +243,8 @@ class MetricsSink:
         self._padding.labels(event.voice, event.stage).observe(event.padding_ratio)
         self._busy.labels(event.voice, event.stage).inc(event.seconds)
         for member in event.members:
-            self._stage(member.request, event.voice, event.stage, member.seconds)
+            if member.request is not None:
+                self._stage(member.request, event.voice, event.stage, member.seconds)
 
     def _count_encoding(self, event: AudioEncoded) -> None:
         self._stage(event.request, event.voice, "encode", event.seconds)

@@ -139,7 +139,8 @@ class SpanSink:
         utterances = [
             utterance
             for member in event.members
-            if (traced := self._requests.get(member.request))
+            if member.request is not None
+            and (traced := self._requests.get(member.request))
             and (utterance := traced.utterances.get(member.utterance))
         ]
         if not utterances:

@@ -277,6 +277,15 @@ def test_a_request_refused_for_its_voice_makes_no_series_but_those_of_no_voice(
             },
         ),
         (
+            BatchRan("joe", "render", (Member(None, 0, 0.75),), 9.0, 0.75, 0.0),
+            {
+                named("tts_batch_size_count", **JOE, stage="render"): 1,
+                named("tts_batch_size_sum", **JOE, stage="render"): 1,
+                named("tts_batch_padding_ratio_count", **JOE, stage="render"): 1,
+                named("tts_engine_busy_seconds_total", **JOE, stage="render"): 0.75,
+            },
+        ),
+        (
             BatchRan("joe", "render", (Member(1, 0, 0.25), Member(2, 3, 0.5)), 9.0, 0.75, 0.125),
             {
                 named("tts_batch_size_count", **JOE, stage="render"): 1,
