@@ -182,19 +182,19 @@ async def test_pieces_are_timed_over_the_whole_text(stub):
 @pytest.mark.parametrize(
     ("fields", "field", "place"),
     [
-        ({"ssml": "<speak>\n <audio/></speak>"}, "ssml", "line 2, column 2: <audio> is not served"),
-        ({"ssml": '<speak><break time="1s"/></speak>'}, "ssml", "holds nothing that can be spoken"),
-        ({"ssml": f"<speak>{'abcdefghi ' * 400}</speak>"}, "ssml", "makes at least"),
+        ({"ssml": "<speak>\n <audio/></speak>"}, "ssml", "line 2, column 2: <audio> is not supported"),
+        ({"ssml": '<speak><break time="1s"/></speak>'}, "ssml", "contains nothing to speak"),
+        ({"ssml": f"<speak>{'abcdefghi ' * 400}</speak>"}, "ssml", "results in at least"),
         ({"ssml": "<speak>a", "text": "b"}, "ssml", "cannot be combined with text"),
         (
             {"text": "a", "pronunciations": [tts_pb2.Pronunciation(phrase="a", ipa="a"), tts_pb2.Pronunciation()]},
             "pronunciations[1].phrase",
-            "has no word in it",
+            "contains no word",
         ),
         (
             {"text": "a", "timing_types": ALL, "audio_config": {"encoding": "AUDIO_ENCODING_MP3"}},
             "timing_types",
-            "cannot go with MP3",
+            "are not supported with MP3",
         ),
         ({"text": "a", "timing_types": [0]}, "timing_types", "'unspecified' is unknown"),
     ],

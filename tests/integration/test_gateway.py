@@ -203,7 +203,7 @@ class TestProblems:
         ("body", "reason", "field", "words"),
         [
             ({"text": ""}, "TEXT_EMPTY", "text", "at least one word"),
-            ({"text": "a", "voice": "nobody"}, "VOICE_UNKNOWN", "voice", "voices: tone"),
+            ({"text": "a", "voice": "nobody"}, "VOICE_UNKNOWN", "voice", "use one of tone"),
             ({"text": "a", "speed": 9}, "SPEED_OUT_OF_RANGE", "speed", "0.25 to 4"),
             ({"text": "a", "sped": 1}, "BODY_INVALID", "sped", "valid members: voice, speed"),
             ({"text": 5}, "BODY_INVALID", "text", "valid string, got 5"),
@@ -584,7 +584,7 @@ class TestSocket:
             (['{"type": "start", "sped": 1}'], "BODY_INVALID", 1008, "valid members: voice"),
             (['{"type": "text", "text": "a"}'], "MESSAGE_OUT_OF_TURN", 1008, "begin a text"),
             (['{"type": "start"}', '{"type": "start"}'], "MESSAGE_OUT_OF_TURN", 1008, "within a text"),
-            (['{"type": "start", "voice": "nobody"}', '{"type": "end"}'], "VOICE_UNKNOWN", 1008, "voices: tone"),
+            (['{"type": "start", "voice": "nobody"}', '{"type": "end"}'], "VOICE_UNKNOWN", 1008, "use one of tone"),
             (['{"type": "start"}', '{"type": "end"}'], "TEXT_UNPRONOUNCEABLE", 1008, "text"),
             (
                 ['{"type": "start", "voice": "ton", "emotion": "happy"}', '{"type": "end"}'],

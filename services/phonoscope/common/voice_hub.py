@@ -66,7 +66,7 @@ def check_voice_name(name: str) -> None:
     """Raises VoiceDownloadError unless `name` is a valid Piper voice name, which is safe as a file name."""
     if not _VOICE_NAME.fullmatch(unicodedata.normalize("NFC", name)):
         raise VoiceDownloadError(
-            f"{name!r} is no voice name; the format is language_REGION-name-quality, such as en_US-joe-medium"
+            f"{name!r} is not a voice name; the format is language_REGION-name-quality, such as en_US-joe-medium"
         )
 
 

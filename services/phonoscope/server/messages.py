@@ -15,4 +15,4 @@ def shown(value: str) -> str:
 def listed(names: Sequence[str]) -> str:
     """Returns the first few names, and the number of further ones."""
     more = len(names) - MAX_NAMES_SHOWN
-    return ", ".join(names[:MAX_NAMES_SHOWN]) + (f" and {more} more, see ListVoices" if more > 0 else "")
+    return ", ".join(names[:MAX_NAMES_SHOWN]) + (f" and {more} more (see ListVoices)" if more > 0 else "")

@@ -442,10 +442,10 @@ def test_a_name_of_letters_beyond_ascii_is_pulled_in_either_spelling(hub: VoiceH
 def test_a_name_that_could_leave_the_directory_is_refused_unasked(
     hub: VoiceHub, web: Web, tmp_path: Path, name: str
 ) -> None:
-    with pytest.raises(VoiceDownloadError, match="is no voice name"):
+    with pytest.raises(VoiceDownloadError, match="is not a voice name"):
         check_voice_name(name)
     if name != "en_US-joe":  # it has the form of an old name, which the hub must know
-        with pytest.raises(VoiceDownloadError, match="is no voice name"):
+        with pytest.raises(VoiceDownloadError, match="is not a voice name"):
             hub.pull(name, tmp_path)
         assert web.seen == []
 
@@ -483,7 +483,7 @@ def test_a_malformed_entry_is_not_listed_and_not_pulled(
 
 def test_an_old_name_cannot_lead_to_a_present_name_that_is_unsafe(hub: VoiceHub, web: Web, tmp_path: Path) -> None:
     publish(web, {"../../x": offer(web, MODEL)})
-    with pytest.raises(VoiceDownloadError, match="is no voice name"):
+    with pytest.raises(VoiceDownloadError, match="is not a voice name"):
         hub.pull("en-us-joe", tmp_path)
 
 

@@ -112,7 +112,7 @@ class AudioEncoder:
         if self._is_finished:
             raise RuntimeError("encode after finish: an AudioEncoder is for one stream")
         if not np.isfinite(samples).all():
-            raise EngineFailed("the engine made samples that are not numbers; the voice file may be damaged")
+            raise EngineFailed("the engine returned samples that are not finite; the voice file may be damaged")
         self._samples_in += len(samples)
         shaped = self._fader.feed(samples)
         return self._out(self._resampler.feed(self._shifter.feed(shaped) if self._shifter else shaped))

@@ -62,7 +62,7 @@ class Loading:
                 voice_id, voice = load(path)
             except VoiceFileError as error:
                 if not self.settings.skip_bad_voices:
-                    raise VoiceFileError(f"{error} (--skip-bad-voices starts without it)") from None
+                    raise VoiceFileError(f"{error} (--skip-bad-voices starts the server without it)") from None
                 self.logger.warning("voice_skipped", path=str(path), error=str(error))
                 continue
             self.emit(VoiceLoaded(voice_id, device, time.monotonic() - began))

@@ -27,7 +27,7 @@ def load_engines(loading: Loading, kinds: tuple[EngineKind, ...] = ENGINES) -> l
         if own and (engine := kind.load(own, loading)):
             loaded.append(engine)
     if not loaded:
-        raise VoiceFileError("every voice file was bad, and --skip-bad-voices left none; see the log")
+        raise VoiceFileError("no voice file could be loaded, and --skip-bad-voices skipped them all; see the log")
     return loaded
 
 

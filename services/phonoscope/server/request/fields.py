@@ -60,12 +60,13 @@ def timing_types(request: SpeechRequest, encoding: Encoding) -> frozenset[Timing
     """Returns the requested types of timings."""
     known = frozenset(kind for kind in TIMING_TYPES if kind in request.timing_types)
     if unknown := [kind for kind in request.timing_types if kind not in TIMING_TYPES]:
-        description = f"{shown(unknown[0])} is unknown; send {', '.join(kind.upper() for kind in TIMING_TYPES)}"
+        names = ", ".join(kind.upper() for kind in TIMING_TYPES)
+        description = f"{shown(unknown[0])} is unknown; use one or more of {names}"
         raise InvalidRequest.of("timing_types", description, reason="TIMING_TYPE_UNKNOWN")
     if known and encoding in WITHOUT_TIMINGS:
         description = (
-            f"cannot go with {encoding.name}, whose stream begins with a delay that it cannot state; send another "
-            "audio_config.encoding, such as OGG_OPUS, or no timing_types"
+            f"are not supported with {encoding.name}, whose decoders add a delay that the stream cannot declare; use "
+            "another audio_config.encoding, such as OGG_OPUS, or leave timing_types empty"
         )
         raise InvalidRequest.of("timing_types", description, reason="TIMINGS_NOT_CARRIED")
     return known
@@ -85,14 +86,15 @@ def _ratio(field: str, value: float, limits: tuple[float, float], *, reason: str
     """Returns the ratio; 1.0 for an absent field (0)."""
     if value == 0:
         return 1.0
-    return _within(field, value, limits, "send a ratio from {:g} to {:g}, 1 is neutral", reason=reason)
+    return _within(field, value, limits, reason=reason)
 
 
-def _within(field: str, value: float, limits: tuple[float, float], advice: str, *, reason: str) -> float:
-    """Returns a value after checking its limits; `advice` is formatted with them."""
+def _within(field: str, value: float, limits: tuple[float, float], *, reason: str, key: str = "") -> float:
+    """Returns a value after checking its limits; `key` is that of an entry of a map."""
     low, high = limits
     if not low <= value <= high:  # NaN fails too
-        raise InvalidRequest.of(field, f"is {value:g}; {advice.format(low, high)}", reason=reason)
+        given = f"{shown(key)}: {value:g}" if key else f"{value:g}"
+        raise InvalidRequest.of(field, f"{given} is out of range; use {low:g} to {high:g}", reason=reason)
     return value
 
 
@@ -114,13 +116,12 @@ def emotion_weights(request: SpeechRequest) -> Mapping[str, float]:
     for given, weight in request.emotion_weights.items():
         name = _emotion_name("emotion_weights", given)
         if name in weights:
-            raise InvalidRequest.of("emotion_weights", f"has {shown(given)} twice", reason="EMOTION_WEIGHTS_INVALID")
-        advice = f"for {shown(name)}: send {{:g}} to {{:g}}"
-        weights[name] = _within("emotion_weights", weight, WEIGHT_RANGE, advice, reason="EMOTION_WEIGHTS_INVALID")
+            description = f"{shown(given)} is a duplicate (case is ignored); send each emotion once"
+            raise InvalidRequest.of("emotion_weights", description, reason="EMOTION_WEIGHTS_INVALID")
+        weights[name] = _within("emotion_weights", weight, WEIGHT_RANGE, reason="EMOTION_WEIGHTS_INVALID", key=name)
     if (total := sum(weights.values())) > MAX_WEIGHT:
-        raise InvalidRequest.of(
-            "emotion_weights", f"sum to {total:g}; send at most 1 in all", reason="EMOTION_WEIGHTS_INVALID"
-        )
+        description = f"the weights add up to {total:g}; use a sum of at most 1"
+        raise InvalidRequest.of("emotion_weights", description, reason="EMOTION_WEIGHTS_INVALID")
     return weights
 
 
@@ -128,7 +129,7 @@ def _emotion_name(field: str, given: str) -> str:
     name = given.lower()
     if name not in EMOTIONS and name != NEUTRAL_NAME:
         known = ", ".join((NEUTRAL_NAME, *EMOTIONS))
-        raise InvalidRequest.of(field, f"{shown(given)} is unknown; emotions: {known}", reason="EMOTION_UNKNOWN")
+        raise InvalidRequest.of(field, f"{shown(given)} is unknown; use one of {known}", reason="EMOTION_UNKNOWN")
     return name
 
 
@@ -136,7 +137,7 @@ def emotion_intensity(request: SpeechRequest) -> float:
     """Returns the intensity of the emotions, 0 to 1."""
     intensity = 1.0 if request.emotion_intensity is None else request.emotion_intensity
     reason = "EMOTION_INTENSITY_OUT_OF_RANGE"
-    return _within("emotion_intensity", intensity, INTENSITY_RANGE, "send {:g} to {:g}", reason=reason)
+    return _within("emotion_intensity", intensity, INTENSITY_RANGE, reason=reason)
 
 
 def encoding(request: SpeechRequest) -> Encoding:
@@ -146,10 +147,10 @@ def encoding(request: SpeechRequest) -> Encoding:
     try:
         return Encoding(request.encoding)
     except ValueError:
-        served = ", ".join(encoding.name for encoding in Encoding)
+        supported = ", ".join(encoding.name for encoding in Encoding)
         raise InvalidRequest.of(
             "audio_config.encoding",
-            f"{shown(request.encoding)} is unknown; encodings served: {served}",
+            f"{shown(request.encoding)} is unknown; use one of {supported}",
             reason="ENCODING_UNKNOWN",
         ) from None
 
@@ -160,7 +161,7 @@ def sample_rate(request: SpeechRequest) -> int:
     if request.sample_rate_hz and not low <= request.sample_rate_hz <= high:
         raise InvalidRequest.of(
             "audio_config.sample_rate_hertz",
-            f"is {request.sample_rate_hz}; send {low} to {high}, or 0 for the voice's own rate",
+            f"{request.sample_rate_hz} is out of range; use {low} to {high}, or 0 for the voice's own rate",
             reason="SAMPLE_RATE_OUT_OF_RANGE",
         )
     codec = CODECS.get(Encoding(request.encoding)) if request.encoding in _ENCODING_NAMES else None
@@ -183,7 +184,7 @@ def own_rate(voice: Voice, encoding: Encoding) -> int:
 def volume_gain(request: SpeechRequest) -> float:
     """Returns the gain in decibels."""
     field, reason = "audio_config.volume_gain_db", "VOLUME_GAIN_OUT_OF_RANGE"
-    return _within(field, request.volume_gain_db, VOLUME_GAIN_RANGE_DB, "send {:g} to {:g} decibels", reason=reason)
+    return _within(field, request.volume_gain_db, VOLUME_GAIN_RANGE_DB, reason=reason)
 
 
 def accepted_request_id(given: str) -> str:
@@ -203,7 +204,7 @@ def request_id(request: SpeechRequest) -> str:
     if not _is_request_id(given):
         raise InvalidRequest.of(
             "request_id",
-            f"has {len(given)} characters; send at most {LONGEST_REQUEST_ID} printable ASCII characters",
+            f"is not valid; use at most {LONGEST_REQUEST_ID} characters, all of them printable ASCII",
             reason="REQUEST_ID_INVALID",
         )
     return given

@@ -106,9 +106,9 @@ class ResolvedRequest:
         size = audio_seconds * self.bytes_per_second
         return InvalidRequest.of(
             self.source_field,
-            f"makes at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {self.encoding.name} "
-            f"at {self.sample_rate_hz} Hz; a whole reply holds {max_bytes / 2**20:.1f} MiB. "
-            "Call SynthesizeStream with the same request, or send less text",
+            f"results in at least {audio_seconds:.0f} s of audio, {size / 2**20:.1f} MiB as {self.encoding.name} at "
+            f"{self.sample_rate_hz} Hz; the maximum of a unary response is {max_bytes / 2**20:.1f} MiB; call "
+            "SynthesizeStream with the same request, or send less text",
             reason="REPLY_TOO_LARGE",
         )
 
@@ -223,14 +223,13 @@ class RequestResolver:
         if resolved.has_emotion and (unable := [one for one in voices if one.emotion_rendering == "none"]):
             able = [one.id for one in self._voices if one.emotion_rendering != "none"]
             raise NotServed(
-                f"{unable[0].id} renders no emotions; leave them out, or {_other_voices(able)}",
+                f"{unable[0].id} does not support emotions; remove them, or {_other_voices(able)}",
                 reason="EMOTION_NOT_SERVED",
             )
         if resolved.timing_types and (unable := [one for one in voices if not one.has_timings]):
             able = [one.id for one in self._voices if one.has_timings]
             raise NotServed(
-                f"{unable[0].id} has no timings: its engine cannot tell when a word begins; leave timing_types out, "
-                f"or {_other_voices(able)}",
+                f"{unable[0].id} does not support timings; leave timing_types empty, or {_other_voices(able)}",
                 reason="TIMINGS_NOT_SERVED",
             )
 
@@ -239,7 +238,7 @@ class RequestResolver:
         if characters > self._max_characters:
             raise InvalidRequest.of(
                 field,
-                f"has {characters} characters, the limit is {self._max_characters}; send it in parts",
+                f"has {characters} characters; the maximum is {self._max_characters}; send several requests",
                 reason="TEXT_TOO_LONG",
             )
 
@@ -249,9 +248,9 @@ class RequestResolver:
             if request.text:
                 description = "cannot be combined with text; send one of the two"
                 raise InvalidRequest.of("ssml", description, reason="TEXT_TWICE")
-            max_characters = LONGEST_SSML_RATIO * self._max_characters
-            if len(request.ssml) > max_characters:
-                description = f"has {len(request.ssml)} characters, the limit is {max_characters}; send it in parts"
+            maximum = LONGEST_SSML_RATIO * self._max_characters
+            if len(request.ssml) > maximum:
+                description = f"has {len(request.ssml)} characters; the maximum is {maximum}; send several requests"
                 raise InvalidRequest.of("ssml", description, reason="TEXT_TOO_LONG")
             return request.ssml
         if not request.text.strip():
@@ -279,15 +278,15 @@ class RequestResolver:
 
 
 def _other_voices(able: Sequence[str]) -> str:
-    """Returns advice: use one of these voices, or load a voice that can."""
-    return f"send another speaker_id: {listed(able)}" if able else "load a voice that can: no loaded one does"
+    """Returns advice: use one of these voices, or load a voice that does."""
+    return f"use another speaker_id: {listed(able)}" if able else "load a voice that does (no loaded voice does)"
 
 
 def _no_text(request: SpeechRequest) -> str:
     if request.text or request.ssml:
         field = "settings.text" if request.text else "settings.ssml"
         raise InvalidRequest.of(
-            field, "must be empty; send plain text in messages of its own, after it", reason="TEXT_IN_SETTINGS"
+            field, "must be empty; send plain text in the messages after the settings", reason="TEXT_IN_SETTINGS"
         )
     return ""
 

@@ -51,7 +51,7 @@ class VoiceChoice:
                 return voice
         raise InvalidRequest.of(
             "language",
-            f"no loaded voice speaks {shown(language)}; languages: {listed(self._languages)}",
+            f"no loaded voice supports {shown(language)}; use one of {listed(self._languages)}",
             reason="LANGUAGE_UNKNOWN",
         )
 
@@ -64,14 +64,14 @@ class VoiceChoice:
         if (named := self._voices.get(name)) is None:
             raise InvalidRequest.of(
                 "speaker_id",
-                f"{shown(name)} is not loaded; voices: {listed(list(self._voices))}",
+                f"{shown(name)} is not loaded; use one of {listed(list(self._voices))}",
                 reason="VOICE_UNKNOWN",
             )
         if language and not speaks(named, language):
             raise InvalidRequest.of(
                 "language",
-                f"{shown(language)} is not the language of {named.id}, which speaks {named.language}; "
-                "leave one of the two empty",
+                f"{shown(language)} is not the language of {named.id}, which is {named.language}; leave language or "
+                "speaker_id empty",
                 reason="LANGUAGE_MISMATCH",
             )
         return named, _speaker_number(named, speaker)
@@ -84,23 +84,23 @@ class VoiceChoice:
         for voice in self._voices.values():
             if scripts[0] in scripts_of(voice.language):
                 return voice, voice.default_speaker
-        raise self._unread(scripts[0], "is mostly")
+        raise self._unread(scripts[0], "no loaded voice supports")
 
     def _check_script(self, voice: Voice, text: str) -> None:
         """Refuses a text in a script that a voice cannot read: espeak-ng would speak "Chinese letter"."""
         if voice.phonemes.kind != "espeak" or has_letters_of(scripts_of(voice.language), text):
             return
         if scripts := scripts_in(text):
-            raise self._unread(scripts[0], f"is for {voice.id}, which speaks {voice.language}, and")
+            raise self._unread(scripts[0], f"{voice.id} ({voice.language}) does not support")
 
-    def _unread(self, script: str, what: str) -> InvalidRequest:
-        languages = languages_written_in(script)
-        wanted = f" (a voice of {languages})" if languages else ""
+    def _unread(self, script: str, unable: str) -> InvalidRequest:
+        if able := [voice.id for voice in self._voices.values() if script in scripts_of(voice.language)]:
+            advice = f'send language "auto", or use another speaker_id: {listed(able)}'
+        else:
+            languages = languages_written_in(script)
+            advice = f"load a voice that does{f', of one of the languages {languages}' if languages else ''}"
         return InvalidRequest.of(
-            "text",
-            f"{what} in {script} script{wanted}; loaded voices speak {listed(self._languages)}. Load a voice that "
-            'reads it, or, if one is loaded, send language "auto" or its speaker_id',
-            reason="SCRIPT_NOT_SPOKEN",
+            "text", f"is in {script} script, which {unable}; {advice}", reason="SCRIPT_NOT_SPOKEN"
         )
 
 
@@ -123,12 +123,12 @@ def _speaker_number(voice: Voice, speaker: str) -> int:
     if not voice.speakers:
         raise InvalidRequest.of(
             "speaker_id",
-            f"{voice.id} has one speaker and {shown(speaker)} is not it; send {voice.id!r}",
+            f"{voice.id} has only one speaker, not {shown(speaker)}; use {voice.id!r}",
             reason="SPEAKER_UNKNOWN",
         )
     raise InvalidRequest.of(
         "speaker_id",
-        f"{voice.id} has no speaker {shown(speaker)}; send a number from 0 to {len(voice.speakers) - 1}, or a name "
-        "that ListVoices gives",
+        f"{voice.id} has no speaker {shown(speaker)}; use a number from 0 to {len(voice.speakers) - 1}, or a name "
+        "that ListVoices returns",
         reason="SPEAKER_UNKNOWN",
     )

@@ -29,7 +29,7 @@ class Speech:
         """
         if self._synthesizer is None:
             raise NotReady(
-                "the server is still loading its voices; call again after the delay",
+                "the server is still loading its voices; retry after the delay",
                 reason="WARMING_UP",
                 retry_after_seconds=RETRY_SECONDS,
             )

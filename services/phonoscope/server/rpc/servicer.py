@@ -84,7 +84,7 @@ async def _settings(steps: AsyncIterator[tts_pb2.StreamingSynthesizeRequest]) ->
     if first is None or first.WhichOneof("step") != "settings":
         raise InvalidRequest.of(
             "settings",
-            "must come in the first message, before any text; send it, empty if need be",
+            "must be in the first message, before any text; empty settings select the defaults",
             reason="SETTINGS_FIRST",
         )
     return wire.speech_request(first.settings)
@@ -100,9 +100,9 @@ async def _pieces(steps: AsyncIterator[tts_pb2.StreamingSynthesizeRequest]) -> A
             yield Flush()
         elif step == "settings":
             raise InvalidRequest.of(
-                "settings", "came a second time; begin another call to change them", reason="SETTINGS_TWICE"
+                "settings", "must not be sent twice; start another call to change them", reason="SETTINGS_TWICE"
             )
         else:
             raise InvalidRequest.of(
-                "step", "is empty; send text, or flush as true, or end the stream", reason="STEP_EMPTY"
+                "step", "is empty; send text, send flush with the value true, or end the stream", reason="STEP_EMPTY"
             )

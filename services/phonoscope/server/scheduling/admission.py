@@ -80,7 +80,7 @@ class Admission:
         """
         if len(held) >= self.max_requests:
             raise Overloaded(
-                f"the server already speaks for {len(held)} requests, its limit; call again after the delay",
+                f"the server already holds {len(held)} requests, its maximum; retry after the delay",
                 reason="QUEUE_FULL",
                 retry_after_seconds=RETRY_SECONDS,
             )
@@ -91,8 +91,8 @@ class Admission:
         _check_deadline(new, working)
         if (late_seconds := self.late_seconds([*working, new])) > 0:
             raise Overloaded(
-                f"the engine is busy with {len(working)} requests and could not serve one more in time; call again "
-                "after the delay, or call another replica",
+                f"the engine is busy with {len(working)} requests and cannot serve another one in time; retry after "
+                "the delay, or use another replica",
                 reason="CAPACITY_FULL",
                 retry_after_seconds=min(max(RETRY_SECONDS, late_seconds), MAX_RETRY_SECONDS),
             )
@@ -110,8 +110,8 @@ class Admission:
         owed_seconds = sum(held_seconds)
         if owed_seconds > 0 and owed_seconds + audio_seconds > self.max_audio_seconds:
             raise Overloaded(
-                f"{owed_seconds:.0f} s of audio are owed and this request would add {audio_seconds:.0f} s, over "
-                f"the limit of {self.max_audio_seconds:.0f} s; call again after the delay",
+                f"{owed_seconds:.0f} s of audio are queued and this request would add {audio_seconds:.0f} s; the "
+                f"maximum is {self.max_audio_seconds:.0f} s; retry after the delay",
                 reason="AUDIO_OWED_FULL",
                 retry_after_seconds=RETRY_SECONDS,
             )
@@ -169,8 +169,8 @@ def _check_deadline(new: Demand, working: Sequence[Demand]) -> None:
     needed_seconds = sum(_engine_seconds(demand) for demand in (*before, new))
     if needed_seconds > DEADLINE_FACTOR * new.deadline_seconds:
         raise DeadlineUnreachable(
-            f"about {needed_seconds:.1f} s of work come before the end of this request, whose deadline is in "
-            f"{new.deadline_seconds:.1f} s; allow more time, send less text, or call another replica"
+            f"the request would take about {needed_seconds:.1f} s, but its deadline is in "
+            f"{new.deadline_seconds:.1f} s; set a later deadline, send less text, or use another replica"
         )
 
 

@@ -264,7 +264,7 @@ class LaneWorker:
         self.emit(EngineRaised("", slot.engine.step_kinds[-1], (), self.clock(), error))
         with self.held.changed:
             for state in self.held:
-                self.held.end(state, EngineFailed("the scheduler failed; the server's log has the error; call again"))
+                self.held.end(state, EngineFailed("the scheduler failed; the server's log has the error; retry"))
 
     def lose(self, cause: str, error: BaseException) -> None:
         """Refuses the requests held, and every later one: no batch runs until the process restarts."""

@@ -104,7 +104,7 @@ class Scheduler:
         """
         now = self._clock()
         if deadline_seconds is not None and deadline_seconds <= 0:
-            raise DeadlineUnreachable("the deadline had passed before the request was admitted; allow more time")
+            raise DeadlineUnreachable("the deadline passed before the request was admitted; set a later deadline")
         with self._held.changed:
             slot = self._lane.of_voice(voice_id)
             state = _new_state(request, slot, now, deadline_seconds, is_unary=is_unary)
@@ -139,7 +139,7 @@ class Scheduler:
     def _check(self, state: RequestState, now: float) -> None:
         """Refuses a new request if there is no capacity for it."""
         if self._is_draining:
-            raise _draining("this server is shutting down")
+            raise _draining("the server is shutting down")
         if self._worker.is_lost:
             raise engine_lost()
         self._admission.check(_demand(state, now), [_demand(held, now) for held in self._held])
@@ -189,7 +189,7 @@ class Scheduler:
         with self._held.changed:
             self._worker.is_stopping = True
             for state in self._held:
-                self._held.end(state, _draining("the server shut down first"))
+                self._held.end(state, _draining("the server shut down before the request was finished"))
             self._held.changed.notify_all()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join, LAST_BATCH_SECONDS)
@@ -255,6 +255,4 @@ def _settle(warm: "asyncio.Future[None]", error: Exception | None) -> None:
 
 
 def _draining(what: str) -> NotReady:
-    return NotReady(
-        f"{what}; call again, another replica will answer", reason="DRAINING", retry_after_seconds=RETRY_SECONDS
-    )
+    return NotReady(f"{what}; retry to reach another replica", reason="DRAINING", retry_after_seconds=RETRY_SECONDS)

@@ -133,7 +133,7 @@ def check_hertz(resolved: ResolvedRequest, own_hz: Mapping[str, float]) -> None:
                 asked = own * pitch_ratio(manner.prosody, own)
                 raise InvalidRequest.of(
                     "ssml",
-                    f"line {line}, column {column}: this is to be said at {asked:.0f}Hz; {speaker} speaks at "
-                    f"{own:.0f}Hz, write {math.ceil(low * own)}Hz to {math.floor(high * own)}Hz",
+                    f"line {line}, column {column}: a pitch of {asked:.0f}Hz is out of range for {speaker}, whose "
+                    f"own pitch is {own:.0f}Hz; use {math.ceil(low * own)}Hz to {math.floor(high * own)}Hz",
                     reason="SSML_INVALID",
                 )

@@ -133,7 +133,7 @@ class TextProducer:
             )
         )
         if sentences == 0:
-            description = "holds nothing that can be spoken; send words or numbers"
+            description = "contains nothing to speak; send words or numbers"
             raise InvalidRequest.of(self._resolved.source_field, description, reason="TEXT_UNPRONOUNCEABLE")
         stream.finish_text(self._builder.silence())
 

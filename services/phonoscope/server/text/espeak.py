@@ -88,7 +88,7 @@ class _Library:
         )
         if rate <= 0:
             raise StartupError(
-                f"espeak-ng does not start with its data in {espeakng_loader.get_data_path()}: "
+                f"espeak-ng cannot start with its data in {espeakng_loader.get_data_path()}; "
                 "reinstall the package espeakng-loader"
             )
         self.version: str = self._c.espeak_Info(None).decode()
@@ -100,8 +100,8 @@ class _Library:
         if not voice or self._c.espeak_SetVoiceByName(voice.encode()) != _OK:
             self._voice = None
             raise VoiceFileError(
-                f'espeak-ng has no voice "{voice}": set espeak.voice in the voice\'s .onnx.json to a language that it '
-                'has, such as "en-us" or "de"'
+                f'espeak-ng has no voice "{voice}"; set espeak.voice in the voice\'s .onnx.json to one that it has, '
+                'such as "en-us" or "de"'
             )
         self._voice = voice
 
@@ -133,7 +133,7 @@ def _load() -> ctypes.CDLL:
     try:
         library = ctypes.CDLL(espeakng_loader.get_library_path())
     except OSError as error:
-        raise StartupError(f"libespeak-ng does not load ({error}): reinstall the package espeakng-loader") from error
+        raise StartupError(f"cannot load libespeak-ng ({error}); reinstall the package espeakng-loader") from error
     library.espeak_Info.restype = ctypes.c_char_p
     library.espeak_TextToPhonemes.restype = ctypes.c_char_p
     library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_void_p), ctypes.c_int, ctypes.c_int]

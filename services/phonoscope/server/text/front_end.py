@@ -108,7 +108,7 @@ class TextFrontEnd:
 
     def __init__(self, phonemizer: Phonemizer, *, max_phonemes: int = 400) -> None:
         if max_phonemes < 1:
-            raise ValueError(f"max_phonemes is {max_phonemes}: it must be at least 1")
+            raise ValueError(f"max_phonemes is {max_phonemes}; it must be at least 1")
         self._phonemizer = phonemizer
         self._max_phonemes = max_phonemes
         self._alone = IsolatedWords(phonemizer)
@@ -120,7 +120,7 @@ class TextFrontEnd:
         missing = [mark for mark in MARKS if mark not in scheme.ids]
         if missing:
             raise VoiceFileError(
-                f"the voice's phoneme_id_map has no {' '.join(missing)}: use a voice made by Piper's training"
+                f"the voice's phoneme_id_map lacks {' '.join(missing)}; use a voice that Piper's training exported"
             )
         if scheme.kind == "espeak":
             self._phonemizer.check_voice(scheme.espeak_voice)

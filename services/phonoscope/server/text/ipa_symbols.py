@@ -37,11 +37,11 @@ def read_ipa(text: str) -> str:
             continue
         known = _LOOKALIKES.get(symbol, symbol)
         if known not in _SYMBOLS and not _FIRST_COMBINING <= known <= _LAST_COMBINING:
-            raise UnknownSymbol(f"{named(symbol)} is no IPA symbol")
+            raise UnknownSymbol(f"{named(symbol)} is not an IPA symbol")
         symbols.append(known)
     phonemes = "".join(symbols).strip()
     if not any(symbol in _CONSONANTS or symbol in _VOWELS for symbol in phonemes):
-        raise UnknownSymbol(f"{text!r} has no sound in it")
+        raise UnknownSymbol(f"{text!r} contains no vowel and no consonant")
     return phonemes
 
 
@@ -52,11 +52,11 @@ def known_ipa(ipa: str, voice: Voice) -> str:
         UnknownSymbol: the voice does not support a symbol, `ipa` is not IPA, or the voice does not accept IPA.
     """
     if "ipa" not in voice.alphabets:
-        raise UnknownSymbol(f"{voice.id} takes no phonemes; send a respelling, or another speaker_id")
+        raise UnknownSymbol(f"{voice.id} does not support IPA; use a respelling (<sub> in SSML), or another voice")
     phonemes = read_ipa(ipa)
     for symbol in split_phonemes(phonemes, voice.phonemes.clusters):
         if symbol not in voice.phonemes.ids:
-            raise UnknownSymbol(f"{voice.id} has no sound for {' '.join(map(named, symbol))}")
+            raise UnknownSymbol(f"{voice.id} does not support {' '.join(map(named, symbol))}; use another symbol")
     return phonemes
 
 

@@ -172,7 +172,8 @@ class _Following:
         self._numbers: dict[tuple[tuple[_Token, ...], bool], int] = {}
         for index, phrase in enumerate(phrases):
             if phrase in self._numbers:
-                raise BadPronunciation(index, "phrase", f"{pronunciations[index].phrase!r} is there twice")
+                fault = f"{pronunciations[index].phrase!r} is a duplicate; use one entry for each phrase"
+                raise BadPronunciation(index, "phrase", fault)
             self._numbers[phrase] = index
         self._followed: dict[int, tuple[tuple[str, str], ...]] = {}
         self._standing: dict[int, list[tuple[int, int, _Entry]]] = {}  # matches in each respelling
@@ -194,9 +195,10 @@ class _Following:
                 self._followed[last] = self._follow(last)
                 del path[last]
             elif number in path:
-                circle = [*path][[*path].index(number) :]
-                names = " → ".join(repr(self._given[one].phrase) for one in (*circle, number))
-                raise BadPronunciation(index, "respelling", f"leads in a circle: {names}")
+                cycle = [*path][[*path].index(number) :]
+                names = " → ".join(repr(self._given[one].phrase) for one in (*cycle, number))
+                fault = f"is part of a cycle: {names}; change one of these respellings"
+                raise BadPronunciation(index, "respelling", fault)
             else:
                 path[number] = self._leads_to(number)
 
@@ -223,7 +225,7 @@ class _Following:
             cursor = stop
         parts.append((text[cursor:], ""))
         if sum(len(said) for said, _ in parts) > LONGEST_FOLLOWED:
-            fault = f"grows beyond {LONGEST_FOLLOWED} characters by what it leads to"
+            fault = f"expands to more than {LONGEST_FOLLOWED} characters; shorten it, or the entries that it uses"
             raise BadPronunciation(index, "respelling", fault)
         return tuple(part for part in parts if part[0])
 
@@ -232,7 +234,7 @@ def _phrase(index: int, given: Pronunciation) -> tuple[tuple[_Token, ...], bool]
     """Returns a phrase's lookup key: its tokens, each as if at the start of a text, and whether case is ignored."""
     phrase = unicodedata.normalize("NFC", given.phrase.strip())
     if not phrase or not is_speakable(phrase):
-        raise BadPronunciation(index, "phrase", "has no word in it; send what is written in the text")
+        raise BadPronunciation(index, "phrase", "contains no word; send the word as written in the text")
     if len(phrase) > LONGEST_PHRASE:
         raise BadPronunciation(index, "phrase", f"has {len(phrase)} characters; send at most {LONGEST_PHRASE}")
     part, spoken = ("ipa", given.ipa) if given.ipa else ("respelling", given.respelling)

@@ -87,7 +87,7 @@ class LexiconFiles:
 def _file(path: Path) -> PronunciationLexicon:
     try:
         if path.stat().st_size > LARGEST_BYTES:
-            raise LexiconFileError(f"{path}: is larger than {LARGEST_BYTES // 2**20} MiB; part it into several files")
+            raise LexiconFileError(f"{path}: is larger than {LARGEST_BYTES // 2**20} MiB; split it into several files")
         return read_pls(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise LexiconFileError(f"{path}: {error.strerror or error}") from None

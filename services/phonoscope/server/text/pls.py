@@ -82,9 +82,9 @@ class _LexiconReader:
         elif "metadata" not in self._path:
             parent = self._path[-1]
             if name.namespace not in ("", NAMESPACE) or _PARENTS.get(name.local) != parent:
-                raise Refusal(f"<{name}> stands in <{parent}>, where no PLS has it", at)
+                raise Refusal(f"<{name}> is not allowed in <{parent}>; remove it", at)
             if name.local == "phoneme" and own.get("alphabet", "ipa") != "ipa":
-                raise Refusal(f'<phoneme> has alphabet="{own["alphabet"]}"; only ipa is read', at)
+                raise Refusal(f'<phoneme>: alphabet="{own["alphabet"]}" is not supported; use ipa', at)
         self._path.append(name.local)
         self._text, self._begins = "", at
         if name.local == "lexeme":
@@ -113,19 +113,19 @@ class _LexiconReader:
 
     def _root(self, name: Name, alphabet: str, language: str, at: int) -> None:
         if name.local != _ROOT:
-            raise Refusal(f"the document begins with <{name}>; a PLS begins with <lexicon>", at)
+            raise Refusal(f"the root element is <{name}>; use <lexicon>", at)
         if alphabet and alphabet != "ipa":
-            raise Refusal(f'<lexicon> has alphabet="{alphabet}"; only ipa is read', at)
+            raise Refusal(f'<lexicon>: alphabet="{alphabet}" is not supported; use ipa', at)
         if not language:
-            raise Refusal('<lexicon> has no xml:lang; write the language of its words, such as xml:lang="en-US"', at)
+            raise Refusal('<lexicon> has no xml:lang; add the language of its words, such as xml:lang="en-US"', at)
         self.language = language
 
     def _add(self, at: int) -> None:
         """Adds the entries of a lexeme."""
         if not self._graphemes:
-            raise Refusal("<lexeme> has no <grapheme>; write the word", at)
+            raise Refusal("<lexeme> has no <grapheme>; add one with the written word", at)
         if not self._phonemes and not self._aliases:
-            raise Refusal("<lexeme> has neither <phoneme> nor <alias>; write how the word is said", at)
+            raise Refusal("<lexeme> has neither <phoneme> nor <alias>; add one with the pronunciation", at)
         preferred = [ipa for ipa, is_preferred in self._phonemes if is_preferred] + [ipa for ipa, _ in self._phonemes]
         ipa, alias = next(iter(preferred), ""), next(iter(self._aliases), "")
         for grapheme, begins in self._graphemes:

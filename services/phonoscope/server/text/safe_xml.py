@@ -12,7 +12,7 @@ from xml.parsers import expat
 XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 MAX_DEPTH: Final = 32
 MAX_ATTRIBUTES: Final = 16
-LONGEST_ATTRIBUTE: Final = 1_024
+MAX_ATTRIBUTE_CHARACTERS: Final = 1_024
 _SEPARATOR: Final = " "
 
 
@@ -130,14 +130,15 @@ class _Reading:
         self._depth += 1
         self._elements_left -= 1
         if self._depth > MAX_DEPTH:
-            raise Refusal(f"elements are nested more than {MAX_DEPTH} deep", at)
+            raise Refusal(f"elements are nested more than {MAX_DEPTH} levels deep; use fewer levels", at)
         if self._elements_left < 0:
-            raise Refusal(f"there are more than {self._max_elements} elements", at)
+            raise Refusal(f"the document has more than {self._max_elements} elements; split it", at)
         if len(attributes) > MAX_ATTRIBUTES:
-            raise Refusal(f"<{_name(name)}> has {len(attributes)} attributes; at most {MAX_ATTRIBUTES} are read", at)
+            raise Refusal(f"<{_name(name)}> has {len(attributes)} attributes; use at most {MAX_ATTRIBUTES}", at)
         for attribute, value in attributes.items():
-            if len(value) > LONGEST_ATTRIBUTE:
-                raise Refusal(f"the attribute {_name(attribute)} is longer than {LONGEST_ATTRIBUTE} characters", at)
+            if len(value) > MAX_ATTRIBUTE_CHARACTERS:
+                length = f"{len(value)} characters; use at most {MAX_ATTRIBUTE_CHARACTERS}"
+                raise Refusal(f"the attribute {_name(attribute)} has {length}", at)
         self._reader.open(_name(name), {_name(key): value for key, value in attributes.items()}, at)
 
     def _close(self, name: str) -> None:
@@ -154,7 +155,7 @@ class _Reading:
 
     def _refuse_doctype(self, *_: object) -> None:
         at = self._document.rfind("<!DOCTYPE", 0, self._here())  # expat is at its end by now
-        raise Refusal("a document type is not read; leave <!DOCTYPE …> out", at)
+        raise Refusal("a document type declaration is not allowed; remove <!DOCTYPE …>", at)
 
     def _tell_text(self) -> None:
         """Passes text on once its end is known."""

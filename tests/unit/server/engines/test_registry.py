@@ -63,7 +63,7 @@ def test_a_file_that_two_patterns_match_belongs_to_the_first(folder: Path) -> No
 
 def test_a_bad_voice_ends_the_start_with_the_way_round_it(folder: Path) -> None:
     (folder / "a.sine").write_text("bad")
-    with pytest.raises(VoiceFileError, match=re.escape("is bad (--skip-bad-voices starts without it)")):
+    with pytest.raises(VoiceFileError, match=re.escape("is bad (--skip-bad-voices starts the server without it)")):
         registry.load_engines(loading(folder), (kind_of("*.sine"),))
 
 
@@ -75,7 +75,7 @@ def test_bad_voices_are_skipped_where_the_settings_say_so(folder: Path) -> None:
 
 def test_a_start_without_any_good_voice_is_refused(folder: Path) -> None:
     (folder / "c.saw").write_text("bad")
-    with pytest.raises(VoiceFileError, match="every voice file was bad"):
+    with pytest.raises(VoiceFileError, match="no voice file could be loaded"):
         registry.load_engines(loading(folder, skip_bad_voices=True), (kind_of("*.saw"),))
 
 

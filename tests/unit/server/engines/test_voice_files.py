@@ -115,7 +115,7 @@ def test_a_named_voice_that_is_there_needs_no_hub(find: Find, folder: Path) -> N
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "joe", "en-us-joe", "en_US-joe-medium.onnx"])
 def test_a_name_that_is_no_voices_is_refused_before_anything_is_fetched(find: Find, name: str) -> None:
-    with pytest.raises(VoiceDownloadError, match="is no voice name"):
+    with pytest.raises(VoiceDownloadError, match="is not a voice name"):
         find(voices=name, hub_url="http://127.0.0.1:9")
 
 
@@ -147,4 +147,4 @@ def test_the_first_loaded_voice_is_the_default_and_the_others_follow_by_name() -
 def test_a_default_voice_that_is_not_loaded_is_refused_with_the_loaded_ones() -> None:
     with pytest.raises(SettingsError) as caught:
         order_voices([tone_voice("b"), tone_voice("a")], "c")
-    assert str(caught.value) == "default_voice 'c' is not loaded; voices: a, b"
+    assert str(caught.value) == "default_voice 'c' is not loaded; use one of a, b"

@@ -83,7 +83,7 @@ def test_other_rates_are_refused_whatever_the_encoding(rate_hz: int, encoding: s
         lambda: fields.sample_rate(request(sample_rate_hz=rate_hz, encoding=encoding))
     )
     assert (reason, field) == ("SAMPLE_RATE_OUT_OF_RANGE", "audio_config.sample_rate_hertz")
-    assert description == f"is {rate_hz}; send 8000 to 48000, or 0 for the voice's own rate"
+    assert description == f"{rate_hz} is out of range; use 8000 to 48000, or 0 for the voice's own rate"
 
 
 @pytest.mark.parametrize("encoding", Encoding)
@@ -145,7 +145,7 @@ def test_timings_go_with_every_encoding_but_those_of_an_unknown_delay(encoding: 
     if encoding in (Encoding.MP3, Encoding.AAC):
         reason, field, description = refusal(lambda: fields.timing_types(asked, encoding))
         assert (reason, field) == ("TIMINGS_NOT_CARRIED", "timing_types")
-        assert description.startswith(f"cannot go with {encoding.name}, whose stream begins with a delay")
+        assert description.startswith(f"are not supported with {encoding.name}, whose decoders add a delay")
         assert fields.timing_types(request(), encoding) == frozenset()
     else:
         assert fields.timing_types(asked, encoding) == {"word"}
@@ -165,7 +165,7 @@ def test_an_unknown_timing_type_is_refused_with_the_known_ones(unknown: str, enc
     )
     assert (reason, field) == ("TIMING_TYPE_UNKNOWN", "timing_types")
     assert description.startswith(f"'{unknown[:61]}")
-    assert description.endswith("is unknown; send WORD, PHONEME, VISEME, MARK")
+    assert description.endswith("is unknown; use one or more of WORD, PHONEME, VISEME, MARK")
     assert len(description) < 200
 
 
@@ -218,14 +218,14 @@ def test_an_intensity_scales_every_weight(intensity: float | None) -> None:
 def test_an_intensity_ends_exactly_at_its_edges(intensity: float) -> None:
     reason, field, description = refusal(lambda: prosody(emotion_intensity=intensity))
     assert (reason, field) == ("EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity")
-    assert description.endswith("; send 0 to 1")
+    assert description.endswith(" is out of range; use 0 to 1")
 
 
 @pytest.mark.parametrize("weight", [math.nextafter(0, -1), math.nextafter(1, 2), *NOT_FINITE])
 def test_a_weight_ends_exactly_at_its_edges(weight: float) -> None:
     reason, field, description = refusal(lambda: prosody(emotion_weights={"Sad": weight}))
     assert (reason, field) == ("EMOTION_WEIGHTS_INVALID", "emotion_weights")
-    assert description.endswith("; for 'sad': send 0 to 1")
+    assert description == f"'sad': {weight:g} is out of range; use 0 to 1"
 
 
 def test_weights_sum_to_one_as_far_as_32_bits_can_say() -> None:
@@ -237,7 +237,7 @@ def test_weights_sum_to_one_as_far_as_32_bits_can_say() -> None:
     for weights in ({"sad": 1.0, "calm": 2e-5}, {"sad": 0.6, "neutral": 0.5}):
         reason, field, description = refusal(lambda weights=weights: prosody(emotion_weights=weights))
         assert (reason, field) == ("EMOTION_WEIGHTS_INVALID", "emotion_weights")
-        assert description.startswith("sum to 1")
+        assert description.startswith("the weights add up to 1")
 
 
 # --- pronunciations ---------------------------------------------------------------------------------------------
@@ -266,9 +266,9 @@ def test_so_many_pronunciations_are_taken_and_no_more() -> None:
         (
             Pronunciation("word", ipa="wɜːd"),
             "ipa",
-            "joe has no sound for 'ɜ' (U+025C, LATIN SMALL LETTER REVERSED OPEN E)",
+            "joe does not support 'ɜ' (U+025C, LATIN SMALL LETTER REVERSED OPEN E); use another symbol",
         ),
-        (Pronunciation("word", ipa="w☺d"), "ipa", "'☺' (U+263A, WHITE SMILING FACE) is no IPA symbol"),
+        (Pronunciation("word", ipa="w☺d"), "ipa", "'☺' (U+263A, WHITE SMILING FACE) is not an IPA symbol"),
         (Pronunciation("", ipa="wad"), "phrase", None),
     ],
 )

@@ -103,7 +103,7 @@ def test_text_has_a_limit_which_the_refusal_names() -> None:
     assert resolve(text="x" * 100).source == "x" * 100
     reason, field, description = fault(text="x" * 101)
     assert (reason, field) == ("TEXT_TOO_LONG", "text")
-    assert description == "has 101 characters, the limit is 100; send it in parts"
+    assert description == "has 101 characters; the maximum is 100; send several requests"
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_an_unknown_voice_is_refused_with_the_loaded_ones(name: str) -> None:
     reason, field, description = fault(speaker_id=name)
     assert (reason, field) == ("VOICE_UNKNOWN", "speaker_id")
     assert description == (
-        f"{name.partition(':')[0]!r} is not loaded; voices: en_US-joe-medium, en_US-choir-high, de_DE-eva-low"
+        f"{name.partition(':')[0]!r} is not loaded; use one of en_US-joe-medium, en_US-choir-high, de_DE-eva-low"
     )
 
 
@@ -140,14 +140,14 @@ def test_an_unknown_voice_is_refused_with_the_loaded_ones(name: str) -> None:
 def test_an_unknown_speaker_is_refused_with_the_way_to_name_one(speaker: str) -> None:
     reason, field, description = fault(speaker_id=f"en_US-choir-high:{speaker}")
     assert (reason, field) == ("SPEAKER_UNKNOWN", "speaker_id")
-    assert "a number from 0 to 2, or a name that ListVoices gives" in description
+    assert "a number from 0 to 2, or a name that ListVoices returns" in description
     assert len(description) < 250
 
 
 def test_a_voice_of_one_speaker_has_no_other() -> None:
     reason, _, description = fault(speaker_id="en_US-joe-medium:1")
     assert reason == "SPEAKER_UNKNOWN"
-    assert description == "en_US-joe-medium has one speaker and '1' is not it; send 'en_US-joe-medium'"
+    assert description == "en_US-joe-medium has only one speaker, not '1'; use 'en_US-joe-medium'"
 
 
 def test_hundreds_of_voices_make_no_long_message() -> None:
@@ -156,7 +156,7 @@ def test_hundreds_of_voices_make_no_long_message() -> None:
     for asked in (SpeechRequest("Hi.", speaker_id="joe"), SpeechRequest("Hi.", language="en")):
         with pytest.raises(InvalidRequest) as caught:
             resolver.resolve(asked)
-        assert str(caught.value).endswith(" and 280 more, see ListVoices")
+        assert str(caught.value).endswith(" and 280 more (see ListVoices)")
         assert len(str(caught.value)) < 700
 
 
@@ -173,14 +173,14 @@ def test_a_language_picks_the_first_voice_that_speaks_it(language: str, voice: A
 def test_a_language_that_no_voice_speaks_is_refused_with_those_spoken(language: str) -> None:
     reason, field, description = fault(language=language)
     assert (reason, field) == ("LANGUAGE_UNKNOWN", "language")
-    assert description == f"no loaded voice speaks {language!r}; languages: de-DE, en-US"
+    assert description == f"no loaded voice supports {language!r}; use one of de-DE, en-US"
 
 
 def test_a_language_must_agree_with_the_named_voice() -> None:
     assert resolve(speaker_id=EVA.id, language="de").voice is EVA
     reason, field, description = fault(speaker_id=EVA.id, language="en")
     assert (reason, field) == ("LANGUAGE_MISMATCH", "language")
-    assert "'en' is not the language of de_DE-eva-low, which speaks de-DE" in description
+    assert "'en' is not the language of de_DE-eva-low, which is de-DE" in description
 
 
 def test_a_language_covers_its_varieties_and_not_its_beginnings() -> None:
@@ -210,21 +210,21 @@ def test_a_pitch_within_the_range_is_kept(value: float) -> None:
 def test_other_speeds_are_refused(value: float) -> None:
     reason, field, description = fault(speed=value)
     assert (reason, field) == ("SPEED_OUT_OF_RANGE", "speed")
-    assert description == f"is {value:g}; send a ratio from 0.25 to 4, 1 is neutral"
+    assert description == f"{value:g} is out of range; use 0.25 to 4"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, 0.49, 2.01])
 def test_pitches_that_never_will_be_served_are_invalid(value: float) -> None:
     reason, field, description = fault(pitch=value)
     assert (reason, field) == ("PITCH_OUT_OF_RANGE", "pitch")
-    assert description == f"is {value:g}; send a ratio from 0.5 to 2, 1 is neutral"
+    assert description == f"{value:g} is out of range; use 0.5 to 2"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -96.1, 16.1])
 def test_other_volume_gains_are_refused(value: float) -> None:
     reason, field, description = fault(volume_gain_db=value)
     assert (reason, field) == ("VOLUME_GAIN_OUT_OF_RANGE", "audio_config.volume_gain_db")
-    assert description == f"is {value:g}; send -96 to 16 decibels"
+    assert description == f"{value:g} is out of range; use -96 to 16"
 
 
 @pytest.mark.parametrize("value", [-96.0, 16.0])
@@ -236,7 +236,7 @@ def test_volume_gains_of_the_contract_are_taken(value: float) -> None:
 def test_other_sample_rates_are_refused(rate: int) -> None:
     reason, field, description = fault(sample_rate_hz=rate)
     assert (reason, field) == ("SAMPLE_RATE_OUT_OF_RANGE", "audio_config.sample_rate_hertz")
-    assert description == f"is {rate}; send 8000 to 48000, or 0 for the voice's own rate"
+    assert description == f"{rate} is out of range; use 8000 to 48000, or 0 for the voice's own rate"
 
 
 def test_sample_rates_of_the_contract_are_taken_and_nought_is_the_voices_own() -> None:
@@ -248,21 +248,21 @@ def test_an_unknown_encoding_is_refused_with_those_served() -> None:
     assert fault(encoding="99") == (
         "ENCODING_UNKNOWN",
         "audio_config.encoding",
-        "'99' is unknown; encodings served: LINEAR16, WAV, FLAC, OGG_OPUS, MP3, AAC, MULAW, ALAW",
+        "'99' is unknown; use one of LINEAR16, WAV, FLAC, OGG_OPUS, MP3, AAC, MULAW, ALAW",
     )
 
 
 def test_an_unknown_emotion_is_refused_with_the_known_ones() -> None:
     reason, field, description = fault(emotion="hungry")
     assert (reason, field) == ("EMOTION_UNKNOWN", "emotion")
-    assert description == f"'hungry' is unknown; emotions: neutral, {', '.join(EMOTIONS)}"
+    assert description == f"'hungry' is unknown; use one of neutral, {', '.join(EMOTIONS)}"
 
 
 @pytest.mark.parametrize("given", ["x" * 129, "naïve", "a\nb", "tab\t", "\x7f"])
 def test_a_request_id_must_fit_a_log_line(given: str) -> None:
     reason, field, description = fault(request_id=given)
     assert (reason, field) == ("REQUEST_ID_INVALID", "request_id")
-    assert description == f"has {len(given)} characters; send at most 128 printable ASCII characters"
+    assert description == "is not valid; use at most 128 characters, all of them printable ASCII"
 
 
 def test_a_good_request_id_is_kept() -> None:
@@ -288,7 +288,7 @@ def test_a_seed_is_kept_nought_included(seed: int) -> None:
 
 def test_a_voice_that_renders_no_emotions_says_so_unless_something_is_wrong() -> None:
     flat = RequestResolver([replace(JOE, emotion_rendering="none")], max_characters=100)
-    with pytest.raises(NotServed, match="en_US-joe-medium renders no emotions") as caught:
+    with pytest.raises(NotServed, match="en_US-joe-medium does not support emotions") as caught:
         flat.resolve(SpeechRequest("Hello.", emotion="sad"))
     assert caught.value.reason in NotServed.REASONS
     with pytest.raises(InvalidRequest):
@@ -317,17 +317,19 @@ def test_where_an_emotion_cannot_be_rendered_voices_are_named_that_can() -> None
     error = refused(FLAT, JOE, ACTOR, emotion="sad")
     assert error.reason == "EMOTION_NOT_SERVED"
     assert str(error) == (
-        "en_US-flat-low renders no emotions; leave them out, or send another speaker_id: "
+        "en_US-flat-low does not support emotions; remove them, or use another speaker_id: "
         "en_US-joe-medium, en_US-actor-high"
     )
 
 
 def test_where_no_voice_renders_emotions_the_way_out_is_another_voice_file() -> None:
-    assert str(refused(FLAT, emotion="sad")).endswith("or load a voice that can: no loaded one does")
+    assert str(refused(FLAT, emotion="sad")).endswith("or load a voice that does (no loaded voice does)")
 
 
 def test_a_voice_that_a_document_names_must_render_its_emotions_too() -> None:
-    assert str(refused(JOE, FLAT, emotion="sad", **beside(FLAT))).startswith("en_US-flat-low renders no emotions")
+    assert str(refused(JOE, FLAT, emotion="sad", **beside(FLAT))).startswith(
+        "en_US-flat-low does not support emotions"
+    )
 
 
 @pytest.mark.parametrize(
@@ -343,14 +345,14 @@ def test_where_there_are_no_timings_voices_are_named_that_have_them() -> None:
     error = refused(UNTIMED, JOE, CHOIR, timing_types=["word"])
     assert error.reason == "TIMINGS_NOT_SERVED"
     assert str(error) == (
-        "en_US-untimed-high has no timings: its engine cannot tell when a word begins; leave timing_types out, "
-        "or send another speaker_id: en_US-joe-medium, en_US-choir-high"
+        "en_US-untimed-high does not support timings; leave timing_types empty, "
+        "or use another speaker_id: en_US-joe-medium, en_US-choir-high"
     )
 
 
 def test_where_no_voice_has_timings_the_way_out_is_another_voice_file() -> None:
     error = refused(UNTIMED, timing_types=["mark"])
-    assert str(error).endswith("or load a voice that can: no loaded one does")
+    assert str(error).endswith("or load a voice that does (no loaded voice does)")
 
 
 def test_a_voice_that_a_document_names_must_have_timings_too() -> None:
@@ -359,7 +361,7 @@ def test_a_voice_that_a_document_names_must_have_timings_too() -> None:
 
 
 def test_text_in_pieces_needs_a_voice_with_timings_too() -> None:
-    with pytest.raises(NotServed, match="has no timings"):
+    with pytest.raises(NotServed, match="does not support timings"):
         RequestResolver([UNTIMED], max_characters=100).resolve(
             SpeechRequest("", timing_types=["word"]), in_pieces=True
         )
@@ -440,16 +442,26 @@ def test_weights_and_intensity_go_part_of_the_way() -> None:
     ("fields", "reason", "field", "told"),
     [
         ({"emotion": "sad", "emotion_weights": {"sad": 1.0}}, "EMOTION_TWICE", "emotion", "one of the two"),
-        ({"emotion_weights": {"hungry": 1.0}}, "EMOTION_UNKNOWN", "emotion_weights", "emotions: neutral, happy"),
-        ({"emotion_weights": {"sad": 0.6, "calm": 0.6}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "sum to 1.2"),
+        ({"emotion_weights": {"hungry": 1.0}}, "EMOTION_UNKNOWN", "emotion_weights", "use one of neutral, happy"),
+        (
+            {"emotion_weights": {"sad": 0.6, "calm": 0.6}},
+            "EMOTION_WEIGHTS_INVALID",
+            "emotion_weights",
+            "add up to 1.2",
+        ),
         (
             {"emotion_weights": {"sad": -0.1}},
             "EMOTION_WEIGHTS_INVALID",
             "emotion_weights",
-            "is -0.1; for 'sad'",
+            "'sad': -0.1 is out of range",
         ),
-        ({"emotion_weights": {"sad": math.nan}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "is nan; for 'sad'"),
-        ({"emotion_weights": {"sad": 0.1, "Sad": 0.1}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "twice"),
+        (
+            {"emotion_weights": {"sad": math.nan}},
+            "EMOTION_WEIGHTS_INVALID",
+            "emotion_weights",
+            "'sad': nan is out of range",
+        ),
+        ({"emotion_weights": {"sad": 0.1, "Sad": 0.1}}, "EMOTION_WEIGHTS_INVALID", "emotion_weights", "duplicate"),
         ({"emotion": "sad", "emotion_intensity": 1.5}, "EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity", "1.5"),
         ({"emotion_intensity": math.nan}, "EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity", "nan"),
     ],

@@ -191,12 +191,13 @@ def test_what_is_beyond_an_octave_is_refused_with_its_place_and_what_can_be_had(
     assert (violation.field, caught.value.reason) == ("ssml", "SSML_INVALID")
     column = len(f'<prosody pitch="{pitch}">') + 1
     assert violation.description == (
-        f"line 2, column {column}: this is to be said at {asked}; joe speaks at 101Hz, write 51Hz to 202Hz"
+        f"line 2, column {column}: a pitch of {asked} is out of range for joe, whose own pitch is 101Hz; "
+        "use 51Hz to 202Hz"
     )
 
 
 def test_everybody_is_measured_by_themselves() -> None:
     content = '<prosody pitch="250Hz"><voice name="duo:bea">one</voice></prosody>'
     check_hertz(document(content), {"joe": 100.0, "duo:bea": 200.0})
-    with pytest.raises(InvalidRequest, match="duo:bea speaks at 100Hz"):
+    with pytest.raises(InvalidRequest, match="duo:bea, whose own pitch is 100Hz"):
         check_hertz(document(content), {"joe": 200.0, "duo:bea": 100.0})

@@ -219,7 +219,7 @@ def test_voices_of_plain_text_spell_the_text_itself() -> None:
 
 
 def test_a_scheme_without_marks_is_refused() -> None:
-    with pytest.raises(VoiceFileError, match=r"no \^ \$"):
+    with pytest.raises(VoiceFileError, match=r"lacks \^ \$"):
         TextFrontEnd(Letters()).check(PhonemeScheme("espeak", "en-us", {"_": (0,), "a": (1,)}))
 
 

@@ -31,7 +31,7 @@ _SPEC.loader.exec_module(hostile)
 
 PLACED = re.compile(r"line (\d+), column (\d+): .")
 ENTRY = re.compile(r"pronunciations\[(\d+)\]\.(phrase|ipa|respelling|spoken)")
-LONGEST_DESCRIPTION = 1_200  # a circle may go through as many entries as there are
+LONGEST_DESCRIPTION = 1_200  # a cycle may go through as many entries as there are
 MAX_CHARACTERS = 1_000
 ENTRIES = st.lists(hostile.phrases(), max_size=3).map(lambda given: tuple(itertools.starmap(Pronunciation, given)))
 

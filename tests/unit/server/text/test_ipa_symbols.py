@@ -29,13 +29,13 @@ def test_spellings_of_the_same_sound_become_one(written: str, read: str) -> None
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("tAto", "'A' (U+0041, LATIN CAPITAL LETTER A) is no IPA symbol"),
-        ("ta1", "'1' (U+0031, DIGIT ONE) is no IPA symbol"),
-        ("а", "'а' (U+0430, CYRILLIC SMALL LETTER A) is no IPA symbol"),
-        ("ta\x00", "'\\x00' (U+0000, a control character) is no IPA symbol"),
-        ("ta\x1b[2J", "'\\x1b' (U+001B, a control character) is no IPA symbol"),
-        ("ta\u202e", "'\\u202e' (U+202E, RIGHT-TO-LEFT OVERRIDE) is no IPA symbol"),
-        ("ta😀", "'😀' (U+1F600, GRINNING FACE) is no IPA symbol"),
+        ("tAto", "'A' (U+0041, LATIN CAPITAL LETTER A) is not an IPA symbol"),
+        ("ta1", "'1' (U+0031, DIGIT ONE) is not an IPA symbol"),
+        ("а", "'а' (U+0430, CYRILLIC SMALL LETTER A) is not an IPA symbol"),
+        ("ta\x00", "'\\x00' (U+0000, a control character) is not an IPA symbol"),
+        ("ta\x1b[2J", "'\\x1b' (U+001B, a control character) is not an IPA symbol"),
+        ("ta\u202e", "'\\u202e' (U+202E, RIGHT-TO-LEFT OVERRIDE) is not an IPA symbol"),
+        ("ta😀", "'😀' (U+1F600, GRINNING FACE) is not an IPA symbol"),
     ],
 )
 def test_a_symbol_of_no_ipa_is_refused_by_code_point_and_name(written: str, told: str) -> None:
@@ -46,7 +46,7 @@ def test_a_symbol_of_no_ipa_is_refused_by_code_point_and_name(written: str, told
 
 @pytest.mark.parametrize("written", ["", " ", "ˈ", "ː", "./|", "\u0303", "˥"])
 def test_what_has_no_sound_in_it_is_refused(written: str) -> None:
-    with pytest.raises(UnknownSymbol, match="has no sound in it"):
+    with pytest.raises(UnknownSymbol, match="contains no vowel"):
         read_ipa(written)
 
 

@@ -135,22 +135,24 @@ def test_without_entries_a_passage_is_returned_as_it_is() -> None:
 
 @pytest.mark.parametrize("length", [1, 2, 3, 4, 5])
 @pytest.mark.parametrize("first", [0, 1])
-def test_a_circle_of_any_length_is_refused_with_all_that_it_goes_through(length: int, first: int) -> None:
+def test_a_cycle_of_any_length_is_refused_with_all_its_entries(length: int, first: int) -> None:
     names = [f"w{number}" for number in range(length)]
-    circle = [respelled(name, f"the {names[(at + 1) % length]} x") for at, name in enumerate(names)]
+    cycle = [respelled(name, f"the {names[(at + 1) % length]} x") for at, name in enumerate(names)]
     before = [respelled("other", "none")] * first
-    index, part, told = fault(*before, *circle)
+    index, part, told = fault(*before, *cycle)
     assert (index, part) == (first, "respelling")
-    assert told == "leads in a circle: " + " → ".join(repr(name) for name in [*names, names[0]])
+    assert told == (
+        f"is part of a cycle: {' → '.join(repr(name) for name in [*names, names[0]])}; change one of these respellings"
+    )
 
 
-def test_a_circle_is_told_by_the_entry_that_leads_to_it() -> None:
+def test_a_cycle_is_reported_for_the_first_entry_that_leads_to_it() -> None:
     index, _, told = fault(respelled("a", "b"), respelled("b", "c"), respelled("c", "b"))
-    assert (index, told) == (0, "leads in a circle: 'b' → 'c' → 'b'")
+    assert (index, told) == (0, "is part of a cycle: 'b' → 'c' → 'b'; change one of these respellings")
 
 
-def test_a_circle_that_any_case_closes_is_one() -> None:
-    assert fault(respelled("sql", "my SQL"))[2] == "leads in a circle: 'sql' → 'sql'"
+def test_a_cycle_may_be_closed_by_an_entry_for_any_case() -> None:
+    assert "is part of a cycle: 'sql' → 'sql'" in fault(respelled("sql", "my SQL"))[2]
     assert read("SQL", respelled("SQL", "my sql")) == "my sql"
 
 
@@ -164,7 +166,10 @@ def test_respellings_that_grow_are_refused_before_they_are_large() -> None:
     letters = "abcdefghijklmnop"
     entries = [respelled(one, f"{two} {two} {two}") for one, two in itertools.pairwise(letters)]
     index, part, told = fault(*entries)
-    assert (part, told) == ("respelling", "grows beyond 1000 characters by what it leads to")
+    assert (part, told) == (
+        "respelling",
+        "expands to more than 1000 characters; shorten it, or the entries that it uses",
+    )
     assert read("k", *entries[10:]) == " ".join(["p"] * 3**5)
     assert 3 ** (15 - index) > 500 >= 3 ** (14 - index)
 
@@ -172,15 +177,15 @@ def test_respellings_that_grow_are_refused_before_they_are_large() -> None:
 @pytest.mark.parametrize(
     ("given", "part", "told"),
     [
-        (respelled("", "x"), "phrase", "has no word in it; send what is written in the text"),
-        (respelled(" … ", "x"), "phrase", "has no word in it; send what is written in the text"),
+        (respelled("", "x"), "phrase", "contains no word; send the word as written in the text"),
+        (respelled(" … ", "x"), "phrase", "contains no word; send the word as written in the text"),
         (respelled("x" * 65, "x"), "phrase", "has 65 characters; send at most 64"),
         (Pronunciation("x"), "spoken", "is empty; send ipa or respelling"),
         (respelled("x", "  "), "spoken", "is empty; send ipa or respelling"),
         (respelled("x", "y" * 201), "respelling", "has 201 characters; send at most 200"),
         (ipa("x", "a" * 201), "ipa", "has 201 characters; send at most 200"),
-        (ipa("x", "a1"), "ipa", "'1' (U+0031, DIGIT ONE) is no IPA symbol"),
-        (ipa("x", "ˈ"), "ipa", "'ˈ' has no sound in it"),
+        (ipa("x", "a1"), "ipa", "'1' (U+0031, DIGIT ONE) is not an IPA symbol"),
+        (ipa("x", "ˈ"), "ipa", "'ˈ' contains no vowel and no consonant"),
     ],
 )
 def test_an_entry_that_cannot_be_is_refused_by_its_number_and_part(given: Pronunciation, part: str, told: str) -> None:
@@ -188,7 +193,11 @@ def test_an_entry_that_cannot_be_is_refused_by_its_number_and_part(given: Pronun
 
 
 def test_an_entry_is_there_once_for_each_spelling() -> None:
-    assert fault(respelled("a b", "1"), respelled("a  b ", "2")) == (1, "phrase", "'a  b ' is there twice")
+    assert fault(respelled("a b", "1"), respelled("a  b ", "2")) == (
+        1,
+        "phrase",
+        "'a  b ' is a duplicate; use one entry for each phrase",
+    )
     assert Lexicon.of([respelled("sql", "1"), respelled("SQL", "2"), respelled("Sql", "3")]).size == 3
 
 

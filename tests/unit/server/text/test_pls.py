@@ -66,17 +66,21 @@ def test_metadata_of_any_kind_is_passed_over() -> None:
 @pytest.mark.parametrize(
     ("lexemes", "line", "fault"),
     [
-        (["<lexeme><alias>x</alias></lexeme>"], 3, "<lexeme> has no <grapheme>; write the word"),
+        (["<lexeme><alias>x</alias></lexeme>"], 3, "<lexeme> has no <grapheme>; add one"),
         (["", "<lexeme><grapheme>x</grapheme></lexeme>"], 4, "<lexeme> has neither <phoneme> nor <alias>"),
-        (["<lexeme><grapheme>x</grapheme><phoneme>q1</phoneme></lexeme>"], 3, "'1' (U+0031, DIGIT ONE) is no IPA"),
-        (["<lexeme><grapheme> </grapheme><alias>x</alias></lexeme>"], 3, "<grapheme> has no word in it"),
-        (["<grapheme>x</grapheme>"], 3, "<grapheme> stands in <lexicon>, where no PLS has it"),
-        (['<lexeme><grapheme>x</grapheme><phoneme alphabet="x-sampa">a</phoneme></lexeme>'], 3, "only ipa is read"),
-        (["<!-- one", "two -->", "<lexeme>", "<p/></lexeme>"], 6, "<p> stands in <lexeme>"),
+        (["<lexeme><grapheme>x</grapheme><phoneme>q1</phoneme></lexeme>"], 3, "'1' (U+0031, DIGIT ONE) is not an IPA"),
+        (["<lexeme><grapheme> </grapheme><alias>x</alias></lexeme>"], 3, "<grapheme> contains no word"),
+        (["<grapheme>x</grapheme>"], 3, "<grapheme> is not allowed in <lexicon>"),
+        (
+            ['<lexeme><grapheme>x</grapheme><phoneme alphabet="x-sampa">a</phoneme></lexeme>'],
+            3,
+            'x-sampa" is not supported; use ipa',
+        ),
+        (["<!-- one", "two -->", "<lexeme>", "<p/></lexeme>"], 6, "<p> is not allowed in <lexeme>"),
         (
             ["<lexeme><grapheme>a</grapheme><alias>b</alias></lexeme>"] * 2,
             4,
-            "'a' is there twice",
+            "'a' is a duplicate",
         ),
         (
             [
@@ -84,7 +88,7 @@ def test_metadata_of_any_kind_is_passed_over() -> None:
                 "<lexeme><grapheme>b</grapheme><alias>a</alias></lexeme>",
             ],
             3,
-            "leads in a circle: 'a' → 'b' → 'a'",
+            "is part of a cycle: 'a' → 'b' → 'a'",
         ),
     ],
 )
@@ -97,11 +101,11 @@ def test_an_entry_that_cannot_be_is_refused_with_its_line(lexemes: list[str], li
 @pytest.mark.parametrize(
     ("text", "fault"),
     [
-        ("<speak/>", "the document begins with <speak>; a PLS begins with <lexicon>"),
+        ("<speak/>", "the root element is <speak>; use <lexicon>"),
         ("<lexicon/>", "<lexicon> has no xml:lang"),
-        ('<lexicon xml:lang="en" alphabet="x-sampa"/>', "only ipa is read"),
+        ('<lexicon xml:lang="en" alphabet="x-sampa"/>', 'x-sampa" is not supported; use ipa'),
         ('<lexicon xml:lang="en">', "no element found"),
-        ('<!DOCTYPE lexicon [<!ENTITY a "b">]><lexicon xml:lang="en"/>', "a document type is not read"),
+        ('<!DOCTYPE lexicon [<!ENTITY a "b">]><lexicon xml:lang="en"/>', "a document type declaration is not allowed"),
         ("", "no element found"),
     ],
 )

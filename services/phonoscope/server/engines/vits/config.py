@@ -162,7 +162,7 @@ def read_voice(config_path: Path) -> PiperVoice:
             f"{config_path}: no such file; a Piper voice is a pair of files, NAME.onnx and NAME.onnx.json"
         ) from None
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise VoiceFileError(f"{config_path}: cannot be read as JSON ({error}); fetch the voice again") from error
+        raise VoiceFileError(f"{config_path}: cannot be read as JSON ({error}); download the voice again") from error
     except KeyError as error:
         raise VoiceFileError(f"{config_path}: has no {error}; is it the JSON of a Piper voice?") from error
     except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
@@ -193,23 +193,24 @@ def _checked(voice: PiperVoice) -> PiperVoice:
     """Returns the voice; raises ValueError if a number is out of range."""
     scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
     if not all(math.isfinite(scale) and scale >= 0 for scale in scales) or voice.length_scale == 0:
-        raise ValueError(f"length_scale, noise_scale and noise_w are {scales}, not ratios")
+        raise ValueError(f"length_scale, noise_scale and noise_w are {scales}, which are not ratios")
     if voice.sample_rate_hz < 1:
-        raise ValueError(f"sample_rate is {voice.sample_rate_hz}, not a rate")
+        raise ValueError(f"sample_rate is {voice.sample_rate_hz}; it must be at least 1")
     if not 0 <= voice.default_speaker < max(1, len(voice.speakers)):
-        raise ValueError(f"default_speaker_id {voice.default_speaker} is none of its {len(voice.speakers)} speakers")
+        count = len(voice.speakers)
+        raise ValueError(f"default_speaker_id is {voice.default_speaker}, but the voice has {count} speakers")
     if negative := [phoneme for phoneme, ids in voice.phonemes.ids.items() if min(ids, default=0) < 0]:
-        raise ValueError(f"phoneme_id_map gives {negative} negative ids")
+        raise ValueError(f"phoneme_id_map has negative ids for {negative}")
     return voice
 
 
 def _phoneme_scheme(config: Mapping[str, Any]) -> PhonemeScheme:
     kind = str(config.get("phoneme_type", "espeak"))
     if kind not in ("espeak", "text"):
-        raise ValueError(f"phoneme_type {kind!r} is not spoken here; voices with espeak or text phonemes are")
+        raise ValueError(f"phoneme_type {kind!r} is not supported; use a voice with espeak or text")
     ids = {str(phoneme): tuple(int(i) for i in numbers) for phoneme, numbers in config["phoneme_id_map"].items()}
     if missing := [mark for mark in "_^$" if mark not in ids]:
-        raise ValueError(f"phoneme_id_map lacks Piper's marks {missing}")
+        raise ValueError(f"phoneme_id_map lacks {missing}")
     return PhonemeScheme(
         kind="espeak" if kind == "espeak" else "text",
         espeak_voice=str(config.get("espeak", {}).get("voice", "")) if kind == "text" else config["espeak"]["voice"],

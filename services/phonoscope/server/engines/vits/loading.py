@@ -39,11 +39,11 @@ def resolve_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if not (match := re.fullmatch(r"cpu|cuda(?::([0-9]+))?", name)):
-        raise SettingsError(f"device {name!r} is unknown; choose auto, cpu, cuda or cuda:N")
+        raise SettingsError(f"device {name!r} is unknown; use auto, cpu, cuda or cuda:N")
     if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
         raise SettingsError(
-            f"device {name!r} is not there: torch sees {torch.cuda.device_count()} CUDA device(s); check the driver "
-            "and that torch is a CUDA build, or choose cpu"
+            f"device {name!r} does not exist: torch finds {torch.cuda.device_count()} CUDA device(s); check the "
+            "driver and that torch is a CUDA build, or use cpu"
         )
     return torch.device(name)
 
@@ -63,7 +63,9 @@ def load_voice(onnx_path: Path, device: torch.device) -> LoadedVoice:
         model.load_state_dict(_laid_out(weights.parameters, model), assign=True)
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
-        raise VoiceFileError(f"{onnx_path}: is not a whole Piper voice: {reason[:300]}; fetch it again") from error
+        raise VoiceFileError(
+            f"{onnx_path}: is not a complete Piper voice: {reason[:300]}; download it again"
+        ) from error
     return LoadedVoice(voice, model.eval().requires_grad_(requires_grad=False).to(device))
 
 
@@ -81,9 +83,11 @@ def _check_pair(path: Path, voice: PiperVoice, symbols: int, speakers: int) -> N
     highest = max((i for ids in voice.phonemes.ids.values() for i in ids), default=0)
     if highest >= symbols:
         raise VoiceFileError(
-            f"{path}: knows {symbols} phonemes but its .json names number {highest}; not a pair, fetch both again"
+            f"{path}: has {symbols} phonemes, but its .json uses id {highest}; they do not belong together, download "
+            "both again"
         )
     if (named := max(1, len(voice.speakers))) != speakers:
         raise VoiceFileError(
-            f"{path}: has {speakers} speaker(s) but its .json has {named}; not a pair, fetch both again"
+            f"{path}: has {speakers} speaker(s), but its .json has {named}; they do not belong together, download "
+            "both again"
         )

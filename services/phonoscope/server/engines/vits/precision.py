@@ -35,12 +35,12 @@ def resolve_precision(asked: str, device: torch.device) -> torch.dtype:
     if asked == "auto":
         return _best(device)
     if asked not in PRECISIONS:
-        raise SettingsError(f"precision {asked!r} is unknown; choose auto, {', '.join(PRECISIONS)}")
+        raise SettingsError(f"precision {asked!r} is unknown; use auto, {', '.join(PRECISIONS)}")
     if device.type == "cpu" and asked == "float16":
-        raise SettingsError("precision float16 is for GPUs; choose auto, float32 or bfloat16 on a CPU")
+        raise SettingsError("precision float16 is not supported on a CPU; use auto, float32 or bfloat16")
     if device.type == "cpu" and asked == "bfloat16" and not _cpu_multiplies_bfloat16():
         raise SettingsError(
-            "precision bfloat16 needs a CPU with AVX512-BF16 or AMX and a torch with oneDNN; choose auto or float32"
+            "precision bfloat16 needs a CPU with AVX512-BF16 or AMX and a torch with oneDNN; use auto or float32"
         )
     return PRECISIONS[asked]
 

@@ -58,7 +58,7 @@ def read_weights(onnx_path: Path) -> VoiceWeights:
         shape = _shape(parameters, convs)
     except (LookupError, ValueError, TypeError, ZeroDivisionError) as error:
         raise VoiceFileError(
-            f"{onnx_path}: is ONNX but not a Piper voice (missing or odd: {error}); fetch it again or remove it"
+            f"{onnx_path}: is ONNX but not a Piper voice (missing or invalid: {error}); download it again or remove it"
         ) from error
     tensors = {
         name: torch.from_numpy(array.astype(np.float32))
@@ -66,7 +66,7 @@ def read_weights(onnx_path: Path) -> VoiceWeights:
         if name.startswith(PARAMETER_PREFIXES)
     }
     if broken := [name for name, tensor in tensors.items() if not tensor.numel() or not tensor.isfinite().all()]:
-        raise VoiceFileError(f"{onnx_path}: is corrupt: {broken[0]} is empty or not finite; fetch it again")
+        raise VoiceFileError(f"{onnx_path}: is corrupt: {broken[0]} is empty or not finite; download it again")
     return VoiceWeights(shape, tensors)
 
 
@@ -77,10 +77,10 @@ def _read_graph(path: Path) -> onnx.GraphProto:
         raise VoiceFileError(f"{path}: no such file") from None
     except (DecodeError, OSError, ValueError) as error:
         raise VoiceFileError(
-            f"{path}: is not an ONNX file, or is truncated; fetch it again or remove it ({error})"
+            f"{path}: is not an ONNX file, or is truncated; download it again or remove it ({error})"
         ) from error
     if not model.graph.node:
-        raise VoiceFileError(f"{path}: holds no network; it is empty, truncated or not an ONNX file; fetch it again")
+        raise VoiceFileError(f"{path}: is empty, truncated or not an ONNX file; download it again")
     return model.graph
 
 
@@ -107,7 +107,7 @@ def _collect(graph: onnx.GraphProto) -> tuple[dict[str, NDArray[np.float32]], di
 
 def _array(tensor: onnx.TensorProto) -> NDArray[np.float32]:
     if tensor.data_location == onnx.TensorProto.EXTERNAL:
-        raise ValueError(f"the weights of {tensor.name} lie in another file, as no Piper voice has them")
+        raise ValueError(f"the weights of {tensor.name} are in another file, which is not supported")
     return np.asarray(numpy_helper.to_array(tensor), dtype=np.float32)
 
 
@@ -182,7 +182,7 @@ def _text_encoder_shape(
 
 def _duration_shape(convs: Mapping[str, ConvShape]) -> DurationShape:
     if "dp.conv_1" in convs:
-        raise ValueError("it predicts durations without noise, as no published Piper voice does")
+        raise ValueError("the deterministic duration predictor is not supported")
     numbers = _numbers(convs, r"dp\.flows\.(\d+)\.pre")
     return DurationShape(
         hidden_channels=convs["dp.pre"].in_channels,
@@ -224,7 +224,7 @@ def _check_length(name: str, conv: ConvShape) -> None:
     span = conv.kernel_size - conv.stride if name.startswith("dec.ups.") else (conv.kernel_size - 1) * conv.dilation
     padding = span if ".ffn_layers." in name else 2 * conv.padding
     if min(conv.stride, conv.dilation) < 1 or padding != span:
-        raise ValueError(f"{name} has strides, dilations or pads that no VITS has")
+        raise ValueError(f"{name} has strides, dilations or padding that VITS does not use")
 
 
 def _block_layers(convs: Mapping[str, ConvShape], number: int) -> Iterator[tuple[ConvShape, ...]]:

@@ -112,12 +112,11 @@ class _DocumentReader:
         """Handles the start of an element."""
         outer = self._frames[-1] if self._frames else Frame("", at)
         if outer.name in _TEXT_ONLY or outer.name in _EMPTY:
-            raise Refusal(
-                f"<{outer.name}> holds {'text only' if outer.name in _TEXT_ONLY else 'nothing'}, no <{name}>", at
-            )
+            allowed = "contain only text" if outer.name in _TEXT_ONLY else "be empty"
+            raise Refusal(f"<{outer.name}> must {allowed}; move <{name}> out of it", at)
         local = self._served(name, at)
         if not self._frames and local != "speak":
-            raise Refusal(f"the document begins with <{name}>; put everything into <speak>", at)
+            raise Refusal(f"the root element is <{name}>; use <speak>", at)
         if not local:
             self._frames.append(replace(outer, name="", at=at, is_heard=outer.is_heard and name.local not in _UNHEARD))
             return
@@ -145,7 +144,7 @@ class _DocumentReader:
             return
         if frame.name in _EMPTY:
             if text.strip():
-                raise Refusal(f"<{frame.name}> holds nothing; write <{frame.name}/>", at)
+                raise Refusal(f"<{frame.name}> must be empty; write <{frame.name}/>", at)
         elif frame.name in _TEXT_ONLY:
             self._content.append((text, at, stop))
         else:
@@ -156,8 +155,8 @@ class _DocumentReader:
         if name.namespace in ("", NAMESPACE) and name.local in ATTRIBUTES:
             return name.local
         if not self._skips_unsupported:
-            served = ", ".join(ATTRIBUTES)
-            raise Unsupported(f"<{name}> is not served; leave it out, or write one of {served}", at)
+            supported = ", ".join(ATTRIBUTES)
+            raise Unsupported(f"<{name}> is not supported; remove it, or use one of {supported}", at)
         return ""
 
     def _checked(self, local: str, attributes: Mapping[Name, str], at: int) -> Mapping[str, str]:
@@ -169,15 +168,16 @@ class _DocumentReader:
             if attribute.namespace == "" and attribute.local in ATTRIBUTES[local]:
                 own[attribute.local] = value
             elif attribute.namespace in ("", NAMESPACE) and not self._skips_unsupported:
-                served = ", ".join(ATTRIBUTES[local]) or "none but xml:lang"
-                raise Unsupported(f"<{local}> has {attribute}, which is not served; its attributes: {served}", at)
+                supported = ", ".join(ATTRIBUTES[local])
+                description = f"the attribute {attribute} is not supported; remove it, or use one of {supported}"
+                raise Unsupported(f"<{local}>: {description}", at)
         return own
 
     # --- start of elements ---------------------------------------------------------------------------------------
 
     def _speak(self, frame: Frame) -> Frame:
         if self._frames:
-            raise Refusal("<speak> stands within <speak>; write it once, around everything", frame.at)
+            raise Refusal("<speak> is nested in <speak>; use it only as the root element", frame.at)
         check_version(frame)
         return frame
 
@@ -196,7 +196,8 @@ class _DocumentReader:
     def _check_outside(self, names: tuple[str, ...], frame: Frame) -> None:
         for open_frame in self._frames:
             if open_frame.name in names:
-                raise Refusal(f"<{frame.name}> stands within <{open_frame.name}>; end that first", frame.at)
+                outer = open_frame.name
+                raise Refusal(f"<{frame.name}> is nested in <{outer}>; close <{outer}> first", frame.at)
 
     def _break(self, frame: Frame) -> Frame:
         if seconds := break_seconds(frame):
@@ -208,7 +209,7 @@ class _DocumentReader:
         self._pause_seconds += seconds
         self._all_pauses_seconds += seconds
         if self._all_pauses_seconds > MAX_PAUSE_SECONDS:
-            raise Refusal(f"pauses sum to more than {MAX_PAUSE_SECONDS:g} s; send the document in parts", at)
+            raise Refusal(f"the pauses add up to more than {MAX_PAUSE_SECONDS:g} s; split the document", at)
 
     def _mark(self, frame: Frame) -> Frame:
         self._building(frame).add_mark(mark_name(frame))
@@ -239,21 +240,21 @@ class _DocumentReader:
         _, start, stop = self._taken(at)
         alias = frame.attribute("alias").translate(_BLANK)
         if not alias:
-            raise Refusal("<sub> has no alias; write what is to be read", frame.at)
+            raise Refusal("<sub> has no attribute alias; set it to the text to speak", frame.at)
         self._building(frame).add_replaced(alias, (start, stop), frame.prosody)
 
     def _phoneme(self, frame: Frame, at: int) -> None:
         content, start, stop = self._taken(at)
         alphabet = frame.attribute("alphabet") or "ipa"
         if alphabet != "ipa":
-            raise Unsupported(f"<phoneme> has alphabet={shown(alphabet)}; write ipa", frame.at)
+            raise Unsupported(f"<phoneme>: alphabet={shown(alphabet)} is not supported; use ipa", frame.at)
         ipa = frame.attribute("ph")
         if not ipa or len(ipa) > LONGEST_IPA:
-            raise Refusal(f"<phoneme> needs ph with 1 to {LONGEST_IPA} characters of IPA", frame.at)
+            raise Refusal(f"<phoneme> requires the attribute ph with 1 to {LONGEST_IPA} characters of IPA", frame.at)
         try:
             phonemes = known_ipa(ipa, self._speakers.voice(frame))
         except UnknownSymbol as fault:
-            raise Refusal(f"<phoneme> has ph={shown(ipa)}; {fault}", frame.at) from None
+            raise Refusal(f"<phoneme>: ph={shown(ipa)} is not valid: {fault}", frame.at) from None
         text = content.translate(_BLANK).strip()
         word = text if is_speakable(text) else _PLACEHOLDER
         self._building(frame).add_replaced(word, (start, stop), frame.prosody, Override(0, 0, ipa=phonemes))

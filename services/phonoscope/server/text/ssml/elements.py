@@ -71,7 +71,7 @@ def check_version(frame: Frame) -> None:
     """Rejects a <speak> of an unsupported version."""
     version = frame.attribute("version")
     if version and version not in VERSIONS:
-        raise Refusal(f"<speak> has version={shown(version)}; write one of {', '.join(VERSIONS)}", frame.at)
+        raise Refusal(f"<speak>: version={shown(version)} is not supported; use {' or '.join(VERSIONS)}", frame.at)
 
 
 def language_failure(frame: Frame) -> str:
@@ -114,7 +114,7 @@ def mark_name(frame: Frame) -> str:
     """Returns the name of a <mark>."""
     name = frame.attribute("name")
     if not name or len(name) > LONGEST_MARK:
-        raise Refusal(f"<mark> needs a name of 1 to {LONGEST_MARK} characters", frame.at)
+        raise Refusal(f"<mark> requires the attribute name with 1 to {LONGEST_MARK} characters", frame.at)
     return name
 
 
@@ -122,7 +122,7 @@ def _labelled(frame: Frame, name: str, default: str, known: Mapping[str, T]) -> 
     """Returns the value of an attribute's label, or rejects it and lists the valid ones."""
     label = frame.attribute(name) or default
     if label not in known:
-        raise Refusal(f"<{frame.name}> has {name}={shown(label)}; write one of {', '.join(known)}", frame.at)
+        raise Refusal(f"<{frame.name}>: {name}={shown(label)} is not valid; use one of {', '.join(known)}", frame.at)
     return known[label]
 
 
@@ -138,4 +138,4 @@ def _value(frame: Frame, name: str, read: Callable[[str], T]) -> T:
     try:
         return read(value)
     except ValueError as fault:
-        raise Refusal(f"<{frame.name}> has {name}={shown(value)}; {fault}", frame.at) from None
+        raise Refusal(f"<{frame.name}>: {name}={shown(value)} is not valid; {fault}", frame.at) from None

@@ -61,11 +61,11 @@ def say_as(interpret_as: str, form: str, content: str, language: str) -> list[Pi
     """
     reading = READINGS.get(interpret_as)
     if reading is None:
-        raise LookupError(f"interpret-as={interpret_as!r} is not served; write one of {', '.join(READINGS)}")
+        raise LookupError(f"interpret-as={interpret_as!r} is not supported; use one of {', '.join(READINGS)}")
     if not content.strip():
-        raise ValueError("is empty; write what is to be read")
+        raise ValueError("is empty; write the text to speak")
     if len(content) > MAX_CHARACTERS:
-        raise ValueError(f"has {len(content)} characters; write at most {MAX_CHARACTERS} in one element")
+        raise ValueError(f"has {len(content)} characters; use at most {MAX_CHARACTERS} per element")
     return reading(content, form, language)
 
 
@@ -94,24 +94,25 @@ def _cardinal(content: str, _form: str, language: str) -> list[Piece]:
 def _ordinal(content: str, _form: str, language: str) -> list[Piece]:
     found = _ORDINAL.fullmatch(content.strip())
     if found is None or len(found[1]) > MAX_DIGITS:
-        raise ValueError("is no ordinal; write a number such as 3 or 3rd")
+        raise ValueError("is not an ordinal; use a number such as 3 or 3rd")
     words = _in_words(int(found[1]), language, "ordinal")
     if not words:
-        raise LookupError(f"this ordinal is not read in {language}; write the word itself")
+        raise LookupError(f"this ordinal is not supported in {language}; write it in words")
     return _whole(content, words)
 
 
 def _date(content: str, form: str, language: str) -> list[Piece]:
     if form and form not in DATE_FORMATS:
-        raise ValueError(f"has format={form!r}; write one of {', '.join(DATE_FORMATS)}")
+        raise ValueError(f"has the unknown format {form!r}; use one of {', '.join(DATE_FORMATS)}")
     if _DATE_CHARACTERS.fullmatch(content) is None:
         return _whole(content, content)  # month is a name: read as written
     numbers = _NUMBERS.findall(content)
     form = form or ("ymd" if re.fullmatch(r"\s*\d{4}-\d\d-\d\d\s*", content) else "")
     if not form:
-        raise ValueError(f"needs a format: write one of {', '.join(DATE_FORMATS)}")
+        raise ValueError(f"requires the attribute format; use one of {', '.join(DATE_FORMATS)}")
     if len(numbers) != len(form):
-        raise ValueError(f"has {len(numbers)} numbers for format={form!r}; write {len(form)}, apart by - or /")
+        needed = f"format {form!r} requires {len(form)}, separated by - or /"
+        raise ValueError(f"contains {len(numbers)} numbers; {needed}")
     given = {part: int(number) for part, number in zip(form, numbers, strict=True)}
     return _whole(content, _spoken_date(given, language))
 
@@ -120,14 +121,14 @@ def _spoken_date(given: Mapping[str, int], language: str) -> str:
     try:
         locale = Locale.parse(language.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
-        raise LookupError(f"dates are not read in {language}; write the words themselves") from None
+        raise LookupError(f"dates are not supported in {language}; write the date in words") from None
     year = given.get("y", _LEAP_YEAR)
     if year < _TWO_DIGIT_YEARS:
         year += 2000 if year <= _LATEST_TWO_DIGIT_YEAR else 1900
     try:
         date = dt.date(year, given.get("m", 1), given.get("d", 1))
     except (OverflowError, ValueError):
-        raise ValueError("is no date of the calendar; look at the order that format says") from None
+        raise ValueError("is not a calendar date; check that the numbers are in the order of format") from None
     return _english(date, given) if locale.language == "en" else _by_locale(date, given, locale)
 
 
@@ -167,9 +168,9 @@ READINGS: Final[Mapping[str, Callable[[str, str, str], list[Piece]]]] = {
 
 def _number(content: str, language: str) -> decimal.Decimal:
     if sum(character.isdecimal() for character in content) > MAX_DIGITS:
-        raise ValueError(f"has more than {MAX_DIGITS} digits; write them as digits")
+        raise ValueError(f'has more than {MAX_DIGITS} digits; use interpret-as="digits"')
     if any(map(str.isalpha, content)):  # a decimal may be "1e999999", too, and "NaN"
-        raise ValueError("is no number; write figures, such as 1234 or -5.5")
+        raise ValueError("is not a number; use digits, such as 1234 or -5.5")
     try:
         locale = Locale.parse(language.replace("-", "_"))
     except (UnknownLocaleError, ValueError):
@@ -177,7 +178,7 @@ def _number(content: str, language: str) -> decimal.Decimal:
     try:
         return parse_decimal(content.strip().replace("−", "-"), locale=locale)
     except NumberFormatError:
-        raise ValueError("is no number; write figures, such as 1234 or -5.5") from None
+        raise ValueError("is not a number; use digits, such as 1234 or -5.5") from None
 
 
 def _in_words(number: decimal.Decimal | int, language: str, form: str) -> str:
@@ -205,9 +206,9 @@ def _whole(content: str, text: str) -> list[Piece]:
 def _check(content: str, is_allowed: Callable[[str], bool], allowed: str) -> None:
     for character in content:
         if not is_allowed(character) and not character.isspace():
-            raise ValueError(f"has {character!r}; write {allowed}, and spaces or dashes between groups")
+            raise ValueError(f"contains {character!r}; use only {allowed}, with spaces or dashes between groups")
     if not any(map(str.isalnum, content)):
-        raise ValueError(f"has nothing to read; write {allowed}")
+        raise ValueError(f"contains nothing to speak; use {allowed}")
 
 
 def _one_by_one(content: str, parts: Callable[[str], bool]) -> list[Piece]:
@@ -223,5 +224,5 @@ def _one_by_one(content: str, parts: Callable[[str], bool]) -> list[Piece]:
         pieces.append(Piece(character, at, at + 1, alone=character))
         is_parted = False
     if not pieces:
-        raise ValueError("has nothing to read; write letters or figures")
+        raise ValueError("contains nothing to speak; use letters or digits")
     return pieces

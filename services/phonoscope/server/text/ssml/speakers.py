@@ -52,7 +52,7 @@ class Speakers:
         """
         names, languages = frame.attribute("name").split(), frame.attribute("languages").split()
         if not names and not languages:
-            raise Refusal("<voice> names nobody; write name or languages", frame.at)
+            raise Refusal("<voice> has neither name nor languages; add one of them", frame.at)
         if not names:
             return self.of_language(frame, languages[0].partition(":")[0])
         try:
@@ -68,7 +68,7 @@ class Speakers:
             NobodySpeaks: there is none, and the element does not set a fallback.
         """
         if not language:
-            raise Refusal('<lang> has no xml:lang; write one, such as xml:lang="fr-FR"', frame.at)
+            raise Refusal('<lang> has no xml:lang; add one, such as xml:lang="fr-FR"', frame.at)
         if _primary(self.voice(frame).language) == _primary(language):
             return frame
         try:

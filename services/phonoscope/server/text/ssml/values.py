@@ -61,8 +61,8 @@ def rate(value: str, current: float) -> float:
     elif found := _RATIO.fullmatch(value):
         ratio = float(found[1])
     else:
-        raise ValueError(f"write one of {', '.join(RATES)}, or a percentage such as 80% or +10%")
-    return _within(ratio, RATE_RANGE, "a quarter to four times the default rate")
+        raise ValueError(f"use one of {', '.join(RATES)}, or a percentage such as 80% or +10%")
+    return _within(ratio, RATE_RANGE, "25% to 400% of the default rate")
 
 
 def pitch(value: str, current: Pitch) -> Pitch:
@@ -79,7 +79,7 @@ def pitch(value: str, current: Pitch) -> Pitch:
         changed = Pitch(0.0, float(found[2]))
     else:
         advice = "hertz such as 120Hz, or a change such as +10%, -2st or +15Hz"
-        raise ValueError(f"write one of {', '.join(PITCHES)}, {advice}")
+        raise ValueError(f"use one of {', '.join(PITCHES)}, {advice}")
     return _limited(changed)
 
 
@@ -90,7 +90,7 @@ def _turned(pitch: Pitch, ratio: float) -> Pitch:
 def _limited(pitch: Pitch) -> Pitch:
     """Checks that a pitch is in the range of any voice; the actual voice's range is applied when it is known."""
     if not pitch.hertz:
-        return Pitch(_within(pitch.ratio, PITCH_RANGE, "an octave down to an octave up"), 0.0)
+        return Pitch(_within(pitch.ratio, PITCH_RANGE, "a pitch within one octave of the voice's own"), 0.0)
     low, high = HERTZ_RANGE
     least = -high if pitch.ratio else low
     return Pitch(pitch.ratio, _within(pitch.hertz, (least, high), f"{least:g}Hz to {high:g}Hz"))
@@ -101,7 +101,7 @@ def volume_db(value: str, current: float) -> float:
     if value in VOLUMES_DB:
         return VOLUMES_DB[value]
     if not (found := _DECIBELS.fullmatch(value)):
-        raise ValueError(f"write one of {', '.join(VOLUMES_DB)}, or a change such as +6dB or -3.5dB")
+        raise ValueError(f"use one of {', '.join(VOLUMES_DB)}, or a change such as +6dB or -3.5dB")
     change = _within(_signed(found[1], float(found[2])), VOLUME_RANGE_DB, "-96dB to +16dB")
     return min(current + change, VOLUME_RANGE_DB[1])
 
@@ -109,7 +109,7 @@ def volume_db(value: str, current: float) -> float:
 def seconds(value: str) -> float:
     """Parses a duration in CSS format, such as 500ms or 1.5s, into seconds."""
     if not (found := _SECONDS.fullmatch(value)):
-        raise ValueError("write a duration such as 500ms or 1.5s")
+        raise ValueError("use a duration such as 500ms or 1.5s")
     duration = float(found[1]) / (1000 if found[2] == "ms" else 1)
     return _within(duration, (0.0, LONGEST_BREAK_SECONDS), f"at most {LONGEST_BREAK_SECONDS:g}s")
 
@@ -126,5 +126,5 @@ def _within(value: float, limits: tuple[float, float], words: str) -> float:
     low, high = limits
     nearest = min(max(value, low), high)
     if not math.isclose(value, nearest):  # two steps of six semitones may exceed an octave by a rounding error
-        raise ValueError(f"write {words}")
+        raise ValueError(f"use {words}")
     return nearest

@@ -135,8 +135,8 @@ class TestRefusals:
             ({"inference": {"noise_w": -1}}, "noise_w"),
             ({"inference": []}, "get"),
             ({"num_speakers": "two"}, "two"),
-            ({"num_speakers": 2, "default_speaker_id": 2}, "default_speaker_id 2"),
-            ({"default_speaker_id": -1}, "default_speaker_id -1"),
+            ({"num_speakers": 2, "default_speaker_id": 2}, "default_speaker_id is 2, but"),
+            ({"default_speaker_id": -1}, "default_speaker_id is -1, but"),
             ({"speaker_id_map": [1], "num_speakers": 2}, "items"),
         ],
     )

