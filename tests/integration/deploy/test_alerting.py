@@ -142,7 +142,7 @@ def test_a_server_that_is_gone_reaches_the_webhook(webhook: Process, alertmanage
         "--enable-feature=exemplar-storage",
     )
     try:
-        alert = json.loads(webhook.line("PhonoscopeServerDown", "does not answer", "instance"))
+        alert = json.loads(webhook.line("PhonoscopeServerDown", "does not respond", "instance"))
     finally:
         prometheus.close()
     assert alert["status"] == "firing"
