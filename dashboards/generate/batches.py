@@ -41,7 +41,7 @@ BATCHES_ROW: Final = Row(
             means("tts_batch_size", SPEECH, "stage"),
             About(
                 "Utterances in a prepare, windows in a render.",
-                "1 when idle, growing with load: that is how the engine keeps up.",
+                "1 when idle, increasing with load.",
                 "stays at 1 under load: requests of many voices, or of very different lengths, do not batch.",
             ),
             width=6,
@@ -53,9 +53,9 @@ BATCHES_ROW: Final = Row(
             "tts_batch_size",
             f'{SPEECH}, stage="render"',
             About(
-                "How many batches had so many windows.",
-                "the dark band rises when load does.",
-                "all at the top and the queue still grows: the engine can do no more.",
+                "Number of batches by number of windows.",
+                "the dark band rises with load.",
+                "all at the maximum and the queue grows: the engine is saturated.",
             ),
             width=6,
         ),
@@ -64,22 +64,22 @@ BATCHES_ROW: Final = Row(
             "percentunit",
             means("tts_batch_padding_ratio", SPEECH, "stage"),
             About(
-                "Share of a batch that is padding: work for nothing.",
+                "Share of a batch that is padding, which is wasted work.",
                 "below 30 %.",
-                "higher: lengths in a batch differ much. It costs time, never quality.",
+                "higher: the lengths in a batch differ a lot. This takes time, but does not affect the audio.",
             ),
             width=6,
             highest=1,
             colours=STAGE_COLOURS,
         ),
         graph(
-            "Batches each second",
+            "Batches per second",
             "ops",
             [Query(BATCHES, "{{stage}}")],
             About(
-                "Turns of the engine.",
-                "some renders for each prepare.",
-                "many with little audio made: windows are small, since many streams wait for their first sound.",
+                "Batches that the engine ran.",
+                "several renders per prepare.",
+                "many with little audio: windows are small, because many streams wait for first audio.",
             ),
             width=6,
             colours=STAGE_COLOURS,
@@ -89,9 +89,9 @@ BATCHES_ROW: Final = Row(
             "s",
             [Query(f"sum by (stage) ({BUSY}) / ({BATCHES} > 0)", "{{stage}}")],
             About(
-                "How long one turn of the engine takes; nobody else is served meanwhile.",
-                "well below 0.1 s: a new stream waits for one turn at least.",
-                "grows with batch size; by itself, it is the machine.",
+                "Duration of a batch; other requests wait meanwhile.",
+                "well below 0.1 s: a new stream waits for at least one batch.",
+                "it grows with batch size; if it grows alone, the machine is slow.",
             ),
             width=12,
             colours=STAGE_COLOURS,
@@ -101,9 +101,9 @@ BATCHES_ROW: Final = Row(
             "percentunit",
             quantile_by("tts_batch_padding_ratio", SPEECH, 90, "stage"),
             About(
-                "9 of 10 batches have at most so much padding.",
+                "Padding of batches, p90.",
                 "below 50 %.",
-                "a few odd texts among many alike do this; it matters when the mean is high too.",
+                "a few texts of unusual length cause this; it matters if the mean is high too.",
             ),
             width=12,
             highest=1,
@@ -113,7 +113,7 @@ BATCHES_ROW: Final = Row(
 )
 
 STREAMS: Final = Row(
-    "Streams: does playback run dry?",
+    "Streams: playback underruns",
     (
         heatmap(
             "Slack of chunks",
@@ -121,8 +121,8 @@ STREAMS: Final = Row(
             "tts_playback_slack_seconds",
             SPEECH,
             About(
-                "How early a chunk came before a player that started at the first one needed it. Below 0 it ran dry.",
-                "everything above 0, more as a stream goes on.",
+                "How early a chunk arrives for a player that started at the first one. Below 0 is an underrun.",
+                "all above 0, and increasing during a stream.",
                 "cells below 0 are gaps that listeners hear.",
                 "PhonoscopePlaybackUnderruns",
             ),
@@ -133,9 +133,9 @@ STREAMS: Final = Row(
             "s",
             quantiles("tts_playback_slack_seconds", SPEECH, (1, 5, 50)),
             About(
-                "1 and 5 of 100 chunks, and half of them, came at most so early.",
+                "The same as quantiles: p1, p5 and p50.",
                 "p1 above the line at 0.",
-                "p1 below 0: gaps. See utilisation and the queue at that time.",
+                "p1 below 0: gaps. Check utilisation and the queue at that time.",
                 "PhonoscopePlaybackUnderruns",
             ),
             lowest=None,
@@ -147,9 +147,9 @@ STREAMS: Final = Row(
             "s",
             quantiles("tts_inter_chunk_seconds", SPEECH),
             About(
-                "From one chunk of a stream to the next; time in which the reader would take none is left out.",
-                "steady; chunks grow as a stream goes on, and so does the time between them.",
-                "long and slack is low: the engine is late. Long and slack is high: no harm is done.",
+                "Time between two chunks of a stream, without the time in which the client did not read.",
+                "steady; the chunks of a stream become longer, and so does the time between them.",
+                "long with low slack: the engine is too slow. Long with high slack: no problem.",
             ),
         ),
     ),

@@ -36,7 +36,7 @@ def _handled_by_method(codes: str) -> str:
 
 
 CALLS_ROW: Final = Row(
-    "Calls: rate, errors, duration (probes and reflection left out)",
+    "Calls: rate, errors, duration (without probes and reflection)",
     (
         graph(
             "Calls by method",
@@ -49,10 +49,10 @@ CALLS_ROW: Final = Row(
                 )
             ],
             About(
-                "Calls that came in, each second.",
+                "Calls started, per second.",
                 "follows your traffic.",
-                "a sudden fall with a healthy server: callers cannot reach it. `_OTHER` is calls to what is not "
-                "served: a client with the wrong contract, or a scanner.",
+                "a sudden drop with a healthy server: clients cannot reach it. `_OTHER` is calls of unknown "
+                "methods: a client with the wrong API, or a scanner.",
             ),
             links=(to_traces("Traces"),),
         ),
@@ -66,10 +66,10 @@ CALLS_ROW: Final = Row(
                 )
             ],
             About(
-                "Calls that ended, each second, by the code that the caller saw.",
-                "green; some blue is callers who hang up.",
-                "red is ours: follow the link to the traces. Orange: the server is full, see Saturation below. "
-                "Yellow: a client sends what the contract does not have.",
+                "Calls that ended, per second, by status code.",
+                "green; some blue is cancelled by clients.",
+                "red is server errors: follow the link to the traces. Orange: overload, see Saturation below. "
+                "Yellow: clients send invalid requests.",
             ),
             stacked=True,
             bars=True,
@@ -77,7 +77,7 @@ CALLS_ROW: Final = Row(
             links=(FAILED_TRACES, BAD_LINES),
         ),
         graph(
-            "Calls that got no speech through our fault",
+            "Ratio of failed calls",
             "percentunit",
             [
                 Query(
@@ -86,10 +86,10 @@ CALLS_ROW: Final = Row(
                 )
             ],
             About(
-                f"Share of calls that ended with {BAD_CODES.replace('|', ', ')}. Mistakes and hang-ups of callers "
-                "count neither way.",
-                "0; the line is what the SLO allows in the long run, 1 in 1000.",
-                "see Phonoscope / SLO for how long the budget lasts, and the traces for the cause.",
+                f"Share of calls that ended with {BAD_CODES.replace('|', ', ')}. Invalid and cancelled calls "
+                "are not counted.",
+                "0; the line is the objective of the SLO, 1 in 1000.",
+                "see Phonoscope / SLO for the error budget, and the traces for the cause.",
                 "PhonoscopeErrorBudgetBurn",
             ),
             lines=((0.001, ORANGE),),
@@ -100,9 +100,9 @@ CALLS_ROW: Final = Row(
             "s",
             quantile_by("grpc_server_handling_seconds", CALLS, 50, "grpc_service", "grpc_method"),
             About(
-                "How long half of the calls take at most, from start to end.",
-                "steady. It grows with the text: a stream lasts as long as its caller reads.",
-                "compare with characters per request below before you blame the server.",
+                "Duration of calls, p50.",
+                "steady. It depends on the length of texts, and a stream lasts until its client has read it.",
+                "compare with the characters per request below first.",
             ),
         ),
         graph(
@@ -110,9 +110,9 @@ CALLS_ROW: Final = Row(
             "s",
             quantile_by("grpc_server_handling_seconds", CALLS, 99, "grpc_service", "grpc_method"),
             About(
-                "How long 99 of 100 calls take at most. Each dot is a call: click it for its trace.",
+                "Duration of calls, p99. Each dot is a call: click it for its trace.",
                 "a few times the p50.",
-                "far above the p50: open the dots at the top, and see which stage is long.",
+                "far above the p50: open the dots at the top, and check which stage is long.",
             ),
         ),
         graph(
@@ -125,16 +125,16 @@ CALLS_ROW: Final = Row(
                 )
             ],
             About(
-                "Calls being handled now.",
+                "Calls in progress.",
                 "returns to 0 when traffic stops.",
-                "climbs while the rate does not: calls pile up; see the queue below.",
+                "rises while the rate does not: calls accumulate; see the queue below.",
             ),
         ),
     ),
 )
 
 TRAFFIC_ROW: Final = Row(
-    "What callers send and get",
+    "Requests and responses",
     (
         graph(
             "Characters in a request",
@@ -142,8 +142,8 @@ TRAFFIC_ROW: Final = Row(
             [*quantiles("tts_request_characters", SPEECH, (50, 99)), *means("tts_request_characters", SPEECH)],
             About(
                 "Length of the texts of completed requests.",
-                "what your callers usually send.",
-                "a jump explains longer calls and a fuller queue.",
+                "the usual texts of your clients.",
+                "an increase explains longer calls and a longer queue.",
             ),
             width=6,
         ),
@@ -153,13 +153,13 @@ TRAFFIC_ROW: Final = Row(
             [*quantiles("tts_request_audio_seconds", SPEECH, (50, 99)), *means("tts_request_audio_seconds", SPEECH)],
             About(
                 "Audio of completed requests.",
-                "what your callers usually ask for.",
-                "a jump explains longer calls. Above 95 s, callers must stream.",
+                "the usual requests of your clients.",
+                "an increase explains longer calls. Above 95 s, clients must use streams.",
             ),
             width=6,
         ),
         graph(
-            "Characters read each second",
+            "Characters per second",
             "short",
             [
                 Query(
@@ -169,14 +169,14 @@ TRAFFIC_ROW: Final = Row(
             ],
             About(
                 "Characters of completed requests.",
-                "follows your traffic; speech is some 15 characters a second.",
-                "audio made grows and this does not: requests do not complete.",
+                "follows your traffic; speech has about 15 characters per second.",
+                "if audio increases and this does not, requests do not complete.",
             ),
             width=6,
             stacked=True,
         ),
         graph(
-            "Messages each second",
+            "Messages per second",
             "short",
             [
                 Query(f"sum(rate(grpc_server_msg_received_total{{{CALLS}}}[$__rate_interval]))", "received"),
@@ -184,13 +184,13 @@ TRAFFIC_ROW: Final = Row(
             ],
             About(
                 "gRPC messages in and out.",
-                "many more sent than received where callers stream.",
-                "as many as received: nobody streams, and everybody waits for all of the audio.",
+                "many more sent than received, if clients use streams.",
+                "as many as received: no client uses streams, so all wait for the whole audio.",
             ),
             width=6,
         ),
         graph(
-            "Bytes each second",
+            "Bytes per second",
             "Bps",
             [
                 Query(f"sum(rate(grpc_server_msg_received_bytes_sum{{{CALLS}}}[$__rate_interval]))", "received"),
@@ -198,8 +198,8 @@ TRAFFIC_ROW: Final = Row(
             ],
             About(
                 "Payload in and out, without framing and TLS.",
-                "44 kB a second sent for each voice that speaks at 22 050 Hz.",
-                "compare with the network's limit; compressed encodings are cheaper.",
+                "44 kB per second for each utterance at 22 050 Hz.",
+                "compare with the bandwidth of the network; compressed encodings are smaller.",
             ),
             width=12,
         ),
@@ -214,9 +214,9 @@ TRAFFIC_ROW: Final = Row(
                 ),
             ],
             About(
-                "The largest messages but for 1 of 100.",
-                "sent far below 4 MiB, which is what clients accept.",
-                "near 4 MiB: long texts by unary calls, which are refused beyond; callers should stream.",
+                "Size of messages, p99.",
+                "sent far below 4 MiB, the default limit of clients.",
+                "near 4 MiB: unary calls with long texts, which are rejected above; clients should use streams.",
             ),
             width=12,
             lines=((4 * 2**20, RED),),

@@ -26,10 +26,10 @@ STAGES: Final = Row(
             "short",
             [Query(f"sum by (stage) (rate(tts_stage_seconds_sum{{{SPEECH}}}[$__rate_interval]))", "{{stage}}")],
             About(
-                "Seconds spent in each stage, each second: so many requests are in it at a time. In order: split, "
+                "Seconds spent in each stage, per second: the number of requests in it. In order: split, "
                 "phonemize, queue, prepare, render, encode.",
                 "mostly render.",
-                "queue (red) is the largest: the engine is full, add replicas. phonemize: very long sentences.",
+                "queue (red) is the largest: the engine is saturated, add replicas. phonemize: very long sentences.",
             ),
             stacked=True,
             colours=STAGE_COLOURS,
@@ -39,9 +39,9 @@ STAGES: Final = Row(
             "s",
             quantile_by("tts_stage_seconds", SPEECH, 50, "stage"),
             About(
-                "How long half of the stages take at most.",
-                "steady; all but render and queue in milliseconds.",
-                "one stage grows by itself: compare with a good day and with what callers send.",
+                "Duration of stages, p50.",
+                "steady; milliseconds, except for render and queue.",
+                "only one stage grows: compare with a normal day and with the requests.",
             ),
             colours=STAGE_COLOURS,
         ),
@@ -50,9 +50,9 @@ STAGES: Final = Row(
             "s",
             quantile_by("tts_stage_seconds", SPEECH, 99, "stage"),
             About(
-                "How long 99 of 100 take at most. Each dot is a request: click it for its trace.",
+                "Duration of stages, p99. Each dot is a request: click it for its trace.",
                 "a few times the p50.",
-                "open the dots at the top; the batch that a request was in is linked from its trace.",
+                "open the dots at the top; the trace of a request links to its batches.",
             ),
             colours=STAGE_COLOURS,
             links=(to_traces("Traces of slow batches", 'name = "tts.batch" && duration > 100ms'),),
@@ -62,9 +62,9 @@ STAGES: Final = Row(
             "s",
             quantile_by("tts_encode_seconds", SPEECH, 99, "encoding"),
             About(
-                "How long 99 of 100 requests spend on becoming bytes, by encoding. Each dot is a request.",
+                "Encoding time of requests, p99, by encoding. Each dot is a request.",
                 "hundredths of a second; MP3, AAC and Opus take the most.",
-                "it grows with a request's audio: if that did not grow, look at the event loop's lag below.",
+                "it grows with the audio of a request; if that did not grow, check the event loop lag below.",
             ),
             width=12,
         ),
@@ -74,8 +74,8 @@ STAGES: Final = Row(
             [Query(f"sum by (encoding) (rate(tts_encode_seconds_sum{{{SPEECH}}}[$__rate_interval]))", "{{encoding}}")],
             About(
                 "Share of time that event loops encode, by encoding. One server has one loop: 100 %.",
-                "a few hundredths; it grows with the audio that is made.",
-                "above 20 % of a server: streams wait for each other's encoding; add replicas, or ask for WAV.",
+                "a few hundredths; it grows with the amount of audio.",
+                "above 20 % of a server: streams wait for each other's encoding; add replicas, or use WAV.",
             ),
             width=12,
             stacked=True,
@@ -92,9 +92,9 @@ QUEUE: Final = Row(
             "tts_queue_wait_seconds",
             SPEECH,
             About(
-                "From admission to the first turn of the engine. Each cell counts requests.",
+                "Time from admission to the first batch. Each cell counts requests.",
                 "one dark band at the bottom, in milliseconds.",
-                "the band climbs: more is asked for than the engine can do.",
+                "the band rises: the requests exceed the capacity of the engine.",
                 "PhonoscopeQueueSaturated",
             ),
             width=8,
@@ -104,24 +104,24 @@ QUEUE: Final = Row(
             "s",
             quantiles("tts_queue_wait_seconds", SPEECH),
             About(
-                "The same as lines.",
-                "p95 below 0.1 s: first audio has 0.25 s in all.",
+                "The same as quantiles.",
+                "p95 below 0.1 s, of 0.25 s for first audio.",
                 "p50 low and p99 high: bursts. Both high: add replicas.",
                 "PhonoscopeQueueSaturated",
             ),
             lines=((0.25, RED),),
         ),
         graph(
-            "Requests held, and how many may be",
+            "Requests held, and capacity",
             "short",
             [
                 Query(f"sum by (instance) (tts_queue_depth{{{SERVER}}})", "held {{instance}}"),
                 Query(f"sum by (instance) (tts_queue_capacity{{{SERVER}}})", "capacity {{instance}}"),
             ],
             About(
-                "Requests that wait or are being spoken, and the limit (--max-requests), for each server.",
-                "far below the limit, and alike on all servers.",
-                "one server only: the load balancer pins callers to it, as it does with one long-lived gRPC channel.",
+                "Requests that wait or are in progress, and the limit (--max-requests), by server.",
+                "far below the limit, and similar on all servers.",
+                "one server only: the load balancer does not distribute calls, as with one long-lived gRPC channel.",
                 "PhonoscopeQueueSaturated",
             ),
             colours={"capacity.*": RED},
@@ -137,15 +137,15 @@ UTILISATION: Final = Row(
             "percentunit",
             [Query(f"sum by (voice_model, stage) ({BUSY})", "{{voice_model}} {{stage}}")],
             About(
-                "Share of time that the engine works, by what it works on. One engine gives 100 %.",
-                "the sum stays below 80 % of the engines that you run.",
-                "see which voice takes it; prepare grows with sentences, render with seconds of audio.",
+                "Share of time in which the engine is busy, by voice and stage. One engine is at most 100 %.",
+                "the sum is below 80 % per engine.",
+                "check which voice uses it; prepare depends on sentences, render on seconds of audio.",
             ),
             stacked=True,
             width=6,
         ),
         graph(
-            "Audio made in a second of engine time",
+            "Audio per second of engine time",
             "s",
             [
                 Query(
@@ -154,16 +154,16 @@ UTILISATION: Final = Row(
                 )
             ],
             About(
-                "How fast the engine is while it works, batches included: voices that one engine could speak at once.",
-                "rises with load, since larger batches are cheaper.",
-                "falls below 1: no stream keeps up. By itself: other work on the machine, or a GPU that throttles.",
+                "Seconds of audio per busy second of the engine, with batches: the streams that it can sustain.",
+                "rises with load, because larger batches are more efficient.",
+                "below 1, streams cannot keep up. If it falls without load: other processes, or a throttled GPU.",
                 "PhonoscopeSlowerThanRealTime",
             ),
             lines=((1, RED),),
             width=6,
         ),
         graph(
-            "What admission expects",
+            "Estimates of admission",
             "short",
             [
                 Query(f"max by (instance) (tts_engine_demand_ratio{{{SERVER}}})", "demand {{instance}}"),
@@ -176,10 +176,10 @@ UTILISATION: Final = Row(
                 ),
             ],
             About(
-                "Demand: share of the engine's time that the requests held need. Slowdown: the latest turns by the "
-                "best ones. The others: what admission expects of the next request.",
+                "Demand: share of the engine's time that the current requests need. Slowdown: latest batches by the "
+                "fastest ones. The others: the estimates of admission.",
                 "demand below 0.6, slowdown between 1 and 2.",
-                "demand at 0.6: full, add replicas. Slowdown above 3: something else uses the processor.",
+                "demand at 0.6: saturated, add replicas. Slowdown above 3: other processes use the CPU.",
                 "PhonoscopeRefusingWhileIdle",
             ),
             lines=((0.6, RED),),
@@ -192,7 +192,7 @@ UTILISATION: Final = Row(
             About(
                 "Seconds of audio still to be made for the requests held.",
                 "returns to 0 when traffic stops.",
-                "stays up with no traffic: a reader that does not read; see calls in flight in the overview.",
+                "not 0 without traffic: a client does not read; see calls in flight on the overview.",
             ),
             width=6,
         ),
@@ -207,16 +207,16 @@ PROCESS: Final = Row(
             "s",
             Query(f"sum by (voice_model, device, instance) (tts_model_load_seconds{{{SPEECH}}})", "{{voice_model}}"),
             About(
-                "What is loaded where, and how long that took at the start.",
-                "every voice on every server, on the device that you expect, in a second or so.",
-                "a voice is missing: the log says why. A CPU where you expect a GPU: no driver at the start.",
+                "Loaded voices by server and device, with their load time.",
+                "every voice on every server, on the expected device, in about a second.",
+                "a voice is missing: the log has the cause. CPU instead of GPU: no driver at the start.",
                 "PhonoscopeModelNotReady",
             ),
             columns={"voice_model": "Voice", "device": "Device", "instance": "Server", "Value": "Load time"},
             width=6,
         ),
         graph(
-            "Phonemes without a sound",
+            "Unsupported phonemes",
             "short",
             [
                 Query(
@@ -225,9 +225,9 @@ PROCESS: Final = Row(
                 )
             ],
             About(
-                "Phonemes of texts that the voice has no sound for: they are left out of the speech.",
-                "0 or nearly.",
-                "texts in another language than the voice's: tell the callers, or load a voice for it.",
+                "Phonemes that the voice does not support, and that are not spoken.",
+                "near 0.",
+                "texts in another language than the voice's: load a voice for it, or tell the clients.",
             ),
             width=6,
         ),
@@ -239,9 +239,9 @@ PROCESS: Final = Row(
                 Query(f"min by (instance) (tts_lexicon_current{{{SERVER}}})", "current, {{instance}}"),
             ],
             About(
-                "Entries of the lexicon files in use, and whether they are those on disk (1) or older ones (0).",
-                "current at 1, entries as many as you wrote; 0 entries where no file is set.",
-                "current at 0: a file was changed and cannot be read; the server's log says which, and at what line.",
+                "Entries of the lexicon files in use; current is 1 for the content on disk, 0 for older content.",
+                "current is 1, with the expected number of entries; 0 entries without a file.",
+                "current is 0: a changed file cannot be read; the server's log has the file and line.",
                 "PhonoscopeLexiconRefused",
             ),
             width=6,
@@ -251,9 +251,9 @@ PROCESS: Final = Row(
             "s",
             quantiles("tts_event_loop_lag_seconds", SERVER),
             About(
-                "How late the event loop comes to its next turn; every call waits for it.",
+                "Delay of the event loop; every call waits for it.",
                 "p99 in milliseconds.",
-                "above 0.1 s: too little CPU for the process, most often; health checks suffer too.",
+                "above 0.1 s: usually too little CPU for the process; it also delays health checks.",
                 "PhonoscopeEventLoopSlow",
             ),
             width=6,
@@ -265,7 +265,7 @@ PROCESS: Final = Row(
 BOARD: Final = Board(
     "engine",
     "Engine",
-    "Why is it slow? Stages first, then the queue, utilisation, batches, streams and the process.",
+    "Causes of slow requests: stages, queue, utilisation, batches, streams and the process.",
     (STAGES, QUEUE, UTILISATION, BATCHES_ROW, STREAMS, PROCESS),
     variables=(INSTANCE, VOICE),
     links=(

@@ -17,7 +17,7 @@ STATUS_COLOURS: Final = {
 }
 
 GATEWAY_ROW: Final = Row(
-    "Gateway: HTTP and WebSocket (probes and scrapes left out)",
+    "Gateway: HTTP and WebSocket (without probes and scrapes)",
     (
         graph(
             "Requests by route",
@@ -30,9 +30,9 @@ GATEWAY_ROW: Final = Row(
                 )
             ],
             About(
-                "HTTP requests that ended, each second; a WebSocket counts once, at its end.",
+                "HTTP requests that ended, per second; a WebSocket counts once, at its end.",
                 "follows your traffic.",
-                "`_OTHER` is paths that are not served: a wrong address, or a scanner.",
+                "`_OTHER` is unknown paths: a wrong address, or a scanner.",
             ),
             links=(to_traces("Traces"),),
         ),
@@ -47,10 +47,10 @@ GATEWAY_ROW: Final = Row(
                 )
             ],
             About(
-                "HTTP requests that ended, each second, by status; 499 is callers who left, 101 a WebSocket.",
-                "green; some blue is people who press stop.",
-                "red is ours: 503 the speech server is down or the gateway full, 504 too slow, 500 failed; see the "
-                "gateway's log. Orange: the speech server is full. Yellow: a caller sends what cannot be served.",
+                "HTTP requests that ended, per second, by status; 499 is a client that disconnected, 101 a WebSocket.",
+                "green; some blue is cancelled by clients.",
+                "red is server errors: 503 not available or too many requests, 504 too slow, 500 failed; see the "
+                "gateway's log. Orange: the speech server is overloaded. Yellow: invalid requests.",
             ),
             stacked=True,
             bars=True,
@@ -61,9 +61,9 @@ GATEWAY_ROW: Final = Row(
             "s",
             quantiles("gateway_time_to_first_audio_seconds", GATEWAY),
             About(
-                "From request to its first audio, as handed to HTTP.",
+                "Time from a request to its first audio.",
                 "a few milliseconds above the speech server's own, under Speech.",
-                "high here and low there: the gateway is short of CPU, or its way to the server is slow.",
+                "high here and low there: the gateway has too little CPU, or its network to the server is slow.",
             ),
         ),
         graph(
@@ -71,9 +71,9 @@ GATEWAY_ROW: Final = Row(
             "s",
             quantile_by("http_server_request_duration_seconds", ASKED, 95, "http_route"),
             About(
-                "From request to the end of its answer; the end of a stream waits for its reader.",
-                "about as long as the speech takes to make.",
-                "long streams with a quick first audio: their readers are slow, which costs nobody else.",
+                "Time from a request to the end of its response; a stream ends when its client has read it.",
+                "about as long as synthesis takes.",
+                "long streams with fast first audio: slow clients, which do not affect others.",
             ),
         ),
         graph(
@@ -86,19 +86,19 @@ GATEWAY_ROW: Final = Row(
                 )
             ],
             About(
-                "What is being answered now; GET is WebSockets, mostly.",
+                "Open requests; most GETs are WebSockets.",
                 "well below `--max-requests`.",
-                "at that bound requests are answered 503 with GATEWAY_FULL: more gateways, or a higher bound.",
+                "at the limit requests get 503 with GATEWAY_FULL: add gateways, or raise the limit.",
             ),
         ),
         graph(
-            "Bytes sent each second",
+            "Bytes sent per second",
             "Bps",
             [Query(f"sum(rate(http_server_response_body_size_bytes_sum{{{ASKED}}}[$__rate_interval]))", "sent")],
             About(
-                "Audio and all other answers, without HTTP's framing.",
+                "Audio and all other responses, without HTTP's framing.",
                 "44 kB for each second of audio at 22 050 Hz without compression.",
-                "your network's limit: ask for mp3 or ogg_opus, a fifth of it.",
+                "near the bandwidth of the network: use mp3 or ogg_opus, a fifth of the size.",
             ),
         ),
     ),

@@ -40,9 +40,9 @@ NOW: Final = Row(
             "percentunit",
             [Query(f"{_most('tts_gpu_memory_used_bytes')} / {_most('tts_gpu_memory_total_bytes')}", NAME)],
             About(
-                "Share of the GPU's memory that anybody uses, by NVML.",
+                "Share of the GPU's memory in use by all processes (NVML).",
                 "below 80 %.",
-                f"above 92 % the next large batch may fail: see the row below for whose it is. {ABSENT.capitalize()}",
+                f"above 92 % the next large batch may fail: check the row below for its use. {ABSENT.capitalize()}",
                 "PhonoscopeGpuMemoryPressure",
             ),
             width=6,
@@ -54,9 +54,9 @@ NOW: Final = Row(
             "percentunit",
             [Query(_most("tts_gpu_utilization_ratio"), NAME)],
             About(
-                "Share of time in which the GPU ran anything at all.",
+                "Share of time in which the GPU was busy.",
                 "follows the engine's utilisation.",
-                f"100 % without our traffic: another program shares the GPU. {ABSENT.capitalize()}",
+                f"100 % without traffic: another program shares the GPU. {ABSENT.capitalize()}",
             ),
             width=6,
             decimals=1,
@@ -66,9 +66,9 @@ NOW: Final = Row(
             "watt",
             [Query(_most("tts_gpu_power_watts"), NAME)],
             About(
-                "What the GPU draws.",
+                "Power of the GPU.",
                 "low when idle, near its limit under load.",
-                f"at the limit all the time: its clocks fall. {ABSENT.capitalize()}",
+                f"always at the limit: its clock is reduced. {ABSENT.capitalize()}",
             ),
             width=6,
             decimals=0,
@@ -80,7 +80,7 @@ NOW: Final = Row(
             About(
                 "The GPU's core temperature.",
                 "below 75 °C.",
-                f"above 85 °C it throttles: look at cooling. {ABSENT.capitalize()}",
+                f"above 85 °C it throttles: check the cooling. {ABSENT.capitalize()}",
             ),
             width=6,
             steps=HEAT,
@@ -90,7 +90,7 @@ NOW: Final = Row(
 )
 
 MEMORY: Final = Row(
-    "Memory: whose is it?",
+    "Memory: what uses it?",
     (
         graph(
             "Memory, by NVML and by torch",
@@ -102,11 +102,10 @@ MEMORY: Final = Row(
                 Query(_most("tts_gpu_memory_allocated_bytes"), f"torch allocated {NAME}"),
             ],
             About(
-                "What the GPU has and what is used (NVML); what torch took of it (reserved) and what tensors fill "
-                "of that (allocated).",
-                "used is a little above reserved: the difference is CUDA itself, some 500 MB.",
-                "used far above reserved: another program. Reserved far above allocated: a large request came by; "
-                "torch keeps the memory for the next.",
+                "Total and used memory (NVML), memory reserved by torch, and memory allocated to tensors within that.",
+                "used is slightly above reserved: the difference is CUDA itself, about 500 MB.",
+                "used far above reserved: another program. Reserved far above allocated: after a large request, "
+                "torch keeps the memory for reuse.",
                 "PhonoscopeGpuMemoryPressure",
             ),
             width=12,
@@ -114,7 +113,7 @@ MEMORY: Final = Row(
             links=(to_logs("Log lines of the engine", '| event=~"engine_raised|gpu_telemetry_lost"'),),
         ),
         graph(
-            "Not ours, and kept unused",
+            "Memory of other programs, and unused by torch",
             "bytes",
             [
                 Query(
@@ -127,10 +126,10 @@ MEMORY: Final = Row(
                 ),
             ],
             About(
-                "Used memory that torch did not take, and memory that torch took and does not fill.",
-                "both flat.",
-                "the first climbs: another program on this GPU. The second climbs: lengths that vary much break "
-                "torch's memory into pieces.",
+                "Used memory that torch did not reserve, and reserved memory without tensors.",
+                "both constant.",
+                "the first rises: another program on this GPU. The second rises: requests of different lengths "
+                "fragment torch's memory.",
             ),
             width=12,
             colours={"not torch's.*": RED, "reserved, unused.*": ORANGE},
@@ -152,10 +151,9 @@ WORK: Final = Row(
                 ),
             ],
             About(
-                "Time in which the GPU ran anything, beside the time in which our engine thread worked.",
+                "Busy time of the GPU, and busy time of the engine thread.",
                 "they move together.",
-                "the engine is busy and the GPU is not: the CPU holds it up. The GPU is busy and the engine is not: "
-                "somebody else uses it.",
+                "only the engine is busy: the CPU is the bottleneck. Only the GPU is busy: another program uses it.",
             ),
             colours={"GPU.*": BLUE, "engine.*": PURPLE},
         ),
@@ -164,9 +162,9 @@ WORK: Final = Row(
             "watt",
             [Query(_most("tts_gpu_power_watts"), NAME)],
             About(
-                "What the GPU draws.",
+                "Power of the GPU.",
                 "follows utilisation.",
-                "flat at the top: the power limit; clocks fall and the real-time factor rises.",
+                "constant at the maximum: the power limit reduces the clock, and the real-time factor rises.",
             ),
         ),
         graph(
@@ -175,8 +173,8 @@ WORK: Final = Row(
             [Query(_most("tts_gpu_temperature_celsius"), NAME)],
             About(
                 "The GPU's core temperature.",
-                "settles below 75 °C under load.",
-                "above 85 °C it throttles: look at cooling and at the neighbours.",
+                "below 75 °C under load.",
+                "above 85 °C it throttles: check the cooling and other GPUs nearby.",
             ),
             lowest=None,
             lines=((85, RED),),
@@ -195,10 +193,9 @@ DCGM_ROW: Final = Row(
                 Query(f"max by (gpu) (DCGM_FI_PROF_DRAM_ACTIVE{{{DCGM}}})", "memory GPU {{gpu}}"),
             ],
             About(
-                "How much of the time tensor cores and memory are really at work; utilisation says only that "
-                "something ran.",
+                "Share of time in which tensor cores and memory are active; utilisation only shows that a kernel ran.",
                 "both rise with load.",
-                "both low while the GPU is 'busy': batches are small, and launches cost more than the work.",
+                "both low while the GPU is busy: batches are small, and kernel launches dominate.",
             ),
             width=6,
             highest=1,
@@ -211,9 +208,9 @@ DCGM_ROW: Final = Row(
                 Query(f"max by (gpu) (DCGM_FI_DEV_FB_FREE{{{DCGM}}})", "free GPU {{gpu}}"),
             ],
             About(
-                "Used and free memory from the second source.",
+                "Used and free memory, from DCGM.",
                 "agrees with NVML above.",
-                "it differs: the two look at different GPUs.",
+                "it differs: the two report different GPUs.",
             ),
             width=6,
             colours={"used.*": RED, "free.*": GREEN},
@@ -224,7 +221,7 @@ DCGM_ROW: Final = Row(
             [Query(f"max by (gpu) (DCGM_FI_DEV_SM_CLOCK{{{DCGM}}}) * 1e6", "GPU {{gpu}}")],
             About(
                 "The clock of the multiprocessors.",
-                "at its top under load.",
+                "at its maximum under load.",
                 "falls under load: heat or the power limit.",
             ),
             width=6,
@@ -236,7 +233,7 @@ DCGM_ROW: Final = Row(
             About(
                 "The last error number of the driver.",
                 "0.",
-                "look the number up in NVIDIA's list of XID errors; 48, 63, 79, 94 are hardware: drain the machine.",
+                "find the number in NVIDIA's list of XID errors; 48, 63, 79, 94 are hardware: drain the machine.",
             ),
             width=6,
             lines=((1, RED),),
@@ -247,7 +244,7 @@ DCGM_ROW: Final = Row(
 BOARD: Final = Board(
     "gpu",
     "GPU",
-    "Is the GPU ours, full, hot or idle? Empty where servers run on CPUs.",
+    "Memory, utilisation, power and temperature of the GPUs. Empty for servers on CPUs.",
     (NOW, MEMORY, WORK, DCGM_ROW),
     variables=(
         INSTANCE,

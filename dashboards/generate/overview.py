@@ -30,9 +30,9 @@ STATUS: Final = Row(
             "short",
             [Query(f"min(up{{{SERVER}}})", "up")],
             About(
-                "Whether Prometheus can scrape every server that is chosen above.",
+                "Whether Prometheus can scrape all selected servers.",
                 "UP.",
-                "a process is gone, or its metrics port cannot be reached.",
+                "a process has stopped, or its metrics port cannot be reached.",
                 "PhonoscopeServerDown",
             ),
             steps=((None, RED), (1, GREEN)),
@@ -43,9 +43,9 @@ STATUS: Final = Row(
             "short",
             [Query(f'min(tts_health_status{{{SERVER}, service!="liveness"}})', "health")],
             About(
-                "What grpc.health.v1 answers, the worst service counting.",
-                "SERVING, but for the seconds of a start or a drain.",
-                "the server lives and loads voices, or drains; for longer than a minute, look at its log.",
+                "The status of grpc.health.v1; with several services, the worst one.",
+                "SERVING, except for seconds during a start or a drain.",
+                "the server is loading voices or draining; after more than a minute, check its log.",
                 "PhonoscopeModelNotReady",
             ),
             steps=((None, RED), (1, GREEN)),
@@ -59,7 +59,7 @@ STATUS: Final = Row(
             About(
                 "How many voices are in memory.",
                 "as many as you deploy.",
-                "a voice was skipped at the start: its file is bad or missing, and the log names it (voice_skipped).",
+                "a voice was skipped at the start because of its file; the log names it (voice_skipped).",
             ),
             steps=((None, RED), (1, GREEN)),
             links=(to_logs("Log lines about voices", '| event=~"voice_loaded|voice_skipped"'),),
@@ -74,9 +74,9 @@ STATUS: Final = Row(
                 )
             ],
             About(
-                "Version, commit, device and precision of what runs.",
+                "Version, commit, device and precision of the running servers.",
                 "one line: every replica runs the same.",
-                "several lines outside of a rollout: it has stopped half-way.",
+                "several lines outside of a rollout: the rollout is incomplete.",
             ),
             width=6,
             by_name=True,
@@ -87,9 +87,9 @@ STATUS: Final = Row(
             "short",
             [Query('count(ALERTS{alertstate="firing"}) or vector(0)', "alerts")],
             About(
-                "How many alerts fire now, of all that this Prometheus knows.",
+                "Number of firing alerts in this Prometheus.",
                 "0.",
-                "the red marks in the graphs name them; each has a page in docs/runbooks.",
+                "the red marks in the graphs name them; docs/runbooks has a page for each.",
             ),
             width=2,
             steps=((None, GREEN), (1, RED)),
@@ -101,7 +101,7 @@ STATUS: Final = Row(
             About(
                 "The age of the youngest process.",
                 "as old as your last deployment.",
-                "younger: it restarted by itself; the last lines of the log before that say why.",
+                "younger: it restarted; check the last lines of the log before the restart.",
                 "PhonoscopeServerRestarting",
             ),
             links=(to_logs("Log lines of starts and stops", '| event=~"listening|ready|draining|stopped"'),),
@@ -110,19 +110,19 @@ STATUS: Final = Row(
 )
 
 SATURATION_ROW: Final = Row(
-    "Saturation: is there room?",
+    "Saturation: is there capacity left?",
     (
         graph(
-            "Requests held, and how many may be",
+            "Requests held, and capacity",
             "short",
             [
                 Query(f"sum(tts_queue_depth{{{SERVER}}})", "held"),
                 Query(f"sum(tts_queue_capacity{{{SERVER}}})", "capacity"),
             ],
             About(
-                "Requests that wait or are being spoken, and the limit (--max-requests).",
+                "Requests that wait or are in progress, and the limit (--max-requests).",
                 "far below the limit.",
-                "at the limit callers are refused with RESOURCE_EXHAUSTED: add replicas.",
+                "at the limit requests are rejected with RESOURCE_EXHAUSTED: add replicas.",
                 "PhonoscopeQueueSaturated",
             ),
             width=6,
@@ -134,8 +134,8 @@ SATURATION_ROW: Final = Row(
             [Query(f"sum(tts_audio_seconds_owed{{{SERVER}}})", "owed")],
             About(
                 "Seconds of audio still to be made for the requests held.",
-                "rises and falls with traffic; divided by the audio made each second, it is the wait.",
-                "climbs steadily: more is asked for than the engine can speak.",
+                "rises and falls with traffic; divided by the audio rendered per second, it is the waiting time.",
+                "rises steadily: the requests exceed the capacity of the engine.",
             ),
             width=6,
         ),
@@ -149,15 +149,15 @@ SATURATION_ROW: Final = Row(
                 )
             ],
             About(
-                "Share of time that each server's engine works.",
-                "below 80 %: bursts find room.",
-                "above the red line there is no room left, and waiting grows without bound: add replicas.",
+                "Share of time in which each server's engine is busy.",
+                "below 80 %, which leaves capacity for bursts.",
+                "above the red line the engine is saturated, and waiting times grow without limit: add replicas.",
             ),
             width=6,
             lines=((0.8, ORANGE), (0.95, RED)),
         ),
         graph(
-            "Refused, by reason",
+            "Rejected requests, by reason",
             "reqps",
             [
                 Query(
@@ -167,10 +167,10 @@ SATURATION_ROW: Final = Row(
                 )
             ],
             About(
-                "Requests refused, each second, by the reason that the caller was told.",
+                "Rejected requests per second, by reason.",
                 "nothing.",
-                "QUEUE_FULL, AUDIO_OWED_FULL and CAPACITY_FULL: too little room. ENGINE_LOST: restart the server. All "
-                "others: a client needs a fix, and its request id is in the log.",
+                "QUEUE_FULL, AUDIO_OWED_FULL and CAPACITY_FULL: too little capacity. ENGINE_LOST: restart the server. "
+                "Others: a client needs a fix, and its request id is in the log.",
             ),
             width=6,
             stacked=True,
@@ -184,7 +184,7 @@ SATURATION_ROW: Final = Row(
 BOARD: Final = Board(
     "overview",
     "Overview",
-    "Is it up, who calls, do they hear in time, is there room? Read from the top; each row leads to a dashboard.",
+    "Availability, traffic, latency and saturation. Read from the top; the links lead to details.",
     (STATUS, CALLS_ROW, SPEECH_ROW, SATURATION_ROW, TRAFFIC_ROW, GATEWAY_ROW),
     variables=(INSTANCE, VOICE, METHOD),
     links=(to_traces("Traces"), to_logs("Logs")),

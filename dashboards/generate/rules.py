@@ -40,9 +40,9 @@ RULES: Final = Row(
                 "s",
                 [Query("max by (rule_group) (prometheus_rule_group_last_duration_seconds)", "{{rule_group}}")],
                 About(
-                    "How long each group of rules takes.",
+                    "Evaluation time of each group of rules.",
                     "far below its interval, 15 s.",
-                    "near it: evaluations are missed and alerts come late.",
+                    "near it: evaluations are missed and alerts are late.",
                 ),
             ),
             FILE_OF_GROUP,
@@ -60,9 +60,9 @@ RULES: Final = Row(
                 Query("sum(prometheus_notifications_queue_length)", "waiting"),
             ],
             About(
-                "Alerts on their way to Alertmanager that wait or were dropped.",
+                "Alerts for Alertmanager that wait or were dropped.",
                 "0.",
-                "Alertmanager is gone, or was never there (compose profile alerting): nobody is told of anything.",
+                "Alertmanager is down, or does not run (compose profile alerting): no alerts are sent.",
             ),
             colours={"dropped": RED, "waiting": ORANGE},
         ),

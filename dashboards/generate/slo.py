@@ -29,7 +29,7 @@ WINDOW_COLOURS: Final = {"5m|2h": BLUE, "1h|1d": RED, "30m|6h": PURPLE, "3d": OR
 SHORT_WINDOWS: Final = ("5m", "30m", "1h", "6h")
 LONG_WINDOWS: Final = ("2h", "6h", "1d", "3d")
 OBJECTIVES: Final = {
-    "availability": ("Availability", "calls that got no speech though their caller did nothing wrong", 0.999),
+    "availability": ("Availability", "calls that failed although the client did nothing wrong", 0.999),
     "first_audio": ("First audio", "streams whose first audio took longer than 0.25 s", 0.95),
 }
 RUNBOOK: Final = {"availability": "PhonoscopeErrorBudgetBurn", "first_audio": "PhonoscopeFirstAudioSlow"}
@@ -42,9 +42,9 @@ def budget_left(*, width: int) -> Json:
         "percentunit",
         [Query(_left("job, slo", 'slo=~".+"'), "{{slo}}")],
         About(
-            "What is left of the failures that the objectives allow in 30 days, or since Prometheus remembers.",
+            "Remaining error budget of 30 days, or of the retention of Prometheus if that is shorter.",
             "more than half.",
-            "below 0 the objective is missed: stop risky changes, and see Phonoscope / SLO for what spent it.",
+            "below 0 the objective is missed: stop risky changes, and see Phonoscope / SLO for the cause.",
             "PhonoscopeErrorBudgetBurn",
         ),
         width=width,
@@ -71,7 +71,7 @@ def _budget(slo: str) -> Json:
         About(
             f"The objective is {objective:.1%} over 30 days; {bad} spend the rest.",
             "more than half.",
-            "below 0 the objective is missed. The graphs below say since when, and what is bad.",
+            "below 0 the objective is missed. The graphs below show since when, and the cause.",
             RUNBOOK[slo],
         ),
         width=4,
@@ -90,9 +90,9 @@ def _burn_now(slo: str) -> Json:
         "short",
         [Query(burn, slo)],
         About(
-            "How many times too fast the budget was spent in the last hour: at 1 it lasts its 30 days, at 14.4 two.",
+            "How many times too fast the budget was used in the last hour: at 1 it lasts 30 days, at 14.4 two.",
             "below 1.",
-            "above 6 somebody should look now.",
+            "above 6, act now.",
             RUNBOOK[slo],
         ),
         width=4,
@@ -109,8 +109,8 @@ def _objective(slo: str) -> Json:
         "percentunit",
         [Query(f'slo:slo_objective:ratio{{slo="{slo}"}}', slo)],
         About(
-            "The share that must be good, as recorded by the rules.",
-            f"what you promised; bad are {bad}.",
+            "The objective, as recorded by the rules.",
+            f"as agreed; bad are {bad}.",
             "change it in deploy/prometheus/rules/slo.yml.",
         ),
         width=4,
@@ -130,9 +130,9 @@ def _burns(slo: str, windows: tuple[str, ...], pages: str, lines: Steps) -> Json
         "short",
         queries,
         About(
-            f"How many times too fast the budget is spent, over several windows. {pages}",
+            f"How many times too fast the budget is used, over several windows. {pages}",
             "below 1 in every window.",
-            "a high short window alone is a blip; with the long one it is real: act.",
+            "if only the short window is high, it is a short peak; if the long one is high too, act.",
             RUNBOOK[slo],
         ),
         width=12,
@@ -170,7 +170,7 @@ BUDGETS: Final = Row(
     ),
 )
 BURNS: Final = Row(
-    "How fast they burn",
+    "Burn rates",
     (
         _burns("availability", SHORT_WINDOWS, PAGES, CRITICAL),
         _burns("first_audio", SHORT_WINDOWS, PAGES, CRITICAL),
@@ -179,15 +179,15 @@ BURNS: Final = Row(
     ),
 )
 EVENTS: Final = Row(
-    "What burns them",
+    "What uses them",
     (
         _events(
             "availability",
-            "Calls, and those that failed",
+            "Calls, and failed calls",
             About(
-                "Calls that count for availability, each second over 5 minutes, and the bad ones among them.",
+                "Calls per second that count for availability, and the bad ones, over 5 minutes.",
                 "no red.",
-                "the next graph has their methods and codes.",
+                "see the next graph for methods and codes.",
             ),
         ),
         graph(
@@ -201,10 +201,10 @@ EVENTS: Final = Row(
                 )
             ],
             About(
-                "Which calls spend the budget, and how they end.",
+                "Calls that use the budget, by method and code.",
                 "nothing.",
-                "ResourceExhausted: add replicas. Unavailable: look at health and restarts. DeadlineExceeded: look "
-                "at the queue. Internal, Unknown: read the log.",
+                "ResourceExhausted: add replicas. Unavailable: check health and restarts. DeadlineExceeded: check "
+                "the queue. Internal, Unknown: check the log.",
                 "PhonoscopeErrorBudgetBurn",
             ),
             stacked=True,
@@ -218,19 +218,19 @@ EVENTS: Final = Row(
             "short",
             Query('ALERTS{alertname=~"Phonoscope.*"}', "{{alertname}}"),
             About(
-                "Our alerts whose condition holds now.",
+                "Phonoscope's pending and firing alerts.",
                 "an empty table.",
-                "pending waits whether it lasts; firing was sent. Each has a page in docs/runbooks.",
+                "pending alerts wait for their duration; firing ones are sent. Each has a page in docs/runbooks.",
             ),
             columns={"alertname": "Alert", "alertstate": "State", "severity": "Severity", "slo": "SLO"},
         ),
         _events(
             "first_audio",
-            "Streams, and those that sounded late",
+            "Streams, and those with late first audio",
             About(
-                "Streams that sounded, each second over 5 minutes, and those later than 0.25 s.",
+                "Streams per second with audio, and those later than 0.25 s, over 5 minutes.",
                 "little red: 1 of 20 may be late.",
-                "the next graph has the slow voice or replica.",
+                "see the next graph for the slow voice or replica.",
             ),
         ),
         graph(
@@ -243,9 +243,9 @@ EVENTS: Final = Row(
                 )
             ],
             About(
-                "19 of 20 streams sound within this time, over 5 minutes.",
+                "Time to first audio of streams, p95 over 5 minutes.",
                 "below the line at 0.25 s.",
-                "one line above: that replica or voice. All above: too much is asked for; see Phonoscope / Engine.",
+                "one line above: that replica or voice is slow. All above: overload; see Phonoscope / Engine.",
                 "PhonoscopeFirstAudioSlow",
             ),
             width=16,
@@ -258,7 +258,7 @@ EVENTS: Final = Row(
 BOARD: Final = Board(
     "slo",
     "SLO",
-    "How much may still go wrong this month, how fast it is being spent, and on what.",
+    "How much of the error budget is left, how fast it is used, and by what.",
     (BUDGETS, BURNS, EVENTS),
     variables=(),
     hours=24,

@@ -22,7 +22,7 @@ FIRST_AUDIO: Final = "tts_time_to_first_audio_seconds"
 STREAMS: Final = f'{SPEECH}, delivery="stream"'
 
 SPEECH_ROW: Final = Row(
-    "Speech: do listeners hear it in time?",
+    "Speech: is it fast enough?",
     (
         heatmap(
             "First audio of streams",
@@ -30,10 +30,10 @@ SPEECH_ROW: Final = Row(
             FIRST_AUDIO,
             STREAMS,
             About(
-                "From the call to its first audio: what a listener waits. Each cell counts the streams that waited so "
-                "long; each dot is one, with its trace.",
+                "Time from the call to its first audio. Each cell counts the streams in that range of "
+                "time; each dot is one stream, with its trace.",
                 "one dark band well below 0.25 s.",
-                "a second band above: one voice, one replica or long sentences; choose a voice above, or open a dot.",
+                "a second band above: one voice, one replica or long sentences; select a voice above, or open a dot.",
             ),
         ),
         graph(
@@ -41,9 +41,9 @@ SPEECH_ROW: Final = Row(
             "s",
             quantiles(FIRST_AUDIO, STREAMS),
             About(
-                "The same as lines: half, 95 and 99 of 100 streams hear something within this time.",
+                "The same as quantiles: p50, p95 and p99.",
                 "p95 below the dashed line at 0.25 s.",
-                "see the engine's queue first: waiting is the usual reason. Then the stages.",
+                "check the engine's queue first: waiting is the usual cause. Then check the stages.",
                 "PhonoscopeFirstAudioSlow",
             ),
             width=12,
@@ -56,9 +56,9 @@ SPEECH_ROW: Final = Row(
             "tts_real_time_factor",
             SPEECH,
             About(
-                "The engine's time over the audio's, for each completed request, waiting left out.",
-                "a dark band far below 1: 0.1 speaks ten seconds in one.",
-                "near 1 a stream cannot keep up: the machine is too small or too busy.",
+                "Engine time divided by audio time of completed requests, without waiting.",
+                "a dark band far below 1; at 0.1, ten seconds of audio take one second.",
+                "near 1, streams cannot keep up: the machine is too slow or too busy.",
             ),
         ),
         graph(
@@ -66,9 +66,9 @@ SPEECH_ROW: Final = Row(
             "short",
             quantiles("tts_real_time_factor", SPEECH),
             About(
-                "The same as lines; above the dashed line at 1 the engine is slower than speech.",
+                "The same as quantiles; above the dashed line at 1 the engine is slower than real time.",
                 "p99 well below 1.",
-                "look for other work on the machine, for throttling of the GPU, and at batch sizes in Phonoscope / "
+                "check for other work on the machine, for throttling of the GPU, and batch sizes in Phonoscope / "
                 "Engine.",
                 "PhonoscopeSlowerThanRealTime",
             ),
@@ -76,7 +76,7 @@ SPEECH_ROW: Final = Row(
             lines=((1, RED),),
         ),
         graph(
-            "Audio seconds made each second",
+            "Audio seconds rendered per second",
             "short",
             [
                 Query(
@@ -85,9 +85,9 @@ SPEECH_ROW: Final = Row(
                 )
             ],
             About(
-                "How many voices speak at once, on average.",
+                "Average number of utterances spoken at the same time.",
                 "follows your traffic.",
-                "flat while calls grow: the engine is at its limit; see utilisation.",
+                "constant while calls increase: the engine is saturated; see utilisation.",
             ),
             stacked=True,
         ),
@@ -101,9 +101,9 @@ SPEECH_ROW: Final = Row(
                 )
             ],
             About(
-                "Requests for speech that ended, each second.",
-                "green; blue is callers who hang up.",
-                "orange: callers ask for what is refused, see the reasons below. Red: the engine or the server.",
+                "Speech requests that ended, per second.",
+                "green; blue is cancelled by clients.",
+                "orange: rejected requests, see the reasons below. Red: the engine or the server failed.",
             ),
             stacked=True,
             bars=True,
@@ -120,7 +120,7 @@ SPEECH_ROW: Final = Row(
                 )
             ],
             About(
-                "How often a player that starts at the first chunk would have run dry.",
+                "Underruns of a player that starts at the first chunk.",
                 "0.",
                 "listeners hear gaps: see inter-chunk time and slack in Phonoscope / Engine.",
                 "PhonoscopePlaybackUnderruns",

@@ -35,9 +35,9 @@ SCRAPES: Final = Row(
             "short",
             [Query("min by (job) (up)", "{{job}}")],
             About(
-                "Whether Prometheus reaches each part of the stack; parts that do not run are not listed.",
+                "Whether Prometheus can scrape each component; components that do not run are not listed.",
                 "all UP.",
-                "what a part would tell is missing from the dashboards until it is back: `docker compose ps`.",
+                "the dashboards lack the metrics of that component: check `docker compose ps`.",
                 "PhonoscopeServerDown",
             ),
             width=8,
@@ -50,19 +50,19 @@ SCRAPES: Final = Row(
             "s",
             [Query("max by (job) (scrape_duration_seconds)", "{{job}}")],
             About(
-                "How long a target takes to tell its metrics.",
+                "Duration of scrapes.",
                 "phonoscope below 20 ms.",
-                "seconds: the machine has too little CPU, or there are too many series; past 10 s the scrape fails.",
+                "seconds: the machine has too little CPU, or there are too many series; above 10 s the scrape fails.",
             ),
         ),
         graph(
-            "Series told by a server",
+            "Series per server",
             "short",
             [Query(f"max by (instance) (scrape_samples_scraped{{{SERVER}}})", "{{instance}}")],
             About(
-                "Samples in one scrape: the cardinality of our metrics.",
-                "flat from the start on: labels are bounded by voices, methods and codes.",
-                "climbs: something unbounded has become a label; find it with topk(10, count by (__name__) "
+                "Samples per scrape: the cardinality of the metrics.",
+                "constant from the start: labels are bounded by voices, methods and codes.",
+                "rises: a label has unbounded values; find it with topk(10, count by (__name__) "
                 '({job="phonoscope"})).',
             ),
         ),
@@ -71,9 +71,9 @@ SCRAPES: Final = Row(
             "short",
             [Query("sum by (job) (sum_over_time(scrape_series_added[$__rate_interval]))", "{{job}}", scraped=SELDOM)],
             About(
-                "Series that a scrape brought which were not there before.",
-                "a peak at each start, then nearly 0.",
-                "keeps coming: series are made anew all the time, and Prometheus fills its memory.",
+                "New series per scrape.",
+                "a peak at each start, then near 0.",
+                "continuously above 0: new series fill the memory of Prometheus.",
             ),
             width=12,
         ),
@@ -82,9 +82,9 @@ SCRAPES: Final = Row(
             "short",
             [Query("sum by (instance) (prometheus_tsdb_head_series)", "{{instance}}")],
             About(
-                "Series that Prometheus holds in memory, at some 3 KB each.",
+                "Series in the memory of Prometheus, about 3 KB each.",
                 "flat.",
-                "climbs: see who adds them, to the left.",
+                "rises: the panel on the left shows which target adds them.",
             ),
             width=12,
         ),
@@ -92,18 +92,18 @@ SCRAPES: Final = Row(
 )
 
 TRACES: Final = Row(
-    "Traces on their way",
+    "Trace export",
     (
         graph(
             "Spans leaving the server, by result",
             "ops",
             [Query(f"sum by (result) (rate(tts_trace_spans_total{{{SERVER}}}[$__rate_interval]))", "{{result}}")],
             About(
-                "Spans that the server sent to the collector (exported), could not send (failed), or dropped since "
-                "its queue was full (dropped). No data where no OTLP endpoint is set.",
-                "exported alone.",
-                "failed: the collector is gone or refuses; speech is not affected. Dropped: sample less, or give the "
-                "server more CPU.",
+                "Spans that the server sent to the collector (exported), could not send (failed), or dropped because "
+                "its queue was full (dropped). No data without an OTLP endpoint.",
+                "only exported.",
+                "failed: the collector is down or rejects them; speech is not affected. Dropped: sample less, or add "
+                "CPU.",
                 "PhonoscopeTelemetryExportFailing",
             ),
             width=6,
@@ -122,9 +122,9 @@ TRACES: Final = Row(
                 Query(_collected("receiver_refused"), "refused", scraped=SELDOM),
             ],
             About(
-                "Spans that the collector took and refused.",
-                "accepted is what all servers export; no refused.",
-                "refused: the collector is short of memory (memory_limiter) or its exporter is stuck.",
+                "Spans that the collector accepted and refused.",
+                "accepted equals the exported spans of all servers; none refused.",
+                "refused: the collector has too little memory (memory_limiter), or its exporter is blocked.",
                 "PhonoscopeTelemetryExportFailing",
             ),
             width=6,
@@ -139,9 +139,9 @@ TRACES: Final = Row(
                 Query(_collected("exporter_enqueue_failed"), "not queued", scraped=SELDOM),
             ],
             About(
-                "Spans that the collector passed on to Tempo, failed to, and had no room for.",
-                "sent alone, as many as accepted.",
-                "failed: look at Tempo. Not queued: they are lost.",
+                "Spans that the collector sent to Tempo, failed to send, or could not queue.",
+                "only sent, as many as accepted.",
+                "failed: check Tempo. Not queued: these spans are lost.",
                 "PhonoscopeTelemetryExportFailing",
             ),
             width=6,
@@ -155,9 +155,9 @@ TRACES: Final = Row(
                 Query(f"sum by (exporter) (otelcol_exporter_queue_capacity{{{COLLECTOR}}})", "capacity {{exporter}}"),
             ],
             About(
-                "Batches that wait for Tempo, and how many may.",
+                "Batches that wait for Tempo, and the capacity of the queue.",
                 "near 0.",
-                "at capacity, what comes next is lost: look at Tempo.",
+                "at capacity, further batches are lost: check Tempo.",
             ),
             width=6,
             colours={"capacity.*": RED},
@@ -175,7 +175,7 @@ PROCESS: Final = Row(
                 Query(f"rate(process_cpu_seconds_total{{{SERVER}}}[$__rate_interval])", "{{instance}}"),
             ],
             About(
-                "Cores that the process keeps busy.",
+                "CPU cores that the process uses.",
                 "follows the engine's utilisation, times its threads.",
                 "at the container's limit: the event loop is late too; see Phonoscope / Engine.",
                 "PhonoscopeEventLoopSlow",
@@ -188,8 +188,8 @@ PROCESS: Final = Row(
             [Query(f"process_resident_memory_bytes{{{SERVER}}}", "{{instance}}")],
             About(
                 "Resident memory of the process.",
-                "flat some minutes after the start; bursts of new lengths add a little.",
-                "climbs for hours: a leak; note version and traffic, restart, and report it.",
+                "constant some minutes after the start; bursts of new lengths add a little.",
+                "rises for hours: a leak; note version and traffic, restart, and report it.",
             ),
             width=6,
         ),
@@ -201,9 +201,9 @@ PROCESS: Final = Row(
                 Query(f"process_max_fds{{{SERVER}}}", "limit {{instance}}"),
             ],
             About(
-                "Files and connections, and the limit.",
+                "Open files and connections, and the limit.",
                 "far below the limit.",
-                "climbs with calls in flight: clients that do not close their channels.",
+                "rises with calls in flight: clients do not close their channels.",
             ),
             width=6,
             colours={"limit.*": RED, "open.*": BLUE},
@@ -218,9 +218,9 @@ PROCESS: Final = Row(
                 )
             ],
             About(
-                "Python's collector of cycles, by generation.",
-                "generation 2 seldom: each stops all Python threads for some milliseconds.",
-                "generation 2 many times a minute: something makes cycles; compare with event loop lag.",
+                "Garbage collections of Python, by generation.",
+                "generation 2 rarely: each stops all Python threads for some milliseconds.",
+                "generation 2 many times a minute: code creates reference cycles; compare with event loop lag.",
             ),
             width=6,
         ),
@@ -234,11 +234,11 @@ lead to them in Loki; without it: `docker compose logs server | grep EVENT`.
 | event | when | what to do |
 | --- | --- | --- |
 | `request_finished` | each request; `outcome`, `reason`, `audio_seconds` | filter by `outcome="failed"` first |
-| `engine_raised` | a batch failed; has the traceback | one: a bad input. Many: restart, report |
-| `trace_export_failed`, `trace_export_recovered` | the collector went, came back; once each | look at the collector |
-| `gpu_telemetry_lost` | the driver stopped to answer | look at the GPU; speech may go on |
-| `voice_skipped` | a voice file is bad | replace the file, restart |
-| `health_changed`, `draining`, `stopped` | a start or a stop | nothing, if you asked for it |
+| `engine_raised` | a batch failed; has the traceback | one: an invalid input. Many: restart, report |
+| `trace_export_failed`, `trace_export_recovered` | the collector failed, recovered; once each | check the collector |
+| `gpu_telemetry_lost` | the driver does not respond | check the GPU; speech may continue |
+| `voice_skipped` | a voice file cannot be loaded | replace the file, restart |
+| `health_changed`, `draining`, `stopped` | a start or a stop | nothing, if it was planned |
 """
 
 LOGS: Final = Row("The log", (words("What to look for in the log", LOG_EVENTS.strip(), height=8),))
@@ -246,7 +246,7 @@ LOGS: Final = Row("The log", (words("What to look for in the log", LOG_EVENTS.st
 BOARD: Final = Board(
     "telemetry",
     "Telemetry",
-    "Can you trust the other dashboards? Scrapes, traces, rules, cardinality, the process and its log.",
+    "Health of the telemetry itself: scrapes, traces, rules, cardinality, the process and its log.",
     (SCRAPES, TRACES, RULES, PROCESS, LOGS),
     links=(
         to_logs("Warnings and errors", '| level=~"warning|error|critical"'),
