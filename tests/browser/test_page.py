@@ -170,7 +170,7 @@ async def test_errors_are_shown_where_screen_readers_hear_them(page):
     await expect(error).to_be_hidden()
 
 
-async def test_a_failure_in_the_middle_is_told_and_what_came_can_be_kept(page, server):
+async def test_a_failure_in_the_middle_is_reported_and_what_came_can_be_kept(page, server):
     await page.fill("#text", SENTENCE * 60)
     server.engine.closes_after = server.engine.windows_rendered + 8
     await page.click("#speak")

@@ -141,7 +141,7 @@ async def test_every_setting_of_a_request_takes_effect(client):
         ({"sample_rate_hz": 100}, "SAMPLE_RATE_OUT_OF_RANGE", "audio_config.sample_rate_hertz"),
     ],
 )
-async def test_a_bad_field_is_named_with_the_way_out(client, server, options, reason, field):
+async def test_a_bad_field_is_named_with_advice(client, server, options, reason, field):
     for call in (client.synthesize(TEXT, **options), anext(client.stream(TEXT, **options))):
         with pytest.raises(InvalidArgument) as caught:
             await call
@@ -314,7 +314,7 @@ async def test_a_method_that_nothing_serves_is_unimplemented_and_counted(channel
 # --- health ----------------------------------------------------------------------------------------------------
 
 
-async def test_a_watcher_is_told_of_every_change_of_health(client, server):
+async def test_a_watcher_gets_every_change_of_health(client, server):
     async with contextlib.aclosing(client.watch_health("phonoscope.tts.v1.TextToSpeech")) as statuses:
         assert await anext(statuses) == "SERVING"
         await server.health.set("phonoscope.tts.v1.TextToSpeech", is_serving=False)

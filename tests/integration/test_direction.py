@@ -50,7 +50,7 @@ async def test_a_stream_says_the_same_as_a_whole_reply_at_the_same_times(stub):
 
 
 @pytest.mark.parametrize("encoding", ["LINEAR16", "FLAC"])
-async def test_a_mark_behind_the_last_word_is_told_of_in_streams_too(stub, encoding: str):
+async def test_a_mark_behind_the_last_word_is_reported_in_streams_too(stub, encoding: str):
     asked = request(
         ssml='<speak>One. Two.<mark name="end"/></speak>',
         timing_types=[tts_pb2.TIMING_TYPE_MARK],

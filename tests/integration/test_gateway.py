@@ -147,7 +147,9 @@ class TestSpeech:
         assert server.ended()[0].code.name == "CANCELLED"
         server.engine.gate.set()
 
-    async def test_who_leaves_in_the_middle_is_told_from_who_heard_it_all(self, gateway, http, server):
+    async def test_a_client_that_disconnects_early_is_distinguished_from_one_that_read_all(
+        self, gateway, http, server
+    ):
         async with http.stream("POST", "/v1/speech", json={"text": TEXT * 40}) as reply:
             assert await anext(reply.aiter_raw())
             server.engine.gate.clear()
@@ -215,7 +217,7 @@ class TestProblems:
             ({"speed": 1.0}, "BODY_INVALID", "text", 'requires either "text" or "ssml"'),
         ],
     )  # fmt: skip
-    async def test_bad_fields_are_named_with_the_way_out(self, http, body, reason, field, words):
+    async def test_bad_fields_are_named_with_advice(self, http, body, reason, field, words):
         reply = await http.post("/v1/speech", json=body)
         assert reply.status_code == 400
         assert reply.headers["content-type"] == "application/problem+json"
@@ -526,7 +528,7 @@ class TestSocket:
         assert chunks[-1]["text_stop"] >= len(TEXT)
         assert audio == (await gateway.client.synthesize(" ".join(TEXT.split()) + " ", seed=3)).audio
 
-    async def test_words_are_told_with_the_audio_in_which_they_begin(self, ws):
+    async def test_words_are_reported_with_the_audio_in_which_they_begin(self, ws):
         pieces = [{"type": "text", "text": f"{word} "} for word in TEXT.split()]
         await self.send(ws, {"type": "start", "seed": 3, "timings": ["word"]}, *pieces, {"type": "end"})
         told, _ = await self.heard(ws)
@@ -594,7 +596,7 @@ class TestSocket:
             ),
         ],
     )
-    async def test_what_breaks_the_rules_is_told_and_ends_the_socket(self, ws, messages, reason, code, words):
+    async def test_what_breaks_the_rules_is_reported_and_ends_the_socket(self, ws, messages, reason, code, words):
         for message in messages:
             await ws.send(message)
         told, _ = await self.heard(ws)

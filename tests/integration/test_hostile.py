@@ -259,7 +259,7 @@ async def test_timings_go_with_every_encoding_but_those_that_cannot_carry_them(r
         ({"timing_types": [-1]}, "timing_types", "'-1' is unknown"),
     ],
 )
-async def test_a_number_that_an_enum_has_not_is_refused(refusal, fields, field: str, told: str):
+async def test_an_unknown_enum_number_is_refused(refusal, fields, field: str, told: str):
     found = await refusal(text="Hello.", **fields)
     assert found[1] == field
     assert found[2].startswith(told)

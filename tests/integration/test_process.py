@@ -265,7 +265,7 @@ def test_a_busy_port_is_one_line_and_status_1(own_lines, flag: str):
     assert re.match(rf"phonoscope serve: cannot .* 127\.0\.0\.1:{port}: Address already in use; .*{flag}", lines[0])
 
 
-def test_a_bad_voice_file_is_one_line_that_names_it_and_the_way_out(own_lines, tmp_path: Path):
+def test_a_bad_voice_file_is_one_line_that_names_it_and_advice(own_lines, tmp_path: Path):
     # In the folder, a voice of the embedded one's name takes its place: nothing else is loaded first.
     (tmp_path / f"{VOICE}.onnx").write_bytes(b"this is no ONNX")
     (tmp_path / f"{VOICE}.onnx.json").write_text("{}")

@@ -54,7 +54,7 @@ def test_a_cancel_ratio_of_zero_suits_every_mode(run, server):
         ),
     ],
 )
-def test_wrong_usage_is_told_before_anything_is_sent(run, server, tmp_path, arguments, says):
+def test_wrong_usage_is_reported_before_anything_is_sent(run, server, tmp_path, arguments, says):
     (tmp_path / "empty").write_text("\n")
     given = [tmp_path / "empty" if argument == "EMPTY" else argument for argument in arguments]
     result = run("bench", "-s", server.target, *given)

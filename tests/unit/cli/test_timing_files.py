@@ -110,7 +110,7 @@ def test_where_no_file_is_asked_for_nothing_is_missed() -> None:
         assert not heard.whole
 
 
-def test_a_folder_that_is_not_there_is_told_before_anything_is_heard(tmp_path: Path) -> None:
+def test_a_missing_folder_is_reported_before_the_body_runs(tmp_path: Path) -> None:
     path = tmp_path / "no" / "out.json"
     with pytest.raises(FileNotFoundError) as missing, TimingFiles(None, path).open(TEXT, is_ssml=False):
         raise AssertionError("not reached")

@@ -80,7 +80,7 @@ def test_the_default_directory_is_in_the_users_home(run, hub_url, tmp_path, monk
     assert (tmp_path / ".local/share/phonoscope/voices/en_US-amy-low.onnx").exists()
 
 
-def test_a_voice_that_the_hub_has_not_is_one_line(run, hub_url, tmp_path):
+def test_an_unknown_voice_of_the_hub_is_reported_in_one_line(run, hub_url, tmp_path):
     result = run("voices", "pull", "en_US-emy-low", "--voices-dir", tmp_path, "--hub", hub_url)
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1

@@ -52,7 +52,7 @@ def test_details_are_parsed(client, server):
 
 
 @pytest.mark.parametrize(("nanos", "seconds"), [(250_000_000, 1.25), (0, 1.0)])
-def test_the_time_to_come_back_is_told(client, server, nanos, seconds):
+def test_the_retry_delay_is_reported(client, server, nanos, seconds):
     server.then_fail(
         grpc.StatusCode.RESOURCE_EXHAUSTED,
         "the queue is full",

@@ -292,7 +292,7 @@ def test_a_call_on_a_closed_client_ends_its_span(client, exporter):
         ("speech", {"server.address": "speech"}),
     ],
 )
-def test_the_address_is_told_as_it_was_given(exporter, provider, target, attributes):
+def test_the_address_is_reported_as_it_was_given(exporter, provider, target, attributes):
     with Client(target, tracer_provider=provider) as client, client._tracer.call("Synthesize"):
         pass
     told = only(exporter).attributes

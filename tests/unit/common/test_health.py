@@ -67,7 +67,7 @@ async def test_no_service_serves_until_it_is_said_to(served: Served, service: st
     assert await served.check(service) == NOT_SERVING
 
 
-async def test_birth_and_every_change_is_told_once(served: Served) -> None:
+async def test_the_first_state_and_every_change_are_reported_once(served: Served) -> None:
     assert served.changes == [(service, False) for service in SERVICES]
     served.changes.clear()
     for is_serving in (False, True, True, False):

@@ -93,7 +93,7 @@ async def failure(call: Any) -> grpc.aio.AioRpcError:
 
 
 @each_kind
-async def test_a_good_call_is_told_of_once_with_its_messages_and_bytes(serve: Any, kind: str) -> None:
+async def test_a_good_call_is_reported_once_with_its_messages_and_bytes(serve: Any, kind: str) -> None:
     served = await serve({"Say": answering(kind, echo, says=2)})
     texts = ["hello", "you"] if kind.startswith("stream") else ["hello"]
     replies = ["+".join(texts)]
@@ -185,7 +185,7 @@ async def test_a_cancel_from_inside_the_server_does_not_leave_the_caller_waiting
 
 
 @each_kind
-async def test_a_call_that_its_caller_cancels_is_told_of_as_cancelled(serve: Any, kind: str) -> None:
+async def test_a_call_that_its_caller_cancels_is_reported_as_cancelled(serve: Any, kind: str) -> None:
     entered = asyncio.Event()
 
     async def act(texts: list[str], context: Any) -> str:
@@ -219,7 +219,7 @@ async def test_a_caller_that_stops_reading_frees_what_the_servicer_holds(serve: 
 
 
 @each_kind
-async def test_a_deadline_that_passes_is_told_of_as_such(serve: Any, kind: str) -> None:
+async def test_a_deadline_that_passes_is_reported_as_such(serve: Any, kind: str) -> None:
     served = await serve({"Say": answering(kind, wait_for_ever)})
     assert (await failure(served.call(kind, "hello", seconds=0.05))).code() is grpc.StatusCode.DEADLINE_EXCEEDED
     assert (await served.end()).code is grpc.StatusCode.DEADLINE_EXCEEDED
@@ -307,7 +307,7 @@ async def test_a_method_that_nothing_serves_is_counted_as_other(serve: Any, path
     ]
 
 
-async def test_a_status_that_a_servicer_sets_without_an_abort_is_the_one_that_is_told(serve: Any) -> None:
+async def test_a_status_that_a_servicer_sets_without_an_abort_is_the_one_that_is_reported(serve: Any) -> None:
     async def act(texts: list[str], context: Any) -> str:
         context.set_code(grpc.StatusCode.ABORTED)
         return "done"

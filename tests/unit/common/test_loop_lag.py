@@ -59,7 +59,7 @@ def lag(timers: FakeTimers, lags: list[float]) -> LoopLag:
     return LoopLag(lags.append, timers=timers)
 
 
-def test_a_loop_that_is_on_time_is_told_four_times_a_second(
+def test_a_loop_that_is_on_time_is_reported_four_times_a_second(
     timers: FakeTimers, lags: list[float], lag: LoopLag
 ) -> None:
     with lag:
@@ -69,7 +69,7 @@ def test_a_loop_that_is_on_time_is_told_four_times_a_second(
     assert lags == [0.0, 0.0, 0.0, 0.0]
 
 
-def test_a_late_timer_is_told_and_does_not_move_those_that_follow(
+def test_a_late_timer_is_reported_and_does_not_move_those_that_follow(
     timers: FakeTimers, lags: list[float], lag: LoopLag
 ) -> None:
     with lag:

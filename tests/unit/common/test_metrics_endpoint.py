@@ -112,7 +112,7 @@ def test_a_query_changes_nothing(port: int) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/metric", "/metrics/", "/favicon.ico", "/%2e"])
-def test_another_path_is_told_which_there_are(port: int, path: str) -> None:
+def test_an_unknown_path_lists_the_existing_ones(port: int, path: str) -> None:
     response, body = ask(port, path)
     assert response.status == 404
     assert b"/metrics" in body
@@ -122,7 +122,7 @@ def test_another_path_is_told_which_there_are(port: int, path: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
 @pytest.mark.parametrize("path", ["/metrics", "/healthz"])
-def test_another_method_is_told_which_are_allowed(port: int, path: str, method: str) -> None:
+def test_an_unsupported_method_lists_the_allowed_ones(port: int, path: str, method: str) -> None:
     response, _body = ask(port, path, method)
     assert (response.status, response.headers["Allow"]) == (405, "GET, HEAD")
 

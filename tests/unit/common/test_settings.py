@@ -142,7 +142,7 @@ def test_a_value_out_of_range_names_setting_value_and_range(
     assert refusal() == by_flag
 
 
-def test_every_fault_is_told_at_once() -> None:
+def test_every_fault_is_reported_at_once() -> None:
     told = refusal("--port", "x", "--metrics-port", "y")
     assert "port='x'" in told
     assert "metrics_port='y'" in told
@@ -187,14 +187,14 @@ def test_a_setting_that_kubernetes_overwrote_is_explained(variable: str, monkeyp
     assert Kettle.from_arguments([f"--{flag}", "7"])
 
 
-def test_a_settings_file_that_is_not_there_is_told(file: Path) -> None:
+def test_a_missing_settings_file_is_reported(file: Path) -> None:
     assert refusal() == f"PHONOSCOPE_CONFIG={file}: no such file"
     file.mkdir()
     assert refusal() == f"PHONOSCOPE_CONFIG={file}: no such file"
 
 
 @pytest.mark.parametrize("content", [b"port = ", b"port: 1", b"name = '\xff'"])
-def test_a_settings_file_that_is_not_toml_is_told(file: Path, content: bytes) -> None:
+def test_a_settings_file_that_is_not_toml_is_reported(file: Path, content: bytes) -> None:
     file.write_bytes(content)
     assert refusal().startswith(f"PHONOSCOPE_CONFIG={file}: is not TOML: ")
 

@@ -244,7 +244,7 @@ def outage(log: Lines, clock: Clock) -> Outage:
     return Outage("http://collector:4317", log, clock)
 
 
-def test_an_outage_is_told_when_it_begins_and_when_it_ends_with_what_was_lost(outage: Outage, log: Lines) -> None:
+def test_an_outage_is_reported_when_it_begins_and_when_it_ends_with_what_was_lost(outage: Outage, log: Lines) -> None:
     outage.passed()
     for spans in (10, 20, 30):
         outage.lost(spans)
@@ -270,7 +270,7 @@ def test_a_collector_that_comes_and_goes_does_not_fill_the_log(outage: Outage, l
     assert len(log.lines) == 3
 
 
-def test_an_outage_that_begins_in_the_quiet_after_another_is_told_later(
+def test_an_outage_that_begins_in_the_quiet_after_another_is_reported_later(
     outage: Outage, log: Lines, clock: Clock
 ) -> None:
     outage.failed("first")
@@ -408,7 +408,7 @@ def test_closing_gives_up_on_a_collector_that_hangs(queued: Queued, threads: set
     assert not {thread for thread in set(threading.enumerate()) - threads if thread.is_alive()}
 
 
-def test_what_the_exporter_says_is_told_once_and_not_logged(
+def test_what_the_exporter_says_is_reported_once_and_not_logged(
     queued: Queued, log: Lines, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fail(spans: object) -> SpanExportResult:

@@ -344,7 +344,7 @@ def test_jitter_stretches_a_pause(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("path", ["voices.json", MODEL])
-def test_a_missing_file_is_told_at_once(hub: VoiceHub, web: Web, tmp_path: Path, path: str) -> None:
+def test_a_missing_file_is_reported_at_once(hub: VoiceHub, web: Web, tmp_path: Path, path: str) -> None:
     del web.files[path]
     with pytest.raises(VoiceDownloadError, match=f"{path} returned 404 Not Found; check the hub address"):
         hub.pull(JOE, tmp_path)
@@ -363,7 +363,7 @@ def free_address() -> str:
         return f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
-def test_an_unreachable_hub_is_one_line_with_its_address_and_a_way_out(client: httpx.Client, tmp_path: Path) -> None:
+def test_an_unreachable_hub_is_one_line_with_its_address_and_advice(client: httpx.Client, tmp_path: Path) -> None:
     address = free_address()
     with pytest.raises(VoiceDownloadError) as raised:
         VoiceHub(address, client=client, retries=Retries(sleep=lambda _: None)).pull(JOE, tmp_path)
@@ -510,7 +510,7 @@ def test_pulls_at_the_same_time_take_turns(web: Web, tmp_path: Path) -> None:
     assert len(web.requests_for(MODEL)) == 1
 
 
-def test_a_directory_that_cannot_be_made_is_told(hub: VoiceHub, tmp_path: Path) -> None:
+def test_a_directory_that_cannot_be_made_is_reported(hub: VoiceHub, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(VoiceDownloadError, match=f"cannot store {JOE} in .*file/voices: Not a directory"):
         hub.pull(JOE, tmp_path / "file" / "voices")

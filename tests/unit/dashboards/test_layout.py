@@ -55,7 +55,7 @@ def test_every_line_of_panels_is_as_wide_as_the_screen(dashboard):
     assert set(widths.values()) == {24}, widths
 
 
-def test_titles_are_told_apart(dashboard):
+def test_titles_are_distinguished(dashboard):
     titles = [panel["title"] for panel in dashboard.panels]
     assert all(titles)
     assert len(titles) == len(set(titles))

@@ -41,7 +41,7 @@ def test_a_server_that_is_there_from_the_start_is_not_worth_a_word(simulate, sim
     simulate(scene())
 
 
-def test_the_loss_and_the_return_are_told_once_each(simulate, simulated_server):
+def test_the_loss_and_the_return_are_reported_once_each(simulate, simulated_server):
     simulated_server.away = [(10.0, 100.0)]
 
     async def scene():

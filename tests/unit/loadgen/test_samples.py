@@ -8,7 +8,7 @@ BAD = PlannedCall("", {}, is_stream=True, is_bad=True)
 MADE = CallResult(call=STREAM, seconds=2.0, first_audio_seconds=0.5, audio_seconds=4.0, underruns=3)
 
 
-def test_a_call_is_told_as_its_caller_saw_it():
+def test_a_call_becomes_one_sample():
     log = SampleLog()
     log.add(MADE, 7.0)
     assert log.samples() == (Sample(7.0, 0.5, 2.0, 4.0, 3, ""),)
@@ -21,7 +21,7 @@ def test_samples_are_in_the_order_in_which_calls_were_due_not_in_that_of_their_e
     assert [sample.due_seconds for sample in log.samples()] == [1.0, 2.0, 3.0]
 
 
-def test_an_error_is_told_but_not_a_refusal_that_was_meant():
+def test_an_error_is_reported_but_not_a_refusal_that_was_meant():
     log = SampleLog()
     log.add(CallResult(call=STREAM, seconds=0.1, error="INTERNAL"), 1.0)
     log.add(CallResult(call=BAD, seconds=0.1, error="INVALID_ARGUMENT", is_refused=True), 2.0)

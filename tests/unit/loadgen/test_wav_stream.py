@@ -42,7 +42,7 @@ def test_chunks_before_and_after_the_samples_are_no_audio(wav_of, piece_bytes):
 
 
 @pytest.mark.parametrize("kept_bytes", [1, 11, 30, 43, 44, 45, 5000])
-def test_an_end_before_the_last_sample_is_told(wav_of, kept_bytes):
+def test_an_end_before_the_last_sample_is_reported(wav_of, kept_bytes):
     with pytest.raises(BadAudio, match="WAV_TRUNCATED"):
         heard(wav_of(0.5)[:kept_bytes], 100)
 
@@ -58,7 +58,7 @@ def test_an_end_before_the_last_sample_is_told(wav_of, kept_bytes):
     ],
     ids=["another format", "a letter off", "another RIFF", "no format", "no end of the header"],
 )
-def test_what_is_no_wav_is_told(body):
+def test_what_is_no_wav_is_reported(body):
     with pytest.raises(BadAudio, match="NOT_WAV"):
         heard(body, 3)
 

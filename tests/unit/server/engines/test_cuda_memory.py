@@ -24,7 +24,7 @@ class FakeUuid:
         ),
     ],
 )
-def test_a_device_is_told_by_what_torch_knows_of_it(
+def test_a_device_is_reported_by_what_torch_knows_of_it(
     properties: dict[str, object], device: CudaDevice, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = []

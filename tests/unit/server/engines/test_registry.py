@@ -61,7 +61,7 @@ def test_a_file_that_two_patterns_match_belongs_to_the_first(folder: Path) -> No
     assert [[voice.id for voice in one.engine.voices] for one in loaded] == [["a"], ["b"]]
 
 
-def test_a_bad_voice_ends_the_start_with_the_way_round_it(folder: Path) -> None:
+def test_a_bad_voice_ends_the_start_with_a_workaround(folder: Path) -> None:
     (folder / "a.sine").write_text("bad")
     with pytest.raises(VoiceFileError, match=re.escape("is bad (--skip-bad-voices starts the server without it)")):
         registry.load_engines(loading(folder), (kind_of("*.sine"),))

@@ -125,7 +125,7 @@ def test_a_name_that_the_hub_does_not_have_is_refused(find: Find, hub: str) -> N
 
 
 @pytest.mark.usefixtures("no_embedded_voice")
-def test_no_voice_at_all_is_told_with_the_way_out(find: Find, folder: Path) -> None:
+def test_no_voice_at_all_is_reported_with_advice(find: Find, folder: Path) -> None:
     with pytest.raises(SettingsError) as caught:
         find()
     assert str(folder) in str(caught.value)

@@ -63,11 +63,11 @@ def test_a_range_ends_exactly_at_its_edges(
 
 @pytest.mark.parametrize("check", [fields.speed, fields.pitch])
 @pytest.mark.parametrize("absent", [0.0, -0.0])
-def test_a_ratio_of_nought_is_an_absent_one(check: Callable[[SpeechRequest], float], absent: float) -> None:
+def test_a_ratio_of_zero_is_an_absent_one(check: Callable[[SpeechRequest], float], absent: float) -> None:
     assert check(request(speed=absent, pitch=absent)) == 1.0
 
 
-def test_a_gain_of_nought_is_none() -> None:
+def test_a_gain_of_zero_is_none() -> None:
     assert fields.volume_gain(request()) == 0.0
 
 

@@ -196,7 +196,7 @@ def test_speeds_of_the_contract_are_taken(speed: float) -> None:
 
 
 @pytest.mark.parametrize("absent", [0.0, -0.0])
-def test_a_speed_of_nought_is_an_absent_one(absent: float) -> None:
+def test_a_speed_of_zero_is_an_absent_one(absent: float) -> None:
     resolved = resolve(speed=absent, pitch=absent)
     assert (resolved.speed, resolved.pitch) == (1.0, 1.0)
 
@@ -239,7 +239,7 @@ def test_other_sample_rates_are_refused(rate: int) -> None:
     assert description == f"{rate} is out of range; use 8000 to 48000, or 0 for the voice's own rate"
 
 
-def test_sample_rates_of_the_contract_are_taken_and_nought_is_the_voices_own() -> None:
+def test_sample_rates_of_the_contract_are_taken_and_zero_is_the_voices_own() -> None:
     assert [resolve(sample_rate_hz=rate).sample_rate_hz for rate in (8_000, 48_000)] == [8_000, 48_000]
     assert resolve(speaker_id=CHOIR.id).sample_rate_hz == 16_000
 
@@ -270,7 +270,7 @@ def test_a_good_request_id_is_kept() -> None:
 
 
 @pytest.mark.parametrize("given", ["", "x" * 129, "naïve", "a\nb", "tab\t", "\x7f"])
-def test_an_id_that_does_not_fit_a_log_line_is_replaced_before_anything_is_told(given: str) -> None:
+def test_an_id_that_does_not_fit_a_log_line_is_replaced(given: str) -> None:
     first, second = accepted_request_id(given), accepted_request_id(given)
     assert resolve(request_id=first).request_id == first
     assert len({given, first, second}) == 3
@@ -282,7 +282,7 @@ def test_an_id_that_fits_is_the_callers_own(given: str) -> None:
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2**64 - 1])
-def test_a_seed_is_kept_nought_included(seed: int) -> None:
+def test_a_seed_is_kept_zero_included(seed: int) -> None:
     assert resolve(seed=seed).seed == seed
 
 
@@ -322,7 +322,7 @@ def test_where_an_emotion_cannot_be_rendered_voices_are_named_that_can() -> None
     )
 
 
-def test_where_no_voice_renders_emotions_the_way_out_is_another_voice_file() -> None:
+def test_where_no_voice_renders_emotions_the_advice_is_another_voice_file() -> None:
     assert str(refused(FLAT, emotion="sad")).endswith("or load a voice that does (no loaded voice does)")
 
 
@@ -350,7 +350,7 @@ def test_where_there_are_no_timings_voices_are_named_that_have_them() -> None:
     )
 
 
-def test_where_no_voice_has_timings_the_way_out_is_another_voice_file() -> None:
+def test_where_no_voice_has_timings_the_advice_is_another_voice_file() -> None:
     error = refused(UNTIMED, timing_types=["mark"])
     assert str(error).endswith("or load a voice that does (no loaded voice does)")
 
@@ -471,7 +471,7 @@ def test_emotions_that_make_no_sense_are_refused(fields: dict[str, Any], reason:
     assert told in fault(**fields)[2]
 
 
-def test_all_that_is_wrong_is_told_at_once() -> None:
+def test_all_that_is_wrong_is_reported_at_once() -> None:
     error = refusal(
         text="",
         speaker_id="nobody",

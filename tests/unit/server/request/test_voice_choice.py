@@ -89,13 +89,13 @@ def test_a_speakers_name_goes_before_its_number() -> None:
 
 
 @pytest.mark.parametrize("speaker", ["3", "8", "-0", "1 ", "anna:bea"])
-def test_a_speaker_that_a_voice_has_not_is_refused(speaker: str) -> None:
+def test_an_unknown_speaker_of_a_voice_is_refused(speaker: str) -> None:
     reason, field, description = refusal(CHOICE, f"choir:{speaker}")
     assert (reason, field) == ("SPEAKER_UNKNOWN", "speaker_id")
     assert description.startswith(f"choir has no speaker {speaker!r}; use a number from 0 to 2")
 
 
-def test_a_voice_of_one_speaker_has_number_nought_alone() -> None:
+def test_a_voice_of_one_speaker_has_number_zero_alone() -> None:
     assert CHOICE.named("joe:0") == CHOICE.named("joe:") == (JOE, 0)
     assert refusal(CHOICE, "joe:1") == (
         "SPEAKER_UNKNOWN",

@@ -118,7 +118,7 @@ def test_every_field_of_the_contract_reaches_the_domain() -> None:
     )  # fmt: skip
 
 
-def test_a_seed_of_nought_is_not_an_absent_one() -> None:
+def test_a_seed_of_zero_is_not_an_absent_one() -> None:
     assert speech_request(tts_pb2.SynthesizeRequest(seed=0)).seed == 0
     assert speech_request(tts_pb2.SynthesizeRequest()).seed is None
 
@@ -281,7 +281,7 @@ async def test_text_in_pieces_is_handed_on_as_it_comes_and_audio_says_what_it_sp
         ([step(settings=ASKED)], "TEXT_IN_SETTINGS"),
     ],
 )
-async def test_messages_out_of_order_are_refused_with_the_way_out(
+async def test_messages_out_of_order_are_refused_with_advice(
     servicer: TextToSpeechServicer, messages: list[tts_pb2.StreamingSynthesizeRequest], reason: str
 ) -> None:
     with pytest.raises(InvalidRequest) as caught:

@@ -39,7 +39,7 @@ class TestKindCost:
         assert cost.is_known
         assert cost.seconds(20, 0.0) == pytest.approx(0.01)
 
-    def test_a_fixed_part_and_a_part_by_size_are_told_apart(self) -> None:
+    def test_a_fixed_part_and_a_part_by_size_are_distinguished(self) -> None:
         cost = KindCost()
         for size in (20, 40, 100, 400) * 5:
             learn(cost, size, 0.005 + 0.0001 * size)
@@ -106,7 +106,7 @@ class TestKindCost:
             learn(cost, 100, 0.01 * 1e6)
         assert cost.seconds(100, 0.0) <= 4 * MAX_SLOWDOWN * 0.01
 
-    def test_work_that_makes_audio_and_work_for_whole_utterances_are_told_apart(self) -> None:
+    def test_work_that_makes_audio_and_work_for_whole_utterances_are_distinguished(self) -> None:
         maker, preparer = KindCost(), KindCost()
         for cost in (maker, preparer):
             assert not cost.makes_audio

@@ -129,7 +129,7 @@ def test_every_move_is_reported_with_the_audio_owed(held: HeldRequests, events: 
 
 
 @pytest.mark.parametrize("move", ["add", "drop"])
-def test_whoever_waits_learns_of_every_move(held: HeldRequests, monkeypatch: pytest.MonkeyPatch, move: str) -> None:
+def test_every_move_wakes_the_waiters(held: HeldRequests, monkeypatch: pytest.MonkeyPatch, move: str) -> None:
     state, notified = a_state(1), []
     if move == "drop":
         held.add(state, Stream())

@@ -63,7 +63,7 @@ def test_the_first_step_is_the_shortest_that_the_engine_does_well() -> None:
     assert fakes.slot_of(fakes.TokenEngine()).first_step_seconds == 0.0
 
 
-def test_what_is_believed_is_told_of_each_engine_once_enough_is_known() -> None:
+def test_estimates_of_each_engine_are_reported_once_known() -> None:
     lane = Lane([fakes.FrameEngine(name="quick"), fakes.FrameEngine(name="slow", voices=("c",))])
     quick, slow = lane
     assert (lane.estimates(NOW), quick.estimates(NOW), quick.first_audio_seconds(NOW)) == ({}, None, 0.0)

@@ -247,7 +247,7 @@ async def test_the_engine_time_of_a_request_is_its_share_of_every_batch(bench: B
     assert sum(stream.engine_seconds for stream in streams) == pytest.approx(ran)
 
 
-async def test_the_time_in_the_queue_is_told_exactly_once_for_each_request(bench: Bench):
+async def test_the_time_in_the_queue_is_reported_exactly_once_for_each_request(bench: Bench):
     bench.engine.is_held = True
     first = bench.open(utterance("first."), utterance("more."))
     await bench.engine.reaches("prepare")
@@ -283,7 +283,7 @@ def shares(bench: Bench, stage: str) -> dict[tuple[int, int], float]:
     return total
 
 
-async def test_several_utterances_of_one_whole_request_are_told_apart_in_one_batch(bench: Bench):
+async def test_several_utterances_of_one_whole_request_are_distinguished_in_one_batch(bench: Bench):
     bench.engine.fault = lambda _stage, _batch: setattr(bench, "now", bench.now + 6.0)
     bench.engine.is_held = True
     held = bench.open(utterance("hold."), is_unary=True)
@@ -310,7 +310,7 @@ async def test_every_second_of_the_engine_is_some_utterances(bench: Bench, is_un
         assert all(event.seconds == 1.0 for event in bench.of(BatchRan))
 
 
-async def test_the_utterances_of_a_request_are_told_of_in_order(bench: Bench):
+async def test_the_utterances_of_a_request_are_reported_in_order(bench: Bench):
     bench.engine.is_held = True
     said = [utterance("abcdefgh."), utterance("ij."), utterance("abcdefghijklmnop.")]
     stream = bench.open(*said)
@@ -328,7 +328,7 @@ def is_render(event: Event) -> bool:
     return isinstance(event, BatchRan) and event.stage == "render"
 
 
-async def test_an_utterance_that_was_not_rendered_to_its_end_is_not_told_of_as_spoken(bench: Bench):
+async def test_an_utterance_that_was_not_rendered_to_its_end_is_not_reported_as_spoken(bench: Bench):
     with bench.open(utterance(ALPHABET * 4)) as stream:
         await next_of(stream)
     await heard(bench.open(utterance("after.")))
@@ -531,7 +531,7 @@ async def test_a_request_cancelled_in_the_queue_never_reaches_the_engine(bench: 
     assert utterance("never.") not in itertools.chain(*bench.engine.batches("prepare"))
 
 
-async def test_the_queue_is_told_of_every_move_and_is_empty_at_the_end(bench: Bench):
+async def test_every_move_of_the_queue_is_reported_and_it_is_empty_at_the_end(bench: Bench):
     with bench.open(utterance("cancelled."), audio_seconds=3.0, is_complete=False):
         assert bench.of(QueueMoved)[-1] == QueueMoved(1, 3.0)
     assert bench.of(QueueMoved)[-1] == QueueMoved(0, 0.0)

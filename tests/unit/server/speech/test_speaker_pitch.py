@@ -183,7 +183,7 @@ def test_an_octave_up_and_down_may_be_asked_for_in_hertz(pitch: str) -> None:
 
 
 @pytest.mark.parametrize(("pitch", "asked"), [("50Hz", "50Hz"), ("203Hz", "203Hz"), ("-90Hz", "11Hz")])
-def test_what_is_beyond_an_octave_is_refused_with_its_place_and_what_can_be_had(pitch: str, asked: str) -> None:
+def test_a_pitch_beyond_an_octave_is_refused_with_its_place_and_the_range(pitch: str, asked: str) -> None:
     resolved = document(f'one\n<prosody pitch="{pitch}">two</prosody>')
     with pytest.raises(InvalidRequest) as caught:
         check_hertz(resolved, {"joe": 101.0})

@@ -299,7 +299,7 @@ async def test_each_sentence_has_a_seed_of_its_own_that_torch_takes(stage: Stage
 # --- how each request ends --------------------------------------------------------------------------------------
 
 
-async def test_a_completed_request_is_told_of_once_with_what_it_sent(stage: Stage):
+async def test_a_completed_request_is_reported_once_with_what_it_sent(stage: Stage):
     spoken = await stage.speak(request_id="mine")
     event = stage.finished()
     assert (event.outcome, event.reason, event.voice, event.request_id) == ("completed", "", "tone", "mine")
@@ -310,7 +310,7 @@ async def test_a_completed_request_is_told_of_once_with_what_it_sent(stage: Stag
     assert len(stage.of(TextRead)) == len(stage.of(QueueLeft)) == len(stage.of(AudioEncoded)) == 1
 
 
-async def test_a_completed_stream_is_told_of_once_and_its_first_audio_once(stage: Stage):
+async def test_a_completed_stream_is_reported_once_and_its_first_audio_once(stage: Stage):
     chunks = await stage.streamed()
     assert stage.finished().outcome == "completed"
     assert stage.finished().audio_seconds == pytest.approx(sum(chunk.audio_seconds for chunk in chunks))
@@ -318,21 +318,21 @@ async def test_a_completed_stream_is_told_of_once_and_its_first_audio_once(stage
     assert len(stage.of(TextRead)) == len(stage.of(QueueLeft)) == len(stage.of(AudioEncoded)) == 1
 
 
-async def test_first_audio_is_told_before_the_first_chunk_is_taken_further(stage: Stage):
+async def test_first_audio_is_reported_before_the_first_chunk_is_taken_further(stage: Stage):
     async with contextlib.aclosing(stage.chunks()) as chunks:
         await anext(chunks)
         assert len(stage.of(FirstAudio)) == 1
         assert stage.of(RequestFinished) == []
 
 
-async def test_a_request_that_is_refused_is_told_of_once_without_a_voice(stage: Stage):
+async def test_a_request_that_is_refused_is_reported_once_without_a_voice(stage: Stage):
     with pytest.raises(InvalidRequest):
         await stage.speak(speaker_id="nobody")
     event = stage.finished()
     assert (event.outcome, event.reason, event.voice, event.audio_seconds) == ("rejected", "VOICE_UNKNOWN", "", 0.0)
 
 
-async def test_a_request_that_is_not_admitted_is_told_of_as_rejected(stage: Stage):
+async def test_a_request_that_is_not_admitted_is_reported_as_rejected(stage: Stage):
     with contextlib.ExitStack() as held:
         for number in range(-4, 0):
             held.enter_context(stage.scheduler.open(request=number, voice_id="tone", audio_seconds=1.0))
@@ -343,7 +343,7 @@ async def test_a_request_that_is_not_admitted_is_told_of_as_rejected(stage: Stag
     assert [(e.outcome, e.reason) for e in stage.of(RequestFinished)] == [("rejected", "QUEUE_FULL")] * 2
 
 
-async def test_a_stream_that_is_closed_early_is_told_of_as_cancelled_and_made_no_further(stage: Stage):
+async def test_a_stream_that_is_closed_early_is_reported_as_cancelled_and_made_no_further(stage: Stage):
     long_text = "abcdefghijklmnopqrstuvwxyz. " * 40
     async with contextlib.aclosing(stage.chunks(long_text)) as chunks:
         await anext(chunks)
@@ -356,7 +356,7 @@ async def test_a_stream_that_is_closed_early_is_told_of_as_cancelled_and_made_no
 
 
 @pytest.mark.parametrize("is_whole", [False, True])
-async def test_a_task_that_is_cancelled_is_told_of_as_cancelled(stage: Stage, is_whole: bool):
+async def test_a_task_that_is_cancelled_is_reported_as_cancelled(stage: Stage, is_whole: bool):
     stage.engine.may_render.clear()
     task = asyncio.ensure_future(stage.speak() if is_whole else stage.streamed())
     assert await asyncio.to_thread(stage.engine.is_rendering.wait, GENEROUS_SECONDS)
@@ -368,14 +368,14 @@ async def test_a_task_that_is_cancelled_is_told_of_as_cancelled(stage: Stage, is
 
 
 @pytest.mark.parametrize("is_whole", [False, True])
-async def test_a_request_that_the_engine_fails_on_is_told_of_as_failed(stage: Stage, is_whole: bool):
+async def test_a_request_that_the_engine_fails_on_is_reported_as_failed(stage: Stage, is_whole: bool):
     stage.engine.is_broken = True
     with pytest.raises(EngineFailed):
         await (stage.speak() if is_whole else stage.streamed())
     assert (stage.finished().outcome, stage.finished().reason) == ("failed", "ENGINE_FAILED")
 
 
-async def test_a_deadline_that_has_passed_is_told_of_as_failed(stage: Stage):
+async def test_a_deadline_that_has_passed_is_reported_as_failed(stage: Stage):
     with pytest.raises(DeadlineUnreachable):
         await stage.synthesizer.speak(SpeechRequest(TEXT), deadline_seconds=0.0)
     assert (stage.finished().outcome, stage.finished().reason) == ("failed", "DEADLINE_UNREACHABLE")
@@ -389,7 +389,7 @@ async def test_a_draining_server_refuses(stage: Stage):
 
 
 @pytest.mark.parametrize("is_whole", [False, True])
-async def test_a_deadline_at_which_grpc_cancels_the_call_is_told_of_as_failed(
+async def test_a_deadline_at_which_grpc_cancels_the_call_is_reported_as_failed(
     stage: Stage, is_whole: bool, clock: Clock
 ):
     stage.engine.may_render.clear()
@@ -438,7 +438,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 @pytest.mark.parametrize("is_whole", [False, True])
-async def test_every_request_is_told_of_from_its_start_to_its_end(stage: Stage, is_whole: bool):
+async def test_every_request_is_reported_from_its_start_to_its_end(stage: Stage, is_whole: bool):
     await stage.made(is_whole, request_id="first")
     with pytest.raises(InvalidRequest):
         await stage.made(is_whole, "", request_id="second")
@@ -655,7 +655,7 @@ async def test_an_engine_that_keeps_up_leaves_what_it_made_ahead_as_slack(stage:
 
 
 @pytest.mark.parametrize("is_whole", [False, True])
-async def test_text_with_nothing_to_pronounce_is_refused_with_the_way_out(stage: Stage, is_whole: bool):
+async def test_text_with_nothing_to_pronounce_is_refused_with_advice(stage: Stage, is_whole: bool):
     with pytest.raises(InvalidRequest, match="nothing to speak") as caught:
         await (stage.speak("🙂 🙂") if is_whole else stage.streamed("🙂 🙂"))
     assert caught.value.reason == "TEXT_UNPRONOUNCEABLE"
@@ -698,7 +698,7 @@ async def test_the_first_sentence_is_spoken_before_the_next_is_read(stage: Stage
 
 
 @pytest.mark.parametrize("rate_hz", [8000, 44_100])
-async def test_a_reply_that_would_be_too_large_names_the_way_out_and_is_not_rendered(stage: Stage, rate_hz: int):
+async def test_a_reply_that_would_be_too_large_states_what_to_do_and_is_not_rendered(stage: Stage, rate_hz: int):
     size = len((await stage.speak(sample_rate_hz=rate_hz)).audio)
     stage.events.clear()
     stage.engine.rendered.clear()

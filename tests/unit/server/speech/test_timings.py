@@ -277,7 +277,7 @@ def test_each_timing_comes_with_the_chunk_in_which_it_begins(how: dict[str, Any]
 
 
 @pytest.mark.parametrize("how", WAYS)
-def test_nothing_is_lost_or_told_twice_however_the_audio_is_cut(how: dict[str, Any]) -> None:
+def test_nothing_is_lost_or_reported_twice_however_the_audio_is_cut(how: dict[str, Any]) -> None:
     told = [whole(chunks(window_frames, **how)) for window_frames in (3, 16, 1000)]
     assert told[0] == told[1] == told[2]
     assert [word.word for word in told[0].words] == ["Abc", "de", "fghi", "J", "klmno", "pq", "Rst", "Uv", "wx", "Yz"]

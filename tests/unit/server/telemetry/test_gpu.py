@@ -118,7 +118,7 @@ def test_a_figure_that_the_gpu_does_not_give_is_a_family_that_is_absent(
     assert told.figures() == {name: value for name, value in FIGURES.items() if name not in names}
 
 
-def test_an_idle_gpu_is_told_as_zero(told: Told) -> None:
+def test_an_idle_gpu_is_reported_as_zero(told: Told) -> None:
     told.gpu.reading = GpuReading(1, 3_000, 80_000, 0.0, 251.5, 54)
     told.telemetry.sample()
     assert told.figures()["tts_gpu_utilization_ratio"] == 0.0
@@ -236,7 +236,7 @@ def test_on_a_cpu_nothing_starts_and_nothing_is_logged(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("device", ["cuda", "cuda:1"])
-def test_on_cuda_the_device_of_the_server_is_told_while_it_serves(
+def test_on_cuda_the_device_of_the_server_is_reported_while_it_serves(
     device: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gpu, sampled, asked = FakeGpu(), threading.Event(), []

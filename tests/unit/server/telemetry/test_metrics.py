@@ -343,7 +343,7 @@ def test_gauges_follow_what_they_measure_down_again(sink: MetricsSink, registry:
     assert value("tts_health_status", {"service": ""}) == 0
 
 
-def test_what_runs_here_is_told(sink: MetricsSink, registry: CollectorRegistry) -> None:
+def test_the_build_is_reported(sink: MetricsSink, registry: CollectorRegistry) -> None:
     facts = {"version": "1", "revision": "8df7b4d", "torch": "2", "cuda": "", "device": "cpu"}
     sink.build(**facts)
     sink.capacity(64)

@@ -86,7 +86,7 @@ def test_with_an_endpoint_the_spans_come_first(build: Any) -> None:
     assert "tts_trace_spans_total" in names(telemetry.registry)
 
 
-def test_what_opentelemetry_itself_is_told_to_leave_off_is_off(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_otel_sdk_disabled_turns_traces_off(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     telemetry = build(otlp_endpoint=NOBODY)
     assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, LogSink]
@@ -114,7 +114,7 @@ def test_each_server_has_a_registry_of_its_own(build: Any) -> None:
     assert counts == [1, 0]
 
 
-async def test_every_sink_is_told_of_every_event(build: Any, logger: CapturingLogger) -> None:
+async def test_every_sink_gets_every_event(build: Any, logger: CapturingLogger) -> None:
     telemetry = build(otlp_endpoint=NOBODY)
     telemetry.observe(CallStarted(1, SPEAK, (("traceparent", PARENT),)))
     assert current_trace_id() == PARENT.split("-")[1]

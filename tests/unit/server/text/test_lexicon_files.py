@@ -75,7 +75,7 @@ def test_another_file_of_the_same_size_and_time_is_seen(tmp_path: Path, told: li
 
 
 @pytest.mark.parametrize("spoil", ["gone", "torn", "bytes"])
-def test_a_bad_change_is_told_of_once_and_changes_nothing(tmp_path: Path, told: list[Event], spoil: str) -> None:
+def test_a_bad_change_is_reported_once_and_changes_nothing(tmp_path: Path, told: list[Event], spoil: str) -> None:
     path = write(tmp_path / "en.pls", gif="jif")
     files = LexiconFiles([path], told.append)
     if spoil == "gone":

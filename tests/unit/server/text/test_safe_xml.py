@@ -51,7 +51,7 @@ def fault(document: str, max_elements: int = 100) -> tuple[int, int, str]:
     return caught.value.line, caught.value.column, caught.value.fault
 
 
-def test_elements_and_texts_are_told_in_characters() -> None:
+def test_positions_of_elements_and_texts_count_characters() -> None:
     assert told('<a b="ü">é 😀<c/></a>') == [
         ("open", "a", {"b": "ü"}, 0),
         ("text", "é 😀", 9, 12),
@@ -72,7 +72,7 @@ def test_elements_and_texts_are_told_in_characters() -> None:
         ("é<![CDATA[<&]]>é", [("é", "é"), ("<&", "<&"), ("é", "é")]),
     ],
 )
-def test_each_text_is_told_with_where_it_is_written(content: str, written: list[tuple[str, str]]) -> None:
+def test_each_text_is_passed_on_with_its_position(content: str, written: list[tuple[str, str]]) -> None:
     found = texts(f"<a>{content}</a>")
     assert found == written
 
@@ -197,5 +197,5 @@ def events(count: int) -> int:
     return len(told("<a>" + "é &amp; x<b/>\n" * count + "</a>", max_elements=10**6))
 
 
-def test_what_is_told_grows_with_the_document_and_no_more() -> None:
+def test_the_number_of_callbacks_is_linear_in_the_document() -> None:
     assert events(2_000) - 2 == 2 * (events(1_000) - 2)

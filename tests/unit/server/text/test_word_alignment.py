@@ -121,7 +121,7 @@ def test_a_passage_without_manners_has_none() -> None:
     assert letters(Passage("ab cd."))[0].alignment.manners == ()
 
 
-def test_marks_stand_before_the_word_that_follows_them_and_are_told_once() -> None:
+def test_marks_stand_before_the_word_that_follows_them_and_are_reported_once() -> None:
     marks = (Mark(0, "a"), Mark(3, "b"), Mark(3, "c"), Mark(4, "within"), Mark(6, "end"))
     reading = TextFrontEnd(Letters()).sentences(Passage("ab cd. Ef.", marks=marks), LETTERS)
     first, second = reading
@@ -164,7 +164,7 @@ def test_stress_before_a_pause_belongs_to_nothing() -> None:
     assert [sound.phoneme for sound in sentence.alignment.sounds] == ["a", "c", "d"]
 
 
-def test_a_sound_that_the_voice_does_not_know_is_not_told() -> None:
+def test_an_unknown_phoneme_of_the_voice_has_no_timing() -> None:
     (sentence,) = letters(Passage("aжb ж."))
     assert [sound.phoneme for sound in sentence.alignment.sounds] == ["a", "b"]
     assert [(word.start, word.stop) for word in sentence.alignment.words] == [(0, 3)]

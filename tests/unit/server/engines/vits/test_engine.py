@@ -57,7 +57,7 @@ class TestVitsEngine:
         assert len(tuning.audio_seconds) == len(FRAMES)
 
     @pytest.mark.parametrize("uses_graphs", [True, False])
-    def test_a_cuda_engine_records_graphs_unless_told_otherwise(self, loaded, uses_graphs):
+    def test_a_cuda_engine_records_graphs_by_default(self, loaded, uses_graphs):
         engine = VitsEngine([loaded], torch.device("cuda"), uses_graphs=uses_graphs)
         assert engine._recorder.is_recording_graphs is uses_graphs
 

@@ -47,7 +47,7 @@ class TestResolvePrecision:
         ("asked", "has", "way_out"),
         [("half", True, "use auto, float32"), ("float16", True, "float32 or bfloat16"), ("bfloat16", False, "AMX")],
     )
-    def test_what_a_cpu_has_not_is_refused_with_the_way_out(self, cpu_with, asked, has, way_out):
+    def test_a_precision_that_the_cpu_lacks_is_refused_with_advice(self, cpu_with, asked, has, way_out):
         cpu_with(has)
         with pytest.raises(SettingsError, match=way_out):
             resolve_precision(asked, CPU)

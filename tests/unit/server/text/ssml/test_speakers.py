@@ -66,7 +66,7 @@ def test_a_voice_without_a_speakers_name_is_its_default_speaker(speakers: Speake
     assert speakers.of_language(element("lang"), "de-AT").speaker == 1
 
 
-def test_nobody_of_a_list_is_told_by_its_last_name_and_where(speakers: Speakers) -> None:
+def test_if_no_voice_of_a_list_is_loaded_the_error_names_the_last_one_and_its_place(speakers: Speakers) -> None:
     with pytest.raises(NobodySpeaks) as caught:
         speakers.named(element(name="zoe max"))
     assert (caught.value.at, caught.value.error.reason) == (7, "VOICE_UNKNOWN")
@@ -74,7 +74,7 @@ def test_nobody_of_a_list_is_told_by_its_last_name_and_where(speakers: Speakers)
     assert "'max' is not loaded" in str(caught.value)
 
 
-def test_a_speaker_that_a_voice_has_not_is_nobody(speakers: Speakers) -> None:
+def test_an_unknown_speaker_of_a_voice_is_an_error(speakers: Speakers) -> None:
     with pytest.raises(NobodySpeaks) as caught:
         speakers.named(element(name="duo:drei"))
     assert caught.value.error.reason == "SPEAKER_UNKNOWN"
@@ -104,7 +104,9 @@ def test_of_languages_the_first_counts_without_its_accent(
 
 
 @pytest.mark.parametrize("language", ["en", "EN-gb", "en_GB", "en-AU"])
-def test_whoever_speaks_any_variety_of_a_language_goes_on(speakers: Speakers, voices: Asked, language: str) -> None:
+def test_a_voice_that_speaks_any_variety_of_the_language_continues(
+    speakers: Speakers, voices: Asked, language: str
+) -> None:
     frame = element("lang")
     assert speakers.of_language(frame, language) is frame
     assert voices.looked_for == []
