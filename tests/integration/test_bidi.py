@@ -245,7 +245,7 @@ async def test_others_are_served_while_a_caller_thinks(client):
         await chunks.aclose()
 
 
-async def test_a_pause_of_the_writer_is_no_gap_of_ours(client, server):
+async def test_a_pause_of_the_writer_is_not_counted_as_a_gap(client, server):
     has_heard_first = asyncio.Event()
 
     async def pieces() -> AsyncIterator[str | Flush]:

@@ -214,7 +214,7 @@ async def test_32_streams_at_once_each_get_their_own_audio(client, server):
     assert len({event.request_id for event in server.finished()}) == 64
 
 
-async def test_a_stream_that_its_client_leaves_is_made_no_further(client, server):
+async def test_a_stream_that_its_client_leaves_is_not_rendered_further(client, server):
     async with contextlib.aclosing(client.stream(LONG_TEXT)) as chunks:
         await anext(chunks)
         server.engine.gate.clear()

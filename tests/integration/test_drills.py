@@ -74,7 +74,7 @@ def test_beside_busy_neighbours_a_few_callers_are_served(server: tuple[str, str,
     assert (beside["calls"]["ok"], beside["errors"]) == (8, {})
 
 
-def test_rude_callers_are_refused_in_few_lines_and_leave_nothing_behind(server: tuple[str, str, Path]) -> None:
+def test_impatient_clients_are_refused_in_few_lines_and_leave_nothing_behind(server: tuple[str, str, Path]) -> None:
     address, metrics, folder = server
     rude = bench(address, folder, "-d", "6", "-c", "40", "--retry-seconds", "0.01", "--characters", "200:400")
     assert rude["calls"]["ok"] > 0

@@ -111,7 +111,7 @@ def refusal(stub, server):
         ),
     ],
 )
-async def test_a_document_made_to_harm_is_refused_with_its_place(refusal, document: str, reason: str, told: str):
+async def test_a_malicious_document_is_refused_with_its_place(refusal, document: str, reason: str, told: str):
     found = await refusal(ssml=document)
     assert found[:2] == (reason, "ssml")
     assert found[2].startswith(told)
@@ -167,7 +167,7 @@ GOOD = respelled("good", "one")
         ([GOOD, GOOD], "pronunciations[1].phrase", "'good' is a duplicate"),
     ],
 )
-async def test_a_pronunciation_made_to_harm_is_refused_by_its_number(refusal, entries, field: str, told: str):
+async def test_a_malicious_pronunciation_is_refused_by_its_number(refusal, entries, field: str, told: str):
     reason, at, description = await refusal(text="good w0 a", pronunciations=entries)
     assert (reason, at) == ("PRONUNCIATION_INVALID", field)
     assert description.startswith(told)
@@ -227,14 +227,14 @@ async def test_a_limit_itself_is_served(stub, name: str, value: float):
 
 @pytest.mark.parametrize("name", FLOATS)
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
-async def test_what_is_no_number_is_refused_in_every_field(refusal, name: str, value: float):
+async def test_what_is_not_a_number_is_refused_in_every_field(refusal, name: str, value: float):
     _, field, told = await refusal(text="Hello.", **one(name, value))
     assert field == path(name)
     assert f"{value:g} is out of range; use " in told
 
 
 @pytest.mark.parametrize("encoding", tts_pb2.AudioEncoding.values())
-async def test_timings_go_with_every_encoding_but_those_that_cannot_carry_them(refusal, stub, encoding: int):
+async def test_timings_are_supported_with_every_encoding_but_mp3_and_aac(refusal, stub, encoding: int):
     asked = {
         "text": "Hello.",
         "timing_types": [tts_pb2.TIMING_TYPE_WORD],

@@ -65,7 +65,7 @@ async def test_a_client_that_stops_reading_is_rendered_no_further_and_loses_noth
     assert first.audio_data + await heard(stalled) == whole
 
 
-async def test_many_that_do_not_read_keep_nobody_out_and_may_go_away(stub, neighbour, server, caplog):
+async def test_many_that_do_not_read_do_not_block_others_and_may_go_away(stub, neighbour, server, caplog):
     stalled = [stub.SynthesizeStream(asked(LONG)) for _ in range(20)]
     for call in stalled:
         await asyncio.wait_for(call.read(), GENEROUS_SECONDS)

@@ -192,7 +192,7 @@ def test_a_collector_that_is_not_there_costs_its_spans_and_one_line(
     assert fields["hint"]
 
 
-def test_a_collector_that_hangs_holds_no_more_than_the_queue_and_nobody_up(collector: Collector, watch: Any) -> None:
+def test_a_collector_that_hangs_holds_at_most_the_queue_and_blocks_nobody(collector: Collector, watch: Any) -> None:
     collector.open.clear()
     watched = watch(collector.port)
     watched.end(16)
@@ -284,7 +284,7 @@ def test_shutdown_gives_up_on_a_collector_that_does_not_take_spans(
     assert not {thread.name for thread in set(threading.enumerate()) - threads if thread.name.startswith("Otel")}
 
 
-def test_an_outage_goes_on_in_the_log_of_a_server_in_one_line_a_minute_at_most(
+def test_an_outage_continues_in_the_log_of_a_server_in_one_line_a_minute_at_most(
     collector: Collector, watch: Any
 ) -> None:
     watched = watch(collector.port)

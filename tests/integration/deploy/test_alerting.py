@@ -179,7 +179,7 @@ def test_a_critical_alert_silences_its_own_warning_only(webhook: Process, alertm
     }
 
 
-def test_what_is_no_message_of_alertmanager_is_refused(webhook: Process) -> None:
+def test_what_is_not_a_message_of_alertmanager_is_refused(webhook: Process) -> None:
     port = json.loads(webhook.line("listening"))["port"]
     request = urllib.request.Request(f"http://127.0.0.1:{port}/alerts", b"hello")
     with pytest.raises(urllib.error.HTTPError) as refusal:

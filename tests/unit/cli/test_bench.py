@@ -60,7 +60,7 @@ def test_streams_are_cancelled_where_it_is_asked_for(run, server, mode):
     assert "cancelled 20" in result.stdout
 
 
-def test_rude_callers_do_not_wait_as_long_as_the_server_asks(run, server):
+def test_impatient_clients_do_not_wait_as_long_as_the_server_asks(run, server):
     """The server asks for 30 s, which is also the default duration: polite callers would make one call."""
     for _ in range(3):
         server.then_fail(
@@ -127,7 +127,7 @@ def test_a_signal_while_the_server_is_waited_for_ends_the_run_too(start):
     assert "ok 0   failed 0" in stdout
 
 
-def test_a_run_goes_on_when_its_server_is_replaced(start, server_class):
+def test_a_run_continues_when_its_server_is_replaced(start, server_class):
     first = server_class()
     process = start("bench", "-s", first.target, "--duration", 0, "--every", 0.2)
     lines_until(process, "calls/s")

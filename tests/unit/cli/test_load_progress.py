@@ -75,5 +75,5 @@ def test_a_terminal_sees_the_table_and_what_happened_to_the_server():
     assert "calls ok" in text_of(console)
 
 
-def test_nothing_measured_is_no_figure():
+def test_without_measurements_there_is_no_figure():
     assert dict(rows_of(Tally(), 0.0))["first audio of streams, p50/p95/p99 ms"] == "- / - / -"

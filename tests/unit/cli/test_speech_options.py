@@ -77,6 +77,6 @@ def test_weights_by_name():
 
 
 @pytest.mark.parametrize("given", ["happy", "happy=much", "=1", "happy=0.5;sad=0.5"])
-def test_what_is_no_list_of_weights_is_refused_with_an_example(given):
+def test_what_is_not_a_list_of_weights_is_refused_with_an_example(given):
     with pytest.raises(typer.BadParameter, match=r"for example happy=0\.6,sad=0\.2"):
         emotion_weights_of(given)

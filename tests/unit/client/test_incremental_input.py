@@ -129,7 +129,7 @@ async def test_what_asynchronous_pieces_raise_is_kept_and_ends_every_attempt():
         assert not shared.end_attempt()
 
 
-async def test_closing_ends_the_wait_for_a_piece_after_which_there_is_no_other_attempt():
+async def test_closing_ends_the_wait_for_a_piece_without_another_attempt():
     is_asked, is_left = asyncio.Event(), asyncio.Event()
 
     async def pieces():

@@ -33,7 +33,7 @@ def test_no_wait_is_shorter_than_the_server_asks():
     assert waits(40.0, 3) == [40.0, 40.0, 40.0]
 
 
-def test_a_delay_of_nothing_is_no_busy_loop():
+def test_a_delay_of_nothing_is_not_a_busy_loop():
     for asked in (0.0, -1.0):
         assert waits(asked, 3) == [MIN_DELAY_SECONDS, 2 * MIN_DELAY_SECONDS, 4 * MIN_DELAY_SECONDS]
 

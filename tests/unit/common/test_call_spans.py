@@ -239,7 +239,7 @@ async def test_an_unknown_method_has_no_span(serve: Any, traced: Traced) -> None
 
 
 @each_kind
-async def test_the_parent_is_the_callers_span_and_its_tracestate_goes_on(
+async def test_the_parent_is_the_callers_span_and_its_tracestate_is_kept(
     serve: Any, traced: Traced, kind: str
 ) -> None:
     served = await serve({"Say": doing(kind, trace_id)}, traced.sink)
@@ -301,7 +301,7 @@ def test_a_traceparent_that_cannot_be_read_is_ignored(traced: Traced, metadata: 
     assert span.parent is None
 
 
-def test_what_is_current_where_the_server_was_started_is_no_parent(traced: Traced) -> None:
+def test_what_is_current_where_the_server_was_started_is_not_a_parent(traced: Traced) -> None:
     def start() -> None:
         with traced.provider.get_tracer("starter").start_as_current_span("start-up"):
             contextvars.copy_context().run(traced.sink, started(1, SAY))

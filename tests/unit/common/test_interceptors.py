@@ -266,7 +266,7 @@ def test_an_error_that_no_one_mapped_is_unknown() -> None:
 
 
 @each_kind
-async def test_bytes_that_are_no_message_are_the_callers_fault_and_are_counted(serve: Any, kind: str) -> None:
+async def test_bytes_that_are_not_a_message_are_the_callers_fault_and_are_counted(serve: Any, kind: str) -> None:
     served = await serve({"Say": answering(kind, echo)})
     garbage = b"\xff\xff\xff"
     call = served.method(kind, is_raw=True)(iter([garbage]) if kind.startswith("stream") else garbage)
@@ -281,7 +281,7 @@ async def test_bytes_that_are_no_message_are_the_callers_fault_and_are_counted(s
 
 
 @each_kind
-async def test_a_reply_that_is_no_message_is_our_fault_and_is_counted(serve: Any, kind: str) -> None:
+async def test_a_reply_that_is_not_a_message_is_our_fault_and_is_counted(serve: Any, kind: str) -> None:
     async def unary(request: Any, context: Any) -> Any:
         return "not a message"
 

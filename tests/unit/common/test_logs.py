@@ -71,7 +71,7 @@ def test_a_traceback_does_not_hold_what_variables_hold(
     assert CANARY not in told
 
 
-def test_the_console_form_is_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_console_format_is_not_json(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logs("console", "info").info("voice_loaded", voice="joe")
     told = capsys.readouterr().err
     assert "voice_loaded" in told

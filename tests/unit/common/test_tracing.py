@@ -288,7 +288,7 @@ def test_an_outage_that_begins_in_the_quiet_after_another_is_reported_later(
     ]
 
 
-def test_what_a_busy_moment_dropped_long_ago_is_no_part_of_an_outage(outage: Outage, log: Lines) -> None:
+def test_what_a_busy_moment_dropped_long_ago_is_not_a_part_of_an_outage(outage: Outage, log: Lines) -> None:
     outage.lost(100)
     outage.passed()
     outage.lost(1)

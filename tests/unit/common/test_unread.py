@@ -67,7 +67,7 @@ async def rest_of(call: Any) -> None:
         pass
 
 
-async def test_a_reader_that_stopped_frees_what_it_held_and_learns_why_when_it_goes_on() -> None:
+async def test_a_reader_that_stopped_frees_what_it_held_and_learns_why_when_it_continues() -> None:
     speaker = Speaker()
     server, channel = await speaker.serve(0.05)
     async with asyncio.timeout(30), channel:
@@ -88,7 +88,7 @@ async def test_a_reader_that_stopped_frees_what_it_held_and_learns_why_when_it_g
     await server.stop(None)
 
 
-async def test_a_server_that_takes_its_time_is_no_reader_that_stopped() -> None:
+async def test_a_server_that_takes_its_time_is_not_a_reader_that_stopped() -> None:
     speaker = Speaker()
     server, channel = await speaker.serve(0.01)
     async with asyncio.timeout(30), channel:

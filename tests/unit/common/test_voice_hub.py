@@ -313,7 +313,7 @@ def test_a_file_shorter_than_promised_is_refused(hub: VoiceHub, web: Web, tmp_pa
     assert not list(tmp_path.glob("*.onnx"))
 
 
-def test_a_config_that_is_no_json_object_is_refused(hub: VoiceHub, web: Web, tmp_path: Path) -> None:
+def test_a_config_that_is_not_a_json_object_is_refused(hub: VoiceHub, web: Web, tmp_path: Path) -> None:
     publish(web, {JOE: offer(web, MODEL, config=b"<html>")})
     with pytest.raises(VoiceDownloadError, match="is not a JSON object and was discarded"):
         hub.pull(JOE, tmp_path)

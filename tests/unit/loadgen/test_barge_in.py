@@ -98,7 +98,7 @@ def test_audio_that_ends_without_a_chunk_is_not_cancelled(hear, cancellation):
 
 
 @pytest.mark.parametrize("cancellation", [None, Cancellation(), Cancellation(60.0)])
-def test_a_task_that_is_cancelled_from_outside_is_no_barge_in(simulate, cancellation):
+def test_a_task_that_is_cancelled_from_outside_is_not_a_barge_in(simulate, cancellation):
     async def work():
         audio = Audio(50.0)
         call = dataclasses.replace(HEARD, cancellation=cancellation)

@@ -132,7 +132,7 @@ def test_what_finds_no_room_is_counted_and_not_sent(load, simulated_server):
     assert summary.tally.ok == 8
 
 
-def test_a_closed_loop_waits_while_the_server_is_away_and_goes_on_when_it_is_back(load, simulated_server):
+def test_a_closed_loop_waits_while_the_server_is_away_and_continues_when_it_is_back(load, simulated_server):
     simulated_server.away = [(10.0, 40.0)]
     summary, events = load(concurrency=4, duration_seconds=60)
     told = [event for event in events if not isinstance(event, Figures)]
@@ -228,7 +228,7 @@ def test_a_caller_of_a_closed_loop_comes_back_when_the_server_asks_and_never_at_
 @pytest.mark.parametrize(
     "error", ["RESOURCE_EXHAUSTED QUEUE_FULL", "INTERNAL", "DEADLINE_EXCEEDED", "INVALID_ARGUMENT VOICE_UNKNOWN"]
 )
-def test_a_rude_caller_calls_again_after_its_own_pause_whatever_the_server_asks(
+def test_an_impatient_client_calls_again_after_its_own_pause_whatever_the_server_asks(
     load, simulated_server, error, retry_after
 ):
     simulated_server.error = error
@@ -237,7 +237,7 @@ def test_a_rude_caller_calls_again_after_its_own_pause_whatever_the_server_asks(
     assert simulated_server.started_at == pytest.approx([0.5 * number for number in range(20)])
 
 
-def test_a_rude_caller_does_not_pause_after_success(load, simulated_server):
+def test_an_impatient_client_does_not_pause_after_success(load, simulated_server):
     load(concurrency=1, duration_seconds=0, calls=3, retry_seconds=5.0)
     assert simulated_server.started_at == pytest.approx([0.0, 0.1, 0.2])
 

@@ -43,7 +43,7 @@ async def test_times_count_from_when_the_call_was_due(target):
     assert 100.0 < made.first_audio_seconds <= made.seconds < 110.0
 
 
-async def test_a_header_alone_is_no_first_audio(http_server, wav_of):
+async def test_a_header_alone_is_not_first_audio(http_server, wav_of):
     """The header comes, and nothing after it: the deadline passes without audio."""
     http_server.then_send(wav_of(1.0)[:HEADER_BYTES], http_server.hold)
     async with HttpSpeechServer(http_server.url, OpenAiApi(), calls_at_once=1, deadline_seconds=0.3) as target:
@@ -120,7 +120,7 @@ async def test_a_wav_without_samples_is_a_failure(target, http_server, wav_of):
     assert (await target.make(STREAM, now())).error == "OK_WITHOUT_AUDIO"
 
 
-async def test_a_body_that_is_no_wav_is_a_failure(target, http_server):
+async def test_a_body_that_is_not_wav_is_a_failure(target, http_server):
     http_server.then_reply(200, b"<html>Welcome!</html>")
     assert (await target.make(STREAM, now())).error == "NOT_WAV"
 
@@ -132,7 +132,7 @@ async def test_a_wav_that_ends_too_soon_is_a_failure_and_keeps_what_was_heard(ta
     assert made.first_audio_seconds is not None
 
 
-async def test_a_connection_that_breaks_within_a_reply_raises_a_doubt(target, http_server, wav_of):
+async def test_a_connection_that_breaks_within_a_reply_is_an_error(target, http_server, wav_of):
     http_server.then_break_off(wav_of(1.0)[:10_000], promised_bytes=44_144)
     made = await target.make(STREAM, now())
     assert (made.error, made.is_away) == ("CONNECTION_BROKEN", True)

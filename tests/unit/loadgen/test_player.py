@@ -24,7 +24,7 @@ def test_a_chunk_at_the_very_end_of_the_one_before_is_in_time():
     assert played((10.0, 1.0), (11.0, 1.0)).underruns == 0
 
 
-def test_a_late_chunk_is_an_underrun_and_playing_goes_on_from_there():
+def test_a_late_chunk_is_an_underrun_and_playing_continues_from_there():
     assert played((10.0, 1.0), (11.5, 1.0), (12.4, 1.0)).underruns == 1
     assert played((10.0, 1.0), (11.5, 1.0), (12.6, 1.0)).underruns == 2
 

@@ -32,7 +32,7 @@ def test_a_stream_is_measured_by_its_first_audio_its_gaps_and_its_whole():
     assert tally.audio_seconds == 4.0
 
 
-def test_a_unary_reply_is_no_stream():
+def test_a_unary_reply_is_not_a_stream():
     tally = tally_of(CallResult(call=UNARY, seconds=2.0, first_audio_seconds=2.0, audio_seconds=4.0))
     assert (tally.ok, tally.streams) == (1, 0)
     assert counts(tally) == {"unary_seconds": 1, "real_time_factor": 1}

@@ -23,7 +23,7 @@ def test_the_seconds_do_not_depend_on_how_the_body_is_cut(wav_of, piece_bytes):
     assert heard(wav_of(0.5), piece_bytes) == pytest.approx(0.5)
 
 
-def test_the_header_is_no_audio(wav_of):
+def test_the_header_is_not_audio(wav_of):
     stream = WavStream()
     assert stream.seconds_of(wav_of(0.5)[:44]) == 0.0
     assert stream.seconds_of(b"\0\0" * 22_050) > 0
@@ -35,7 +35,7 @@ def test_a_length_that_the_server_did_not_know_is_that_of_the_body(wav_of, place
 
 
 @pytest.mark.parametrize("piece_bytes", [1, 50, 1_000_000])
-def test_chunks_before_and_after_the_samples_are_no_audio(wav_of, piece_bytes):
+def test_chunks_before_and_after_the_samples_are_not_audio(wav_of, piece_bytes):
     body = wav_of(0.5)
     comment = b"LIST" + struct.pack("<I", 5) + b"abcde\0"  # odd, and padded
     assert heard(body[:36] + comment + body[36:] + comment, piece_bytes) == pytest.approx(0.5)
@@ -58,7 +58,7 @@ def test_an_end_before_the_last_sample_is_reported(wav_of, kept_bytes):
     ],
     ids=["another format", "a letter off", "another RIFF", "no format", "no end of the header"],
 )
-def test_what_is_no_wav_is_reported(body):
+def test_what_is_not_wav_is_reported(body):
     with pytest.raises(BadAudio, match="NOT_WAV"):
         heard(body, 3)
 

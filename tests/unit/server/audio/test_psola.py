@@ -152,7 +152,7 @@ def test_many_turns_are_not_kept() -> None:
     assert len(shifter._changes) < 10
 
 
-def test_where_there_is_no_voice_nothing_changes() -> None:
+def test_unvoiced_samples_do_not_change() -> None:
     hiss = np.diff(0.05 * np.random.default_rng(2).standard_normal(20_000), 3).astype(np.float32)  # as of an s
     out = shifted(hiss, 1.4)
     assert np.allclose(out[200:-200], hiss[200:-200], atol=1e-6)

@@ -62,7 +62,7 @@ def test_the_same_gain_again_begins_no_new_line() -> None:
     assert np.concatenate(heard) == pytest.approx(np.concatenate([line(1.0, 0.5), np.full(200, 0.5)]), abs=1e-5)
 
 
-def test_a_turn_on_the_way_goes_on_from_where_it_is() -> None:
+def test_a_change_of_gain_under_way_continues_from_where_it_is() -> None:
     fader = changed_to(-math.inf)
     assert fader.feed(ones(25))[-1] == pytest.approx(0.75)
     fader.set_gain(6.0206)

@@ -114,7 +114,7 @@ def test_a_named_voice_that_is_there_needs_no_hub(find: Find, folder: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "joe", "en-us-joe", "en_US-joe-medium.onnx"])
-def test_a_name_that_is_no_voices_is_refused_before_anything_is_fetched(find: Find, name: str) -> None:
+def test_an_invalid_voice_name_is_refused_before_any_download(find: Find, name: str) -> None:
     with pytest.raises(VoiceDownloadError, match="is not a voice name"):
         find(voices=name, hub_url="http://127.0.0.1:9")
 

@@ -52,7 +52,7 @@ RANGES = [
 
 
 @pytest.mark.parametrize(("name", "check", "low", "high", "reason", "field"), RANGES)
-def test_a_range_ends_exactly_at_its_edges(
+def test_a_range_is_valid_up_to_its_exact_limits(
     name: str, check: Callable[[SpeechRequest], float], low: float, high: float, reason: str, field: str
 ) -> None:
     for inside in (low, math.nextafter(low, math.inf), math.nextafter(high, -math.inf), high):
@@ -102,7 +102,7 @@ def test_an_encoding_has_its_own_rates_or_all(encoding: Encoding) -> None:
             )
 
 
-def test_the_rate_of_an_encoding_that_does_not_exist_is_no_second_fault() -> None:
+def test_the_rate_of_an_encoding_that_does_not_exist_is_not_a_second_fault() -> None:
     assert fields.sample_rate(request(sample_rate_hz=12_345, encoding="unheard-of")) == 12_345
 
 
@@ -140,7 +140,7 @@ def test_no_encoding_is_linear16() -> None:
 
 
 @pytest.mark.parametrize("encoding", Encoding)
-def test_timings_go_with_every_encoding_but_those_of_an_unknown_delay(encoding: Encoding) -> None:
+def test_timings_are_supported_with_every_encoding_but_those_with_an_undeclared_delay(encoding: Encoding) -> None:
     asked = request(timing_types=["word"])
     if encoding in (Encoding.MP3, Encoding.AAC):
         reason, field, description = refusal(lambda: fields.timing_types(asked, encoding))
@@ -215,20 +215,20 @@ def test_an_intensity_scales_every_weight(intensity: float | None) -> None:
 
 
 @pytest.mark.parametrize("intensity", [math.nextafter(0, -1), math.nextafter(1, 2), *NOT_FINITE])
-def test_an_intensity_ends_exactly_at_its_edges(intensity: float) -> None:
+def test_an_intensity_is_valid_up_to_its_exact_limits(intensity: float) -> None:
     reason, field, description = refusal(lambda: prosody(emotion_intensity=intensity))
     assert (reason, field) == ("EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity")
     assert description.endswith(" is out of range; use 0 to 1")
 
 
 @pytest.mark.parametrize("weight", [math.nextafter(0, -1), math.nextafter(1, 2), *NOT_FINITE])
-def test_a_weight_ends_exactly_at_its_edges(weight: float) -> None:
+def test_a_weight_is_valid_up_to_its_exact_limits(weight: float) -> None:
     reason, field, description = refusal(lambda: prosody(emotion_weights={"Sad": weight}))
     assert (reason, field) == ("EMOTION_WEIGHTS_INVALID", "emotion_weights")
     assert description == f"'sad': {weight:g} is out of range; use 0 to 1"
 
 
-def test_weights_sum_to_one_as_far_as_32_bits_can_say() -> None:
+def test_weights_add_up_to_one_within_the_precision_of_32_bits() -> None:
     eighths = {name: float(np.float32(1 / 8)) for name in EMOTIONS}
     thirds = {name: float(np.float32(1 / 3)) for name in ("sad", "calm", "happy")}
     assert sum(thirds.values()) > 1.0
@@ -272,7 +272,7 @@ def test_so_many_pronunciations_are_taken_and_no_more() -> None:
         (Pronunciation("", ipa="wad"), "phrase", None),
     ],
 )
-def test_an_entry_that_cannot_be_is_named_by_its_place_and_its_part(
+def test_an_entry_that_is_not_valid_is_named_by_its_place_and_its_part(
     entry: Pronunciation, part: str, fault: str | None
 ) -> None:
     entries = [Pronunciation("put", ipa="put"), entry]

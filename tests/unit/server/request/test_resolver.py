@@ -99,7 +99,7 @@ def test_text_must_hold_something(text: str) -> None:
     assert fault(text=text) == ("TEXT_EMPTY", "text", "is empty; send at least one word, or ssml")
 
 
-def test_text_has_a_limit_which_the_refusal_names() -> None:
+def test_a_text_over_the_limit_is_refused_with_the_limit() -> None:
     assert resolve(text="x" * 100).source == "x" * 100
     reason, field, description = fault(text="x" * 101)
     assert (reason, field) == ("TEXT_TOO_LONG", "text")
@@ -137,7 +137,7 @@ def test_an_unknown_voice_is_refused_with_the_loaded_ones(name: str) -> None:
 
 
 @pytest.mark.parametrize("speaker", ["3", "-1", "1.0", "Anna", "²", "٢", "9" * 5000, "0000000001", "4294967296"])
-def test_an_unknown_speaker_is_refused_with_the_way_to_name_one(speaker: str) -> None:
+def test_an_unknown_speaker_is_refused_with_the_valid_ones(speaker: str) -> None:
     reason, field, description = fault(speaker_id=f"en_US-choir-high:{speaker}")
     assert (reason, field) == ("SPEAKER_UNKNOWN", "speaker_id")
     assert "a number from 0 to 2, or a name that ListVoices returns" in description
@@ -150,7 +150,7 @@ def test_a_voice_of_one_speaker_has_no_other() -> None:
     assert description == "en_US-joe-medium has only one speaker, not '1'; use 'en_US-joe-medium'"
 
 
-def test_hundreds_of_voices_make_no_long_message() -> None:
+def test_messages_are_short_with_hundreds_of_voices() -> None:
     voices = [tone_voice(f"xx_XX-voice{number}-high", language=f"x{number}") for number in range(300)]
     resolver = RequestResolver(voices, max_characters=100)
     for asked in (SpeechRequest("Hi.", speaker_id="joe"), SpeechRequest("Hi.", language="en")):
@@ -176,7 +176,7 @@ def test_a_language_that_no_voice_speaks_is_refused_with_those_spoken(language: 
     assert description == f"no loaded voice supports {language!r}; use one of de-DE, en-US"
 
 
-def test_a_language_must_agree_with_the_named_voice() -> None:
+def test_a_language_must_match_the_named_voice() -> None:
     assert resolve(speaker_id=EVA.id, language="de").voice is EVA
     reason, field, description = fault(speaker_id=EVA.id, language="en")
     assert (reason, field) == ("LANGUAGE_MISMATCH", "language")
@@ -207,21 +207,21 @@ def test_a_pitch_within_the_range_is_kept(value: float) -> None:
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, 0.2499, 4.001, 1e-30])
-def test_other_speeds_are_refused(value: float) -> None:
+def test_speeds_out_of_range_are_refused(value: float) -> None:
     reason, field, description = fault(speed=value)
     assert (reason, field) == ("SPEED_OUT_OF_RANGE", "speed")
     assert description == f"{value:g} is out of range; use 0.25 to 4"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -1.0, 0.49, 2.01])
-def test_pitches_that_never_will_be_served_are_invalid(value: float) -> None:
+def test_pitches_out_of_range_are_invalid(value: float) -> None:
     reason, field, description = fault(pitch=value)
     assert (reason, field) == ("PITCH_OUT_OF_RANGE", "pitch")
     assert description == f"{value:g} is out of range; use 0.5 to 2"
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf, -96.1, 16.1])
-def test_other_volume_gains_are_refused(value: float) -> None:
+def test_volume_gains_out_of_range_are_refused(value: float) -> None:
     reason, field, description = fault(volume_gain_db=value)
     assert (reason, field) == ("VOLUME_GAIN_OUT_OF_RANGE", "audio_config.volume_gain_db")
     assert description == f"{value:g} is out of range; use -96 to 16"
@@ -233,7 +233,7 @@ def test_volume_gains_of_the_contract_are_taken(value: float) -> None:
 
 
 @pytest.mark.parametrize("rate", [-1, 1, 7_999, 48_001, -(2**31), 2**31 - 1])
-def test_other_sample_rates_are_refused(rate: int) -> None:
+def test_sample_rates_out_of_range_are_refused(rate: int) -> None:
     reason, field, description = fault(sample_rate_hz=rate)
     assert (reason, field) == ("SAMPLE_RATE_OUT_OF_RANGE", "audio_config.sample_rate_hertz")
     assert description == f"{rate} is out of range; use 8000 to 48000, or 0 for the voice's own rate"
@@ -244,7 +244,7 @@ def test_sample_rates_of_the_contract_are_taken_and_zero_is_the_voices_own() -> 
     assert resolve(speaker_id=CHOIR.id).sample_rate_hz == 16_000
 
 
-def test_an_unknown_encoding_is_refused_with_those_served() -> None:
+def test_an_unknown_encoding_is_refused_with_the_supported_ones() -> None:
     assert fault(encoding="99") == (
         "ENCODING_UNKNOWN",
         "audio_config.encoding",
@@ -466,7 +466,7 @@ def test_weights_and_intensity_go_part_of_the_way() -> None:
         ({"emotion_intensity": math.nan}, "EMOTION_INTENSITY_OUT_OF_RANGE", "emotion_intensity", "nan"),
     ],
 )
-def test_emotions_that_make_no_sense_are_refused(fields: dict[str, Any], reason: str, field: str, told: str) -> None:
+def test_invalid_emotions_are_refused(fields: dict[str, Any], reason: str, field: str, told: str) -> None:
     assert fault(**fields)[:2] == (reason, field)
     assert told in fault(**fields)[2]
 

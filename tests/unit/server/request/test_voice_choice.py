@@ -54,7 +54,7 @@ def test_the_first_voice_goes_before_all_others() -> None:
     assert VoiceChoice([CHOIR, EVA]).default is CHOIR
 
 
-def test_a_language_beside_a_voice_has_to_be_its_own() -> None:
+def test_a_language_must_match_the_voice() -> None:
     assert CHOICE.asked("choir:anna", "de", "Hallo.") == (CHOIR, 0)
     reason, field, description = refusal(CHOICE, "choir:anna", "de-DE")
     assert (reason, field) == ("LANGUAGE_MISMATCH", "language")

@@ -51,7 +51,7 @@ def test_players_that_have_nearly_all_of_their_audio_make_room_for_others() -> N
     ADMISSION.check(NEW, [demand(0.1, due_seconds=9.0)] * 40)
 
 
-def test_a_player_that_is_late_keeps_nobody_out_while_the_work_fits() -> None:
+def test_a_player_that_is_late_does_not_block_others_while_the_work_fits() -> None:
     ADMISSION.check(NEW, [demand(due_seconds=-0.3)] * 3)
 
 

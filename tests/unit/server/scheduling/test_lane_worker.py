@@ -234,7 +234,7 @@ def test_the_jobs_of_a_worker_that_is_stopped_are_closed(bench: Bench, engine) -
     assert engine.log.count("close") == 1
 
 
-def test_an_engine_that_cannot_close_a_job_is_reported_and_the_work_goes_on(bench: Bench, engine) -> None:
+def test_an_engine_that_cannot_close_a_job_is_reported_and_the_work_continues(bench: Bench, engine) -> None:
     def before_close(_job: object) -> None:
         raise OSError("stuck")
 
@@ -444,7 +444,7 @@ def test_a_reader_that_pauses_is_served_on_once_it_reads(bench: Bench, engine) -
 # --- defects ---------------------------------------------------------------------------------------------------
 
 
-def test_a_defect_of_the_policy_fails_the_requests_held_and_the_work_goes_on(
+def test_a_defect_of_the_policy_fails_the_requests_held_and_the_work_continues(
     bench: Bench, engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def next_step_seconds(_state: RequestState) -> float:
@@ -757,7 +757,7 @@ class EndlessTokens(fakes.TokenJob):
         return replace(super().move(step), is_last=False)
 
 
-def test_a_job_that_stops_without_a_last_step_fails_and_keeps_nobody_from_the_engine() -> None:
+def test_a_job_that_stops_without_a_last_step_fails_and_does_not_block_the_engine() -> None:
     engine = fakes.TokenEngine(max_batch=1, max_jobs=1)
     bad = utterance(256, 256, voice="t")
     engine.job_of = lambda said: (EndlessTokens if said is bad else fakes.TokenJob)(said)
@@ -855,7 +855,7 @@ def test_every_step_of_a_preparation_counts_even_if_the_length_is_known_from_the
 # --- what a stream's writer sees -------------------------------------------------------------------------------
 
 
-async def test_a_writer_goes_on_though_the_last_step_of_its_utterance_made_no_audio() -> None:
+async def test_a_writer_continues_though_the_last_step_of_its_utterance_made_no_audio() -> None:
     engine = fakes.TokenEngine()
     bench = Bench(engine)
     state = bench.open(utterance(256, 0, voice="t"), is_complete=False).state

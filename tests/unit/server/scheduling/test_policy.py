@@ -74,7 +74,7 @@ def names_of(batch: Batch) -> list[tuple[int, int]]:
     return [(member.state.number, member.job.queued.index) for member in batch.members]
 
 
-def test_nothing_to_do_is_no_batch(policy: EarliestDeadlineFirst, slot: Slot) -> None:
+def test_without_work_there_is_no_batch(policy: EarliestDeadlineFirst, slot: Slot) -> None:
     assert policy.choose([], NOW) is None
     assert policy.choose([a_state(slot)], NOW) is None
     assert policy.to_open([a_state(slot)]) is None

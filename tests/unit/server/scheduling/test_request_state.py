@@ -142,7 +142,7 @@ def test_a_request_is_due_from_when_its_first_text_came(slot: Slot) -> None:
     assert unary.entered == 0.0
 
 
-def test_text_that_comes_in_time_goes_on_where_it_was(slot: Slot) -> None:
+def test_text_that_comes_in_time_continues_where_it_was(slot: Slot) -> None:
     state = playing(slot, sent_seconds=2.0)
     state.step_seconds = 1.5
     state.begin_again(now=1.5, step_seconds=0.25, first_audio_seconds=FIRST_SECONDS)

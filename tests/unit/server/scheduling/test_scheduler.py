@@ -258,7 +258,7 @@ async def test_the_time_in_the_queue_is_reported_exactly_once_for_each_request(b
     assert bench.of(QueueLeft) == [QueueLeft(1, "tone", 0.0), QueueLeft(2, "tone", 7.0)]
 
 
-async def test_a_reader_that_stops_reading_is_rendered_no_further_and_goes_on_later(bench: Bench):
+async def test_a_reader_that_stops_reading_is_rendered_no_further_and_continues_later(bench: Bench):
     stream = bench.open(utterance(ALPHABET * 4))
     other = bench.open(utterance("another, which is read."))
     await heard(other)
@@ -404,7 +404,7 @@ async def test_alone_a_text_may_grow_to_any_length(bench: Bench):
     assert stream._state.unsent_seconds == 1e6, "an estimate is never lowered"
 
 
-async def test_a_request_that_waits_for_its_text_holds_its_place_but_keeps_nobody_out(bench: Bench):
+async def test_a_request_that_waits_for_its_text_holds_its_place_but_does_not_block_others(bench: Bench):
     idle = [bench.open(utterance("one."), is_complete=False) for _ in range(7)]
     for stream in idle:
         await heard_so_far(stream)
@@ -445,7 +445,7 @@ async def test_each_step_gives_what_was_said_with_its_utterance_and_where_it_is_
     assert stream.ending == "the end"
 
 
-async def test_a_reader_that_stopped_reading_keeps_nobody_out(bench: Bench):
+async def test_a_reader_that_stopped_reading_does_not_block_others(bench: Bench):
     stalled = bench.open(utterance(ALPHABET * 40))
     await heard(bench.open(utterance("another, which is read, and gives the engine turns.")))
     bench.now += 1000.0
@@ -688,7 +688,7 @@ async def test_a_drain_waits_for_the_batch_under_way(bench: Bench):
     await draining
 
 
-async def test_a_writer_that_is_barely_ahead_of_its_listener_keeps_nobody_out(bench: Bench):
+async def test_a_writer_that_is_barely_ahead_of_its_listener_does_not_block_others(bench: Bench):
     slow = bench.open(utterance("one, two, three, four, five, six."), is_complete=False)
     await heard_so_far(slow)
     assert slow._state.sent_seconds > 1.0
@@ -697,7 +697,7 @@ async def test_a_writer_that_is_barely_ahead_of_its_listener_keeps_nobody_out(be
     assert len(await heard(bench.open(utterance("a newcomer."))))
 
 
-async def test_a_request_without_text_yet_keeps_nobody_out(bench: Bench):
+async def test_a_request_without_text_yet_does_not_block_others(bench: Bench):
     silent = bench.open(is_complete=False, audio_seconds=0.0)
     await heard(bench.open(utterance("somebody else, so that the pace is known.")))
     bench.now += 1000.0
@@ -751,7 +751,7 @@ def slow_engine(bench: Bench) -> None:
     bench.engine.fault = fault
 
 
-async def test_audio_that_nobody_reads_is_not_owed_and_keeps_nobody_out(bench: Bench):
+async def test_audio_that_nobody_reads_is_not_owed_and_does_not_block_others(bench: Bench):
     unread = bench.open(utterance("a" * 400), audio_seconds=999.0)
     async with asyncio.timeout(GENEROUS_SECONDS):
         while unread._state.unread_steps < MAX_UNREAD_STEPS:  # noqa: ASYNC110  the engine thread makes them
@@ -836,7 +836,7 @@ async def test_a_voice_that_no_engine_has_is_refused_and_holds_no_place(bench: B
     assert bench.of(QueueMoved) == []
 
 
-async def test_a_number_that_is_held_already_is_refused_and_the_first_goes_on(bench: Bench):
+async def test_a_number_that_is_held_already_is_refused_and_the_first_continues(bench: Bench):
     bench.engine.is_held = True
     stream = bench.open(utterance("first."))
     with pytest.raises(ValueError, match="request 1 is held already"):
@@ -845,7 +845,7 @@ async def test_a_number_that_is_held_already_is_refused_and_the_first_goes_on(be
     np.testing.assert_array_equal(await heard(stream), audio_of(utterance("first.")))
 
 
-async def test_a_writer_goes_on_once_what_it_wrote_is_spoken(bench: Bench):
+async def test_a_writer_continues_once_what_it_wrote_is_spoken(bench: Bench):
     async def write(stream: SpeechStream) -> None:
         for number in range(20):
             await stream.wait_until_fewer(1)

@@ -459,7 +459,7 @@ def test_of_a_burst_on_an_idle_server_those_are_admitted_who_can_be_fed(callers:
     assert max(listener.first_audio_seconds for listener in simulation.admitted) < 3.0
 
 
-def test_rude_callers_take_nothing_from_those_who_are_served() -> None:
+def test_impatient_clients_take_nothing_from_those_who_are_served() -> None:
     calm, rude = warmed(0.05), warmed(0.05)
     closed_loop(calm, 4, until=160.0)
     closed_loop(rude, 48, until=160.0, pause_seconds=0.05)
@@ -496,7 +496,7 @@ def test_a_slow_spell_does_not_lock_the_door() -> None:
     assert not any(listener.is_refused for listener in simulation.listeners[30:])
 
 
-def test_readers_that_stop_keep_nobody_out() -> None:
+def test_readers_that_stop_do_not_block_others() -> None:
     simulation, source = warmed(0.05), random.Random(11)
     for number in range(20):
         simulation.arrive(105.0 + number, sentences(source, 60), reads_after=1e6)

@@ -96,13 +96,13 @@ def test_a_player_that_ran_dry_starts_again_with_the_late_chunk() -> None:
     assert clock.chunk(13.5, 1.0) == (0.5, 0.5)
 
 
-def test_a_chunk_at_the_last_instant_is_no_underrun() -> None:
+def test_a_chunk_at_the_last_instant_is_not_an_underrun() -> None:
     clock = PlaybackClock()
     clock.chunk(10.0, 1.0)
     assert clock.chunk(11.0, 1.0) == (1.0, 0.0)
 
 
-def test_a_reader_that_holds_us_up_is_no_underrun_of_ours() -> None:
+def test_a_slow_reader_is_not_counted_as_an_underrun() -> None:
     clock = PlaybackClock()
     clock.chunk(10.0, 1.0)
     clock.resumed(60.0)

@@ -196,7 +196,7 @@ def test_a_pitch_beyond_an_octave_is_refused_with_its_place_and_the_range(pitch:
     )
 
 
-def test_everybody_is_measured_by_themselves() -> None:
+def test_each_speaker_is_measured_separately() -> None:
     content = '<prosody pitch="250Hz"><voice name="duo:bea">one</voice></prosody>'
     check_hertz(document(content), {"joe": 100.0, "duo:bea": 200.0})
     with pytest.raises(InvalidRequest, match="duo:bea, whose own pitch is 100Hz"):

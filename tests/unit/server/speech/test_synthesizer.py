@@ -343,7 +343,7 @@ async def test_a_request_that_is_not_admitted_is_reported_as_rejected(stage: Sta
     assert [(e.outcome, e.reason) for e in stage.of(RequestFinished)] == [("rejected", "QUEUE_FULL")] * 2
 
 
-async def test_a_stream_that_is_closed_early_is_reported_as_cancelled_and_made_no_further(stage: Stage):
+async def test_a_stream_that_is_closed_early_is_reported_as_cancelled_and_not_rendered_further(stage: Stage):
     long_text = "abcdefghijklmnopqrstuvwxyz. " * 40
     async with contextlib.aclosing(stage.chunks(long_text)) as chunks:
         await anext(chunks)

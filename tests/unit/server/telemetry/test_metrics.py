@@ -331,7 +331,7 @@ def test_an_event_moves_its_metrics_and_no_others(change: Any, event: Event, cha
     assert change(event) == changed
 
 
-def test_a_chunk_that_comes_just_in_time_is_no_underrun(change: Any) -> None:
+def test_a_chunk_that_comes_just_in_time_is_not_an_underrun(change: Any) -> None:
     assert named("tts_playback_underruns_total", **JOE) not in change(ChunkSent(1, "joe", 0.1, slack_seconds=0.0))
 
 

@@ -22,7 +22,7 @@ from phonoscope.server.text.abbreviations import may_abbreviate, surely_abbrevia
         ("es", "Sr| “López”"),
     ],
 )
-def test_the_sentence_surely_goes_on(language: str, text: str) -> None:
+def test_the_sentence_surely_continues(language: str, text: str) -> None:
     stop = text.index("|")
     assert surely_abbreviates(text.replace("|", "."), stop, language)
     assert may_abbreviate(text.replace("|", "."), stop, language)

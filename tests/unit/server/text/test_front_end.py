@@ -198,7 +198,7 @@ def test_english_as_it_is_said(english: TextFrontEnd, text: str, phonemes: list[
     assert [said(s).replace("dˈɑːktɚ", "dˈɑktɚ") for s in english.sentences(text, SCHEME)] == phonemes
 
 
-def test_a_sentence_sounds_the_same_wherever_it_stands(english: TextFrontEnd) -> None:
+def test_a_sentence_sounds_the_same_at_any_position(english: TextFrontEnd) -> None:
     alone = [s.symbols for s in english.sentences("Is it here?", SCHEME)]
     for text in ("Is it here? Yes.", "Is it here?\n\nYes.", "Yes. Is it here?", "Hi.. Is it here?"):
         assert alone[0] in [s.symbols for s in english.sentences(text, SCHEME)]

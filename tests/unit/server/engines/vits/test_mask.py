@@ -8,7 +8,7 @@ from phonoscope.server.engines.vits.mask import DeviceMask, SpanMask, masked
 MASK = SpanMask(((0, 3), (2, 5)), 5)
 
 
-def test_where_everything_is_real_there_is_no_mask():
+def test_without_padding_there_is_no_mask():
     assert SpanMask.of([(0, 4), (0, 4)], 4) is None
     assert SpanMask.of([(0, 4), (0, 3)], 4) == SpanMask(((0, 4), (0, 3)), 4)
 

@@ -70,7 +70,7 @@ def test_another_version_is_refused(read, version: str) -> None:
         ("<speak>\n\n a </s></speak>", "SSML_INVALID", "line 3, column 6: mismatched tag"),
     ],
 )
-def test_what_is_no_document_of_this_kind_is_refused_with_its_place(
+def test_what_is_not_a_document_of_this_kind_is_refused_with_its_place(
     read, document: str, reason: str, told: str
 ) -> None:
     found, description = read.refusal(document)
@@ -105,7 +105,7 @@ def test_a_language_of_the_document_is_everybodys(read) -> None:
 
 
 @pytest.mark.parametrize("language", ["en", "en-US", "en-GB", "EN_us"])
-def test_a_voice_goes_on_in_any_variety_of_its_language(read, language: str) -> None:
+def test_a_voice_continues_in_any_variety_of_its_language(read, language: str) -> None:
     said = read.speak(f'One <lang xml:lang="{language}">two</lang> three.')
     assert (said.texts, said.speakers) == (["One two three."], [""])
 
@@ -137,7 +137,7 @@ def test_text_need_stand_in_none_of_them(read) -> None:
 
 
 @pytest.mark.parametrize(("outer", "inner"), [("p", "p"), ("s", "p"), ("s", "s")])
-def test_a_paragraph_stands_in_no_other_and_a_sentence_in_a_paragraph_at_most(read, outer: str, inner: str) -> None:
+def test_a_paragraph_cannot_be_nested_and_a_sentence_only_in_a_paragraph(read, outer: str, inner: str) -> None:
     between = "<emphasis>"
     reason, told = read.refusal(f"<speak><{outer}>{between}<{inner}>a</{inner}></emphasis></{outer}></speak>")
     assert reason == "SSML_INVALID"
@@ -184,7 +184,7 @@ def test_say_as_names_what_its_text_is(read, element: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["say-as", "sub", "phoneme"])
-def test_what_holds_text_only_holds_no_element(read, name: str) -> None:
+def test_a_text_only_element_cannot_contain_elements(read, name: str) -> None:
     reason, told = read.refusal(f"<speak><{name}>a <emphasis>b</emphasis></{name}></speak>")
     assert reason == "SSML_INVALID"
     assert told == f"line 1, column {12 + len(name)}: <{name}> must contain only text; move <emphasis> out of it"
@@ -604,7 +604,7 @@ def test_values_that_cannot_be_read_are_refused(read, attribute: str, told: str)
 
 
 @pytest.mark.parametrize("attribute", ["contour", "range", "duration"])
-def test_attributes_that_are_not_served_are_refused_by_name_or_passed_over(read, attribute: str) -> None:
+def test_unsupported_attributes_are_refused_by_name_or_ignored(read, attribute: str) -> None:
     document = f'<speak><prosody {attribute}="1s" rate="slow">word</prosody></speak>'
     reason, told = read.refusal(document)
     assert (reason, told) == (
@@ -660,7 +660,7 @@ def test_marks_that_cannot_be_are_refused(read, element: str, told: str) -> None
         '<x:y xmlns:x="urn:x">b</x:y>',
     ],
 )
-def test_elements_that_are_not_served_are_refused_by_name(read, element: str) -> None:
+def test_unsupported_elements_are_refused_by_name(read, element: str) -> None:
     reason, told = read.refusal(f"<speak>\n  {element}</speak>")
     name = element[1:].split("/", maxsplit=1)[0].split(">", maxsplit=1)[0].split(" ", maxsplit=1)[0]
     assert reason == "SSML_UNSUPPORTED"

@@ -129,7 +129,7 @@ def test_a_number_beyond_what_num2words_knows_is_left_in_figures() -> None:
     "content",
     ["one", "1e5", "1e999999", "NaN", "Infinity", "-inf", "1 or 2", "-", "½", "--5", "1.2.3", "5%", "0x10", "\x00"],
 )
-def test_what_is_no_number_is_refused(content: str) -> None:
+def test_what_is_not_a_number_is_refused(content: str) -> None:
     assert refusal("cardinal", content) == "is not a number; use digits, such as 1234 or -5.5"
 
 
@@ -160,7 +160,7 @@ def test_an_ordinal_is_said_as_in_its_language(language: str, content: str, text
 
 
 @pytest.mark.parametrize("content", ["third", "-3", "3.5", "3 rd", "3rdd", "rd", "²"])
-def test_what_is_no_ordinal_is_refused(content: str) -> None:
+def test_what_is_not_an_ordinal_is_refused(content: str) -> None:
     assert refusal("ordinal", content) == "is not an ordinal; use a number such as 3 or 3rd"
 
 

@@ -81,7 +81,7 @@ def test_an_unknown_speaker_of_a_voice_is_an_error(speakers: Speakers) -> None:
 
 
 @pytest.mark.parametrize("attributes", [{}, {"name": " "}, {"languages": "\t"}, {"name": "", "languages": ""}])
-def test_a_voice_element_that_names_nobody_is_refused_where_it_stands(
+def test_a_voice_element_that_names_nobody_is_refused_with_its_position(
     speakers: Speakers, attributes: dict[str, str]
 ) -> None:
     with pytest.raises(Refusal, match="<voice> has neither name nor languages; add one of them") as caught:
