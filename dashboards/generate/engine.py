@@ -64,7 +64,7 @@ STAGES: Final = Row(
             About(
                 "Encoding time of requests, p99, by encoding. Each dot is a request.",
                 "hundredths of a second; MP3, AAC and Opus take the most.",
-                "it grows with the audio of a request; if that did not grow, check the event loop lag below.",
+                "it grows with the audio of a request; if that did not grow, check CPU and event loop lag.",
             ),
             width=12,
         ),
@@ -73,9 +73,9 @@ STAGES: Final = Row(
             "percentunit",
             [Query(f"sum by (encoding) (rate(tts_encode_seconds_sum{{{SPEECH}}}[$__rate_interval]))", "{{encoding}}")],
             About(
-                "Share of time that event loops encode, by encoding. One server has one loop: 100 %.",
+                "Share of time spent on encoding, by encoding.",
                 "a few hundredths; it grows with the amount of audio.",
-                "above 20 % of a server: streams wait for each other's encoding; add replicas, or use WAV.",
+                "above 20 % per server: streams wait for each other's encoding; add replicas, or use WAV.",
             ),
             width=12,
             stacked=True,

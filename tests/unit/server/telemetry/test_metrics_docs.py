@@ -104,7 +104,7 @@ def test_the_page_names_every_value_of_the_labels_that_it_lists() -> None:
 
 
 def test_the_page_names_the_reasons_that_requests_cannot_have() -> None:
-    (sentence,) = re.findall(r"^(.*) are no reasons of `tts_requests_total`", TEXT, re.MULTILINE)
+    (sentence,) = re.findall(r"^(.*) are not reasons of `tts_requests_total`", TEXT, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", sentence)) == set(BEFORE_REQUESTS)
     reasons = {*InvalidRequest.REASONS, *NotServed.REASONS, *Overloaded.REASONS, *NotReady.REASONS}
     assert set(BEFORE_REQUESTS) <= reasons
