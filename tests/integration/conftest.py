@@ -102,7 +102,7 @@ class StumblingFrontEnd(TextFrontEnd):
 
 @dataclass
 class TestServer:
-    """The server and what it told of itself."""
+    """The server and its events."""
 
     __test__ = False
 

@@ -93,7 +93,7 @@ class Process:
 
 @pytest.fixture(scope="session")
 def loading(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Process, dict[str, Any]]]:
-    """The server while it loads its voices, and what callers were told then; it is ready when this is left."""
+    """The server while it loads its voices, and the responses at that time; it is ready when this returns."""
     server = Process(tmp_path_factory.mktemp("voices"))
     try:
         listening = server.event("listening")

@@ -245,7 +245,7 @@ async def test_an_utterance_that_fails_fails_alone(running: Running) -> None:
 
 @pytest.mark.parametrize("kind", [TimingType.WORD, TimingType.MARK])
 async def test_timings_are_refused_with_the_voices_that_have_them(running: Running, kind: TimingType) -> None:
-    with pytest.raises(Unimplemented, match=r"murmur has no timings.*tone") as caught:
+    with pytest.raises(Unimplemented, match=r"murmur does not support timings.*tone") as caught:
         await running.client.synthesize(TEXT, voice="murmur", timing_types=[kind])
     assert caught.value.reason == "TIMINGS_NOT_SERVED"
 

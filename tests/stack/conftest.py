@@ -91,7 +91,7 @@ class SpanReceiver(trace_service_pb2_grpc.TraceServiceServicer):
 
 
 class Load:
-    """Callers of all sorts, round after round until told to stop: content, in error, impatient and too many."""
+    """Various clients, repeated until stopped: valid, invalid, impatient, and too many."""
 
     def __init__(self, target: str, gateway: str) -> None:
         self._browser = httpx.Client(base_url=gateway, timeout=GENEROUS_SECONDS, trust_env=False)

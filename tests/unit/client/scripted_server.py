@@ -44,7 +44,7 @@ PLAIN_TIMINGS = (
         ],
     ),
 )
-"""What a request for timings is told with each of PLAIN_PIECES."""
+"""The timings that a request gets with each of PLAIN_PIECES."""
 VOICES = (
     tts_pb2.Voice(
         id="en_US-joe-medium",

@@ -18,7 +18,7 @@ KINDS = ("unary_unary", "stream_unary", "unary_stream", "stream_stream")
 
 
 class Served:
-    """A server of `SERVICE`, a channel to it, and what its interceptors told."""
+    """A server of `SERVICE`, a channel to it, and the events of its interceptors."""
 
     def __init__(self, sink: Callable[[CallEvent], None]) -> None:
         self._sink = sink

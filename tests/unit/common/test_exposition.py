@@ -26,7 +26,7 @@ PROMETHEUS = (
 
 
 class Fragile(Collector):
-    """A collector that raises, or gives what cannot be written, as long as it is told to."""
+    """A collector that raises, or returns values that cannot be formatted, on demand."""
 
     def __init__(self, error: Exception | None = None, value: object = 1.0) -> None:
         self.error = error

@@ -1,4 +1,4 @@
-"""The interceptors around a real server: each call is told of once, with the code that its caller sees."""
+"""The interceptors of a real server: each call is reported once, with the code that its client gets."""
 
 import asyncio
 from collections.abc import AsyncIterator

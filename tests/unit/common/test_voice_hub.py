@@ -1,4 +1,4 @@
-"""VoiceHub against a real HTTP server on this machine, which can be told to misbehave."""
+"""VoiceHub with a real HTTP server on this machine, which can fail on demand."""
 
 import hashlib
 import json

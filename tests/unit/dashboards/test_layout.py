@@ -1,4 +1,4 @@
-"""Dashboards load, can be told apart, and can be read: places, words, units, legends, links."""
+"""The layout of the dashboards: names, positions, texts, units, legends and links."""
 
 import itertools
 import json

@@ -1,4 +1,4 @@
-"""When the server is taken to be away, and what is told of it."""
+"""When the server counts as unavailable, and how this is reported."""
 
 import asyncio
 
@@ -7,7 +7,7 @@ from phonoscope.loadgen.events import ServerAway, ServerBack
 
 
 class Scene:
-    """A availability that is watched, and what it told."""
+    """An observed Availability, and its reports."""
 
     def __init__(self, server) -> None:
         self.checked_at: list[float] = []

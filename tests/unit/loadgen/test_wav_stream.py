@@ -1,4 +1,4 @@
-"""Audio told from bytes, however they are cut."""
+"""Finds the audio in a stream of bytes, for any chunks."""
 
 import struct
 

@@ -41,7 +41,7 @@ def test_few_names_are_listed_as_they_are(count: int, text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("more", "ending"), [(0, ""), (1, " and 1 more, see ListVoices"), (280, " and 280 more, see ListVoices")]
+    ("more", "ending"), [(0, ""), (1, " and 1 more (see ListVoices)"), (280, " and 280 more (see ListVoices)")]
 )
 def test_of_many_names_the_first_are_listed_and_the_others_counted(more: int, ending: str) -> None:
     assert listed(names(MAX_NAMES_SHOWN + more)) == ", ".join(names(MAX_NAMES_SHOWN)) + ending

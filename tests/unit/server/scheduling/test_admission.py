@@ -1,4 +1,4 @@
-"""Who is admitted, and what those are told who are not."""
+"""Which requests are admitted, and the errors of the others."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Each speaker's pitch is measured once, whoever asks and however many at once."""
+"""Each speaker's pitch is measured once, even for concurrent requests."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

@@ -58,7 +58,7 @@ RATE_HZ = 22_050
 
 
 class Choirmaster:
-    """A ToneEngine that writes down what it is given, and that waits, or fails, where it is told to."""
+    """A ToneEngine that records its input, and that waits or fails on demand."""
 
     name, device, precision, step_kinds = "choir", "cpu", "float32", ToneEngine.step_kinds
 
@@ -108,7 +108,7 @@ def sung(utterance: Utterance, voices: Sequence[Voice]) -> NDArray[np.float32]:
 
 
 class Steps:
-    """A gate for Choirmaster that lets as many batches through as it is told to."""
+    """A gate for Choirmaster that lets a given number of batches pass."""
 
     def __init__(self) -> None:
         self._permits = threading.Semaphore(0)
@@ -151,7 +151,7 @@ class StumblingLetters(Letters):
 
 @dataclass
 class Stage:
-    """A synthesizer, what is below it, and what it told."""
+    """A synthesizer, the layers below it, and its events."""
 
     engine: Choirmaster = field(default_factory=Choirmaster)
     events: list[Event] = field(default_factory=list)

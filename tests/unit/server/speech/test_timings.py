@@ -186,7 +186,7 @@ FRAME_SECONDS = 256 / VOICE.sample_rate_hz
 
 @dataclass(frozen=True)
 class Chunk:
-    """Bytes, when they begin and end, and what is told with them."""
+    """Bytes, their start and end, and their timings."""
 
     audio: bytes
     start_seconds: float

@@ -30,7 +30,7 @@ FIGURES = {
 
 
 class FakeGpu:
-    """A GPU that says what it is told to, or hangs until it is let go."""
+    """A GPU with scripted values, which can hang until it is released."""
 
     def __init__(self) -> None:
         self.reading = READING

@@ -1,4 +1,4 @@
-"""XML of strangers: what is told of it in characters, and what is refused before anything is expanded."""
+"""Untrusted XML: positions in characters, and what is rejected before any expansion."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 
 
 class Recorder:
-    """Writes down what it is told."""
+    """Records its calls."""
 
     def __init__(self) -> None:
         self.told: list[tuple[Any, ...]] = []
