@@ -25,7 +25,7 @@ from phonoscope.server.engines.windows import nearest_size, window_stops
 from phonoscope.server.scheduling import scheduler
 from phonoscope.server.scheduling.admission import Admission
 from phonoscope.server.scheduling.batch_runner import BatchRunner
-from phonoscope.server.scheduling.cost_model import Estimates
+from phonoscope.server.scheduling.cost_model import CostModel, Estimates
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane
 from phonoscope.server.scheduling.lane_worker import LaneWorker
@@ -110,6 +110,39 @@ class SimulatedEngine:
         return StepResult(samples, job.cursor == job.frames, job.frames * FRAME_SAMPLES)
 
 
+class SimulatedCost(CostModel):
+    """Answers a question once for each time: at one time, as many callers ask it as are held and refused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._estimates: dict[tuple[float, float], Estimates | None] = {}
+        self._first_audio_seconds: dict[tuple[float, float], float] = {}
+
+    def learn(self, kind: str, seconds: float, cost: float, now: float) -> None:
+        self._forget()
+        super().learn(kind, seconds, cost, now)
+
+    def learn_audio(self, kind: str, cost: float, steps: int, audio_seconds: float, *, utterances: int) -> None:
+        self._forget()
+        super().learn_audio(kind, cost, steps, audio_seconds, utterances=utterances)
+
+    def estimates(self, first_step_seconds: float, now: float) -> Estimates | None:
+        asked = first_step_seconds, now
+        if asked not in self._estimates:
+            self._estimates[asked] = super().estimates(first_step_seconds, now)
+        return self._estimates[asked]
+
+    def first_audio_seconds(self, first_step_seconds: float, now: float) -> float:
+        asked = first_step_seconds, now
+        if asked not in self._first_audio_seconds:
+            self._first_audio_seconds[asked] = super().first_audio_seconds(first_step_seconds, now)
+        return self._first_audio_seconds[asked]
+
+    def _forget(self) -> None:
+        self._estimates.clear()
+        self._first_audio_seconds.clear()
+
+
 @dataclass(eq=False)
 class Listener:
     """One request of a simulation, and what it got when. The scheduler's work sees it as the request's stream."""
@@ -189,6 +222,7 @@ class Simulation:
         self.engine = SimulatedEngine(self._work)
         self.lane = Lane([self.engine])
         [self.slot] = self.lane
+        self.slot.cost = SimulatedCost()
         self.states = HeldRequests(lambda _event: None)
         self.policy = EarliestDeadlineFirst()
         runner = BatchRunner(lambda _event: None, lambda: self.now)
