@@ -1,5 +1,6 @@
 """deploy/prometheus and deploy/alertmanager: what rules name exists, what alerts need is there, nothing is idle."""
 
+import functools
 import json
 import re
 from itertools import product
@@ -21,8 +22,14 @@ SECTIONS: Final = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation", "
 RECORDED: Final = re.compile(r"\b[a-z][a-z_0-9]*:[a-z_0-9]+:[a-z_0-9]+\b")
 
 
+@functools.cache
+def parsed(file: Path) -> Any:
+    """A file's content, parsed once; shared, so do not change it."""
+    return yaml.safe_load(file.read_text())
+
+
 def rules() -> list[dict[str, Any]]:
-    return [rule for file in RULES for group in yaml.safe_load(file.read_text())["groups"] for rule in group["rules"]]
+    return [rule for file in RULES for group in parsed(file)["groups"] for rule in group["rules"]]
 
 
 def alerts() -> list[dict[str, Any]]:
@@ -138,7 +145,7 @@ def test_an_alert_is_tested_both_ways_by_promtool(name: str) -> None:
     checks = [
         check
         for file in TESTS
-        for case in yaml.safe_load(file.read_text())["tests"]
+        for case in parsed(file)["tests"]
         for check in case.get("alert_rule_test", [])
         if check["alertname"] == name
     ]
