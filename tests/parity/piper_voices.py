@@ -6,6 +6,9 @@ and exported by torch as piper-tts exports them, so they are a reference that sh
 from the conftest files, since pytest's importlib mode keeps test folders off sys.path.
 """
 
+import fcntl
+import hashlib
+import importlib.metadata
 import json
 import math
 import warnings
@@ -15,6 +18,7 @@ from typing import Any
 
 import torch
 
+KEPT = Path(__file__).parents[2] / ".cache" / "made-voices"
 SYMBOLS = 40
 EXAMPLE_LENGTH = 50
 
@@ -83,20 +87,38 @@ RECIPES = {
 }
 
 
-def voice_path(directory: Path, name: str) -> Path:
-    """Returns NAME.onnx in the directory; makes it and its .json if it is not there yet."""
+def voice_path(name: str) -> Path:
+    """Returns NAME.onnx, its .json beside it; made once for this file and these versions. Do not write to them."""
+    directory = KEPT / _made_of()
+    directory.mkdir(parents=True, exist_ok=True)
     path = directory / f"{name}.onnx"
-    if not path.exists():
-        directory.mkdir(parents=True, exist_ok=True)
-        recipe = RECIPES[name]
-        path.with_name(f"{name}.onnx.json").write_text(json.dumps(voice_json(recipe)), encoding="utf-8")
-        with warnings.catch_warnings(), torch.random.fork_rng(), torch.no_grad():
-            warnings.simplefilter("ignore")  # of the tracer, the old exporter, and piper-tts's old weight norm
-            torch.manual_seed(sorted(RECIPES).index(name))
-            network = _network(recipe)
-            _randomise(network)
-            _export(network, path)
+    with (directory / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # other test processes need the voice, too
+        if not path.exists():
+            _make(name, path)
     return path
+
+
+def _made_of() -> str:
+    """Returns a digest of what decides how the voices are: this file, and the packages that make them."""
+    digest = hashlib.sha256(Path(__file__).read_bytes())
+    for package in ("onnx", "piper-tts", "torch"):
+        digest.update(f"{package} {importlib.metadata.version(package)}".encode())
+    return digest.hexdigest()[:16]
+
+
+def _make(name: str, path: Path) -> None:
+    """Writes the two files of a voice; the path exists once both are complete."""
+    recipe = RECIPES[name]
+    path.with_name(f"{name}.onnx.json").write_text(json.dumps(voice_json(recipe)), encoding="utf-8")
+    unfinished = path.with_suffix(".unfinished")
+    with warnings.catch_warnings(), torch.random.fork_rng(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of the tracer, the old exporter, and piper-tts's old weight norm
+        torch.manual_seed(sorted(RECIPES).index(name))
+        network = _network(recipe)
+        _randomise(network)
+        _export(network, unfinished)
+    unfinished.rename(path)
 
 
 def voice_json(recipe: Recipe) -> dict[str, Any]:

@@ -32,10 +32,9 @@ def piper_voices() -> Any:
 
 
 @pytest.fixture(scope="session")
-def choir_path(piper_voices: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def choir_path(piper_voices: Any) -> Path:
     """A made voice of five speakers; shared, so do not write to it."""
-    path = piper_voices.voice_path(tmp_path_factory.getbasetemp() / "made-voices", "xx_XX-choir-medium")
-    return Path(path)
+    return Path(piper_voices.voice_path("xx_XX-choir-medium"))
 
 
 @pytest.fixture
