@@ -201,6 +201,13 @@ class Stage:
         return event
 
 
+@pytest.fixture(scope="module", autouse=True)
+def older_objects() -> None:
+    """Has `gc.collect()` after each of these tests skip what earlier test modules left."""
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 async def stage() -> AsyncIterator[Stage]:
     stage = Stage()
