@@ -391,6 +391,7 @@ def test_below_saturation_everyone_is_heard_without_a_gap(factor: float, load: f
         assert sum(seconds for _, seconds in listener.heard) == pytest.approx(listener.seconds)
 
 
+@pytest.mark.slow
 def test_below_saturation_the_slowest_first_audio_is_near_the_usual_one() -> None:
     simulation = Simulation(0.012)
     simulation.arrive_at_random(random.Random(2), load=0.6, until=200)
@@ -400,6 +401,7 @@ def test_below_saturation_the_slowest_first_audio_is_near_the_usual_one() -> Non
     assert first_audio[int(0.99 * len(first_audio))] <= 5 * statistics.median(first_audio)
 
 
+@pytest.mark.slow
 def test_at_three_times_what_the_engine_can_make_those_let_in_are_served_as_well_as_ever() -> None:
     peak = Simulation(0.02)
     peak.arrive_at_random(random.Random(3), load=0.75, until=60)
@@ -493,6 +495,7 @@ def test_of_a_burst_on_an_idle_server_those_are_admitted_who_can_be_fed(callers:
     assert max(listener.first_audio_seconds for listener in simulation.admitted) < 3.0
 
 
+@pytest.mark.slow
 def test_impatient_clients_take_nothing_from_those_who_are_served() -> None:
     calm, rude = warmed(0.05), warmed(0.05)
     closed_loop(calm, 4, until=160.0)

@@ -149,6 +149,7 @@ def voices(reader) -> list[Voice]:
     return [reader.voice("tone", "en-US", "en-us"), german]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("skips", [False, True])
 def test_a_document_is_read_or_refused_with_its_place(voices, skips: bool) -> None:
     strangers = Strangers(voices, skips=skips)
@@ -162,6 +163,7 @@ def test_a_document_is_read_or_refused_with_its_place(voices, skips: bool) -> No
     strangers.check_share(read=0.2, refused=0.2)
 
 
+@pytest.mark.slow
 def test_an_element_is_read_or_refused_with_its_place(voices) -> None:
     strangers = Strangers(voices)
 
