@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Containers often set it; without bytecode, pytest rewrites every test module again in every worker.
+unexport PYTHONDONTWRITEBYTECODE
 COMPOSE ?= docker compose
 
 .PHONY: help run test listening quick bench lint types contracts protos dashboards check-protos lint-protos format up down e2e clean
@@ -25,10 +27,10 @@ run: $(VENV)/.server  ## Set up, start the server, speak a sentence to out/hello
 	@.ci/run-server $(ARGS)
 
 test: $(VENV)/.dev  ## Set up and run every test that can run on this machine
-	$(BIN)/pytest -m "not stack and not e2e and not browser and not listening" $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "not stack and not e2e and not browser and not listening" $(ARGS)
 
 listening: $(VENV)/.dev  ## The tests that transcribe and measure minutes of speech
-	$(BIN)/pytest -m listening tests/parity $(ARGS)
+	$(BIN)/pytest -n 2 --dist load --maxschedchunk 1 -m listening tests/parity $(ARGS)
 
 quick: $(VENV)/.dev  ## The tests to run while working, on all cores
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow" tests/unit tests/integration/test_contract.py $(ARGS)

@@ -4,6 +4,7 @@ import functools
 import importlib.resources
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -143,6 +144,7 @@ def whisper(tmp_path_factory: pytest.TempPathFactory) -> Any:
     with (folder / "model.bin").open("wb") as whole:
         for number, half in enumerate(halves, start=1):
             whole.write((half / f"model.bin.part{number}").read_bytes())
-    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=2, local_files_only=True)
+    threads = max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    model = WhisperModel(str(folder), device="cpu", compute_type="int8", cpu_threads=threads, local_files_only=True)
     shutil.rmtree(folder)  # it is in memory now, and pytest would keep 145 MB for three more runs
     return model
