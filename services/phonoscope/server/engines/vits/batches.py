@@ -1,22 +1,18 @@
 """Batches of utterances and windows of different lengths, as network inputs. Called by `runner.py`.
 
-Where lengths differ there is a mask, so that a batch gives the same results as its members alone. Lengths come from a
-small fixed set: oneDNN generates code for each new shape, which takes longer than rendering a short window, and keeps
-it, which takes memory.
+Where lengths differ there is a mask, so that a batch gives the same results as its members alone. Windows have lengths
+from a fixed set: see `lengths.py`.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
 
 import torch
 from torch import Tensor
 
+from phonoscope.server.engines.vits.lengths import LengthSteps, padded_length
 from phonoscope.server.engines.vits.mask import Mask, SpanMask
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
-
-# (lengths up to, step): a batch is padded to a multiple of its step.
-LENGTH_STEPS: Final = ((128, 8), (256, 16), (512, 32), (1024, 64), (4096, 256))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +30,7 @@ class TextBatch:
     def of(cls, utterances: Sequence[VitsUtterance], sources: Sequence[torch.Generator]) -> "TextBatch":
         """Returns the batch; each utterance draws its durations' noise from its own source."""
         lengths = [len(utterance.phoneme_ids) for utterance in utterances]
-        padded = padded_length(max(lengths))
+        padded = max(lengths)
         ids = torch.zeros(len(utterances), padded, dtype=torch.long)
         noise = torch.zeros(len(utterances), 2, 1, padded)
         for row, (utterance, source, length) in enumerate(zip(utterances, sources, lengths, strict=True)):
@@ -59,15 +55,22 @@ class FrameBatch:
     speaker: Tensor | None  # (batch, speaker_channels, 1, 1)
     offset: int
     frames: int
+    steps: LengthSteps
 
     @classmethod
-    def of(cls, windows: Sequence[Window], context: int) -> "FrameBatch":
-        """Returns windows with at least `context` frames around each, within the bounds of its utterance."""
+    def of(cls, windows: Sequence[Window], context: int, steps: LengthSteps) -> "FrameBatch":
+        """Returns windows with at least `context` frames around each, within the bounds of its utterance.
+
+        Args:
+            windows: of one voice.
+            context: frames that the network's first layers need on each side.
+            steps: the lengths to pad to.
+        """
         plans = [window.plan for window in windows]
         lefts = [min(context, window.start) for window in windows]
         offset = max(lefts)
         needed = [offset + w.frames + min(context, w.plan.frames - w.stop) for w in windows]
-        length = padded_length(max(needed))
+        length = padded_length(max(needed), steps)
         latents = plans[0].latents.new_zeros(len(windows), plans[0].latents.shape[0], length)
         spans = []
         for row, (plan, window, left) in enumerate(zip(plans, windows, lefts, strict=True)):
@@ -82,13 +85,14 @@ class FrameBatch:
             speaker=torch.cat(speakers) if speakers else None,
             offset=offset,
             frames=max(window.frames for window in windows),
+            steps=steps,
         )
 
     def near(self, context: int) -> slice:
         """Returns the positions of the windows with at least `context` frames around them, a padded length of them."""
         end = self.latents.shape[3]
         left, right = max(0, self.offset - context), min(end, self.offset + self.frames + context)
-        length = min(end, padded_length(right - left))
+        length = min(end, padded_length(right - left, self.steps))
         left = min(left, end - length)  # more context on the left if the right has no room for the padding
         return slice(left, left + length)
 
@@ -99,20 +103,6 @@ def phoneme_speeds(utterances: Sequence[VitsUtterance], length: int) -> Tensor:
     for row, utterance in enumerate(utterances):
         speeds[row, : len(utterance.phoneme_ids)] = torch.tensor(utterance.speeds)
     return speeds
-
-
-def padded_length(length: int) -> int:
-    """Returns the smallest batch length that fits."""
-    step = next((step for limit, step in LENGTH_STEPS if length <= limit), LENGTH_STEPS[-1][1])
-    return -(-length // step) * step
-
-
-def padded_lengths(max_length: int) -> list[int]:
-    """Returns the batch lengths up to that of `max_length`."""
-    lengths = [padded_length(1)]
-    while lengths[-1] < max_length:
-        lengths.append(padded_length(lengths[-1] + 1))
-    return lengths
 
 
 def with_height(x: Tensor) -> Tensor:

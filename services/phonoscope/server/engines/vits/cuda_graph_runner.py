@@ -7,7 +7,7 @@ waits in the middle, since the number of frames is known only then.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
@@ -16,8 +16,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from phonoscope.server.engines.vits.batches import padded_length, phoneme_speeds, with_height
+from phonoscope.server.engines.vits.batches import phoneme_speeds, with_height
 from phonoscope.server.engines.vits.cuda_graphs import Outputs, Recorder, Recording, first_line
+from phonoscope.server.engines.vits.lengths import padded_length
 from phonoscope.server.engines.vits.mask import DeviceMask
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
@@ -97,6 +98,10 @@ class CudaGraphRunner:
         shape = Shape.around(len(windows), max(window.frames for window in windows), FRAMES)
         slot = self._windows.get(shape) or _WindowSlot(self._model, self._recorder, shape)
         return slot.render(windows)
+
+    def preparations(self) -> Iterator[Callable[[], None]]:
+        """Yields nothing: `record_all` has prepared every shape."""
+        yield from ()
 
 
 class _Slot(ABC):

@@ -5,7 +5,8 @@ frames, once per utterance; `render` runs the flow and the generator over window
 both sides that the samples equal those of the whole. All noise is drawn in `prepare`, from the utterance's seed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -14,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Job, Step, StepResult, Tuning
-from phonoscope.server.engines.vits.batches import padded_lengths
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, CudaGraphRunner
 from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder, device_error
 from phonoscope.server.engines.vits.job import (
@@ -26,6 +26,7 @@ from phonoscope.server.engines.vits.job import (
     vits_utterance,
     windows_of,
 )
+from phonoscope.server.engines.vits.lengths import UNIT
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
@@ -48,9 +49,9 @@ CPU_BATCH: Final = {PREPARE: 4, RENDER: 1}
 CUDA_BATCH: Final = {PREPARE: ROWS[-1], RENDER: ROWS[-1]}
 # Seconds of a frame of most voices. Steps of the others are a little longer or shorter than they are asked to be.
 USUAL_FRAME_SECONDS: Final = 256 / 22_050
-# Longer ones are rarer, and their own work far exceeds the cost of a new shape.
-WARM_UP_PHONEMES: Final = 256
-WARM_UP_FRAMES: Final = 512
+# The shortest of each kind of step: enough to allocate everything, and to notice a network that cannot run.
+WARM_UP_PHONEMES: Final = 8
+WARM_UP_FRAMES: Final = UNIT
 # The text for comparing precisions: long enough for a decision, short enough for startup.
 COMPARED_PHONEMES: Final = 64
 COMPARED_FRAMES: Final = 128
@@ -103,6 +104,7 @@ class VitsEngine:
         self.distances_db: dict[str, float] = {}
         self.graphs = 0
         self.graphs_refused = ""
+        self._idle_work: deque[Callable[[], None]] = deque()
 
     @property
     def precision(self) -> str:
@@ -139,20 +141,26 @@ class VitsEngine:
         return self._voices[voice_id].model
 
     def warm_up(self) -> None:
-        """Runs both halves once for every length of short and medium requests; on a GPU, records them.
-
-        oneDNN generates code for each new shape: without warm-up, that takes half the time of the first requests.
-        """
+        """Takes up the precision and runs each step once with each kind of network; on a GPU, records them."""
         self._take_up_precision()
         if self._recorder is not None:
             self._record()
             return
-        networks = {loaded.model.shape: loaded for loaded in self._voices.values()}
-        for loaded in networks.values():
-            for phonemes in padded_lengths(WARM_UP_PHONEMES):
-                self._warm_up_prepare(loaded, phonemes)
-            for frames in padded_lengths(WARM_UP_FRAMES):
-                self._warm_up_render(loaded, frames)
+        for loaded in self._networks():
+            self._warm_up_prepare(loaded, WARM_UP_PHONEMES)
+            self._warm_up_render(loaded, WARM_UP_FRAMES)
+            self._idle_work.extend(self._runners[loaded.voice.id].preparations())
+
+    @torch.inference_mode()
+    def idle_work(self) -> int:
+        """Prepares the network for one more length; returns how many are left."""
+        if self._idle_work:
+            self._idle_work.popleft()()
+        return len(self._idle_work)
+
+    def _networks(self) -> Sequence[LoadedVoice]:
+        """Returns one voice for each shape of network: code that is generated for one serves all of its shape."""
+        return list({loaded.model.shape: loaded for loaded in self._voices.values()}.values())
 
     def _runner_of(self, model: Vits) -> NetworkRunner:
         return EagerRunner(model, CPU_TILE_BYTES) if self._recorder is None else CudaGraphRunner(model, self._recorder)

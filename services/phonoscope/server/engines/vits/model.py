@@ -5,6 +5,7 @@ it omits the posterior encoder and the discriminators of training. Shapes are in
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +20,7 @@ from phonoscope.server.engines.vits.config import (
     VitsShape,
 )
 from phonoscope.server.engines.vits.convolutions import conv, same_conv
+from phonoscope.server.engines.vits.lengths import UNIT, piece_lengths, pieces
 from phonoscope.server.engines.vits.mask import Mask, masked
 from phonoscope.server.engines.vits.modules import (
     LEAKY_SLOPE,
@@ -29,6 +31,7 @@ from phonoscope.server.engines.vits.modules import (
     ResidualBlock,
     SeparableStack,
     SplineCoupling,
+    embedding,
 )
 
 LAST_LEAKY_SLOPE = 0.01
@@ -67,7 +70,7 @@ class TextEncoder(nn.Module):
     def __init__(self, shape: TextEncoderShape) -> None:
         super().__init__()
         self.scale = math.sqrt(shape.hidden_channels)
-        self.emb = nn.Embedding(shape.symbols, shape.hidden_channels)
+        self.emb = embedding(shape.symbols, shape.hidden_channels)
         self.encoder = EncoderStack(shape)
         self.proj = same_conv(shape.hidden_channels, 2 * shape.latent_channels)
 
@@ -157,14 +160,16 @@ class Flow(nn.Module):
 class Generator(nn.Module):
     """The vocoder: HiFi-GAN's generator (Kong et al. 2020, section 2.2).
 
-    Each stage can run in tiles of time, with as much context as its convolutions reach, so that its activations stay
-    in cache; the result is the same as without tiles. Stages with many samples have a short context, so tiles cost
-    little: 13 input positions, at 4 samples each, for the last stage of a medium voice.
+    Each stage can run in pieces of time, with as much context as its convolutions reach, so that its activations stay
+    in cache and its convolutions see few lengths; the result is the same as without pieces. Stages with many samples
+    have a short context, so pieces cost little: 13 input positions, at 4 samples each, for the last stage of a medium
+    voice.
     """
 
     def __init__(self, shape: GeneratorShape, speaker_channels: int) -> None:
         super().__init__()
         self.conv_pre = conv(shape.conv_pre)
+        self.conv_pre_channels = shape.conv_pre.out_channels
         if speaker_channels:
             self.cond = same_conv(speaker_channels, shape.conv_pre.out_channels)
         self.ups = nn.ModuleList(
@@ -192,25 +197,43 @@ class Generator(nn.Module):
             x = x + self.cond(speaker)
         x = masked(x, mask)
         for stage, stride in enumerate(self.strides):
-            tile = tile_values // (self.channels[stage] * stride * x.shape[0]) or x.shape[3]
-            x = self._tiled(stage, x, mask, tile)
+            lengths = self._piece_lengths(stage, tile_values // x.shape[0]) if tile_values else ()
+            x = self._in_pieces(stage, x, mask, lengths) if lengths else self.run_stage(stage, x, mask)
             mask = None if mask is None else mask.stretched(stride)
         return x
 
-    def _tiled(self, stage: int, x: Tensor, mask: Mask | None, tile: int) -> Tensor:
-        """Runs a stage over tiles of `tile` input positions and joins the results."""
-        length, stride, reach = x.shape[3], self.strides[stage], self.reaches[stage]
-        if tile >= length:
-            return self._stage(stage, x, mask)
-        parts = []
-        for start in range(0, length, tile):
-            stop = min(start + tile, length)
-            left, right = max(0, start - reach), min(length, stop + reach)
-            part = self._stage(stage, x[..., left:right], None if mask is None else mask.cut(left, right))
-            parts.append(part[..., (start - left) * stride : (stop - left) * stride])
-        return torch.cat(parts, dim=3)
+    def piece_shapes(self, tile_values: int) -> Sequence[tuple[int, int]]:
+        """Returns each stage's number with each length of input that it computes in `forward`, the shortest first."""
+        shapes = [
+            (length // self._unit(stage), stage, length)
+            for stage in range(len(self.strides))
+            for length in self._piece_lengths(stage, tile_values)
+        ]
+        return [(stage, length) for _, stage, length in sorted(shapes)]
 
-    def _stage(self, stage: int, x: Tensor, mask: Mask | None) -> Tensor:
+    def stage_channels(self, stage: int) -> int:
+        """Returns the channels of a stage's input."""
+        return self.channels[stage - 1] if stage else self.conv_pre_channels
+
+    def _unit(self, stage: int) -> int:
+        """Returns a stage's input positions for the shortest length of windows."""
+        return UNIT * math.prod(self.strides[:stage])
+
+    def _piece_lengths(self, stage: int, tile_values: int) -> Sequence[int]:
+        most = tile_values // (self.channels[stage] * self.strides[stage])
+        return piece_lengths(most, self._unit(stage), self.reaches[stage])
+
+    def _in_pieces(self, stage: int, x: Tensor, mask: Mask | None, lengths: Sequence[int]) -> Tensor:
+        """Runs a stage over pieces of these lengths and joins the results."""
+        stride, reach = self.strides[stage], self.reaches[stage]
+        parts = []
+        for piece in pieces(x.shape[3], lengths, reach):
+            cut = None if mask is None else mask.cut(piece.left, piece.right)
+            part = self.run_stage(stage, x[..., piece.left : piece.right], cut)
+            parts.append(part[..., (piece.start - piece.left) * stride : (piece.stop - piece.left) * stride])
+        return torch.cat(parts, dim=3) if len(parts) > 1 else parts[0]
+
+    def run_stage(self, stage: int, x: Tensor, mask: Mask | None = None) -> Tensor:
         """Runs one stage: upsampling, then the mean of its residual blocks; after the last, the waveform."""
         mask = None if mask is None else mask.stretched(self.strides[stage])
         x = masked(self.ups[stage](F.leaky_relu(x, LEAKY_SLOPE)), mask)
@@ -244,7 +267,7 @@ class Vits(nn.Module):
         self.flow = Flow(shape.flow, shape.speaker_channels)
         self.dec = Generator(shape.generator, shape.speaker_channels)
         if shape.speaker_channels:
-            self.emb_g = nn.Embedding(shape.speakers, shape.speaker_channels)
+            self.emb_g = embedding(shape.speakers, shape.speaker_channels)
 
     def speaker(self, numbers: Tensor) -> Tensor | None:
         """Returns speaker embeddings, (batch, speaker_channels, 1, 1), or None for a voice of one speaker."""

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from phonoscope.common.errors import SettingsError
 from phonoscope.server.engines.vits.model import Vits
-from phonoscope.server.engines.vits.onednn import TYPICAL_FRAMES, can_pack, pack
+from phonoscope.server.engines.vits.onednn import can_pack, can_pack_bfloat16
+from phonoscope.server.engines.vits.packing import TYPICAL_FRAMES, pack
 
 PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 # Mean difference of two log-mel spectrograms. The smallest differences of level that people notice are about 1 dB.
@@ -54,7 +55,7 @@ def _best(device: torch.device) -> torch.dtype:
 def _cpu_multiplies_bfloat16() -> bool:
     """Whether this CPU multiplies bfloat16 faster than float32, and torch uses that."""
     checks = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
-    return can_pack() and any(check is not None and bool(check()) for check in checks)
+    return can_pack_bfloat16() and any(check is not None and bool(check()) for check in checks)
 
 
 def precision_name(dtype: torch.dtype) -> str:
@@ -71,7 +72,8 @@ def in_precision(model: Vits, dtype: torch.dtype) -> Vits:
     quick.flow.to(dtype)
     quick.dec.to(dtype)
     quick.dec.conv_post.float()
-    if next(model.parameters()).device.type == "cpu" and can_pack():
+    can = can_pack() if dtype == torch.float32 else can_pack_bfloat16()
+    if next(model.parameters()).device.type == "cpu" and can:
         _pack(quick, dtype)
     return quick
 

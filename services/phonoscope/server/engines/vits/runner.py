@@ -4,19 +4,24 @@
 `cuda_graph_runner.py`, which always computes the same few shapes and suits a GPU.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import partial
+from typing import Final, Protocol
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch
+from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, with_height
+from phonoscope.server.engines.vits.lengths import COARSE_STEPS, FINE_STEPS, padded_lengths
 from phonoscope.server.engines.vits.mask import Mask
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
+
+# Lengths up to that of most sentences are prepared; the work of longer ones far exceeds the cost of a new length.
+PREPARED_FRAMES: Final = 512
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +44,9 @@ class NetworkRunner(Protocol):
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
 
+    def preparations(self) -> Iterator[Callable[[], None]]:
+        """Yields short pieces of work, each of which makes later windows of one length faster."""
+
 
 class EagerRunner:
     """Runs a network on the exact lengths of a batch; nothing is computed twice, and each row is its own launch.
@@ -51,6 +59,7 @@ class EagerRunner:
     def __init__(self, model: Vits, tile_bytes: int = 0) -> None:
         self._model = model
         self._tile_bytes = tile_bytes
+        self._steps = FINE_STEPS if model.dec.conv_pre.dtype == torch.float32 else COARSE_STEPS
 
     def align_latents(
         self, batch: Sequence[VitsUtterance], sources: Sequence[torch.Generator], max_frames: int
@@ -76,7 +85,7 @@ class EagerRunner:
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
         shape = self._model.shape
-        batch = FrameBatch.of(windows, shape.flow_context_frames + shape.generator_context_frames)
+        batch = FrameBatch.of(windows, shape.flow_context_frames + shape.generator_context_frames, self._steps)
         near = batch.near(shape.generator_context_frames)
         rows = waveform(self._model, batch.latents, batch.mask, batch.speaker, near, self._tile_bytes).numpy()
         first = (batch.offset - near.start) * shape.samples_per_frame
@@ -84,6 +93,27 @@ class EagerRunner:
             row[first : first + window.frames * shape.samples_per_frame].copy()
             for row, window in zip(rows, windows, strict=True)
         ]
+
+    def preparations(self) -> Iterator[Callable[[], None]]:
+        """Yields runs of the flow and of the generator's stages for each of their lengths up to that of a sentence.
+
+        oneDNN generates code for a new length, which takes several times as long as a short window.
+        """
+        generator, flow, dtype = self._model.dec, self._model.flow, self._model.dec.conv_pre.dtype
+        for stage, length in generator.piece_shapes(self._tile_bytes // dtype.itemsize):
+            yield partial(generator.run_stage, stage, _silence(generator.stage_channels(stage), length, dtype))
+        if self._steps is COARSE_STEPS:
+            for length in padded_lengths(PREPARED_FRAMES, COARSE_STEPS):
+                latents = _silence(self._model.shape.flow.latent_channels, length, dtype)
+                yield partial(flow, latents, None, self._some_speaker())
+
+    def _some_speaker(self) -> Tensor | None:
+        speaker = self._model.speaker(torch.zeros(1, dtype=torch.long))
+        return None if speaker is None else speaker.to(self._model.dec.conv_pre.dtype)
+
+
+def _silence(channels: int, length: int, dtype: torch.dtype) -> Tensor:
+    return with_height(torch.zeros(1, channels, length, dtype=dtype))
 
 
 def frames_of(log_duration: Tensor, length_scales: Tensor, speeds: Tensor, max_frames: int) -> Tensor:

@@ -1,6 +1,5 @@
 """Batches: lengths from a small fixed set, and context around windows as far as their utterances reach."""
 
-import itertools
 from dataclasses import replace
 
 import pytest
@@ -9,10 +8,9 @@ import torch
 from phonoscope.server.engines.vits.batches import (
     FrameBatch,
     TextBatch,
-    padded_length,
-    padded_lengths,
     phoneme_speeds,
 )
+from phonoscope.server.engines.vits.lengths import COARSE_STEPS, FINE_STEPS, padded_lengths
 from phonoscope.server.engines.vits.mask import SpanMask
 from phonoscope.server.engines.vits.plan import VitsPlan, Window
 from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
@@ -27,26 +25,12 @@ def utterance(phonemes, seed=0):
     return Utterance("v", tuple(range(1, phonemes + 1)), 3, 1.5, 0.6, 0.8, seed)
 
 
-@pytest.mark.parametrize(("length", "padded"), [(1, 8), (8, 8), (9, 16), (128, 128), (129, 144), (1025, 1280)])
-def test_lengths_are_rounded_up_to_a_small_set(length, padded):
-    assert padded_length(length) == padded
-
-
-def test_the_set_of_lengths_is_small_and_a_sixteenth_apart():
-    lengths = padded_lengths(1024)
-    assert lengths[0] == 8
-    assert lengths[-1] == 1024
-    assert len(lengths) == 40
-    assert lengths == [padded_length(length) for length in lengths]
-    assert all(after - before <= max(8, before / 8) for before, after in itertools.pairwise(lengths))
-
-
 def test_utterances_are_padded_together_and_draw_their_own_noise():
     sources = [torch.Generator().manual_seed(seed) for seed in (1, 2)]
     batch = TextBatch.of([utterance(5), utterance(9)], sources)
-    assert batch.ids.shape == (2, 16)
-    assert batch.ids[0].tolist() == [1, 2, 3, 4, 5] + [0] * 11
-    assert batch.mask == SpanMask(((0, 5), (0, 9)), 16)
+    assert batch.ids.shape == (2, 9)
+    assert batch.ids[0].tolist() == [1, 2, 3, 4, 5] + [0] * 4
+    assert batch.mask == SpanMask(((0, 5), (0, 9)), 9)
     alone = TextBatch.of([utterance(9)], [torch.Generator().manual_seed(2)])
     assert batch.duration_noise[1].equal(alone.duration_noise[0])
     assert batch.length_scales.tolist() == [[1.5], [1.5]]
@@ -56,43 +40,44 @@ def test_utterances_are_padded_together_and_draw_their_own_noise():
 def test_each_phoneme_has_its_own_speed_and_padding_has_one():
     first = replace(utterance(2), speed=2.0, rates=(0.5, 1.5))
     batch = TextBatch.of([first, utterance(3)], [torch.Generator(), torch.Generator()])
-    assert batch.speeds.tolist() == [[1.0, 3.0, *[1.0] * 6], [1.0] * 8]
+    assert batch.speeds.tolist() == [[1.0, 3.0, 1.0], [1.0] * 3]
     assert phoneme_speeds([replace(utterance(2), speed=2.0)], 3).tolist() == [[2.0, 2.0, 1.0]]
 
 
 def test_a_window_inside_an_utterance_is_filled_with_its_own_frames():
-    batch = FrameBatch.of([Window(plan_of(200), 50, 70)], context=10)
+    batch = FrameBatch.of([Window(plan_of(200), 50, 70)], context=10, steps=FINE_STEPS)
     assert batch.offset == 10
     assert batch.mask is None, "frames there are, so nothing is padding"
     assert batch.latents[0, 0, 0].tolist() == list(range(41, 81))
 
 
 def test_the_end_of_an_utterance_is_followed_by_zeros():
-    batch = FrameBatch.of([Window(plan_of(60), 50, 60)], context=10)
+    batch = FrameBatch.of([Window(plan_of(60), 50, 60)], context=10, steps=FINE_STEPS)
     assert batch.latents[0, 0, 0].tolist() == [*range(41, 61), 0, 0, 0, 0]
     assert batch.mask == SpanMask(((0, 20),), 24)
 
 
 def test_windows_start_at_the_same_place_whatever_lies_before_them():
-    batch = FrameBatch.of([Window(plan_of(100), 0, 8), Window(plan_of(100), 50, 58)], context=4)
+    batch = FrameBatch.of([Window(plan_of(100), 0, 8), Window(plan_of(100), 50, 58)], context=4, steps=FINE_STEPS)
     assert batch.offset == 4
     assert batch.latents[:, 0, 0, 4].tolist() == [1, 51]
     assert batch.mask == SpanMask(((4, 16), (0, 16)), 16)
 
 
 def test_near_keeps_the_context_that_is_asked_for_and_a_length_of_the_set():
-    batch = FrameBatch.of([Window(plan_of(200), 50, 70)], context=20)
+    batch = FrameBatch.of([Window(plan_of(200), 50, 70)], context=20, steps=FINE_STEPS)
     near = batch.near(4)
     assert near.start == batch.offset - 4
     assert near.stop - near.start == 32
     assert near.stop <= batch.latents.shape[3]
 
 
+@pytest.mark.parametrize("steps", [FINE_STEPS, COARSE_STEPS])
 @pytest.mark.parametrize("stop", range(85, 101))
 @pytest.mark.parametrize("start", [0, 21, 70])
-def test_near_has_a_length_of_the_set_at_the_end_of_an_utterance_too(start: int, stop: int):
-    batch = FrameBatch.of([Window(plan_of(100), start, stop)], context=20)
+def test_near_has_a_length_of_the_set_at_the_end_of_an_utterance_too(start, stop, steps):
+    batch = FrameBatch.of([Window(plan_of(100), start, stop)], context=20, steps=steps)
     near = batch.near(4)
-    assert near.stop - near.start in padded_lengths(200)
+    assert near.stop - near.start in padded_lengths(200, steps)
     assert 0 <= near.start <= max(0, batch.offset - 4)
     assert min(batch.latents.shape[3], batch.offset + stop - start + 4) <= near.stop <= batch.latents.shape[3]

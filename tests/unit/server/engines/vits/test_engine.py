@@ -9,11 +9,11 @@ import torch
 
 from phonoscope.server.engines.base import Engine, Step
 from phonoscope.server.engines.vits import engine as engine_module
-from phonoscope.server.engines.vits.batches import padded_lengths
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES
 from phonoscope.server.engines.vits.engine import CPU_FRAMES, VitsEngine
 from phonoscope.server.engines.vits.job import VitsJob
 from phonoscope.server.engines.vits.loading import load_voice
+from phonoscope.server.engines.vits.model import Generator
 from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
 from phonoscope.server.engines.vits.plan import Window
 from phonoscope.server.types import Utterance as GenericUtterance
@@ -184,15 +184,40 @@ class TestVitsEngine:
         assert np.abs(both.render([Window(plan, 0, plan.frames)])[0]).max() > 0.01
         assert np.abs(both.render([Window(silent_plan, 0, silent_plan.frames)])[0]).max() == 0
 
-    def test_warm_up_runs_every_short_length_once_for_each_kind_of_network(self, copied, loaded, monkeypatch):
+    def test_warm_up_runs_the_shortest_steps_once_for_each_kind_of_network(self, copied, loaded, monkeypatch):
         engine = VitsEngine([loaded, load_voice(copied, CPU)], CPU)  # two voices of one shape
         prepared, rendered = [], []
         prepare, render = engine.prepare, engine.render
         monkeypatch.setattr(engine, "prepare", lambda batch: prepared.extend(batch) or prepare(batch))
         monkeypatch.setattr(engine, "render", lambda windows: rendered.extend(windows) or render(windows))
         engine.warm_up()
-        assert [len(utterance.phoneme_ids) for utterance in prepared] == padded_lengths(256)
-        assert [window.frames for window in rendered] == padded_lengths(512)
+        assert [len(utterance.phoneme_ids) for utterance in prepared] == [8]
+        assert [window.frames for window in rendered] == [8]
+
+    @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+    def test_idle_work_runs_every_stage_of_the_generator_at_each_of_its_lengths(
+        self, copied, loaded, utterance, precision, monkeypatch
+    ):
+        ran, run = set(), Generator.run_stage
+
+        def counted(generator, stage, x, mask=None):
+            ran.add((stage, x.shape[3]))
+            return run(generator, stage, x, mask)
+
+        monkeypatch.setattr(Generator, "run_stage", counted)
+        engine = VitsEngine([loaded, load_voice(copied, CPU)], CPU, precision=precision)
+        engine.warm_up()
+        left = [engine.idle_work()]
+        while left[-1]:
+            left.append(engine.idle_work())
+        assert left == list(range(left[0], -1, -1))
+        assert engine.idle_work() == 0
+        prepared = ran.copy()
+        assert prepared
+        [plan] = engine.prepare([replace(utterance, phoneme_ids=tuple(range(1, 30)) * 4)])
+        for frames in (21, 42, plan.frames - 3):
+            engine.render([Window(plan, 0, frames)])
+        assert ran == prepared, "a request needs no length that idle time has not prepared"
 
     def test_threads_are_set_when_asked_for(self, loaded, monkeypatch):
         asked = []
@@ -209,8 +234,7 @@ class TestVitsEngine:
         max_frames = 10 * voice.sample_rate_hz // plan.samples_per_frame
         assert set(plan.phoneme_frames) == {max_frames}
 
-    def test_from_warm_up_on_it_speaks_in_the_asked_precision(self, loaded, engine, utterance, monkeypatch):
-        monkeypatch.setattr(engine_module, "WARM_UP_FRAMES", 64)  # the rest of the lengths change nothing here
+    def test_from_warm_up_on_it_speaks_in_the_asked_precision(self, loaded, engine, utterance):
         quick = VitsEngine([loaded], CPU, precision=torch.bfloat16)
         quick.warm_up()
         assert quick.precision == "bfloat16"

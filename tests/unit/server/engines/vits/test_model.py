@@ -56,7 +56,7 @@ def test_each_stage_of_the_generator_looks_exactly_as_far_as_it_says(model):
     for stage, (up, reach) in enumerate(zip(model.shape.generator.ups, model.dec.reaches, strict=True)):
         source = torch.Generator().manual_seed(3)
         x = torch.randn(1, up.in_channels, 1, FRAMES, generator=source, dtype=torch.float64) * 1e-2
-        left, right = moved_frames(lambda x, stage=stage: model.dec._stage(stage, x, None), x, up.stride)
+        left, right = moved_frames(lambda x, stage=stage: model.dec.run_stage(stage, x, None), x, up.stride)
         assert max(left, right) == reach
 
 
