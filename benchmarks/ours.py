@@ -44,6 +44,8 @@ class Ours:
         )
         if is_warm:
             self.engine.warm_up()
+            while self.engine.idle_work():
+                pass
         [self.voice] = self.engine.voices
         self._front_end = TextFrontEnd(Espeak())
 

@@ -17,6 +17,8 @@ from phonoscope.comparison.server import memory_bytes
 
 STOP_SECONDS: Final = 30.0
 READY_SECONDS: Final = 120.0
+# Idle work takes some seconds; a server without any is as warm as it gets.
+WARM_SECONDS: Final = 60.0
 MEBIBYTE: Final = 2**20
 
 
@@ -57,6 +59,7 @@ class _Log:
 
     lines: IO[str]
     last: collections.deque[str] = field(default_factory=lambda: collections.deque(maxlen=20))
+    is_warm: threading.Event = field(default_factory=threading.Event)
 
     def wait_for_port(self) -> int:
         """Reads up to the line that names the port of gRPC.
@@ -72,12 +75,18 @@ class _Log:
 
     def read_on(self) -> None:
         """Reads what follows, on a thread, until the server ends."""
-        threading.Thread(target=self.last.extend, args=(self.lines,), daemon=True).start()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        for line in self.lines:
+            self.last.append(line)
+            if '"idle_work_done"' in line:
+                self.is_warm.set()
 
 
 @contextlib.contextmanager
 def serving(threads: int, device: str = "cpu") -> Iterator[Served]:
-    """Starts a server with the embedded voice alone, yields it once it is SERVING, and stops it.
+    """Starts a server with the embedded voice alone, yields it once it is SERVING and warm, and stops it.
 
     Raises:
         RuntimeError: the server ended early.
@@ -96,7 +105,9 @@ def serving(threads: int, device: str = "cpu") -> Iterator[Served]:
             log.read_on()
             with Client(f"127.0.0.1:{port}", timeout_seconds=READY_SECONDS, waits_when_busy=False) as client:
                 _wait_until_serving(client)
-                yield Served(client.target, client, process.pid, time.perf_counter() - began)
+                ready_seconds = time.perf_counter() - began
+                log.is_warm.wait(WARM_SECONDS)
+                yield Served(client.target, client, process.pid, ready_seconds)
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)

@@ -259,6 +259,45 @@ PROCESS: Final = Row(
             width=6,
             lines=((0.1, RED),),
         ),
+        graph(
+            "Start",
+            "s",
+            [
+                Query(f"sum by (phase, instance) (tts_startup_seconds{{{SERVER}}})", "{{phase}} {{instance}}"),
+            ],
+            About(
+                "Time of each phase of the latest start, stacked: the sum is the time to SERVING.",
+                "4 s in sum on a CPU with the embedded voice.",
+                "long import phases: a slow or cold disk. load_voices: many voices, or a download. warm_up on a GPU: "
+                "CUDA graphs.",
+                "PhonoscopeModelNotReady",
+            ),
+            width=8,
+            stacked=True,
+        ),
+        graph(
+            "Idle work pending",
+            "short",
+            [Query(f"max by (engine, instance) (tts_idle_work_pending{{{SERVER}}})", "{{engine}} {{instance}}")],
+            About(
+                "Preparations that the engine has left for times without requests.",
+                "0 some seconds after the start.",
+                "above 0 for minutes: requests never pause. Texts of new lengths take up to some tenths of a second "
+                "longer.",
+            ),
+            width=8,
+        ),
+        graph(
+            "Memory of the process",
+            "bytes",
+            [Query(f"process_resident_memory_bytes{{{SERVER}}}", "{{instance}}")],
+            About(
+                "Resident memory of the server: libraries, voices, and the code that oneDNN keeps for each length.",
+                "constant once no idle work is pending.",
+                "rises for hours: a leak; note version and traffic, restart, and report it.",
+            ),
+            width=8,
+        ),
     ),
 )
 

@@ -68,6 +68,9 @@ class GatedEngine:
     def warm_up(self) -> None:
         self._tone.warm_up()
 
+    def idle_work(self) -> int:
+        return 0
+
     def open(self, utterance: Utterance) -> Job:
         return self._tone.open(utterance)
 

@@ -276,7 +276,7 @@ def test_a_bad_voice_file_is_one_line_that_names_it_and_advice(own_lines, tmp_pa
     assert "--skip-bad-voices" in lines[0]
 
 
-@pytest.mark.parametrize(("device", "way_out"), [("abacus", "choose auto, cpu, cuda"), ("cuda:99", "choose cpu")])
+@pytest.mark.parametrize(("device", "way_out"), [("abacus", "use auto, cpu, cuda"), ("cuda:99", "use cpu")])
 def test_an_unknown_device_is_one_line(own_lines, device: str, way_out: str):
     status, lines = own_lines("--device", device)
     assert (status, len(lines)) == (1, 1)

@@ -89,6 +89,9 @@ class MurmurEngine:
     def warm_up(self) -> None:
         pass
 
+    def idle_work(self) -> int:
+        return 0
+
     def open(self, utterance: Utterance) -> Job:
         if utterance.reference is None:
             raise ValueError("there is no recording to speak like")

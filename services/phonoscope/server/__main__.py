@@ -5,10 +5,10 @@ Run by `phonoscope serve` and by `python -m phonoscope.server`.
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
@@ -24,12 +24,12 @@ from phonoscope.common.loop_lag import LoopLag
 from phonoscope.common.metrics_endpoint import serving_metrics
 from phonoscope.server import build
 from phonoscope.server.engines.loading import LoadedEngine, Loading
-from phonoscope.server.engines.registry import load_engines
 from phonoscope.server.events import Emit, LoopLagged
 from phonoscope.server.rpc.readiness import report_lost_engine, set_ready
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.speech.synthesizer import Synthesizer
+from phonoscope.server.startup import StartupTimer
 from phonoscope.server.telemetry.gpu import gpu_telemetry
 from phonoscope.server.telemetry.pipeline import Telemetry, build_telemetry
 
@@ -40,27 +40,31 @@ Logger = structlog.typing.FilteringBoundLogger
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the server until SIGTERM or SIGINT; returns the exit status."""
+    timer = StartupTimer()
+    gc.disable()  # what a start allocates stays: looking through it again and again takes a tenth of the start
     try:
         settings = ServerSettings.from_arguments(sys.argv[1:] if arguments is None else arguments)
-        asyncio.run(run(settings))
+        asyncio.run(run(settings, timer))
     except StartupError as error:
         line = " ".join(str(error).split())
         print(f"phonoscope serve: {line}", file=sys.stderr)  # noqa: T201  the one line that a user reads
         return 1
+    finally:
+        gc.enable()
     return 0
 
 
-async def run(settings: ServerSettings) -> None:
+async def run(settings: ServerSettings, timer: StartupTimer) -> None:
     """Builds everything, serves until a signal arrives, then drains.
 
     Raises:
         StartupError: the server cannot start.
     """
-    began = time.monotonic()
     sys.setswitchinterval(build.SWITCH_SECONDS)
     logger = configure_logs(settings.log_format, settings.log_level)
     _on_signals(lambda number: _leave(number, logger))
     telemetry = build_telemetry(settings, logger, build.served_methods())
+    timer.end_imports(telemetry.emit)
     rpc = build.build_rpc(settings, telemetry)
     try:
         port = bind(rpc.server, settings.host, settings.port)
@@ -72,14 +76,17 @@ async def run(settings: ServerSettings) -> None:
             await rpc.server.start()
             await rpc.health.set(LIVENESS, is_serving=True)
             logger.info("listening", host=settings.host, port=port, metrics_port=metrics_port, version=__version__)
-            scheduler, synthesizer = await _start_engines(settings, telemetry, logger, while_serving)
+            timer.end("listen", telemetry.emit)
+            scheduler, synthesizer = await _start_engines(settings, telemetry, logger, timer, while_serving)
             stop = asyncio.Event()
             _on_signals(lambda _number: stop.set())
             rpc.speech.begin(synthesizer)
             await set_ready(rpc.health, build.SERVICES, is_serving=True)
             watching = asyncio.create_task(report_lost_engine(rpc.health, build.SERVICES, scheduler))
-            voices = [voice.id for voice in synthesizer.voices]
-            logger.info("ready", seconds=round(time.monotonic() - began, 3), voices=voices)
+            _log_ready(logger, timer, [voice.id for voice in synthesizer.voices])
+            gc.freeze()
+            gc.enable()
+            scheduler.begin_idle_work()
 
             await stop.wait()
 
@@ -94,24 +101,44 @@ async def run(settings: ServerSettings) -> None:
 
 
 async def _start_engines(
-    settings: ServerSettings, telemetry: Telemetry, logger: Logger, while_serving: contextlib.ExitStack
+    settings: ServerSettings,
+    telemetry: Telemetry,
+    logger: Logger,
+    timer: StartupTimer,
+    while_serving: contextlib.ExitStack,
 ) -> tuple[Scheduler, Synthesizer]:
     """Loads the engines, warms them up, and returns the parts that speak with them."""
     emit: Emit = telemetry.emit
-    loaded = await _load(settings, logger, emit)
+    loaded = await _load(Loading(settings, logger, emit), timer)
+    timer.end("load_voices", emit)
     engines = [one.engine for one in loaded]
     front_end = build.build_front_end(build.loaded_voices(engines, settings))
     while_serving.enter_context(gpu_telemetry(engines[0].device, telemetry.registry, logger))
     scheduler = build.build_scheduler(engines, emit, settings)
     build.export_engines(loaded, scheduler, telemetry, settings)
     await scheduler.start()
+    timer.end("warm_up", emit)
     build.report_build(loaded, telemetry, settings, logger)
     return scheduler, build.build_synthesizer(scheduler, engines, front_end, emit, settings)
 
 
-async def _load(settings: ServerSettings, logger: Logger, emit: Emit) -> list[LoadedEngine]:
-    with ThreadPoolExecutor(1, "loading") as loading:  # a thread that ends: see engines/vits/loader.py
-        return await asyncio.get_running_loop().run_in_executor(loading, load_engines, Loading(settings, logger, emit))
+async def _load(loading: Loading, timer: StartupTimer) -> list[LoadedEngine]:
+    """Imports the engines and loads their voices, on a thread that ends: see engines/vits/loader.py."""
+
+    def load() -> list[LoadedEngine]:
+        # torch takes longer to import than everything else: the server answers probes and scrapes meanwhile.
+        from phonoscope.server.engines.registry import load_engines  # noqa: PLC0415
+
+        timer.end("import_engines", loading.emit)
+        return load_engines(loading)
+
+    with ThreadPoolExecutor(1, "loading") as thread:
+        return await asyncio.get_running_loop().run_in_executor(thread, load)
+
+
+def _log_ready(logger: Logger, timer: StartupTimer, voices: Sequence[str]) -> None:
+    phases = {phase: round(seconds, 3) for phase, seconds in timer.phases.items()}
+    logger.info("ready", seconds=round(timer.total_seconds(), 3), phases=phases, voices=voices)
 
 
 async def _drain(settings: ServerSettings, rpc: build.Rpc, scheduler: Scheduler) -> None:

@@ -13,6 +13,8 @@ from typing import Final, Literal
 # Stages of a request before and after the engine; the engine's stages are the kinds of its steps.
 STAGES: Final = ("split", "phonemize", "queue", "encode")
 Delivery = Literal["stream", "whole"]
+# Phases of a start, in order: from the process's start to SERVING.
+StartupPhase = Literal["import", "listen", "import_engines", "load_voices", "warm_up"]
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
 
 
@@ -23,6 +25,23 @@ class VoiceLoaded:
     voice: str
     device: str
     load_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StartupPhaseEnded:
+    """A phase of the start took this long."""
+
+    phase: StartupPhase
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class IdleWorkDone:
+    """An engine did a piece of its idle work, in `seconds`; `left` are still to do."""
+
+    engine: str
+    left: int
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +261,8 @@ class RequestFinished:
 
 Event = (
     VoiceLoaded
+    | StartupPhaseEnded
+    | IdleWorkDone
     | HealthChanged
     | LoopLagged
     | QueueMoved

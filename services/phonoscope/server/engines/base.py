@@ -129,7 +129,14 @@ class Engine(Protocol):
         """The engine's preferences on its device, for the scheduler."""
 
     def warm_up(self) -> None:
-        """Runs every kind of step once per voice, so that everything is allocated before the first request."""
+        """Runs what the first request needs, and no more: the server is not ready before it returns."""
+
+    def idle_work(self) -> int:
+        """Does one short piece of work that makes later requests faster, and returns how many are left.
+
+        Called after `warm_up`, while no request is held, until it returns 0. A request that arrives waits for the
+        piece: at most some 50 ms.
+        """
 
     def open(self, utterance: Utterance) -> Job:
         """Begins an utterance. Cheap: nothing is computed yet."""

@@ -1,10 +1,11 @@
-"""The CUDA device that torch uses, and its allocator's memory there. Called by server/telemetry/gpu.py."""
+"""The CUDA device that torch uses, and its allocator's memory there. Called by server/telemetry/gpu.py.
+
+torch is imported when a device is asked for: telemetry is there before the engines are.
+"""
 
 import contextlib
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,8 @@ class CudaDevice:
 
 def cuda_device(name: str) -> CudaDevice:
     """Returns the identity of a device such as "cuda" or "cuda:1"."""
+    import torch  # noqa: PLC0415
+
     properties: Any = torch.cuda.get_device_properties(torch.device(name))  # torch's stubs omit the bus
     pci_bus_id = ""
     with contextlib.suppress(AttributeError):
@@ -39,5 +42,7 @@ def cuda_device(name: str) -> CudaDevice:
 
 def cuda_memory(name: str) -> TorchMemory:
     """Returns the memory of torch's allocator on a device such as "cuda" or "cuda:1"."""
+    import torch  # noqa: PLC0415
+
     device = torch.device(name)
     return TorchMemory(torch.cuda.memory_allocated(device), torch.cuda.memory_reserved(device))

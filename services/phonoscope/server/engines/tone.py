@@ -149,6 +149,10 @@ class ToneEngine:
                 self.run([step])
             self.close(job)
 
+    def idle_work(self) -> int:
+        """Returns 0: sines need no preparation."""
+        return 0
+
     def open(self, utterance: Utterance) -> Job:
         """Begins an utterance.
 

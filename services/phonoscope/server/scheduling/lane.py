@@ -21,6 +21,7 @@ class Slot:
         tuning: the engine's tuning when the lane was built.
         cost: the cost model of its steps.
         open_jobs: jobs that currently hold state of the engine.
+        idle_work_left: pieces of the engine's idle work, as it last reported; 1 until it is asked.
         failures: since it last spoke an utterance to its end.
     """
 
@@ -28,6 +29,7 @@ class Slot:
     tuning: Tuning
     cost: CostModel = field(default_factory=CostModel)
     open_jobs: int = 0
+    idle_work_left: int = 1
     failures: FailureStreak = field(default_factory=FailureStreak)
 
     @property

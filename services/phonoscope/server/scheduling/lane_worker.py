@@ -10,7 +10,7 @@ from typing import Final
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady
 from phonoscope.server.engines.base import EngineLost, StepResult
-from phonoscope.server.events import Emit, EngineRaised, LaneLost, Member, QueueLeft, UtteranceSpoken
+from phonoscope.server.events import Emit, EngineRaised, IdleWorkDone, LaneLost, Member, QueueLeft, UtteranceSpoken
 from phonoscope.server.scheduling.admission import RETRY_SECONDS
 from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner, BrokenContract
 from phonoscope.server.scheduling.held import HeldRequests
@@ -22,6 +22,8 @@ from phonoscope.server.scheduling.stream import AudioTooLong, Rendered
 ENGINE_FAILED: Final = "the engine failed on this request; the server's log has the error"
 # Defects of the scheduler itself, in a row without a batch, after which it stops: each fails all requests held.
 MAX_DEFECTS: Final = 3
+# No idle work begins sooner after the last request: the next one often follows at once.
+IDLE_SECONDS: Final = 0.05
 
 
 @dataclass(slots=True, eq=False)
@@ -35,6 +37,7 @@ class LaneWorker:
         runner: runs each batch.
         emit: receives the events.
         clock: seconds, monotonic.
+        does_idle_work: set it, and notify `held.changed`, once the server is ready.
         is_stopping: set it, and notify `held.changed`, to end the thread.
         is_lost: the engines speak no more until the process restarts, and the thread has ended.
     """
@@ -45,6 +48,7 @@ class LaneWorker:
     runner: BatchRunner
     emit: Emit
     clock: Callable[[], float]
+    does_idle_work: bool = False
     is_stopping: bool = False
     is_lost: bool = False
     _defects: int = 0
@@ -77,6 +81,7 @@ class LaneWorker:
     def _next_batch(self) -> Batch | None:
         """Waits for the next batch; returns None once the worker is stopped."""
         while True:
+            is_idle = False
             self._check_suspects()
             with self.held.changed:
                 if self.is_stopping:
@@ -90,8 +95,23 @@ class LaneWorker:
                         continue
                     if batch is not None:
                         return batch
-                    self.held.changed.wait(self._seconds_to_next_deadline())
+                    is_idle = self._wait()
             self._close_jobs(to_close)
+            if is_idle:
+                self._do_idle_work()
+
+    def _do_idle_work(self) -> None:
+        """Runs one piece of an engine's idle work. One that fails ends it: requests are as they were, only slower."""
+        slot = next(slot for slot in self.lane if slot.idle_work_left)
+        began = self.clock()
+        try:
+            slot.idle_work_left = slot.engine.idle_work()
+        except EngineLost:
+            raise
+        except Exception as error:  # noqa: BLE001  the engine loop: no request depends on it
+            slot.idle_work_left = 0
+            self.emit(EngineRaised("", slot.engine.step_kinds[-1], (), began, error))
+        self.emit(IdleWorkDone(slot.engine.name, slot.idle_work_left, self.clock() - began))
 
     def _close_jobs(self, jobs: list[OpenJob]) -> None:
         for job in jobs:
@@ -135,6 +155,12 @@ class LaneWorker:
                 self.held.end(
                     state, DeadlineUnreachable("the deadline passed before the speech was made; allow more time")
                 )
+
+    def _wait(self) -> bool:
+        """Waits until something changes; returns whether nothing did and there is idle work to do."""
+        has_work = self.does_idle_work and not len(self.held) and any(slot.idle_work_left for slot in self.lane)
+        seconds = IDLE_SECONDS if has_work else self._seconds_to_next_deadline()
+        return not self.held.changed.wait(seconds) and has_work
 
     def _seconds_to_next_deadline(self) -> float | None:
         deadlines = [state.deadline for state in self.held if state.deadline is not None]

@@ -71,6 +71,12 @@ class Scheduler:
         self._thread.start()
         await warm
 
+    def begin_idle_work(self) -> None:
+        """Lets engines prepare for later requests while none is held."""
+        with self._held.changed:
+            self._worker.does_idle_work = True
+            self._held.changed.notify_all()
+
     async def wait_until_lost(self) -> None:
         """Returns once an engine is lost: every request is then refused until the process restarts."""
         await self._lost.wait()

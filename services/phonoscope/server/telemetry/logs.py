@@ -14,6 +14,7 @@ from phonoscope.server.events import (
     EngineRaised,
     Event,
     HealthChanged,
+    IdleWorkDone,
     LaneLost,
     LexiconRead,
     RequestFinished,
@@ -42,6 +43,7 @@ class LogSink:
         self._takers: dict[type, Callable[[Any], None]] = {
             RequestStarted: self._started,
             VoiceLoaded: self._voice_loaded,
+            IdleWorkDone: self._idle_work_done,
             HealthChanged: self._health_changed,
             LexiconRead: self._lexicon_read,
             EngineRaised: self._engine_raised,
@@ -61,6 +63,10 @@ class LogSink:
     def _voice_loaded(self, event: VoiceLoaded) -> None:
         load_seconds = round(event.load_seconds, 3)
         self._logger.info("voice_loaded", voice=event.voice, device=event.device, load_seconds=load_seconds)
+
+    def _idle_work_done(self, event: IdleWorkDone) -> None:
+        if not event.left:
+            self._logger.info("idle_work_done", engine=event.engine)
 
     def _health_changed(self, event: HealthChanged) -> None:
         self._logger.info("health_changed", service=event.service, serving=event.is_serving)

@@ -29,6 +29,7 @@ from phonoscope.server.events import (
     Event,
     FirstAudio,
     HealthChanged,
+    IdleWorkDone,
     LexiconRead,
     LoopLagged,
     Outcome,
@@ -36,6 +37,7 @@ from phonoscope.server.events import (
     QueueMoved,
     RequestFinished,
     RequestStarted,
+    StartupPhaseEnded,
     TextRead,
     VoiceLoaded,
 )
@@ -129,6 +131,8 @@ class MetricsSink:
         self._busy = counter("tts_engine_busy_seconds", "Time that the engine worked.", staged)
         self._loaded = gauge("tts_model_loaded", "1 for each voice in memory.", (*voice, "device"))
         self._load_seconds = gauge("tts_model_load_seconds", "Time from file to device.", (*voice, "device"))
+        self._startup = gauge("tts_startup_seconds", "Time of each phase of the start.", ("phase",))
+        self._idle_work = gauge("tts_idle_work_pending", "Preparations left for idle time.", by_engine)
         self._lag = Histogram(
             "tts_event_loop_lag_seconds", "How late the loop runs.", buckets=LAG_BUCKETS, registry=registry
         )
@@ -153,6 +157,8 @@ class MetricsSink:
             RequestFinished: self._count_request,
             QueueMoved: self._set_queue,
             VoiceLoaded: self._set_loaded,
+            StartupPhaseEnded: self._set_startup,
+            IdleWorkDone: self._set_idle_work,
             LexiconRead: self._set_lexicon,
             HealthChanged: self._set_health,
             LoopLagged: self._count_lag,
@@ -284,6 +290,12 @@ class MetricsSink:
     def _set_loaded(self, event: VoiceLoaded) -> None:
         self._loaded.labels(event.voice, event.device).set(1)
         self._load_seconds.labels(event.voice, event.device).set(event.load_seconds)
+
+    def _set_startup(self, event: StartupPhaseEnded) -> None:
+        self._startup.labels(event.phase).set(event.seconds)
+
+    def _set_idle_work(self, event: IdleWorkDone) -> None:
+        self._idle_work.labels(event.engine).set(event.left)
 
     def _set_lexicon(self, event: LexiconRead) -> None:
         self._lexicon.set(event.entries)

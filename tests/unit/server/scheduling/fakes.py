@@ -29,6 +29,7 @@ class RecordingEngine:
         log: "open", "close" and the kinds of batches, in order.
         batches: the steps that ran together, in order.
         held_jobs: open now.
+        idle_pieces: of idle work that are left.
         before_open, before_run, before_close: called first; may raise.
     """
 
@@ -44,9 +45,15 @@ class RecordingEngine:
         self.before_open: Callable[[Utterance], None] = lambda _utterance: None
         self.before_run: Callable[[Sequence[Step]], None] = lambda _steps: None
         self.before_close: Callable[[object], None] = lambda _job: None
+        self.idle_pieces = 0
 
     def warm_up(self) -> None:
         self.log.append("warm_up")
+
+    def idle_work(self) -> int:
+        self.log.append("idle_work")
+        self.idle_pieces -= 1
+        return self.idle_pieces
 
     def open(self, utterance: Utterance):
         self.before_open(utterance)

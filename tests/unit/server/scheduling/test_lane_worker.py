@@ -15,13 +15,22 @@ import pytest
 
 from phonoscope.common.errors import DeadlineUnreachable, EngineFailed, NotReady
 from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Step, StepResult
-from phonoscope.server.events import BatchRan, EngineRaised, Event, LaneLost, Member, QueueLeft, UtteranceSpoken
+from phonoscope.server.events import (
+    BatchRan,
+    EngineRaised,
+    Event,
+    IdleWorkDone,
+    LaneLost,
+    Member,
+    QueueLeft,
+    UtteranceSpoken,
+)
 from phonoscope.server.scheduling.batch_runner import BatchRunner
 from phonoscope.server.scheduling.cost_model import CostModel
 from phonoscope.server.scheduling.failure_streak import MAX_FAILURES
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane
-from phonoscope.server.scheduling.lane_worker import MAX_DEFECTS, LaneWorker
+from phonoscope.server.scheduling.lane_worker import IDLE_SECONDS, MAX_DEFECTS, LaneWorker
 from phonoscope.server.scheduling.policy import EarliestDeadlineFirst
 from phonoscope.server.scheduling.request_state import MAX_UNREAD_STEPS, RequestState
 from phonoscope.server.scheduling.stream import AudioTooLong, Rendered, SpeechStream
@@ -49,8 +58,7 @@ class Idle(threading.Condition):
         self._on_wait = on_wait
 
     def wait(self, timeout: float | None = None) -> bool:
-        self._on_wait(timeout)
-        return True
+        return self._on_wait(timeout)
 
 
 class Stream:
@@ -115,7 +123,7 @@ class Bench:
         self.worker.is_stopping = False
         self.worker.run_until_stopped()
 
-    def _wait(self, timeout: float | None) -> None:
+    def _wait(self, timeout: float | None) -> bool:
         self.waits.append(timeout)
         assert len(self.waits) < 1000, "the worker never comes to an end"
         unread = [state for state in self.held if state.unread_steps] if self.is_read else []
@@ -124,8 +132,11 @@ class Bench:
                 state.acknowledge(state.unread_seconds / state.unread_steps, self.now)
         elif self.while_idle:
             self.while_idle.popleft()()
+        elif timeout == IDLE_SECONDS:
+            return False
         else:
             self.worker.is_stopping = True
+        return True
 
     def of(self, kind: type) -> list[Event]:
         return [event for event in self.events if isinstance(event, kind)]
@@ -669,6 +680,70 @@ def test_all_engines_are_warmed_up_and_an_error_of_one_is_raised() -> None:
     engines[1].warm_up = fail
     with pytest.raises(MemoryError, match="no room"):
         bench.worker.warm_up()
+
+
+# --- idle work ------------------------------------------------------------------------------------------------
+
+
+def test_idle_work_is_done_piece_by_piece_while_nothing_is_held_and_each_piece_is_reported(bench: Bench, engine):
+    engine.idle_pieces = 3
+    bench.worker.does_idle_work = True
+    bench.run()
+    assert engine.log == ["idle_work"] * 3
+    assert bench.of(IdleWorkDone) == [IdleWorkDone("frames", left, 0.0) for left in (2, 1, 0)]
+
+
+def test_no_idle_work_is_done_before_the_server_is_ready(bench: Bench, engine):
+    engine.idle_pieces = 3
+    bench.run()
+    assert engine.log == []
+
+
+def test_a_request_comes_before_the_rest_of_the_idle_work(bench: Bench, engine):
+    engine.idle_pieces = 3
+    bench.worker.does_idle_work = True
+    bench.while_idle.append(lambda: None)
+    bench.while_idle.append(lambda: bench.open(utterance(8)))
+    bench.run()
+    assert engine.log[0] == "open"
+    assert engine.log[-4:] == ["close", "idle_work", "idle_work", "idle_work"]
+
+
+def test_no_idle_work_is_done_while_a_reader_pauses(bench: Bench, engine):
+    engine.idle_pieces = 3
+    bench.worker.does_idle_work, bench.is_read = True, False
+    bench.open(utterance(500))
+    bench.run()
+    assert "idle_work" not in engine.log
+
+
+def test_idle_work_that_fails_is_reported_and_ends_and_requests_are_served() -> None:
+    engine, other = fakes.FrameEngine(), fakes.TokenEngine()
+    bench = Bench(engine, other)
+    engine.idle_pieces, other.idle_pieces = 5, 1
+    error = RuntimeError("no memory")
+
+    def fail() -> int:
+        raise error
+
+    engine.idle_work = fail
+    bench.worker.does_idle_work = True
+    bench.run()
+    assert [event.error for event in bench.of(EngineRaised)] == [error]
+    assert [(event.engine, event.left) for event in bench.of(IdleWorkDone)] == [(engine.name, 0), (other.name, 0)]
+    stream = bench.open(utterance(8))
+    bench.run()
+    assert (stream.frames, stream.ending) == (8, None)
+
+
+def test_a_device_lost_in_idle_work_ends_the_lane(bench: Bench, engine):
+    def lose() -> int:
+        raise EngineLost("the device is gone")
+
+    engine.idle_work = lose
+    bench.worker.does_idle_work = True
+    bench.run()
+    assert [event.cause for event in bench.of(LaneLost)] == ["the device is gone"]
 
 
 # --- two engines -----------------------------------------------------------------------------------------------

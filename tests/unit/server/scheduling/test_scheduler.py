@@ -83,6 +83,9 @@ class SteppedEngine:
     def warm_up(self) -> None:
         self.fault("warm_up", [])
 
+    def idle_work(self) -> int:
+        return 0
+
     def open(self, said: Utterance) -> Job:
         job = self._tone.open(said)
         self.held_jobs.append(job)
@@ -843,6 +846,14 @@ async def test_a_number_that_is_held_already_is_refused_and_the_first_continues(
         bench.scheduler.open(request=1, voice_id="tone", audio_seconds=1.0)
     bench.engine.let_go()
     np.testing.assert_array_equal(await heard(stream), audio_of(utterance("first.")))
+
+
+async def test_idle_work_begins_once_it_is_allowed(bench: Bench):
+    done = threading.Event()
+    bench.engine.idle_work = lambda: done.set() or 0
+    assert not done.is_set()
+    bench.scheduler.begin_idle_work()
+    assert await asyncio.to_thread(done.wait, 10.0)
 
 
 async def test_a_writer_continues_once_what_it_wrote_is_spoken(bench: Bench):

@@ -78,6 +78,9 @@ class SimulatedEngine:
     def warm_up(self) -> None:
         pass
 
+    def idle_work(self) -> int:
+        return 0
+
     def open(self, utterance: Utterance) -> Job:
         self.open_jobs += 1
         frames, fails_at = utterance.symbols

@@ -79,6 +79,9 @@ class Choirmaster:
     def warm_up(self) -> None:
         self._tone.warm_up()
 
+    def idle_work(self) -> int:
+        return 0
+
     def open(self, utterance: Utterance) -> Job:
         return self._tone.open(utterance)
 

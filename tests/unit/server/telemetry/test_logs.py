@@ -16,6 +16,7 @@ from phonoscope.server.events import (
     EngineRaised,
     FirstAudio,
     HealthChanged,
+    IdleWorkDone,
     LaneLost,
     LexiconRead,
     LoopLagged,
@@ -56,6 +57,7 @@ def _nothing_bound() -> Iterator[None]:
             "voice_loaded",
             {"voice": "joe", "device": "cpu", "load_seconds": 1.235},
         ),
+        (IdleWorkDone("vits", 0, 0.05), "info", "idle_work_done", {"engine": "vits"}),
         (HealthChanged("", is_serving=True), "info", "health_changed", {"service": "", "serving": True}),
         (LexiconRead(7, ""), "info", "lexicon_read", {"entries": 7}),
         (

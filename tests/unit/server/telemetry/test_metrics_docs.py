@@ -16,7 +16,15 @@ from phonoscope.gateway.app import endings
 from phonoscope.gateway.events import FirstAudio
 from phonoscope.gateway.metrics import GatewayMetrics
 from phonoscope.server.engines.tone import ToneEngine
-from phonoscope.server.events import STAGES, Delivery, HealthChanged, Outcome, VoiceLoaded
+from phonoscope.server.events import (
+    STAGES,
+    Delivery,
+    HealthChanged,
+    IdleWorkDone,
+    Outcome,
+    StartupPhaseEnded,
+    VoiceLoaded,
+)
 from phonoscope.server.telemetry.gpu import _GAUGES
 from phonoscope.server.telemetry.metrics import BEFORE_REQUESTS, MetricsSink
 
@@ -48,6 +56,8 @@ def families() -> Iterator[Family]:
     sink.watch_engines(["tone"], dict, float)
     sink.build(version="1", revision="8df7b4d", torch="2", cuda="", device="cpu", precision="float32")
     sink(VoiceLoaded("joe", "cpu", 1.0))
+    sink(StartupPhaseEnded("warm_up", 0.2))
+    sink(IdleWorkDone("tone", 0, 0.1))
     sink(HealthChanged("", is_serving=True))
     return iter(registry.collect())
 

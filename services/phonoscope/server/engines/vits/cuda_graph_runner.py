@@ -99,7 +99,7 @@ class CudaGraphRunner:
         slot = self._windows.get(shape) or _WindowSlot(self._model, self._recorder, shape)
         return slot.render(windows)
 
-    def preparations(self) -> Iterator[Callable[[], None]]:
+    def preparations(self) -> Iterator[Callable[[], object]]:
         """Yields nothing: `record_all` has prepared every shape."""
         yield from ()
 

@@ -104,7 +104,7 @@ class VitsEngine:
         self.distances_db: dict[str, float] = {}
         self.graphs = 0
         self.graphs_refused = ""
-        self._idle_work: deque[Callable[[], None]] = deque()
+        self._idle_work: deque[Callable[[], object]] = deque()
 
     @property
     def precision(self) -> str:

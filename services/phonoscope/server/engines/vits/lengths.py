@@ -1,5 +1,7 @@
-"""The lengths that networks compute on a CPU. oneDNN generates code for each new length of a convolution or, in
-bfloat16, of a product: that takes longer than rendering a short window, and the code stays in memory.
+"""The lengths that networks compute on a CPU: few, since oneDNN generates code for each.
+
+That takes longer than rendering a short window, and the code stays in memory. It concerns convolutions and, in
+bfloat16, products.
 
 `batches.py` pads batches to these lengths, and `model.py` cuts a stage of the generator into pieces of them.
 """
@@ -32,14 +34,14 @@ class Piece:
 
 def padded_length(length: int, steps: LengthSteps = COARSE_STEPS) -> int:
     """Returns the smallest length of `steps` that is at least `length`."""
-    step = next((step for most, step in steps if length <= most), steps[-1][1])
+    step = next((step for limit, step in steps if length <= limit), steps[-1][1])
     return -(-length // step) * step
 
 
-def padded_lengths(most: int, steps: LengthSteps) -> list[int]:
-    """Returns the lengths of `steps` up to that of `most`."""
+def padded_lengths(max_length: int, steps: LengthSteps) -> list[int]:
+    """Returns the lengths of `steps` up to that of `max_length`."""
     lengths = [padded_length(1, steps)]
-    while lengths[-1] < most:
+    while lengths[-1] < max_length:
         lengths.append(padded_length(lengths[-1] + 1, steps))
     return lengths
 

@@ -220,8 +220,8 @@ class Generator(nn.Module):
         return UNIT * math.prod(self.strides[:stage])
 
     def _piece_lengths(self, stage: int, tile_values: int) -> Sequence[int]:
-        most = tile_values // (self.channels[stage] * self.strides[stage])
-        return piece_lengths(most, self._unit(stage), self.reaches[stage])
+        max_length = tile_values // (self.channels[stage] * self.strides[stage])
+        return piece_lengths(max_length, self._unit(stage), self.reaches[stage])
 
     def _in_pieces(self, stage: int, x: Tensor, mask: Mask | None, lengths: Sequence[int]) -> Tensor:
         """Runs a stage over pieces of these lengths and joins the results."""

@@ -30,7 +30,7 @@ def embedding(count: int, channels: int) -> nn.Embedding:
 
     nn.Embedding draws random ones; on the meta device, where networks are built, that imports TorchDynamo: 1.5 s.
     """
-    return nn.Embedding.from_pretrained(torch.empty(count, channels))
+    return nn.Embedding(count, channels, _weight=torch.empty(count, channels))
 
 
 class ChannelNorm(nn.Module):

@@ -2,8 +2,8 @@
 
 - Many channels, in float32: a matrix product of torch's BLAS, by minimal filtering where there are five taps or more.
   Both take every length at once. In bfloat16 oneDNN's product, which uses the CPU's instructions for it.
-- Few channels and very many positions, as in the generator's residual blocks: oneDNN's convolution, with packed weights
-  where they pay, which adds the residual while the sum is still in registers.
+- Few channels and very many positions, as in the generator's residual blocks: oneDNN's convolution, with packed
+  weights where they pay, which adds the residual while the sum is still in registers.
 - Upsampling: a matrix product. Each input position makes `stride` output positions from itself and its neighbours, in
   output order in memory.
 """
@@ -11,7 +11,7 @@
 import functools
 import time
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import torch
 from torch import Tensor, nn
@@ -70,7 +70,8 @@ def _packed(plain: Conv | nn.ConvTranspose2d, dtype: torch.dtype, length: int) -
 def _product(
     dtype: torch.dtype, weight: Tensor, bias: Tensor | None, *, dilation: int, padding: tuple[int, int]
 ) -> nn.Module:
-    form = MatrixProduct if dtype == torch.float32 and torch.backends.mkl.is_available() else PackedProduct
+    blas: Any = torch.backends.mkl
+    form = MatrixProduct if dtype == torch.float32 and blas.is_available() else PackedProduct
     return form(weight.to(dtype), None if bias is None else bias.to(dtype), dilation=dilation, padding=padding)
 
 

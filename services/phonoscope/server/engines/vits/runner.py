@@ -44,7 +44,7 @@ class NetworkRunner(Protocol):
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
 
-    def preparations(self) -> Iterator[Callable[[], None]]:
+    def preparations(self) -> Iterator[Callable[[], object]]:
         """Yields short pieces of work, each of which makes later windows of one length faster."""
 
 
@@ -94,7 +94,7 @@ class EagerRunner:
             for row, window in zip(rows, windows, strict=True)
         ]
 
-    def preparations(self) -> Iterator[Callable[[], None]]:
+    def preparations(self) -> Iterator[Callable[[], object]]:
         """Yields runs of the flow and of the generator's stages for each of their lengths up to that of a sentence.
 
         oneDNN generates code for a new length, which takes several times as long as a short window.

@@ -42,7 +42,7 @@ class Watch:
             print(os.environ.get("GOMP_SPINCOUNT"), os.environ.get("ONEDNN_PRIMITIVE_CACHE_CAPACITY"))
             sys.meta_path.remove(self)
 sys.meta_path.insert(0, Watch())
-import phonoscope.server.__main__
+import phonoscope.server.__main__, phonoscope.server.engines.registry
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert ran.stdout == f"{SPIN_COUNT} {KERNELS_KEPT}\n"
