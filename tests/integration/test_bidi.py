@@ -228,7 +228,7 @@ async def test_abuse_is_refused_with_a_reason(stub, steps, reason):
 
 
 async def test_the_clients_name_the_reason_too(client):
-    with pytest.raises(InvalidArgument, match="nothing that can be spoken"):
+    with pytest.raises(InvalidArgument, match="contains nothing to speak"):
         await heard(client, ["  "])
 
 

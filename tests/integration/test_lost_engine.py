@@ -19,11 +19,13 @@ from phonoscope.client.errors import ServerError, Unavailable
 from phonoscope.common.health import LIVENESS
 from phonoscope.server import __main__ as server_main
 from phonoscope.server.build import SERVICES
+from phonoscope.server.engines import registry
 from phonoscope.server.engines.base import EngineLost, Job, Step, StepResult
 from phonoscope.server.engines.loading import LoadedEngine
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
 from phonoscope.server.scheduling.failure_streak import MAX_FAILURES
 from phonoscope.server.settings import ServerSettings
+from phonoscope.server.startup import StartupTimer
 from phonoscope.server.types import Utterance
 
 GENEROUS_SECONDS = 60.0
@@ -50,6 +52,9 @@ class BrittleEngine:
         self.said: dict[Job, Utterance] = {}
 
     def warm_up(self) -> None: ...
+
+    def idle_work(self) -> int:
+        return 0
 
     def open(self, utterance: Utterance) -> Job:
         job = self._tone.open(utterance)
@@ -114,10 +119,10 @@ async def running(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Running]:
 
     monkeypatch.setattr(server_main, "bind", bind_and_tell)
     monkeypatch.setattr(server_main, "configure_logs", lambda *_: log)
-    monkeypatch.setattr(server_main, "load_engines", lambda _loading: [LoadedEngine(engine, lambda _logger: None)])
+    monkeypatch.setattr(registry, "load_engines", lambda _loading: [LoadedEngine(engine, lambda _logger: None)])
     settings = ServerSettings(port=0, metrics_port=0, drain_seconds=0, stop_seconds=5)
     interval = sys.getswitchinterval()
-    life = asyncio.create_task(server_main.run(settings))
+    life = asyncio.create_task(server_main.run(settings, StartupTimer()))
     await asyncio.wait((life, bound), return_when=asyncio.FIRST_COMPLETED)
     server = Running(engine, f"127.0.0.1:{bound.result()}", log)
     await server.becomes("", SERVING)
