@@ -14,7 +14,8 @@ from phonoscope.server.build import build_synthesizer
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
 from phonoscope.server.events import BatchRan, Event, QueueLeft
 from phonoscope.server.scheduling.admission import Admission
-from phonoscope.server.scheduling.policy import Batch, EarliestDeadlineFirst, PlannedStep, Policy
+from phonoscope.server.scheduling.next_steps import PlannedStep
+from phonoscope.server.scheduling.policy import Batch, EarliestDeadlineFirst, Policy
 from phonoscope.server.scheduling.request_state import RequestState
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings

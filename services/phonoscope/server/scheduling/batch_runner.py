@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 
 from phonoscope.server.engines.base import EngineLost, StepResult
 from phonoscope.server.events import BatchRan, Emit, EngineRaised, Member
-from phonoscope.server.scheduling.policy import Batch, PlannedStep
+from phonoscope.server.scheduling.next_steps import PlannedStep
+from phonoscope.server.scheduling.policy import Batch
 
 
 class BatchFailed(Exception):

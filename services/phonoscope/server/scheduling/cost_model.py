@@ -64,6 +64,7 @@ class KindCost:
         self._batches = 0
         # Fading sums over past batches of 1, cost, seconds, cost squared and cost times seconds.
         self._n = self._x = self._y = self._xx = self._xy = 0.0
+        self._line = 0.0, 0.0  # by least squares: seconds of a batch, and of each unit of size
         # Fading sums of cost, steps and utterances of the work whose audio is known, and of that audio.
         self._audio_cost = self._audio_seconds = self._audio_steps = self._utterances = 0.0
         self.makes_audio = False
@@ -108,7 +109,7 @@ class KindCost:
 
     def rates(self, now: float) -> tuple[float, float]:
         """Returns the time of a batch, and of each unit of cost in it; 0 before the first batch."""
-        fixed, slope = self._line()
+        fixed, slope = self._line
         slowdown = self._slowdown_at(now)
         return slowdown * fixed, slowdown * slope
 
@@ -124,7 +125,7 @@ class KindCost:
         """
         if not self._audio_seconds or not self._x:
             return 0.0
-        fixed, slope = self._line()
+        fixed, slope = self._line
         slowdown = self._slowdown_at(now)
         if now - self._peak_at < PROMISE_SECONDS:
             slowdown = max(slowdown, min(self._peak_slowdown, MAX_CAUTION * slowdown))
@@ -156,14 +157,14 @@ class KindCost:
         if len(self._recent) < RECENT_BATCHES:
             return self._recent[-1]
         size, seconds = self._recent[RECENT_BATCHES // 2]
-        fixed, slope = self._line()
+        fixed, slope = self._line
         return size, seconds / statistics.median(taken / (fixed + slope * of) for of, taken in self._recent)
 
     def _shape(self, size: float, seconds: float) -> None:
         """Adds a batch to the line, with its time corrected for the slowdown."""
         typical, before = self._x / self._n if self._n else 0.0, 0.0
         if self.is_known:
-            fixed, slope = self._line()
+            fixed, slope = self._line
             before, expected = fixed + slope * typical, fixed + slope * size
             seconds = min(max(seconds, expected / MAX_DEVIATION), expected * MAX_DEVIATION)
         keep = KEPT_PER_BATCH
@@ -172,11 +173,12 @@ class KindCost:
         self._y = keep * self._y + seconds
         self._xx = keep * self._xx + size * size
         self._xy = keep * self._xy + size * seconds
+        self._line = self._fit()
         if before:  # the line learns only the shape: a typical batch's best time stays unchanged
-            fixed, slope = self._line()
+            fixed, slope = self._line
             self._best_slowdown *= before / (fixed + slope * typical)
 
-    def _line(self) -> tuple[float, float]:
+    def _fit(self) -> tuple[float, float]:
         """Returns the line by least squares: seconds of a batch, and of each unit of size; neither is below 0."""
         if not self._x:
             return 0.0, 0.0
@@ -188,7 +190,7 @@ class KindCost:
         return (fixed, slope) if fixed >= 0 else (0.0, self._y / self._x)
 
     def _measure_slowdown(self) -> None:
-        fixed, slope = self._line()
+        fixed, slope = self._line
         ratios = sorted(seconds / (fixed + slope * size) for size, seconds in self._recent)
         trimmed = min(TRIMMED_BATCHES, (len(ratios) - 1) // 2)
         kept = ratios[trimmed : len(ratios) - trimmed]
@@ -207,24 +209,29 @@ class KindCost:
 
 
 class CostModel:
-    """The current cost of one engine's steps on this machine. Times are of one monotonic clock."""
+    """The current cost of one engine's steps on this machine. Times are of one monotonic clock.
+
+    Attributes:
+        is_known: whether there are estimates: enough batches of every kind that makes audio, one of each other kind.
+    """
 
     def __init__(self) -> None:
         self._kinds: dict[str, KindCost] = {}
+        self.is_known = False
 
-    @property
-    def is_known(self) -> bool:
-        """Whether there are enough batches for estimates: of every kind that makes audio, and one of each other."""
+    def _note_known(self) -> None:
         makers = [kind for kind in self._kinds.values() if kind.makes_audio]
-        return bool(makers) and all(kind.is_known for kind in makers)
+        self.is_known = bool(makers) and all(kind.is_known for kind in makers)
 
     def learn(self, kind: str, seconds: float, cost: float, now: float) -> None:
         """Adds a batch of steps of one kind that took this many seconds."""
         self._kinds.setdefault(kind, KindCost()).learn(seconds, cost, now)
+        self._note_known()
 
     def learn_audio(self, kind: str, cost: float, steps: int, audio_seconds: float, *, utterances: int) -> None:
         """Adds work whose audio is known; see KindCost.learn_audio."""
         self._kinds.setdefault(kind, KindCost()).learn_audio(cost, steps, audio_seconds, utterances=utterances)
+        self._note_known()
 
     def rates(self, kind: str, now: float) -> tuple[float, float]:
         """Returns the time of a batch of one kind, and of each unit of cost in it; 0 while unknown."""

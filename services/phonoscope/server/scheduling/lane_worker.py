@@ -15,7 +15,8 @@ from phonoscope.server.scheduling.admission import RETRY_SECONDS
 from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner, BrokenContract
 from phonoscope.server.scheduling.held import HeldRequests
 from phonoscope.server.scheduling.lane import Lane, Slot
-from phonoscope.server.scheduling.policy import Batch, PlannedStep, Policy
+from phonoscope.server.scheduling.next_steps import PlannedStep
+from phonoscope.server.scheduling.policy import Batch, Policy
 from phonoscope.server.scheduling.request_state import OpenJob, Queued, RequestState
 from phonoscope.server.scheduling.stream import AudioTooLong, Rendered
 

@@ -17,15 +17,15 @@ To change the policy, write a class with the methods of `Policy` and give it to 
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final, Protocol
 
-from phonoscope.server.engines.base import Step
 from phonoscope.server.scheduling.lane import Slot
-from phonoscope.server.scheduling.request_state import OpenJob, RequestState
-from phonoscope.server.scheduling.timeline import Timeline, UpcomingAudio, Work, audio_work
+from phonoscope.server.scheduling.next_steps import PlannedStep, ReadyRequest, makes_audio, ready_requests
+from phonoscope.server.scheduling.request_state import RequestState
+from phonoscope.server.scheduling.timeline import Timeline, UpcomingAudio, Work
 
 # Costs of steps that may share a batch with the most urgent one, as ratios to that one's; an engine that cuts an
 # utterance into windows makes those of one nominal size differ by as much.
@@ -34,15 +34,6 @@ LIKE_COSTS: Final = (0.5, 1.5)
 SLACK_SHARE: Final = 0.5
 # While several requests are held, a batch takes at most this many times the time to first audio.
 MAX_BATCH_OF_FIRST_AUDIO: Final = 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedStep:
-    """One step of a batch, and its request."""
-
-    state: RequestState
-    job: OpenJob
-    step: Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,27 +80,20 @@ class EarliestDeadlineFirst(Policy):
 
     def choose(self, states: Iterable[RequestState], now: float) -> Batch | None:
         """Returns the most urgent step that may run, and those that can share its batch."""
-        ready = sorted((state for state in states if _next(state) is not None), key=lambda state: state.due)
         timeline = Timeline(now)
-        ready = _without_those_that_can_wait(ready, timeline)
+        ready = _without_those_that_can_wait(ready_requests(states), timeline)
         if not ready:
             return None
         max_seconds = _max_batch_seconds(ready, timeline, now)
-        first = _next(ready[0])
-        assert first is not None  # noqa: S101  ready ones have a next step
+        first = ready[0].first
         if makes_audio(first.step):
-            return _audio_batch(_sized(first, ready, timeline, max_seconds, now), ready)
-        return _preparation_batch(first, ready, max_seconds, now)
+            return _audio_batch(_sized(first, ready, timeline, max_seconds), ready)
+        return _preparation_batch(first, ready, timeline, max_seconds)
 
     def next_step_seconds(self, state: RequestState) -> float:
         """Returns the next length of about double the size, so that streams grow towards cheap steps."""
         sizes = state.slot.tuning.audio_seconds
         return next((size for size in sizes if size >= 1.9 * state.step_seconds), sizes[-1] if sizes else 0.0)
-
-
-def makes_audio(step: Step) -> bool:
-    """Whether a step makes audio, as far as that is known before it runs."""
-    return step.audio_seconds is None or step.audio_seconds > 0
 
 
 def _may_share(one: PlannedStep, other: PlannedStep) -> bool:
@@ -137,112 +121,90 @@ def _wants_to_open(state: RequestState) -> bool:
     return step is not None and state.jobs[0].is_last(step)
 
 
-def _next(state: RequestState) -> PlannedStep | None:
-    """Returns the next step of a request: the preparation of open utterances, then audio."""
-    return next(_preparations(state), None) or _next_audio(state)
-
-
-def _preparations(state: RequestState) -> Iterator[PlannedStep]:
-    """Yields the steps without audio that are next in its jobs."""
-    for job in state.jobs:
-        step = job.next_step(state.step_seconds)
-        if step is not None and not makes_audio(step):
-            yield PlannedStep(state, job, step)
-
-
-def _next_audio(state: RequestState) -> PlannedStep | None:
-    """Returns the next step of audio, of the first open utterance; None if it has to wait.
-
-    A unary request waits until the length of every utterance is known, if the engine plans ahead: no audio is rendered
-    for a reply that is too long. A reader that does not read waits too, unless its job blocks others from the engine.
-    """
-    if not state.jobs:
-        return None
-    job, slot = state.jobs[0], state.jobs[0].slot
-    if state.is_unary and state.is_planned_ahead and (state.waiting or not state.is_text_complete):
-        return None
-    if state.is_backpressured and slot.tuning.max_jobs is None:
-        return None
-    step = job.next_step(state.step_seconds)
-    if step is None or not makes_audio(step):
-        return None
-    if state.is_unary and next(_preparations(state), None) is not None:
-        return None
-    return PlannedStep(state, job, step)
-
-
-def _without_those_that_can_wait(ready: Sequence[RequestState], timeline: Timeline) -> list[RequestState]:
+def _without_those_that_can_wait(ready: list[ReadyRequest], timeline: Timeline) -> list[ReadyRequest]:
     """Excludes the requests whose work would make a playing stream run dry; all are in order of `due`."""
-    playing = [state for state in ready if state.is_playing]
-    others = [state for state in ready if not state.is_playing]
+    playing = [one for one in ready if one.is_playing]
+    others = [one for one in ready if not one.is_playing]
     if not playing or not others:
-        return list(ready)
-    streams = Counter(state.slot for state in playing)
-    first, second = ([_upcoming(state, timeline, streams) for state in states] for states in (others, playing))
-    can_wait = {id(state) for state in others[timeline.room_for(first, second) :]}
-    return [state for state in ready if id(state) not in can_wait]
+        return ready
+    streams = Counter(one.state.slot for one in playing)
+    room = timeline.room_for(_upcoming(others, timeline, streams), _upcoming(playing, timeline, streams))
+    can_wait = set(map(id, others[room:]))
+    return [one for one in ready if id(one) not in can_wait]
 
 
-def _upcoming(state: RequestState, timeline: Timeline, streams: Counter[Slot]) -> UpcomingAudio:
-    """Returns a request's work until its next audio; playing streams get steps that last for a round."""
-    slot = state.slot
-    wanted = timeline.round_seconds(slot, streams) if state.is_playing else slot.first_step_seconds
-    preparations = list(_preparations(state))
-    if preparations:
-        max_steps = preparations[0].job.slot.max_batch(preparations[0].step.kind) if state.is_unary else 1
-        preparations = preparations[:max_steps]
-    work = [Work(one.job.slot, one.step.kind, one.step.cost) for one in preparations]
-    step = state.jobs[0].next_step(wanted) if state.jobs else None
-    plays_seconds = wanted
+def _upcoming(ready: Iterable[ReadyRequest], timeline: Timeline, streams: Mapping[Slot, int]) -> list[UpcomingAudio]:
+    """Returns each request's work until its next audio; playing streams get steps that last for a round."""
+    rounds: dict[Slot, float] = {}
+    upcoming = []
+    for one in ready:
+        slot = one.state.slot
+        if not one.is_playing:
+            wanted = slot.first_step_seconds
+        elif (wanted := rounds.get(slot, -1.0)) < 0:
+            wanted = rounds[slot] = timeline.round_seconds(slot, streams)
+        upcoming.append(_upcoming_of(one, wanted, timeline))
+    return upcoming
+
+
+def _upcoming_of(one: ReadyRequest, wanted: float, timeline: Timeline) -> UpcomingAudio:
+    state, due, is_playing, preparations, first = one
+    work: list[Work] = []
+    if preparations:  # as many as run at once
+        count = first.job.slot.max_batch(first.step.kind) if state.is_unary else 1
+        work += [Work(job.slot, step.kind, step.cost) for _, job, step in preparations[:count]]
+    job = state.jobs[0]
+    step, plays_seconds = job.next_step(wanted), wanted
     if step is not None and makes_audio(step):
-        work.append(Work(state.jobs[0].slot, step.kind, step.cost))
+        work.append(Work(job.slot, step.kind, step.cost))
         plays_seconds = wanted if step.audio_seconds is None else step.audio_seconds
     else:
-        work += audio_work(slot, wanted)
-    return UpcomingAudio(
-        tuple(work),
-        slot,
-        due=state.due if state.is_playing else None,
-        plays_seconds=plays_seconds if state.is_starting else 0.0,
-    )
+        work += timeline.audio_work(state.slot, wanted)
+    if is_playing:
+        return UpcomingAudio(work, state.slot, due)
+    return UpcomingAudio(work, state.slot, None, plays_seconds if state.is_starting else 0.0)
 
 
-def _max_batch_seconds(ready: Sequence[RequestState], timeline: Timeline, now: float) -> float:
+def _max_batch_seconds(ready: Sequence[ReadyRequest], timeline: Timeline, now: float) -> float:
     """Returns the maximum time of a batch for the first of these, given the others and its own player."""
-    if not ready[0].slot.cost.is_known:
-        return math.inf
     first, others = ready[0], ready[1:]
-    streams = Counter(state.slot for state in ready if not state.is_unary)
-    max_seconds = timeline.spare_seconds(_upcoming(other, timeline, streams) for other in others if other.is_playing)
+    slot = first.state.slot
+    if not slot.cost.is_known:
+        return math.inf
+    playing = [other for other in others if other.is_playing]
+    max_seconds = timeline.spare_seconds(_upcoming(playing, timeline, _streams(ready)))
     if first.is_playing:
         max_seconds = min(max_seconds, first.due - now)
     max_seconds *= SLACK_SHARE
     if others:
-        max_seconds = min(max_seconds, MAX_BATCH_OF_FIRST_AUDIO * first.slot.first_audio_seconds(now))
+        max_seconds = min(max_seconds, MAX_BATCH_OF_FIRST_AUDIO * slot.first_audio_seconds(now))
     return max_seconds
 
 
-def _sized(
-    first: PlannedStep, ready: Sequence[RequestState], timeline: Timeline, max_seconds: float, now: float
-) -> PlannedStep:
+def _streams(ready: Iterable[ReadyRequest]) -> Mapping[Slot, int]:
+    """Returns the number of streams on each engine."""
+    return Counter(one.state.slot for one in ready if not one.state.is_unary)
+
+
+def _sized(first: PlannedStep, ready: Sequence[ReadyRequest], timeline: Timeline, max_seconds: float) -> PlannedStep:
     """Returns a step as long as the batch allows, and long enough for a round; a stream's first stays small."""
     state, slot = first.state, first.job.slot
     sizes = slot.tuning.audio_seconds
     if state.is_starting or not sizes or not slot.cost.is_known:
         return _alone(first, ready)
-    streams = Counter(one.slot for one in ready if not one.is_unary)
-    least = timeline.round_seconds(slot, streams) if state.is_playing else sizes[0]
-    wanted = max([least, *(size for size in sizes if _seconds(first, size, now) <= max_seconds)])
+    least = timeline.round_seconds(slot, _streams(ready)) if state.is_playing else sizes[0]
+    longer = (size for size in reversed(sizes) if size > least)
+    wanted = next((size for size in longer if _seconds(first, size, timeline) <= max_seconds), least)
     step = first.job.next_step(wanted)
     return _alone(first if step is None else PlannedStep(state, first.job, step), ready)
 
 
-def _seconds(member: PlannedStep, audio_seconds: float, now: float) -> float:
+def _seconds(member: PlannedStep, audio_seconds: float, timeline: Timeline) -> float:
     step = member.job.next_step(audio_seconds)
-    return 0.0 if step is None else member.job.slot.cost.seconds(step.kind, step.cost, now)
+    return 0.0 if step is None else timeline.batch_seconds(member.job.slot, step.kind, step.cost)
 
 
-def _alone(first: PlannedStep, ready: Sequence[RequestState]) -> PlannedStep:
+def _alone(first: PlannedStep, ready: Sequence[ReadyRequest]) -> PlannedStep:
     """Gives a unary request that is alone the longest step that the engine can run."""
     slot = first.job.slot
     if not first.state.is_unary or len(ready) > 1 or not slot.tuning.audio_seconds:
@@ -251,15 +213,17 @@ def _alone(first: PlannedStep, ready: Sequence[RequestState]) -> PlannedStep:
     return first if step is None else PlannedStep(first.state, first.job, step)
 
 
-def _audio_batch(first: PlannedStep, ready: Sequence[RequestState]) -> Batch:
+def _audio_batch(first: PlannedStep, ready: Sequence[ReadyRequest]) -> Batch:
     """Returns the first step, and similar next steps of others."""
     shortest, longest = (ratio * first.step.cost for ratio in LIKE_COSTS)
-    others = (member for state in ready if state is not first.state and (member := _next_audio(state)))
+    others = (member for one in ready if one.state is not first.state and (member := one.next_audio()))
     like = (one for one in others if _may_share(one, first) and shortest <= one.step.cost <= longest)
     return Batch((first, *islice(like, first.job.slot.max_batch(first.step.kind) - 1)))
 
 
-def _preparation_batch(first: PlannedStep, ready: Sequence[RequestState], max_seconds: float, now: float) -> Batch:
+def _preparation_batch(
+    first: PlannedStep, ready: Sequence[ReadyRequest], timeline: Timeline, max_seconds: float
+) -> Batch:
     """Returns the first step, and as many of others as fit into the batch and the time.
 
     Unary requests, which need all of their utterances prepared first, fill it from their own.
@@ -270,18 +234,17 @@ def _preparation_batch(first: PlannedStep, ready: Sequence[RequestState], max_se
         if member.job is first.job or not _may_share(member, first):
             continue
         cost += member.step.cost
-        is_too_long = slot.cost.seconds(first.step.kind, cost, now) > max_seconds
+        is_too_long = timeline.batch_seconds(slot, first.step.kind, cost) > max_seconds
         if len(members) == slot.max_batch(first.step.kind) or is_too_long:
             break
         members.append(member)
     return Batch(tuple(members))
 
 
-def _candidates(ready: Sequence[RequestState]) -> Iterator[PlannedStep]:
+def _candidates(ready: Sequence[ReadyRequest]) -> Iterator[PlannedStep]:
     """Yields the preparations of several requests, the most urgent of each first."""
-    firsts = ((state, list(_preparations(state))) for state in ready)
-    own = [(state, steps) for state, steps in firsts if steps]
-    yield from (steps[0] for _, steps in own)
-    for state, steps in own:
-        if state.is_unary:
-            yield from steps[1:]
+    own = [one for one in ready if one.preparations]
+    yield from (one.first for one in own)
+    for one in own:
+        if one.state.is_unary:
+            yield from one.preparations[1:]

@@ -5,7 +5,7 @@ Only the scheduler changes it, under its lock. `policy.py` reads it.
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, cast
 
 from phonoscope.server.engines.base import Job, Step, StepResult
 from phonoscope.server.scheduling.lane import Slot
@@ -18,6 +18,8 @@ PATIENCE_SECONDS: Final = 60.0
 # A reader with this many steps, or this much audio, unread gets no more until it reads; one more may be in progress.
 MAX_UNREAD_STEPS: Final = 4
 MAX_UNREAD_SECONDS: Final = 5.0
+# Of a step that the engine has not been asked for.
+_UNASKED: Final = Step(cast("Job", None), "", None, 0.0, None)
 # Tolerance for comparing two computations of the same length.
 EPSILON_SECONDS: Final = 1e-6
 
@@ -73,13 +75,14 @@ class OpenJob:
 
     def next_step(self, audio_seconds: float) -> Step | None:
         """Returns its next step, of about this much audio; None at its end, and if the engine raises (`failure`)."""
-        if audio_seconds not in self._steps:
-            try:
-                self._steps[audio_seconds] = self.job.next_step(audio_seconds)
-            except Exception as error:  # noqa: BLE001  the engine's code: a bad utterance fails alone
-                self.failure = error
-                return None
-        return self._steps[audio_seconds]
+        if (step := self._steps.get(audio_seconds, _UNASKED)) is not _UNASKED:
+            return step
+        try:
+            step = self._steps[audio_seconds] = self.job.next_step(audio_seconds)
+        except Exception as error:  # noqa: BLE001  the engine's code: a bad utterance fails alone
+            self.failure = error
+            return None
+        return step
 
     def is_last(self, step: Step) -> bool:
         """Whether a step is known to end the utterance."""
@@ -233,9 +236,10 @@ class RequestState:
         """
         if self.awaits_text and self.queued:
             return 0.0
-        has_all_lengths = all(job.total_samples is not None for job in self.jobs)
-        is_exact = self.is_text_complete and not self.waiting and has_all_lengths
-        known = self.known_seconds
+        known, is_exact = self.finished_seconds, self.is_text_complete and not self.waiting
+        for job in self.jobs:
+            known += job.known_seconds
+            is_exact = is_exact and job.total_samples is not None
         return max(0.0, (known if is_exact else max(self.owed_seconds, known)) - self.sent_seconds)
 
     @property

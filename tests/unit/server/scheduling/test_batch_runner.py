@@ -11,7 +11,8 @@ from phonoscope.server.engines.base import NO_SAMPLES, StepResult
 from phonoscope.server.events import BatchRan, EngineRaised, Event, Member
 from phonoscope.server.scheduling.batch_runner import BatchFailed, BatchRunner, BrokenContract
 from phonoscope.server.scheduling.lane import Slot
-from phonoscope.server.scheduling.policy import Batch, PlannedStep
+from phonoscope.server.scheduling.next_steps import PlannedStep
+from phonoscope.server.scheduling.policy import Batch
 
 _SPEC = importlib.util.spec_from_file_location("fakes", Path(__file__).with_name("fakes.py"))
 assert _SPEC is not None
@@ -144,7 +145,7 @@ def test_audio_where_none_was_promised_breaks_the_contract(bench: Bench) -> None
 
 def test_an_engine_may_make_any_length_where_it_promised_none(bench: Bench) -> None:
     [member] = bench.windows(16, owners=[(1, 0)]).members
-    batch = Batch((replace(member, step=replace(member.step, audio_seconds=None)),))
+    batch = Batch((member._replace(step=replace(member.step, audio_seconds=None)),))
     for length in (0, 1, 77):
         result = StepResult(np.zeros(length, np.float32), is_last=False)
         assert not is_refused(bench, batch, [result])

@@ -9,7 +9,7 @@ import pytest
 from phonoscope.server.scheduling.cost_model import CostModel
 from phonoscope.server.scheduling.lane import Slot
 from phonoscope.server.scheduling.policy import Batch, EarliestDeadlineFirst
-from phonoscope.server.scheduling.request_state import MAX_UNREAD_SECONDS, MAX_UNREAD_STEPS, RequestState
+from phonoscope.server.scheduling.request_state import MAX_UNREAD_SECONDS, MAX_UNREAD_STEPS, OpenJob, RequestState
 
 _SPEC = importlib.util.spec_from_file_location("fakes", Path(__file__).with_name("fakes.py"))
 assert _SPEC is not None
@@ -482,3 +482,18 @@ def test_a_new_request_of_one_engine_waits_for_a_stream_of_the_other(policy: Ear
     assert owners_of(chosen(policy, [new, stream])) == [stream]
     stream.sent_seconds = 1.0
     assert owners_of(chosen(policy, [new, stream])) == [new]
+
+
+def test_a_decision_asks_each_stream_for_its_steps_but_twice(
+    policy: EarliestDeadlineFirst, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With many streams the decision itself must cost little beside the batch that it chooses."""
+    slot = fakes.slot_of(fakes.FrameEngine(render_batch=1), fakes.teach(CostModel()))
+    states = [fakes.playing(fakes.a_state(slot, [utterance(500)], number=n), sent_seconds=1.0 + n) for n in range(32)]
+    asked: list[float] = []
+    next_step = OpenJob.next_step
+    monkeypatch.setattr(OpenJob, "next_step", lambda job, seconds: asked.append(seconds) or next_step(job, seconds))
+    batch = policy.choose(states, now=0.5)
+    assert batch is not None
+    assert batch.members[0].state is states[0]
+    assert len(asked) <= 2 * len(states) + len(fakes.SIZES)

@@ -8,7 +8,7 @@ import pytest
 
 from phonoscope.server.scheduling.cost_model import CostModel
 from phonoscope.server.scheduling.lane import Slot
-from phonoscope.server.scheduling.timeline import SAFETY, Timeline, UpcomingAudio, Work, audio_work
+from phonoscope.server.scheduling.timeline import SAFETY, Timeline, UpcomingAudio, Work
 
 _SPEC = importlib.util.spec_from_file_location("fakes", Path(__file__).with_name("fakes.py"))
 assert _SPEC is not None
@@ -115,11 +115,11 @@ def test_an_engine_that_decides_how_much_a_step_makes_has_no_round(timeline: Tim
 
 def test_while_nothing_is_known_all_others_may_go_first(timeline: Timeline) -> None:
     slot = fakes.slot_of(fakes.FrameEngine())
-    assert audio_work(slot, 1.0) == ()
+    assert Timeline(NOW).audio_work(slot, 1.0) == []
     assert timeline.round_seconds(slot, {slot: 9}) == slot.tuning.audio_seconds[0]
     assert timeline.room_for([starting(slot)] * 5, [playing(slot, 0.02)]) == 5
 
 
 def test_the_work_of_audio_is_what_it_was_on_average(slot: Slot) -> None:
-    [work] = audio_work(slot, 100 * FRAME_SECONDS)
+    [work] = Timeline(NOW).audio_work(slot, 100 * FRAME_SECONDS)
     assert (work.slot, work.kind, work.cost) == (slot, "render", pytest.approx(100))
