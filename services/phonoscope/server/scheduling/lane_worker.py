@@ -53,6 +53,7 @@ class LaneWorker:
     is_stopping: bool = False
     is_lost: bool = False
     _defects: int = 0
+    _was_idle: bool = False
 
     def warm_up(self) -> None:
         """Warms up every engine; propagates any error."""
@@ -95,6 +96,7 @@ class LaneWorker:
                     if self._end_broken() or self._suspects():
                         continue
                     if batch is not None:
+                        self._was_idle = False
                         return batch
                     is_idle = self._wait()
             self._close_jobs(to_close)
@@ -160,8 +162,11 @@ class LaneWorker:
     def _wait(self) -> bool:
         """Waits until something changes; returns whether nothing did and there is idle work to do."""
         has_work = self.does_idle_work and not len(self.held) and any(slot.idle_work_left for slot in self.lane)
+        if has_work and self._was_idle:
+            return True
         seconds = IDLE_SECONDS if has_work else self._seconds_to_next_deadline()
-        return not self.held.changed.wait(seconds) and has_work
+        self._was_idle = not self.held.changed.wait(seconds) and has_work
+        return self._was_idle
 
     def _seconds_to_next_deadline(self) -> float | None:
         deadlines = [state.deadline for state in self.held if state.deadline is not None]

@@ -7,7 +7,7 @@ waits in the middle, since the number of frames is known only then.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Self, TypeVar
 
@@ -22,7 +22,7 @@ from phonoscope.server.engines.vits.lengths import padded_length
 from phonoscope.server.engines.vits.mask import DeviceMask
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
-from phonoscope.server.engines.vits.runner import AlignedLatents, frames_of, waveform
+from phonoscope.server.engines.vits.runner import AlignedLatents, Preparation, frames_of, waveform
 
 ROWS: Final = (1, 2, 4, 8, 16, 32)
 PHONEMES: Final = (32, 64, 128, 256)
@@ -99,7 +99,7 @@ class CudaGraphRunner:
         slot = self._windows.get(shape) or _WindowSlot(self._model, self._recorder, shape)
         return slot.render(windows)
 
-    def preparations(self) -> Iterator[Callable[[], object]]:
+    def preparations(self) -> Iterator[Preparation]:
         """Yields nothing: `record_all` has prepared every shape."""
         yield from ()
 

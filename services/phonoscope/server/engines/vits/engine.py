@@ -49,9 +49,12 @@ CPU_BATCH: Final = {PREPARE: 4, RENDER: 1}
 CUDA_BATCH: Final = {PREPARE: ROWS[-1], RENDER: ROWS[-1]}
 # Seconds of a frame of most voices. Steps of the others are a little longer or shorter than they are asked to be.
 USUAL_FRAME_SECONDS: Final = 256 / 22_050
-# The shortest of each kind of step: enough to allocate everything, and to notice a network that cannot run.
+# Enough to allocate everything, and to notice a network that cannot run.
 WARM_UP_PHONEMES: Final = 8
 WARM_UP_FRAMES: Final = UNIT
+# Pieces up to this length occur in every window; longer ones are left to idle time. If the first requests had to wait
+# for them, admission would learn from these that the engine is slow, and refuse the next.
+READY_FRAMES: Final = 64
 # The text for comparing precisions: long enough for a decision, short enough for startup.
 COMPARED_PHONEMES: Final = 64
 COMPARED_FRAMES: Final = 128
@@ -141,7 +144,7 @@ class VitsEngine:
         return self._voices[voice_id].model
 
     def warm_up(self) -> None:
-        """Takes up the precision and runs each step once with each kind of network; on a GPU, records them."""
+        """Takes up the precision and runs each kind of network in short lengths; on a GPU, records their steps."""
         self._take_up_precision()
         if self._recorder is not None:
             self._record()
@@ -149,7 +152,12 @@ class VitsEngine:
         for loaded in self._networks():
             self._warm_up_prepare(loaded, WARM_UP_PHONEMES)
             self._warm_up_render(loaded, WARM_UP_FRAMES)
-            self._idle_work.extend(self._runners[loaded.voice.id].preparations())
+            with torch.inference_mode():
+                for preparation in self._runners[loaded.voice.id].preparations():
+                    if preparation.frames <= READY_FRAMES:
+                        preparation.run()
+                    else:
+                        self._idle_work.append(preparation.run)
 
     @torch.inference_mode()
     def idle_work(self) -> int:

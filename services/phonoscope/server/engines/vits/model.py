@@ -211,6 +211,10 @@ class Generator(nn.Module):
         ]
         return [(stage, length) for _, stage, length in sorted(shapes)]
 
+    def frames_of(self, stage: int, length: int) -> int:
+        """Returns the frames of `length` input positions of a stage."""
+        return length * UNIT // self._unit(stage)
+
     def stage_channels(self, stage: int) -> int:
         """Returns the channels of a stage's input."""
         return self.channels[stage - 1] if stage else self.conv_pre_channels

@@ -33,6 +33,14 @@ class AlignedLatents:
     speaker: Tensor | None  # (1, speaker_channels, 1, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """A short piece of work that makes later windows of about `frames` faster."""
+
+    frames: int
+    run: Callable[[], object]
+
+
 class NetworkRunner(Protocol):
     """One network, ready to run. Everything is called in inference mode, from one thread."""
 
@@ -44,8 +52,8 @@ class NetworkRunner(Protocol):
     def render(self, windows: Sequence[Window]) -> list[NDArray[np.float32]]:
         """Returns the samples of each window."""
 
-    def preparations(self) -> Iterator[Callable[[], object]]:
-        """Yields short pieces of work, each of which makes later windows of one length faster."""
+    def preparations(self) -> Iterator[Preparation]:
+        """Yields what makes later windows faster, the shortest length of each part of the network first."""
 
 
 class EagerRunner:
@@ -94,18 +102,19 @@ class EagerRunner:
             for row, window in zip(rows, windows, strict=True)
         ]
 
-    def preparations(self) -> Iterator[Callable[[], object]]:
+    def preparations(self) -> Iterator[Preparation]:
         """Yields runs of the flow and of the generator's stages for each of their lengths up to that of a sentence.
 
         oneDNN generates code for a new length, which takes several times as long as a short window.
         """
         generator, flow, dtype = self._model.dec, self._model.flow, self._model.dec.conv_pre.dtype
         for stage, length in generator.piece_shapes(self._tile_bytes // dtype.itemsize):
-            yield partial(generator.run_stage, stage, _silence(generator.stage_channels(stage), length, dtype))
+            silence = _silence(generator.stage_channels(stage), length, dtype)
+            yield Preparation(generator.frames_of(stage, length), partial(generator.run_stage, stage, silence))
         if self._steps is COARSE_STEPS:
             for length in padded_lengths(PREPARED_FRAMES, COARSE_STEPS):
                 latents = _silence(self._model.shape.flow.latent_channels, length, dtype)
-                yield partial(flow, latents, None, self._some_speaker())
+                yield Preparation(length, partial(flow, latents, None, self._some_speaker()))
 
     def _some_speaker(self) -> Tensor | None:
         speaker = self._model.speaker(torch.zeros(1, dtype=torch.long))

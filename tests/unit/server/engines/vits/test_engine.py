@@ -184,7 +184,7 @@ class TestVitsEngine:
         assert np.abs(both.render([Window(plan, 0, plan.frames)])[0]).max() > 0.01
         assert np.abs(both.render([Window(silent_plan, 0, silent_plan.frames)])[0]).max() == 0
 
-    def test_warm_up_runs_the_shortest_steps_once_for_each_kind_of_network(self, copied, loaded, monkeypatch):
+    def test_warm_up_runs_short_steps_once_for_each_kind_of_network(self, copied, loaded, monkeypatch):
         engine = VitsEngine([loaded, load_voice(copied, CPU)], CPU)  # two voices of one shape
         prepared, rendered = [], []
         prepare, render = engine.prepare, engine.render
