@@ -16,6 +16,7 @@ from benchmarks.encodings import measure_encodings
 from benchmarks.first_audio import measure_first_audio
 from benchmarks.front_end import measure_front_end
 from benchmarks.gateway_cost import measure_gateway
+from benchmarks.lengths import measure_lengths
 from benchmarks.load import measure_load, measure_stream_memory
 from benchmarks.machine import load_average, this_machine
 from benchmarks.memory import measure_memory
@@ -39,6 +40,7 @@ PARTS = (
     "first-audio",
     "startup",
     "memory",
+    "lengths",
     "telemetry",
     "scheduler",
     "load",
@@ -52,6 +54,8 @@ PARTS = (
 )
 STARTS = 3
 QUICK_ROUNDS = 3
+# Requests of the part `lengths` for each round.
+LENGTHS_A_ROUND = 100
 TABLE_WIDTH = 120  # where there is no terminal to ask
 
 
@@ -121,6 +125,9 @@ def _measure_process(parts: list[str], *, threads: int, rounds: int) -> Iterator
             yield measure_memory(served)
         with serving(threads) as served:
             yield measure_stream_memory(served)
+    if "lengths" in parts:
+        with serving(threads) as served:
+            yield from measure_lengths(served, LENGTHS_A_ROUND * rounds)
     if "telemetry" in parts:
         yield from measure_telemetry(rounds)
 

@@ -9,7 +9,7 @@ from benchmarks.served import Served
 from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median, timed
 
-MAX_RATIO = 0.2
+MAX_RATIO = 0.25
 REQUIRED_CHARACTERS = 235
 MAX_GROWTH = 1.3
 SHORT, LONG = 64, 2000

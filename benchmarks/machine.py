@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 from phonoscope.server.engines.cores import usable_cores
 
 
@@ -15,6 +17,7 @@ class Machine:
     """The machine, and the versions of what is compared."""
 
     cpu: str
+    features: str
     cores: int
     kernel: str
     python: str
@@ -28,8 +31,8 @@ class Machine:
     def line(self) -> str:
         """All of it in one line."""
         return (
-            f"{self.date} · {self.cpu}, {self.cores} cores · Linux {self.kernel} · Python {self.python} · "
-            f"phonoscope {self.phonoscope} · torch {self.torch} · onnxruntime {self.onnxruntime} · "
+            f"{self.date} · {self.cpu}, {self.features}, {self.cores} cores · Linux {self.kernel} · "
+            f"Python {self.python} · phonoscope {self.phonoscope} · torch {self.torch} · onnxruntime {self.onnxruntime} · "
             f"piper-tts {self.piper_tts}"
         )
 
@@ -38,6 +41,7 @@ def this_machine() -> Machine:
     """Reads the machine that this process runs on."""
     return Machine(
         cpu=_cpu_model(),
+        features=_cpu_features(),
         cores=usable_cores(),
         kernel=platform.release(),
         python=platform.python_version(),
@@ -47,6 +51,13 @@ def this_machine() -> Machine:
         piper_tts=version("piper-tts"),
         date=datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
     )
+
+
+def _cpu_features() -> str:
+    """Returns the widest vectors that torch uses, and whether the CPU multiplies bfloat16."""
+    flags = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("flags")[2].partition("\n")[0].split()
+    narrow = [name for name in ("avx512_bf16", "amx_bf16") if name in flags]
+    return " ".join([torch.backends.cpu.get_cpu_capability(), *narrow])
 
 
 def load_average() -> float:

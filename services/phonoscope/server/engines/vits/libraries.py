@@ -14,8 +14,8 @@ from typing import Final
 # through its whole time slice, at every one of some thousand barriers of a sentence. With fewer iterations an idle
 # machine is slower: threads sleep between the small operations of `prepare`.
 SPIN_COUNT: Final = 3000
-# Kernels that oneDNN keeps; it defaults to 1024, fewer than the lengths in `batches.py` need. A kernel that was
-# dropped is generated again while a request waits, which takes several times as long as a short window.
+# Kernels that oneDNN keeps; it defaults to 1024, fewer than the lengths of a flow in bfloat16 need (`lengths.py`). A
+# dropped kernel is generated again while a request waits, which takes several times as long as a short window.
 KERNELS_KEPT: Final = 4096
 # If one of these is set, the operator has chosen how threads wait.
 SPIN_DECIDED_BY: Final = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
