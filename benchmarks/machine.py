@@ -32,8 +32,8 @@ class Machine:
         """All of it in one line."""
         return (
             f"{self.date} · {self.cpu}, {self.features}, {self.cores} cores · Linux {self.kernel} · "
-            f"Python {self.python} · phonoscope {self.phonoscope} · torch {self.torch} · onnxruntime {self.onnxruntime} · "
-            f"piper-tts {self.piper_tts}"
+            f"Python {self.python} · phonoscope {self.phonoscope} · torch {self.torch} · "
+            f"onnxruntime {self.onnxruntime} · piper-tts {self.piper_tts}"
         )
 
 

@@ -41,7 +41,7 @@ Logger = structlog.typing.FilteringBoundLogger
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the server until SIGTERM or SIGINT; returns the exit status."""
     timer = StartupTimer()
-    gc.disable()  # what a start allocates stays: looking through it again and again takes a tenth of the start
+    gc.disable()  # what a start allocates stays, and need not be looked through again and again
     try:
         settings = ServerSettings.from_arguments(sys.argv[1:] if arguments is None else arguments)
         asyncio.run(run(settings, timer))

@@ -28,7 +28,8 @@ SPLINE_MIN_SLOPE = 1e-3
 def embedding(count: int, channels: int) -> nn.Embedding:
     """Returns `count` vectors, to be loaded.
 
-    nn.Embedding draws random ones; on the meta device, where networks are built, that imports TorchDynamo: 1.5 s.
+    nn.Embedding draws random ones; on the meta device, where networks are built, that imports TorchDynamo, which takes
+    longer than to load the voice.
     """
     return nn.Embedding(count, channels, _weight=torch.empty(count, channels))
 
