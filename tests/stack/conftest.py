@@ -130,7 +130,7 @@ class Load:
         assert sum(len(chunk.audio) for chunk in client.stream(LONG))
         # The crowd may have taken all places.
         assert self._browser.post("/v1/speech", json={"text": SHORT}).status_code in {200, 429}
-        assert self._browser.post("/v1/speech", json={"text": ""}).status_code == 400
+        assert self._browser.post("/v1/speech", json={"text": ""}).status_code in {400, 429}
 
     def _rude(self, client: Client) -> None:
         with contextlib.suppress(InvalidArgument, NotFound):
