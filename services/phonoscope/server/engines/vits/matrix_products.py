@@ -6,6 +6,7 @@ All take and return (batch, channels, 1, time) with channels last in memory.
 """
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 import torch
@@ -13,35 +14,47 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
 
-class MatrixProduct(nn.Module):
+class TapProduct(nn.Module, ABC):
     """A convolution as one matrix product over its concatenated taps (im2col).
 
     Args:
-        weight: (out_channels, in_channels, 1, taps), float32.
-        bias: (out_channels,), or None.
+        weight: (out_channels, in_channels, 1, taps).
         dilation: spacing of the taps.
         padding: zeros before and after.
     """
 
-    def __init__(self, weight: Tensor, bias: Tensor | None, *, dilation: int, padding: tuple[int, int]) -> None:
+    def __init__(self, weight: Tensor, *, dilation: int, padding: tuple[int, int]) -> None:
         super().__init__()
         self.dtype = weight.dtype
         self.taps = weight.shape[3]
         self.dilation = dilation
         self.padding = padding
-        self._weight = concatenated_taps(weight).T.contiguous()  # (taps * in, out)
-        self._bias = weight.new_zeros(weight.shape[0]) if bias is None else bias
+
+    @abstractmethod
+    def multiply(self, rows: Tensor) -> Tensor:
+        """Returns (batch, 1, positions, out_channels); rows are (batch, 1, positions, taps * in_channels)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Returns (batch, out_channels, 1, time + padding - reach of the taps); x is (batch, in_channels, 1, time)."""
-        rows = tap_rows(x, self.taps, self.dilation, self.padding)  # (batch, 1, positions, taps * in)
-        product = torch.addmm(self._bias, rows.flatten(0, 2), self._weight)
-        return product.view(*rows.shape[:3], -1).permute(0, 3, 1, 2)
+        return self.multiply(tap_rows(x, self.taps, self.dilation, self.padding)).permute(0, 3, 1, 2)
 
     def plus(self, x: Tensor, other: Tensor) -> Tensor:
         """Returns the convolution of x plus `other`."""
         made: Tensor = self(x)
         return made.add_(other)
+
+
+class MatrixProduct(TapProduct):
+    """A product of torch's BLAS library, in float32. Arguments as for TapProduct, and the bias, (out_channels,)."""
+
+    def __init__(self, weight: Tensor, bias: Tensor | None, *, dilation: int, padding: tuple[int, int]) -> None:
+        super().__init__(weight, dilation=dilation, padding=padding)
+        self._weight = concatenated_taps(weight).T.contiguous()  # (taps * in, out)
+        self._bias = weight.new_zeros(weight.shape[0]) if bias is None else bias
+
+    def multiply(self, rows: Tensor) -> Tensor:
+        """Returns the product plus the bias."""
+        return torch.addmm(self._bias, rows.flatten(0, 2), self._weight).view(*rows.shape[:3], -1)
 
 
 class UpsamplingProduct(nn.Module):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from phonoscope.server.engines.vits.convolutions import Conv
-from phonoscope.server.engines.vits.matrix_products import concatenated_taps, tap_rows
+from phonoscope.server.engines.vits.matrix_products import TapProduct, concatenated_taps
 
 
 def can_pack() -> bool:
@@ -33,35 +33,18 @@ def can_pack_bfloat16() -> bool:
     return can_pack() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
 
 
-class PackedProduct(nn.Module):
-    """A convolution as one matrix product over its concatenated taps: MatrixProduct for bfloat16.
-
-    Args:
-        weight: (out_channels, in_channels, 1, taps).
-        bias: (out_channels,), or None.
-        dilation: spacing of the taps.
-        padding: zeros before and after.
-    """
+class PackedProduct(TapProduct):
+    """A product of oneDNN, with packed weights. Arguments as for TapProduct, and the bias, (out_channels,)."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None, *, dilation: int, padding: tuple[int, int]) -> None:
-        super().__init__()
-        self.dtype = weight.dtype
-        self.taps = weight.shape[3]
-        self.dilation = dilation
-        self.padding = padding
+        super().__init__(weight, dilation=dilation, padding=padding)
         self._weight = torch.ops.mkldnn._reorder_linear_weight(concatenated_taps(weight).contiguous(), None)
         self._bias = bias
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Returns (batch, out_channels, 1, time + padding - reach of the taps); x is (batch, in_channels, 1, time)."""
-        rows = tap_rows(x, self.taps, self.dilation, self.padding).contiguous()  # (batch, 1, positions, taps * in)
-        made: Tensor = torch.ops.mkldnn._linear_pointwise(rows, self._weight, self._bias, "none", [], "")
-        return made.permute(0, 3, 1, 2)
-
-    def plus(self, x: Tensor, other: Tensor) -> Tensor:
-        """Returns the convolution of x plus `other`."""
-        made: Tensor = self(x)
-        return made.add_(other)
+    def multiply(self, rows: Tensor) -> Tensor:
+        """Returns the product plus the bias."""
+        made: Tensor = torch.ops.mkldnn._linear_pointwise(rows.contiguous(), self._weight, self._bias, "none", [], "")
+        return made
 
 
 class PackedConv(nn.Module):
