@@ -56,7 +56,7 @@ def test_pieces_of_a_sentence_repeat_little(unit, reach, most, units):
 
 def test_a_sequence_of_an_odd_length_is_covered_too():
     cut = list(pieces(13, piece_lengths(64, 8, 3), 3))
-    assert [(p.left, p.right, p.start, p.stop) for p in cut] == [(0, 8, 0, 5), (2, 13, 5, 13)] or cut[-1].stop == 13
+    assert [(p.left, p.right, p.start, p.stop) for p in cut] == [(0, 13, 0, 13)]
 
 
 def test_a_piece_is_longer_than_its_context():
