@@ -24,8 +24,8 @@ NO_SAMPLES.setflags(write=False)
 class EngineLost(Exception):
     """The engine cannot run again in this process: its device is lost, for example. The message says what happened.
 
-    Raised by `Engine.open`, `Engine.run` or `Job.next_step`. It ends every request of the lane, and the server reports
-    NOT_SERVING until it is restarted. Any other exception fails the utterance alone.
+    Raised by `Engine.open`, `run` or `idle_work`, or by `Job.next_step`. It ends every request of the lane, and the
+    server reports NOT_SERVING until it is restarted. Any other exception fails the utterance alone.
     """
 
 

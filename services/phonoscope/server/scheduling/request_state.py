@@ -137,7 +137,7 @@ class RequestState:
         deadline: its caller's deadline; None for no deadline.
         is_unary: its audio is needed only once all of it is complete.
         owed_seconds: its total audio, estimated.
-        is_reported: whether events tell of it; not if the server itself asked for it.
+        is_reported: whether events report it; False for speech that the server itself requests.
         max_seconds: a unary request with more audio is refused; None for no maximum.
         first_audio_seconds: how soon after `entered` a stream's first audio is due.
         waiting: utterances that no engine has opened, in order.
@@ -177,7 +177,7 @@ class RequestState:
 
     @property
     def reported_number(self) -> int | None:
-        """Its number in events; None if they do not tell of it."""
+        """Its number in events; None if they do not report it."""
         return self.number if self.is_reported else None
 
     @property

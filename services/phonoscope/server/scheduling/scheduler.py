@@ -101,7 +101,7 @@ class Scheduler:
             deadline_seconds: from now; None for no deadline.
             is_unary: its audio is needed only once all of it is complete.
             max_seconds: of a unary request: longer audio raises AudioTooLong.
-            is_reported: whether events tell of it; False for speech that the server itself asks for.
+            is_reported: whether events report it; False for speech that the server itself requests.
 
         Raises:
             Overloaded: too many requests, too much audio owed, or some audio would be late.
