@@ -1,0 +1,63 @@
+"""What the world sends is read as a person reads it: every line of corpus/*.tsv.
+
+A line has a kind, an input, and the same in plain words, separated by tabs; `\\n` stands for a line end. A line that
+starts with `#` is a comment. The input and the words must have the same phonemes, but for stress, spaces and pauses.
+The name of a file begins with the language, as espeak-ng names it: `en-us.characters.tsv`.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from phonoscope.server.text.espeak import Espeak
+from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.phonemizer import Clause
+from phonoscope.server.types import PhonemeScheme
+
+CORPUS: Final = Path(__file__).parent / "corpus"
+_IDS: Final = {symbol: (index,) for index, symbol in enumerate("_^$ .,:;?!")}
+_UNHEARD: Final = str.maketrans("", "", "ˈˌ .,:;?!")
+
+
+class Recorder(Espeak):
+    """espeak-ng that remembers the phonemes that it returned."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.phonemes = ""
+
+    def clauses(self, text: str, voice: str) -> list[Clause]:
+        clauses = super().clauses(text, voice)
+        self.phonemes += "".join(clause.phonemes for clause in clauses)
+        return clauses
+
+
+def lines() -> list[object]:
+    return list(_parameters())
+
+
+def _parameters() -> Iterator[object]:
+    for path in sorted(CORPUS.glob("*.tsv")):
+        voice = path.name.partition(".")[0]
+        for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+            if line and not line.startswith("#"):
+                kind, written, spoken = line.replace("\\n", "\n").split("\t")
+                yield pytest.param(voice, written, spoken, id=f"{path.stem}:{number}:{kind}")
+
+
+def heard(text: str, voice: str) -> str:
+    """Returns the phonemes of a text, without stress, spaces and pauses."""
+    recorder = Recorder()
+    list(TextFrontEnd(recorder).sentences(text, PhonemeScheme("espeak", voice, _IDS)))
+    return recorder.phonemes.translate(_UNHEARD)
+
+
+@pytest.mark.parametrize(("voice", "written", "spoken"), lines())
+def test_it_is_read_as_a_person_reads_it(voice: str, written: str, spoken: str) -> None:
+    assert heard(written, voice) == heard(spoken, voice)
+
+
+def test_other_words_have_other_phonemes() -> None:
+    assert heard("It is cold.", "en-us") != heard("It was cold.", "en-us")
