@@ -1,6 +1,6 @@
 """Chooses the form of each convolution for inference on a CPU. Called by `precision.py`, once for each network.
 
-- Many channels, in float32: a matrix product of torch's BLAS, by minimal filtering where there are five taps or more.
+- Many channels, in float32: a matrix product of torch's BLAS, by minimal filtering where there are three taps or more.
   Both take every length at once. In bfloat16 oneDNN's product, which uses the CPU's instructions for it.
 - Few channels and very many positions, as in the generator's residual blocks: oneDNN's convolution, with packed
   weights where they pay, which adds the residual while the sum is still in registers.
@@ -26,8 +26,8 @@ from phonoscope.server.engines.vits.winograd import WinogradConv
 TYPICAL_FRAMES: Final = 64
 # Below this number of channels, copying the taps for a matrix product costs more than it saves.
 FEWEST_CHANNELS_AS_PRODUCT: Final = 192
-# With fewer taps, minimal filtering saves less than reading its larger weights costs.
-FEWEST_TAPS_FILTERED: Final = 5
+# With fewer taps there is nothing to save.
+FEWEST_TAPS_FILTERED: Final = 3
 # Packed weights may cost up to this on other lengths than their own.
 PACKED_OVER_PLAIN: Final = 1.1
 MEASURED_RUNS: Final = 7

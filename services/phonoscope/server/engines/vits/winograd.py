@@ -1,9 +1,10 @@
 """Convolutions by minimal filtering (Winograd 1980; Lavin and Gray 2016, arXiv:1509.09308) in float32.
 
-`packing.py` swaps them in for convolutions of five and more taps over many channels. A tile of `m` outputs of a
+`packing.py` swaps them in for convolutions of three and more taps over many channels. A tile of `m` outputs of a
 convolution of `r` taps needs m + r - 1 multiplications per pair of channels instead of m * r: 8 instead of 20 for four
-outputs of five taps. Inputs, weights and outputs pass through small constant matrices, which costs little beside the
-products over channels where there are many. The products take any length without preparation.
+outputs of five taps, 6 instead of 12 for four outputs of three. Inputs, weights and outputs pass through small
+constant matrices, which costs little beside the products over channels where there are many. The products take any
+length without preparation.
 """
 
 from fractions import Fraction
