@@ -18,7 +18,7 @@ from benchmarks.front_end import measure_front_end
 from benchmarks.gateway_cost import measure_gateway
 from benchmarks.lengths import measure_lengths
 from benchmarks.load import measure_load, measure_stream_memory
-from benchmarks.machine import load_average, this_machine
+from benchmarks.machine import neighbours, this_machine
 from benchmarks.memory import measure_memory
 from benchmarks.neighbours import measure_neighbours
 from benchmarks.ours import Ours
@@ -64,13 +64,13 @@ def main() -> None:
     arguments = _parser().parse_args()
     check_lengths()
     console = Console(stderr=arguments.markdown, width=None if sys.stdout.isatty() else TABLE_WIDTH)
-    machine, load_at_start = this_machine(), load_average()
+    machine, before = this_machine(), neighbours()
     rounds = QUICK_ROUNDS if arguments.quick else arguments.rounds
     rows = []
     for row in measure(arguments.parts, threads=arguments.threads, rounds=rounds):
         console.print(f"measured: {row.part}, {row.what}", style="dim")
         rows.append(row)
-    report = Report(machine, arguments.threads, rounds, load_at_start, load_average(), tuple(rows))
+    report = Report(machine, arguments.threads, rounds, before, neighbours(), tuple(rows))
     print_table(report, console)
     write_json(report, arguments.output)
     console.print(f"written to {arguments.output}")

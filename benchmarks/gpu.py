@@ -17,7 +17,7 @@ import torch
 from rich.console import Console
 
 from benchmarks.load_run import Target, load
-from benchmarks.machine import load_average, this_machine
+from benchmarks.machine import neighbours, this_machine
 from benchmarks.ours import Ours
 from benchmarks.report import Report, print_table, write_json
 from benchmarks.rows import Row
@@ -49,9 +49,9 @@ def main() -> None:
         sys.exit(NO_GPU)
     console = Console()
     console.print(f"{torch.cuda.get_device_name(arguments.device)}, CUDA {torch.version.cuda}")
-    machine, load_at_start, threads = this_machine(), load_average(), usable_cores()
+    machine, before, threads = this_machine(), neighbours(), usable_cores()
     rows = [*measure_batch(arguments.device, threads, arguments.rounds), *measure_streams(arguments.device, threads)]
-    report = Report(machine, threads, arguments.rounds, load_at_start, load_average(), tuple(rows))
+    report = Report(machine, threads, arguments.rounds, before, neighbours(), tuple(rows))
     print_table(report, console)
     write_json(report, arguments.output)
 

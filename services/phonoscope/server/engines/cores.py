@@ -14,11 +14,11 @@ CGROUP = Path("/sys/fs/cgroup")
 def usable_cores(cgroup: Path = CGROUP) -> int:
     """Returns the number of cores, at least 1; a quota of part of a core counts as a whole one."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    quota = _quota(cgroup)
+    quota = core_quota(cgroup)
     return cores if quota is None else max(1, min(cores, math.ceil(quota)))
 
 
-def _quota(cgroup: Path) -> float | None:
+def core_quota(cgroup: Path = CGROUP) -> float | None:
     """Returns the cores that the control group allows; None if it sets no limit."""
     try:
         if (unified := cgroup / "cpu.max").exists():
