@@ -10,7 +10,7 @@ RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/* /var/log/* /var/cache/*
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /tmp --shell /usr/sbin/nologin phonoscope \
- && install -d -o phonoscope -g phonoscope /var/lib/phonoscope /var/lib/phonoscope/voices
+ && install -d -o phonoscope -g phonoscope /var/lib/phonoscope /var/lib/phonoscope/voices /var/lib/phonoscope/cache
 
 # pip lives beside the environment that it fills, so that what is copied out of here has none.
 FROM python AS pip
@@ -75,7 +75,8 @@ ENV PATH=/opt/phonoscope/bin:$PATH \
     GRPC_VERBOSITY=ERROR \
     PHONOSCOPE_HOST=0.0.0.0 \
     PHONOSCOPE_LOG_FORMAT=json \
-    PHONOSCOPE_VOICES_DIR=/var/lib/phonoscope/voices
+    PHONOSCOPE_VOICES_DIR=/var/lib/phonoscope/voices \
+    PHONOSCOPE_CACHE_DIR=/var/lib/phonoscope/cache
 USER 10001:10001
 WORKDIR /var/lib/phonoscope
 EXPOSE 50051 9464 8080

@@ -1,4 +1,4 @@
-"""What holds for all tests: the garbage collector skips what collection made, and some tests run alone.
+"""What holds for all tests: a cache of their own, the garbage collector skips what collection made, some run alone.
 
 Under pytest-xdist, each worker is a process that runs one test at a time.
 """
@@ -6,6 +6,7 @@ Under pytest-xdist, each worker is a process that runs one test at a time.
 import fcntl
 import gc
 import os
+import tempfile
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,14 @@ import pytest
 # Locked while a worker waits for its turn, and while it runs a test. They are here already, so nothing is left behind.
 TURN: Final = Path(__file__)
 RUNNING: Final = Path(__file__).parent
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Gives servers that tests start a cache of their own; workers and processes inherit it."""
+    if not hasattr(config, "workerinput"):
+        folder = tempfile.TemporaryDirectory(prefix="phonoscope-cache-")
+        os.environ["PHONOSCOPE_CACHE_DIR"] = folder.name
+        config.add_cleanup(folder.cleanup)
 
 
 def pytest_collection() -> None:

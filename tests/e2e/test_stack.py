@@ -226,10 +226,12 @@ class TestContainer:
         assert int(status["CapEff"], 16) == int(status["CapBnd"], 16) == 0
         assert status["NoNewPrivs"] == "1"
 
-    def test_its_file_system_is_read_only_but_for_tmp_and_the_voices(self, stack):
-        probe = "for folder in / /opt/phonoscope /var/lib/phonoscope /etc /tmp /var/lib/phonoscope/voices; do"
-        probe += " touch $folder/probe 2>/dev/null && echo $folder; done; rm -f /tmp/probe voices/probe"
-        assert stack.inside(SERVER, "sh", "-c", probe).split() == ["/tmp", "/var/lib/phonoscope/voices"]
+    def test_its_file_system_is_read_only_but_for_tmp_the_voices_and_the_cache(self, stack):
+        writable = ["/tmp", "/var/lib/phonoscope/voices", "/var/lib/phonoscope/cache"]
+        folders = ["/", "/opt/phonoscope", "/var/lib/phonoscope", "/etc", *writable]
+        probe = f"for folder in {' '.join(folders)}; do touch $folder/probe 2>/dev/null && echo $folder; done;"
+        probe += " rm -f /tmp/probe voices/probe cache/probe"
+        assert stack.inside(SERVER, "sh", "-c", probe).split() == writable
 
     def test_it_has_no_build_tools(self, stack):
         probe = "command -v pip gcc cc make; python -c 'import pip' 2>/dev/null && echo pip; true"

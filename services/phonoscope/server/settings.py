@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from phonoscope.common.paths import DEFAULT_VOICES_DIR
+from phonoscope.common.paths import DEFAULT_CACHE_DIR, DEFAULT_VOICES_DIR
 from phonoscope.common.settings import StrictSettings
 from phonoscope.common.voice_hub import DEFAULT_HUB_URL
 
@@ -44,7 +44,7 @@ class ServerSettings(StrictSettings):
 
     precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Precision of the vocoder: auto selects float16 on GPUs, bfloat16 on CPUs with fast bfloat16, and float32
-    elsewhere; at start, the lower precisions are verified against float32."""
+    elsewhere; at start, the lower precisions are verified against float32, and bfloat16 also by its speed."""
 
     cuda_graphs: Literal["auto", "off"] = "auto"
     """On a GPU: auto records CUDA graphs at start, and logs a warning and runs without them if that fails; off runs
@@ -52,6 +52,10 @@ class ServerSettings(StrictSettings):
 
     voices_dir: Path = DEFAULT_VOICES_DIR
     """Directory of additional Piper voices, as pairs NAME.onnx and NAME.onnx.json."""
+
+    cache_dir: Path = DEFAULT_CACHE_DIR
+    """Directory for results of measurements at start, so that the next start does not repeat them. Several servers can
+    share it; without write access, each start measures again."""
 
     voices: str = ""
     """Required voices: names separated by commas; missing ones are downloaded from the hub at start."""

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Job, Step, StepResult, Tuning
+from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, CudaGraphRunner
 from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder, device_error
 from phonoscope.server.engines.vits.job import (
@@ -30,12 +31,8 @@ from phonoscope.server.engines.vits.lengths import UNIT
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
-from phonoscope.server.engines.vits.precision import (
-    LARGEST_DISTANCE_DB,
-    in_precision,
-    log_mel_distance_db,
-    precision_name,
-)
+from phonoscope.server.engines.vits.precision import LARGEST_DISTANCE_DB, in_precision, precision_name
+from phonoscope.server.engines.vits.precision_check import COMPARED_PHONEMES, PrecisionCheck
 from phonoscope.server.engines.vits.runner import EagerRunner, NetworkRunner
 from phonoscope.server.types import Utterance, Voice
 
@@ -55,9 +52,6 @@ WARM_UP_FRAMES: Final = UNIT
 # Pieces up to this length occur in every window; longer ones are left to idle time. If the first requests had to wait
 # for them, admission would learn from these that the engine is slow, and refuse the next.
 READY_FRAMES: Final = 64
-# The text for comparing precisions: long enough for a decision, short enough for startup.
-COMPARED_PHONEMES: Final = 64
-COMPARED_FRAMES: Final = 128
 # The durations are an exponential of noise: this bounds what one unlucky or damaged phoneme can ask for.
 MAX_PHONEME_SECONDS: Final = 10
 
@@ -70,12 +64,15 @@ class VitsEngine:
         device: where to compute.
         threads: CPU threads of torch in this process; 0 keeps torch's default.
         precision: of flow and generator from `warm_up` on, if every voice sounds the same in it.
+        must_be_faster: whether `warm_up` also measures that this precision is faster than float32.
+        decisions: keeps what `warm_up` measures; nothing by default.
         uses_graphs: on a CUDA device, whether `warm_up` records graphs.
         recorder: replaces the device's own, in tests; with one, a CPU runs as a GPU does.
 
     Attributes:
         distances_db: each voice's distance from its float32 output in `warm_up`, as computed by
             `precision.log_mel_distance_db`; empty if nothing was compared.
+        speedup: of the precision over float32, as measured in `warm_up`; None if it was not measured.
         graphs: how many shapes `warm_up` recorded as graphs.
         graphs_refused: why it stopped recording early; "" if it did not.
     """
@@ -90,6 +87,8 @@ class VitsEngine:
         *,
         threads: int = 0,
         precision: torch.dtype = torch.float32,
+        must_be_faster: bool = False,
+        decisions: Decisions | None = None,
         uses_graphs: bool = True,
         recorder: Recorder | None = None,
     ) -> None:
@@ -104,7 +103,10 @@ class VitsEngine:
         self._voices = {loaded.voice.id: loaded for loaded in voices}
         self._runners = {loaded.voice.id: self._runner_of(loaded.model) for loaded in voices}
         self._precision = precision
+        self._must_be_faster = must_be_faster
+        self._decisions = decisions or Decisions(None)
         self.distances_db: dict[str, float] = {}
+        self.speedup: float | None = None
         self.graphs = 0
         self.graphs_refused = ""
         self._idle_work: deque[Callable[[], object]] = deque()
@@ -187,31 +189,33 @@ class VitsEngine:
 
     @torch.inference_mode()
     def _take_up_precision(self) -> None:
-        """Optimises the networks in the requested precision; in float32 if one voice would change audibly."""
+        """Optimises the networks in the requested precision; in float32 if that is better."""
         quick = self._in_precision(self._precision)
-        if self._precision != torch.float32:
-            self.distances_db = {name: self._distance_db(loaded, quick[name]) for name, loaded in self._voices.items()}
-            if not all(distance <= LARGEST_DISTANCE_DB for distance in self.distances_db.values()):
-                self._precision = torch.float32
-                quick = self._in_precision(torch.float32)
+        if self._precision != torch.float32 and not self._is_better(quick):
+            self._precision = torch.float32
+            quick = self._in_precision(torch.float32)
         self._voices = quick
         self._runners = {name: self._runner_of(loaded.model) for name, loaded in quick.items()}
+
+    def _is_better(self, quick: Mapping[str, LoadedVoice]) -> bool:
+        """Whether every voice sounds the same in the requested precision, and, if that matters, is faster in it."""
+
+        def render(model: Vits, window: Window) -> NDArray[np.float32]:
+            return self._runner_of(model).render([window])[0]
+
+        check = PrecisionCheck(self._decisions, self.prepare, render, self._device)
+        self.distances_db = {name: check.distance_db(one, quick[name]) for name, one in self._voices.items()}
+        if not all(distance <= LARGEST_DISTANCE_DB for distance in self.distances_db.values()):
+            return False
+        if self._must_be_faster:
+            name = next(iter(quick))
+            self.speedup = check.speedup(self._voices[name], quick[name])
+        return self.speedup is None or self.speedup > 1
 
     def _in_precision(self, precision: torch.dtype) -> dict[str, LoadedVoice]:
         return {
             name: replace(loaded, model=in_precision(loaded.model, precision)) for name, loaded in self._voices.items()
         }
-
-    def _distance_db(self, plain: LoadedVoice, quick: LoadedVoice) -> float:
-        """Returns the distance in sound of a voice's two networks on the same latents."""
-        voice = plain.voice
-        symbols = plain.model.shape.text_encoder.symbols
-        ids = tuple(1 + i % (symbols - 1) for i in range(COMPARED_PHONEMES))
-        scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
-        [plan] = self.prepare([VitsUtterance(voice.id, ids, voice.default_speaker, *scales, seed=0)])
-        window = Window(plan, 0, min(plan.frames, COMPARED_FRAMES))
-        [one], [other] = (self._runner_of(network.model).render([window]) for network in (plain, quick))
-        return log_mel_distance_db(one, other, voice.sample_rate_hz)
 
     def _warm_up_prepare(self, loaded: LoadedVoice, phonemes: int) -> None:
         ids = tuple(i % loaded.model.shape.text_encoder.symbols for i in range(phonemes))

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from phonoscope.server.engines.cores import usable_cores
+from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.loading import EngineKind, LoadedEngine, Loading, Logger
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice, resolve_device, torch_build
@@ -32,23 +33,32 @@ def load_vits(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:
     voices = list(loading.each(paths, str(device), load))
     if not voices:
         return None
+    decisions = Decisions(settings.cache_dir)
     engine = VitsEngine(
         voices,
         device,
         threads=settings.threads or usable_cores(),
         precision=resolve_precision(settings.precision, device),
+        must_be_faster=settings.precision == "auto" and device.type == "cpu",
+        decisions=decisions,
         uses_graphs=settings.cuda_graphs == "auto",
     )
-    return LoadedEngine(engine, partial(_log_state, engine, settings.precision), torch_build())
+    return LoadedEngine(engine, partial(_log_state, engine, decisions, settings.precision), torch_build())
 
 
-def _log_state(engine: VitsEngine, asked_precision: str, logger: Logger) -> None:
+def _log_state(engine: VitsEngine, decisions: Decisions, asked_precision: str, logger: Logger) -> None:
     """Logs the engine's precision and its number of CUDA graphs."""
     distances_db = {voice: round(distance, 3) for voice, distance in engine.distances_db.items()}
-    if distances_db and engine.precision == "float32":
-        logger.warning("precision_refused", asked=asked_precision, log_mel_distances_db=distances_db)
+    measured: dict[str, object] = {"log_mel_distances_db": distances_db}
+    if engine.speedup is not None:
+        measured["speedup"] = round(engine.speedup, 2)
+    is_faster = engine.speedup is None or engine.speedup > 1
+    if distances_db and engine.precision == "float32" and is_faster:
+        logger.warning("precision_refused", asked=asked_precision, **measured)
     else:
-        logger.info("precision", precision=engine.precision, log_mel_distances_db=distances_db)
+        logger.info("precision", precision=engine.precision, **measured)
+    if decisions.problem:
+        logger.info("cache_unavailable", problem=decisions.problem, advice="set --cache-dir to a writable directory")
     if engine.graphs_refused:
         logger.warning("cuda_graphs_refused", recorded=engine.graphs, reason=engine.graphs_refused)
     elif engine.graphs:

@@ -8,7 +8,9 @@ import pytest
 import torch
 
 from phonoscope.server.engines.base import Engine, Step
+from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.vits import engine as engine_module
+from phonoscope.server.engines.vits import precision_check
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES
 from phonoscope.server.engines.vits.engine import CPU_FRAMES, VitsEngine
 from phonoscope.server.engines.vits.job import VitsJob
@@ -16,6 +18,7 @@ from phonoscope.server.engines.vits.loading import load_voice
 from phonoscope.server.engines.vits.model import Generator
 from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
 from phonoscope.server.engines.vits.plan import Window
+from phonoscope.server.engines.vits.precision_check import PrecisionCheck
 from phonoscope.server.types import Utterance as GenericUtterance
 
 CPU = torch.device("cpu")
@@ -254,6 +257,24 @@ class TestVitsEngine:
         [plan] = engine.prepare([utterance])
         window = Window(plan, 0, 40)
         np.testing.assert_allclose(careful.render([window])[0], engine.render([window])[0], rtol=0, atol=1e-4)
+
+    @pytest.mark.parametrize(("speedup", "precision"), [(1.2, "bfloat16"), (0.9, "float32")])
+    def test_a_precision_that_must_be_faster_is_taken_up_only_if_it_is(self, loaded, monkeypatch, speedup, precision):
+        monkeypatch.setattr(PrecisionCheck, "speedup", lambda *_: speedup)
+        engine = VitsEngine([loaded], CPU, precision=torch.bfloat16, must_be_faster=True)
+        engine.warm_up()
+        assert (engine.precision, engine.speedup) == (precision, speedup)
+
+    def test_a_second_engine_recalls_what_the_first_one_measured(self, loaded, monkeypatch, tmp_path):
+        compared = []
+        monkeypatch.setattr(
+            precision_check, "log_mel_distance_db", lambda *audio: compared.append(audio) or float(len(compared)) / 4
+        )
+        for _ in range(2):
+            engine = VitsEngine([loaded], CPU, precision=torch.bfloat16, decisions=Decisions(tmp_path))
+            engine.warm_up()
+            assert engine.distances_db == {loaded.voice.id: 0.25}
+        assert len(compared) == 1
 
     @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
     def test_windows_and_batches_make_no_difference_after_warm_up_either(self, loaded, utterance, precision):
