@@ -30,7 +30,7 @@ class Spelling:
     Attributes:
         ids: including begin and end, and a pad after every phoneme.
         voiced: whether any phoneme is more than punctuation, space or stress.
-        unknown: number of phonemes left out because the voice has no id for them.
+        unknown: number of phonemes left out because the voice has no id for them, in neither case of a letter.
         places: index in `ids` of each symbol, then of the end mark; an unknown symbol has the index of the next one.
     """
 
@@ -54,16 +54,31 @@ def spell(symbols: Sequence[str], scheme: PhonemeScheme) -> Spelling:
     places = []
     for symbol in symbols:
         places.append(len(ids))
-        known = scheme.ids.get(symbol)
+        known = _ids_of(symbol, scheme)
         if known is None:
             unknown += 1
             continue
-        ids += known
-        ids += pad
+        for numbers in known:
+            ids += numbers
+            ids += pad
         voiced = voiced or symbol not in SILENT
     places.append(len(ids))
     ids += scheme.ids[END]
     return Spelling(tuple(ids), voiced, unknown, tuple(places))
+
+
+def _ids_of(symbol: str, scheme: PhonemeScheme) -> list[tuple[int, ...]] | None:
+    """Returns a symbol's ids, or those of the letters that it has in the other case; None if it is unknown.
+
+    A text voice may have been trained on one case only. Some letters have two in the other case: "ß" is "SS".
+    """
+    if (known := scheme.ids.get(symbol)) is not None:
+        return [known]
+    if scheme.kind == "text":
+        for letters in (symbol.lower(), symbol.casefold(), symbol.upper()):
+            if all(letter in scheme.ids for letter in letters):
+                return [scheme.ids[letter] for letter in letters]
+    return None
 
 
 def _join_clusters(symbols: list[str], clusters: frozenset[tuple[str, ...]]) -> list[str]:
