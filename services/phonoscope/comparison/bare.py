@@ -28,7 +28,7 @@ def build_tones(emit: Emit) -> tuple[Scheduler, Synthesizer]:
 def build_voice(threads: int) -> tuple[Scheduler, Synthesizer]:
     """Returns the same for the embedded voice. Call it on a thread that ends, as the server does."""
     logger = configure_logs("console", "warning")
-    loaded = load_engines(Loading(ServerSettings(threads=threads), logger, nobody))
+    loaded = load_engines(Loading(ServerSettings(threads=threads), logger, nobody, nobody))
     return _built([one.engine for one in loaded], Espeak(), nobody)
 
 

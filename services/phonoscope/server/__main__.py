@@ -109,10 +109,10 @@ async def _start_engines(
 ) -> tuple[Scheduler, Synthesizer]:
     """Loads the engines, warms them up, and returns the parts that speak with them."""
     emit: Emit = telemetry.emit
-    loaded = await _load(Loading(settings, logger, emit), timer)
+    front_end = build.build_front_end()
+    loaded = await _load(Loading(settings, logger, emit, lambda voice: front_end.check(voice.phonemes)), timer)
     timer.end("load_voices", emit)
     engines = [one.engine for one in loaded]
-    front_end = build.build_front_end(build.loaded_voices(engines, settings))
     while_serving.enter_context(gpu_telemetry(engines[0].device, telemetry.registry, logger))
     scheduler = build.build_scheduler(engines, emit, settings)
     build.export_engines(loaded, scheduler, telemetry, settings)

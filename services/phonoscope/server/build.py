@@ -119,16 +119,13 @@ def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequen
     return order_voices([voice for engine in engines for voice in engine.voices], settings.default_voice)
 
 
-def build_front_end(voices: Sequence[Voice]) -> TextFrontEnd:
-    """Returns the text front end, after checking that it can read text for every voice.
+def build_front_end() -> TextFrontEnd:
+    """Returns the text front end of every voice.
 
     Raises:
-        VoiceFileError: no text can be read for a voice.
+        StartupError: espeak-ng cannot be loaded.
     """
-    front_end = TextFrontEnd(Espeak())
-    for voice in voices:
-        front_end.check(voice.phonemes)
-    return front_end
+    return TextFrontEnd(Espeak())
 
 
 def export_engines(

@@ -12,6 +12,7 @@ from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.engines.base import Engine
 from phonoscope.server.events import Emit, VoiceLoaded
 from phonoscope.server.settings import ServerSettings
+from phonoscope.server.types import Voice
 
 Logger = structlog.typing.FilteringBoundLogger
 VoiceT = TypeVar("VoiceT")
@@ -39,19 +40,23 @@ class Loading:
         settings: the server's.
         logger: receives a line for each skipped voice.
         emit: receives VoiceLoaded for each voice.
+        check: raises VoiceFileError for a voice that no text can be read for.
     """
 
     settings: ServerSettings
     logger: Logger
     emit: Emit
+    check: Callable[[Voice], None]
 
-    def each(self, paths: Sequence[Path], device: str, load: Callable[[Path], tuple[str, VoiceT]]) -> Iterator[VoiceT]:
+    def each(
+        self, paths: Sequence[Path], device: str, load: Callable[[Path], tuple[Voice, VoiceT]]
+    ) -> Iterator[VoiceT]:
         """Yields the result of `load` for each file, except invalid ones that the settings allow to skip.
 
         Args:
             paths: voice files.
             device: the device of the voices.
-            load: returns a voice's id and the voice.
+            load: returns a voice and its loaded form.
 
         Raises:
             VoiceFileError: a file is invalid, and the settings do not allow skipping it.
@@ -59,14 +64,21 @@ class Loading:
         for path in paths:
             began = time.monotonic()
             try:
-                voice_id, voice = load(path)
+                voice, loaded = load(path)
+                self._check(path, voice)
             except VoiceFileError as error:
                 if not self.settings.skip_bad_voices:
                     raise VoiceFileError(f"{error} (--skip-bad-voices starts the server without it)") from None
                 self.logger.warning("voice_skipped", path=str(path), error=str(error))
                 continue
-            self.emit(VoiceLoaded(voice_id, device, time.monotonic() - began))
-            yield voice
+            self.emit(VoiceLoaded(voice.id, device, time.monotonic() - began))
+            yield loaded
+
+    def _check(self, path: Path, voice: Voice) -> None:
+        try:
+            self.check(voice)
+        except VoiceFileError as error:
+            raise VoiceFileError(f"{path}: {error}") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,17 @@
-"""Finds a server's voices: the embedded one, those in its folder, and those to fetch from the hub.
+"""Finds a server's voices: the embedded one, those in its folder, and those to fetch from the hub. Reads their files.
 
-Called by `registry.py` at start, on a thread: it reads files and may download.
+Called by `registry.py` and the engines' loaders at start, on a thread: it reads files and may download.
 """
 
+import os
+import pwd
 from collections.abc import Iterator, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
 import structlog
 
-from phonoscope.common.errors import SettingsError
+from phonoscope.common.errors import SettingsError, VoiceFileError
 from phonoscope.common.voice_hub import VoiceHub, check_voice_name
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.types import Voice
@@ -59,6 +61,40 @@ def _fetch(name: str, folder: Path, hub_url: str, logger: structlog.typing.Filte
     path = VoiceHub(hub_url).pull(name, folder)
     logger.info("voice_pulled", voice=name, path=str(path))
     return path
+
+
+def read_voice_file(path: Path) -> bytes:
+    """Returns the content of one of a voice's files, which is never empty.
+
+    Raises:
+        VoiceFileError: it does not exist, is a directory, is empty, or cannot be read.
+    """
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise VoiceFileError(
+            f"{path}: no such file; a Piper voice is a pair of files, NAME.onnx and NAME.onnx.json"
+        ) from None
+    except IsADirectoryError:
+        raise VoiceFileError(f"{path}: is a directory; put the voice's file in its place, or remove it") from None
+    except PermissionError:
+        raise VoiceFileError(
+            f"{path}: permission denied for {_own_user()}, who runs the server; make the file readable for that user"
+        ) from None
+    except OSError as error:
+        raise VoiceFileError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if not content:
+        raise VoiceFileError(f"{path}: is empty; download it again")
+    return content
+
+
+def _own_user() -> str:
+    """Returns the name and the number of the user that this process runs as."""
+    uid = os.geteuid()
+    try:
+        return f"user {pwd.getpwuid(uid).pw_name} (uid {uid})"
+    except KeyError:  # a container may run as a number without a name
+        return f"uid {uid}"
 
 
 def order_voices(voices: Sequence[Voice], default: str) -> list[Voice]:

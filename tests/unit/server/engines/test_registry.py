@@ -14,6 +14,7 @@ from phonoscope.server.engines.loading import EngineKind, LoadedEngine, Loading
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
 from phonoscope.server.events import Event, VoiceLoaded
 from phonoscope.server.settings import ServerSettings
+from phonoscope.server.types import Voice
 
 
 @pytest.fixture
@@ -27,21 +28,27 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def kind_of(pattern: str) -> EngineKind:
     def load(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:
-        voices = list(loading.each(paths, "cpu", lambda path: (path.stem, _voice(path))))
+        voices = list(loading.each(paths, "cpu", _voice))
         return LoadedEngine(ToneEngine(voices), lambda _logger: None) if voices else None
 
     return EngineKind(pattern, load)
 
 
-def _voice(path: Path):
+def _voice(path: Path) -> tuple[Voice, Voice]:
     if path.read_text() == "bad":
         raise VoiceFileError(f"{path}: is bad")
-    return tone_voice(path.stem)
+    return (voice := tone_voice(path.stem)), voice
 
 
 def loading(folder: Path, events: list[Event] | None = None, **settings: object) -> Loading:
     emit = (lambda _event: None) if events is None else events.append
-    return Loading(ServerSettings(voices_dir=folder, **settings), structlog.wrap_logger(CapturingLogger()), emit)
+    logger = structlog.wrap_logger(CapturingLogger())
+    return Loading(ServerSettings(voices_dir=folder, **settings), logger, emit, _check)
+
+
+def _check(voice: Voice) -> None:
+    if voice.id == "klingon":
+        raise VoiceFileError("nobody can read that")
 
 
 def test_each_kind_gets_its_own_files(folder: Path) -> None:
@@ -71,6 +78,21 @@ def test_bad_voices_are_skipped_where_the_settings_say_so(folder: Path) -> None:
     (folder / "a.sine").write_text("bad")
     [loaded] = registry.load_engines(loading(folder, skip_bad_voices=True), (kind_of("*.sine"),))
     assert [voice.id for voice in loaded.engine.voices] == ["b"]
+
+
+def test_a_voice_that_no_text_can_be_read_for_is_named_by_its_file(folder: Path) -> None:
+    path = folder / "klingon.saw"
+    path.touch()
+    with pytest.raises(VoiceFileError, match=re.escape(f"{path}: nobody can read that (--skip-bad-voices")):
+        registry.load_engines(loading(folder), (kind_of("*.saw"),))
+
+
+def test_a_voice_that_no_text_can_be_read_for_is_skipped_too(folder: Path) -> None:
+    (folder / "klingon.saw").touch()
+    events: list[Event] = []
+    [loaded] = registry.load_engines(loading(folder, events, skip_bad_voices=True), (kind_of("*.saw"),))
+    assert [voice.id for voice in loaded.engine.voices] == ["c"]
+    assert [event.voice for event in events if isinstance(event, VoiceLoaded)] == ["c"]
 
 
 def test_a_start_without_any_good_voice_is_refused(folder: Path) -> None:

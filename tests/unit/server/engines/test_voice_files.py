@@ -4,6 +4,7 @@ import functools
 import hashlib
 import http.server
 import json
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,9 +13,9 @@ from typing import Any
 import pytest
 from structlog.testing import CapturingLogger
 
-from phonoscope.common.errors import SettingsError, VoiceDownloadError
+from phonoscope.common.errors import SettingsError, VoiceDownloadError, VoiceFileError
 from phonoscope.server.engines.tone import tone_voice
-from phonoscope.server.engines.voice_files import EMBEDDED_PACKAGE, find_voices, order_voices
+from phonoscope.server.engines.voice_files import EMBEDDED_PACKAGE, find_voices, order_voices, read_voice_file
 from phonoscope.server.settings import ServerSettings
 
 EMBEDDED = "en_US-joe-medium"
@@ -148,3 +149,47 @@ def test_a_default_voice_that_is_not_loaded_is_refused_with_the_loaded_ones() ->
     with pytest.raises(SettingsError) as caught:
         order_voices([tone_voice("b"), tone_voice("a")], "c")
     assert str(caught.value) == "default_voice 'c' is not loaded; use one of a, b"
+
+
+class TestReadVoiceFile:
+    def refusal(self, path: Path) -> str:
+        with pytest.raises(VoiceFileError) as caught:
+            read_voice_file(path)
+        message = str(caught.value)
+        assert message.startswith(f"{path}: ")
+        return message
+
+    def test_a_file_is_read_whole(self, tmp_path: Path) -> None:
+        (tmp_path / "a.onnx").write_bytes(b"voice")
+        assert read_voice_file(tmp_path / "a.onnx") == b"voice"
+
+    def test_a_missing_file_names_the_pair(self, tmp_path: Path) -> None:
+        assert "no such file; a Piper voice is a pair of files" in self.refusal(tmp_path / "a.onnx.json")
+
+    def test_an_empty_file_is_called_empty(self, tmp_path: Path) -> None:
+        (tmp_path / "a.onnx").touch()
+        assert "is empty; download it again" in self.refusal(tmp_path / "a.onnx")
+
+    def test_a_directory_is_called_one(self, tmp_path: Path) -> None:
+        (tmp_path / "a.onnx").mkdir()
+        assert "is a directory" in self.refusal(tmp_path / "a.onnx")
+
+    @pytest.mark.parametrize(("uid", "user"), [(0, "user root (uid 0)"), (3_999_999_999, "uid 3999999999")])
+    def test_a_file_of_another_user_names_the_user_who_is_denied(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uid: int, user: str
+    ) -> None:
+        def deny(_path: Path) -> bytes:
+            raise PermissionError(13, "Permission denied")
+
+        (tmp_path / "a.onnx").touch()
+        monkeypatch.setattr(Path, "read_bytes", deny)
+        monkeypatch.setattr(os, "geteuid", lambda: uid)
+        assert f"permission denied for {user}, who runs the server" in self.refusal(tmp_path / "a.onnx")
+
+    def test_another_error_of_the_system_is_passed_on(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def fail(_path: Path) -> bytes:
+            raise OSError(5, "Input/output error")
+
+        (tmp_path / "a.onnx").touch()
+        monkeypatch.setattr(Path, "read_bytes", fail)
+        assert "cannot be read: Input/output error" in self.refusal(tmp_path / "a.onnx")

@@ -6,13 +6,29 @@ many, needs no table here. `loading.py` combines both.
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Final, Literal
 
 from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.engines.vits.voice_json import FieldFault, Value, is_utf8
+from phonoscope.server.engines.voice_files import read_voice_file
+from phonoscope.server.messages import shown
 from phonoscope.server.types import PhonemeScheme, Voice
+
+# Far beyond any voice: they keep a damaged file from asking for endless speech, or for all memory.
+MAX_SAMPLE_RATE_HZ: Final = 384_000
+MAX_SPEAKERS: Final = 100_000
+MAX_PHONEME_ID: Final = 1_000_000
+MIN_LENGTH_SCALE: Final = 0.01
+MAX_SCALE: Final = 100.0
+
+LONGEST_LANGUAGE: Final = 3  # letters: espeak-ng also takes names of voices, such as "english-us"
+REGION_LETTERS: Final = 2
+_TAG: Final = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8})*")
+_PIPER_NAME: Final = re.compile(r"([a-z]{2,3}_[A-Z]{2})-[^-]+-(?:x_low|low|medium|high)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,85 +168,98 @@ def read_voice(config_path: Path) -> PiperVoice:
     """Reads a Piper voice's JSON; its id is the file's name.
 
     Raises:
-        VoiceFileError: the file is missing, is not JSON, or lacks a required key.
+        VoiceFileError: the file cannot be read, is not JSON, or a member is missing or invalid.
     """
+    content = read_voice_file(config_path)
+    voice_id = config_path.name.removesuffix(".onnx.json")
+    if not is_utf8(voice_id):
+        raise VoiceFileError(f"{str(config_path)!a}: the file's name is not UTF-8; rename it")
     try:
-        config = json.loads(config_path.read_text(encoding="utf-8"))
-        return _voice_from_json(config_path.name.removesuffix(".onnx.json"), config)
-    except FileNotFoundError:
-        raise VoiceFileError(
-            f"{config_path}: no such file; a Piper voice is a pair of files, NAME.onnx and NAME.onnx.json"
-        ) from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        config = Value("", json.loads(content.decode("utf-8")))
+        return _voice_from_json(voice_id, config)
+    except FieldFault as fault:
+        raise VoiceFileError(f"{config_path}: {fault}; is it the JSON of a Piper voice?") from None
+    except (ValueError, RecursionError) as error:  # of the decoder, whose numbers and depth are limited
         raise VoiceFileError(f"{config_path}: cannot be read as JSON ({error}); download the voice again") from error
-    except KeyError as error:
-        raise VoiceFileError(f"{config_path}: has no {error}; is it the JSON of a Piper voice?") from error
-    except (TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
-        raise VoiceFileError(f"{config_path}: {error}; is it the JSON of a Piper voice?") from error
 
 
-def _voice_from_json(voice_id: str, config: Mapping[str, Any]) -> PiperVoice:
-    inference = config.get("inference", {})
-    audio = config["audio"]
-    return _checked(
-        PiperVoice(
-            id=voice_id,
-            language=_language_tag(voice_id, config),
-            sample_rate_hz=int(audio["sample_rate"]),
-            phonemes=_phoneme_scheme(config),
-            speakers=_speaker_names(config),
-            default_speaker=int(config.get("default_speaker_id", 0)),
-            engine="vits",
-            quality=str(audio.get("quality", "")),
-            length_scale=float(inference.get("length_scale", 1.0)),
-            noise_scale=float(inference.get("noise_scale", 0.667)),
-            noise_w_scale=float(inference.get("noise_w", 0.8)),
-        )
+def _voice_from_json(voice_id: str, config: Value) -> PiperVoice:
+    audio, inference = config.member("audio"), config.member("inference")
+    speakers = _speaker_names(config)
+    return PiperVoice(
+        id=voice_id,
+        language=_language_tag(voice_id, config),
+        sample_rate_hz=audio.required().member("sample_rate").required().integer(1, MAX_SAMPLE_RATE_HZ),
+        phonemes=_phoneme_scheme(config),
+        speakers=speakers,
+        default_speaker=config.member("default_speaker_id").integer(0, max(1, len(speakers)) - 1, default=0),
+        engine="vits",
+        quality=audio.member("quality").text(default=""),
+        length_scale=inference.member("length_scale").number(1.0, MIN_LENGTH_SCALE, MAX_SCALE),
+        noise_scale=inference.member("noise_scale").number(0.667, 0.0, MAX_SCALE),
+        noise_w_scale=inference.member("noise_w").number(0.8, 0.0, MAX_SCALE),
     )
 
 
-def _checked(voice: PiperVoice) -> PiperVoice:
-    """Returns the voice; raises ValueError if a number is out of range."""
-    scales = (voice.length_scale, voice.noise_scale, voice.noise_w_scale)
-    if not all(math.isfinite(scale) and scale >= 0 for scale in scales) or voice.length_scale == 0:
-        raise ValueError(f"length_scale, noise_scale and noise_w are {scales}, which are not ratios")
-    if voice.sample_rate_hz < 1:
-        raise ValueError(f"sample_rate is {voice.sample_rate_hz}; it must be at least 1")
-    if not 0 <= voice.default_speaker < max(1, len(voice.speakers)):
-        count = len(voice.speakers)
-        raise ValueError(f"default_speaker_id is {voice.default_speaker}, but the voice has {count} speakers")
-    if negative := [phoneme for phoneme, ids in voice.phonemes.ids.items() if min(ids, default=0) < 0]:
-        raise ValueError(f"phoneme_id_map has negative ids for {negative}")
-    return voice
-
-
-def _phoneme_scheme(config: Mapping[str, Any]) -> PhonemeScheme:
-    kind = str(config.get("phoneme_type", "espeak"))
-    if kind not in ("espeak", "text"):
-        raise ValueError(f"phoneme_type {kind!r} is not supported; use a voice with espeak or text")
-    ids = {str(phoneme): tuple(int(i) for i in numbers) for phoneme, numbers in config["phoneme_id_map"].items()}
-    if missing := [mark for mark in "_^$" if mark not in ids]:
-        raise ValueError(f"phoneme_id_map lacks {missing}")
+def _phoneme_scheme(config: Value) -> PhonemeScheme:
+    kind = _phoneme_kind(config.member("phoneme_type"))
+    espeak_voice = config.member("espeak").member("voice")
+    clusters = config.member("vowel_clusters").items()
     return PhonemeScheme(
-        kind="espeak" if kind == "espeak" else "text",
-        espeak_voice=str(config.get("espeak", {}).get("voice", "")) if kind == "text" else config["espeak"]["voice"],
-        ids=ids,
-        clusters=frozenset(tuple(cluster) for cluster in config.get("vowel_clusters") or ()),
+        kind=kind,
+        espeak_voice=espeak_voice.text(default="") if kind == "text" else espeak_voice.required().text(),
+        ids=_phoneme_ids(config.member("phoneme_id_map").required()),
+        clusters=frozenset(tuple(symbol.text() for symbol in cluster.items()) for cluster in clusters),
     )
 
 
-def _speaker_names(config: Mapping[str, Any]) -> tuple[str, ...]:
+def _phoneme_kind(phoneme_type: Value) -> Literal["espeak", "text"]:
+    """Returns the kind for "espeak", or for "PhonemeType.ESPEAK", as exporters write that print Piper's enum."""
+    match phoneme_type.text(default="espeak").rpartition(".")[2].lower():
+        case "espeak":
+            return "espeak"
+        case "text":
+            return "text"
+    raise FieldFault(
+        phoneme_type.path, f"{shown(phoneme_type.text())} is not supported; use a voice with espeak or text"
+    )
+
+
+def _phoneme_ids(phoneme_id_map: Value) -> dict[str, tuple[int, ...]]:
+    ids = {
+        phoneme: tuple(number.integer(0, MAX_PHONEME_ID) for number in numbers.required().items())
+        for phoneme, numbers in phoneme_id_map.members()
+    }
+    if missing := [mark for mark in "_^$" if not ids.get(mark)]:
+        raise FieldFault(phoneme_id_map.path, f"lacks {missing}")
+    return ids
+
+
+def _speaker_names(config: Value) -> tuple[str, ...]:
     """Returns speaker names by number; speakers without a name use their number."""
-    count = int(config.get("num_speakers", 1))
-    if count <= 1:
-        return ()
-    names = {int(number): str(name) for name, number in config.get("speaker_id_map", {}).items()}
-    return tuple(names.get(number, str(number)) for number in range(count))
+    count = config.member("num_speakers").integer(0, MAX_SPEAKERS, default=1)
+    names = {number.integer(0, MAX_SPEAKERS): name for name, number in config.member("speaker_id_map").members()}
+    return tuple(names.get(number, str(number)) for number in range(count)) if count > 1 else ()
 
 
-def _language_tag(voice_id: str, config: Mapping[str, Any]) -> str:
-    """Returns the BCP 47 tag: from the file's language code, else from a Piper-style name, else from espeak's."""
-    code = config.get("language", {}).get("code", "")
-    if not code and "_" in (head := voice_id.split("-", 1)[0]):
-        code = head
-    return str(code or config.get("espeak", {}).get("voice", "") or "und").replace("_", "-")
+def _language_tag(voice_id: str, config: Value) -> str:
+    """Returns the BCP 47 tag: the file's language code, else espeak's voice, else that of a Piper-style name."""
+    language = config.member("language")
+    code = language if isinstance(language.content, str) else language.member("code")
+    if given := code.text(default=""):
+        if not _TAG.fullmatch(given):
+            raise FieldFault(code.path, f"expected a language code such as en_US, found {shown(given)}")
+        return given.replace("_", "-")
+    espeak_voice = config.member("espeak").member("voice").text(default="").rpartition("/")[2].partition("+")[0]
+    if _TAG.fullmatch(espeak_voice) and len(espeak_voice.partition("-")[0]) <= LONGEST_LANGUAGE:
+        return _with_usual_case(espeak_voice)
+    piper_name = _PIPER_NAME.fullmatch(voice_id)
+    return piper_name[1].replace("_", "-") if piper_name else "und"
+
+
+def _with_usual_case(tag: str) -> str:
+    """Returns a tag with its region in capitals, as "en-US" for espeak-ng's "en-us" (RFC 5646, section 2.1.1)."""
+    language, *rest = tag.split("-")
+    if rest and len(rest[0]) == REGION_LETTERS:
+        rest[0] = rest[0].upper()
+    return "-".join([language.lower(), *rest])

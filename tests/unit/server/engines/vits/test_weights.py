@@ -84,9 +84,6 @@ class TestBrokenFiles:
         path = tmp_path / "nobody.onnx"
         assert "no such file" in refused(lambda: read_weights(path), path)
 
-    def test_a_directory(self, tmp_path, refused):
-        refused(lambda: read_weights(tmp_path), tmp_path)
-
     @pytest.mark.parametrize("content", [b"", b"\x00" * 5000, random.Random(0).randbytes(5000), b"<html>Not found"])
     def test_what_is_not_onnx(self, tmp_path, refused, content):
         path = tmp_path / "odd.onnx"
