@@ -1,10 +1,12 @@
 """Streaming encoders for compressed and telephone audio: FLAC, Ogg Opus, MP3, AAC in ADTS, G.711 µ-law and A-law.
 
-Called by encode.py. It uses FFmpeg's encoders through PyAV, in memory. Muxer output is returned immediately and never
-changed later, so only containers that do not need seeking are used.
+Called by encode.py. It uses FFmpeg's encoders through PyAV, in memory. The muxer output of a stream is returned
+immediately and never changed later, so only containers that do not need seeking are used. A whole reply is returned at
+its end, after its length has been written into its head.
 """
 
-from collections.abc import Mapping
+import io
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, cast
@@ -13,7 +15,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from phonoscope.server.audio.mp3_info import info_frame
+from phonoscope.server.audio.mp3_info import WholeAudio, info_frame
 from phonoscope.server.types import Encoding
 
 if TYPE_CHECKING:
@@ -93,7 +95,7 @@ CODECS: Final[Mapping[Encoding, Codec]] = MappingProxyType(
             "libmp3lame",
             (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
             64_000,
-            # No tags, and no info frame that must be completed at the end: mp3_info.py writes one that is final.
+            # No tags, and no info frame that must be completed at the end: mp3_info.py writes it.
             muxer_options=(("write_xing", "0"), ("id3v2_version", "0")),
             # A frame's bits are in that frame, not up to two frames earlier: the first is ready one frame sooner.
             encoder_options=(("reservoir", "0"),),
@@ -111,7 +113,7 @@ CODECS: Final[Mapping[Encoding, Codec]] = MappingProxyType(
 
 
 class _Written:
-    """The output file of FFmpeg: buffers bytes until they are taken; not seekable."""
+    """The output file of FFmpeg for a stream: buffers bytes until they are taken; not seekable."""
 
     def __init__(self) -> None:
         self._parts: list[bytes] = []
@@ -128,15 +130,30 @@ class _Written:
         return taken
 
 
-class CodecStream:
-    """Encodes one stream of 16-bit mono samples in an encoding of CODECS."""
+class _Whole(io.BytesIO):
+    """The output file of FFmpeg for a whole reply: seekable, so that FLAC's header gets its length and checksum."""
 
-    def __init__(self, encoding: Encoding, sample_rate_hz: int) -> None:
+    def take(self) -> bytes:
+        """Returns nothing: the file may still change."""
+        return b""
+
+
+class CodecStream:
+    """Encodes one stream of 16-bit mono samples in an encoding of CODECS.
+
+    Args:
+        encoding: of the bytes.
+        sample_rate_hz: of the samples.
+        is_whole: whether `finish` returns all bytes, with their length in the header, and `encode` returns none.
+    """
+
+    def __init__(self, encoding: Encoding, sample_rate_hz: int, *, is_whole: bool = False) -> None:
         self._codec = CODECS[encoding]
         self._rate_hz = sample_rate_hz
         self._samples = 0
+        self._packets = 0
         self._needs_info_frame = encoding is Encoding.MP3
-        self._written = _Written()
+        self._written: _Written | _Whole = _Whole() if is_whole else _Written()
         options = {"flush_packets": "1", "fflags": "+bitexact", **dict(self._codec.muxer_options)}
         self._container = av.open(self._written, "w", format=self._codec.muxer, options=options)
         stream = self._container.add_stream(
@@ -152,23 +169,34 @@ class CodecStream:
         frame.sample_rate = self._rate_hz
         frame.pts = self._samples
         self._samples += len(samples)
-        self._container.mux(self._stream.encode(frame))
-        return self._taken()
+        self._mux(self._stream.encode(frame))
+        return self._with_info_frame(self._written.take())
 
     def finish(self) -> bytes:
-        """Ends the stream and returns its last bytes."""
-        self._container.mux([packet for packet in self._stream.encode(None) if self._is_heard(packet)])
+        """Ends the stream and returns its last bytes, or all."""
+        self._mux([packet for packet in self._stream.encode(None) if self._is_heard(packet)])
         self._container.close()
-        return self._taken()
+        if isinstance(self._written, _Written):
+            return self._with_info_frame(self._written.take())
+        audio = self._written.getvalue()
+        return self._with_info_frame(audio, WholeAudio(self._packets, self._samples, len(audio)))
+
+    def _mux(self, packets: "Sequence[Packet[AudioStream]]") -> None:
+        self._packets += len(packets)
+        self._container.mux(packets)
 
     def _is_heard(self, packet: "Packet[AudioStream]") -> bool:
-        """Returns whether a packet contains input samples; LAME's last one may contain only what follows them."""
-        return packet.pts is None or packet.pts < self._samples
+        """Returns whether a packet contains input samples; LAME's last one may contain only what follows them.
 
-    def _taken(self) -> bytes:
-        taken = self._written.take()
-        if not (taken and self._needs_info_frame):
-            return taken
+        FLAC's last one is empty, and has the final header.
+        """
+        return not packet.size or packet.pts is None or packet.pts < self._samples
+
+    def _with_info_frame(self, audio: bytes, whole: WholeAudio | None = None) -> bytes:
+        """Returns audio after an info frame, if it is the first of an MP3."""
+        if not (audio and self._needs_info_frame):
+            return audio
         self._needs_info_frame = False
         bits_per_second = self._codec.bits_per_second
-        return info_frame(taken, sample_rate_hz=self._rate_hz, bits_per_second=bits_per_second) + taken
+        head = info_frame(audio, sample_rate_hz=self._rate_hz, bits_per_second=bits_per_second, whole=whole)
+        return head + audio

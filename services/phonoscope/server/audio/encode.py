@@ -45,6 +45,8 @@ class AudioEncoder:
         volume_gain_db: of the whole stream.
         changes_pitch: whether any part has a changed pitch; otherwise samples bypass PSOLA.
         may_be_loud: whether any part is made louder other than by `volume_gain_db`.
+        is_whole: whether the bytes are one reply, so that its length can be in its header: compressed audio is then
+            all returned by `finish`.
     """
 
     def __init__(
@@ -56,6 +58,7 @@ class AudioEncoder:
         volume_gain_db: float = 0.0,
         changes_pitch: bool = False,
         may_be_loud: bool = False,
+        is_whole: bool = False,
     ) -> None:
         self._source_rate_hz = source_rate_hz
         self._target_rate_hz = target_rate_hz
@@ -71,7 +74,7 @@ class AudioEncoder:
         self._samples_out = 0
         self._is_finished = False
         self._header = b""
-        self._codec = CodecStream(encoding, target_rate_hz) if encoding in CODECS else None
+        self._codec = CodecStream(encoding, target_rate_hz, is_whole=is_whole) if encoding in CODECS else None
         if encoding is Encoding.WAV:
             self._header = wav_header(sample_rate_hz=target_rate_hz, pcm_bytes=None)
 

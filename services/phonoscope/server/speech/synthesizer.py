@@ -113,8 +113,7 @@ class Synthesizer:
         async with self._recorded(request, deadline_seconds) as stats:
             self._scheduler.check_room(is_unary=True)
             resolved = await self._resolve(request, stats)
-            is_wav = resolved.encoding is Encoding.WAV  # its header, written last, contains the length
-            delivery = await self._delivery(resolved, Encoding.LINEAR16 if is_wav else resolved.encoding, stats)
+            delivery = await self._delivery(resolved, stats, is_whole=True)
             parts = []
             try:
                 produce = self._producer(resolved, stats).script
@@ -171,7 +170,7 @@ class Synthesizer:
     async def _chunks(
         self, resolved: ResolvedRequest, stats: RequestStats, produce: Produce, player: PlaybackClock
     ) -> AsyncGenerator[SpokenChunk, None]:
-        delivery = await self._delivery(resolved, resolved.encoding, stats)
+        delivery = await self._delivery(resolved, stats, is_whole=False)
         async with self._admitted(resolved, stats, produce, is_unary=False) as stream:
             async for rendered in stream:
                 if audio := await delivery.add(rendered):
@@ -221,20 +220,22 @@ class Synthesizer:
         builder = UtteranceBuilder(resolved)
         return TextProducer(self._front_end, self._text_thread, builder, resolved, stats, self._emit)
 
-    async def _delivery(self, resolved: ResolvedRequest, encoding: Encoding, stats: RequestStats) -> AudioDelivery:
+    async def _delivery(self, resolved: ResolvedRequest, stats: RequestStats, *, is_whole: bool) -> AudioDelivery:
         speaker_hz = {}
         if resolved.needs_speaker_pitch:
             for voice, speaker in resolved.speakers:
                 hz = await self._pitches.of(voice, speaker, stats.deadline_seconds)
                 speaker_hz[speaker_name(voice, speaker)] = hz
             check_hertz(resolved, speaker_hz)
+        is_wav = resolved.encoding is Encoding.WAV  # the header of a whole one, written last, contains the length
         encoder = AudioEncoder(
-            encoding=encoding,
+            encoding=Encoding.LINEAR16 if is_wav and is_whole else resolved.encoding,
             source_rate_hz=resolved.voice.sample_rate_hz,
             target_rate_hz=resolved.sample_rate_hz,
             volume_gain_db=resolved.volume_gain_db,
             changes_pitch=resolved.changes_pitch,
             may_be_loud=resolved.script.is_louder,
+            is_whole=is_whole,
         )
         assembler = AudioAssembler(resolved, encoder, speaker_hz)
         return AudioDelivery(assembler, stats, self._emit, self._audio_thread)

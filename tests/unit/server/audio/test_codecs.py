@@ -1,5 +1,6 @@
 """Encodings as streams: what is decoded is what was said, and no piece waits for the end."""
 
+import hashlib
 import io
 
 import av
@@ -22,8 +23,8 @@ def tone(rate: int = RATE) -> np.ndarray:
     return (0.5 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
 
 
-def encoded(encoding: Encoding, rate: int, piece: int) -> list[bytes]:
-    encoder = AudioEncoder(encoding=encoding, source_rate_hz=RATE, target_rate_hz=rate)
+def encoded(encoding: Encoding, rate: int, piece: int, *, is_whole: bool = False) -> list[bytes]:
+    encoder = AudioEncoder(encoding=encoding, source_rate_hz=RATE, target_rate_hz=rate, is_whole=is_whole)
     samples = tone()
     parts = [encoder.encode(samples[start : start + piece]) for start in range(0, len(samples), piece)]
     return [*parts, encoder.finish()]
@@ -71,6 +72,46 @@ class TestEveryCodec:
         rate = CODECS[encoding].rate_for(RATE)
         encoder = AudioEncoder(encoding=encoding, source_rate_hz=RATE, target_rate_hz=rate)
         assert isinstance(encoder.finish(), bytes)
+
+    def test_a_whole_reply_has_the_frames_of_a_stream(self, encoding):
+        rate = CODECS[encoding].rate_for(RATE)
+        whole, stream = (b"".join(encoded(encoding, rate, 5376, is_whole=is_whole)) for is_whole in (True, False))
+        first_frame = {Encoding.FLAC: 42, Encoding.MP3: 208}.get(encoding, 0)
+        assert whole[first_frame:] == stream[first_frame:]
+
+
+class TestLengths:
+    """A whole reply states its length, so that players and libraries know it before they decode."""
+
+    def test_flac_has_the_samples_the_sizes_of_frames_and_the_checksum(self):
+        pcm = b"".join(encoded(Encoding.LINEAR16, RATE, 10**6))
+        info = b"".join(encoded(Encoding.FLAC, RATE, 5376, is_whole=True))[8:42]  # RFC 9639, section 8.2
+        assert int.from_bytes(info[10:18]) & 2**36 - 1 == len(pcm) // 2
+        assert 0 < int.from_bytes(info[4:7]) < int.from_bytes(info[7:10])
+        assert info[18:] == hashlib.md5(pcm).digest()
+
+    def test_a_stream_of_flac_leaves_them_unknown(self):
+        info = b"".join(encoded(Encoding.FLAC, RATE, 5376))[8:42]
+        assert int.from_bytes(info[10:18]) & 2**36 - 1 == 0
+
+    @pytest.mark.parametrize("rate", [8000, 22_050, 48_000])
+    def test_mp3_decodes_to_exactly_its_samples(self, rate):
+        count = len(b"".join(encoded(Encoding.LINEAR16, rate, 10**6))) // 2
+        samples, _ = decoded(b"".join(encoded(Encoding.MP3, rate, 5376, is_whole=True)), Encoding.MP3, rate)
+        assert len(samples) == count
+
+    @pytest.mark.parametrize("encoding", [Encoding.FLAC, Encoding.OGG_OPUS, Encoding.MP3])
+    def test_the_container_states_the_seconds(self, encoding):
+        rate = CODECS[encoding].rate_for(RATE)
+        with av.open(io.BytesIO(b"".join(encoded(encoding, rate, 5376, is_whole=True)))) as container:
+            assert container.duration / av.time_base == pytest.approx(SECONDS, abs=0.01)
+
+    @pytest.mark.parametrize("encoding", CODECS)
+    def test_bytes_come_at_the_end_only(self, encoding):
+        rate = CODECS[encoding].rate_for(RATE)
+        *before, last = encoded(encoding, rate, 5376, is_whole=True)
+        assert last
+        assert not any(before)
 
 
 @pytest.mark.parametrize(

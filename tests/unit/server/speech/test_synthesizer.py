@@ -260,6 +260,12 @@ async def test_a_whole_wav_reply_has_a_header_with_exact_lengths(stage: Stage):
     assert body == (await stage.speak(sample_rate_hz=8000)).audio
 
 
+async def test_a_whole_flac_reply_states_its_samples(stage: Stage):
+    spoken = await stage.speak(encoding="flac")
+    samples = int.from_bytes(spoken.audio[18:26]) & 2**36 - 1  # of STREAMINFO
+    assert samples == len((await stage.speak()).audio) // 2
+
+
 async def test_a_wav_stream_has_one_header_with_open_lengths(stage: Stage):
     audio = b"".join(chunk.audio for chunk in await stage.streamed(encoding="wav"))
     assert audio[:44] == wav_header(sample_rate_hz=RATE_HZ, pcm_bytes=None)
