@@ -54,6 +54,8 @@ def error_message(error: PhonoscopeClientError) -> str:
         parts.append("increase --timeout, or retry when the server is less busy")
     elif error.reason == "REPLY_TOO_LARGE":
         parts.append("use --stream")
+    elif error.reason == "TEXT_TOO_LONG":
+        parts.append("use --stream, which requests plain text in parts; split an SSML document into several files")
     elif isinstance(error, ServerError):
         parts.append("see the server's log for the traceback")
     if error.retry_after_seconds is not None:

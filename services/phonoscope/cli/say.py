@@ -10,6 +10,7 @@ import typer
 from phonoscope.cli.audio_output import AudioOutput
 from phonoscope.cli.error_reporting import fail, report_errors
 from phonoscope.cli.flag_groups import with_flags
+from phonoscope.cli.long_text import stream_in_parts
 from phonoscope.cli.shared_options import MIN_TIMEOUT_SECONDS, ServerOption
 from phonoscope.cli.speech_options import speech_option_flags
 from phonoscope.cli.speech_progress import SpeechStats, progress_bar
@@ -45,8 +46,8 @@ def say(
             "--stream/--no-stream",
             show_default=False,
             help="Request the audio as a stream, or in one reply. Default: stream with --play, for SSML, and for "
-            f"texts over {MAX_UNARY_CHARACTERS} characters (at speed 1). With -o - and --stream, the WAV is sent as "
-            "it arrives, with unknown lengths in its header.",
+            f"texts over {MAX_UNARY_CHARACTERS} characters (at speed 1). Long texts are requested in parts. "
+            "With -o - and --stream, the WAV is sent as it arrives, with unknown lengths in its header.",
         ),
     ] = None,
     ssml: Annotated[
@@ -113,9 +114,11 @@ def speak(
 def audio_of(
     client: Client, text: str, options: SpeechOptions, *, is_streamed: bool
 ) -> Generator[AudioChunk | Speech, None, None]:
-    """Yields the audio in chunks as it arrives, or all of it at once."""
-    if is_streamed:
-        yield from client.stream(text, **options)
+    """Yields the audio in chunks as it arrives, or all of it at once. No text means a document in the options."""
+    if is_streamed and text:
+        yield from stream_in_parts(client, text, options)
+    elif is_streamed:
+        yield from client.stream("", **options)
     else:
         yield client.synthesize(text, **options)
 

@@ -122,6 +122,23 @@ def test_slow_speech_is_long_sooner(say, server, out, speed, method):
     assert [call.method for call in server.calls] == [method]
 
 
+@pytest.mark.parametrize("flags", [[], ["--stream"]])
+def test_a_book_is_spoken_in_parts_into_one_file(say, server, out, plain_audio, samples_of, tmp_path, flags):
+    book = tmp_path / "book.txt"
+    book.write_text("It was a dark and stormy night. " * 370)
+    assert say("--file", book, "-o", out, *flags).exit_code == 0
+    assert samples_of(str(out)) == (plain_audio * 2, 16_000)
+    assert [call.method for call in server.calls] == ["SynthesizeStream"] * 2
+
+
+@pytest.mark.parametrize("flags", [["--no-stream"], ["--ssml"]])
+def test_what_cannot_be_cut_says_what_helps(say, server, out, flags):
+    too_long = error_details_pb2.ErrorInfo(reason="TEXT_TOO_LONG", domain="phonoscope")
+    server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "has 11856 characters", too_long)
+    told = say("<speak>Long.</speak>", "-o", out, *flags).stderr
+    assert "use --stream, which requests plain text in parts; split an SSML document into several files" in told
+
+
 def test_a_reply_that_is_too_large_says_which_option_helps(say, server, out):
     too_large = error_details_pb2.ErrorInfo(reason="REPLY_TOO_LARGE", domain="phonoscope")
     server.then_fail(grpc.StatusCode.INVALID_ARGUMENT, "makes 5 MiB", too_large)
