@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 from xml.parsers import expat
 
+from phonoscope.server.text.xml_prefixes import Declarations, missing_declarations
+
 XML_NAMESPACE: Final = "http://www.w3.org/XML/1998/namespace"
 MAX_DEPTH: Final = 32
 MAX_ATTRIBUTES: Final = 16
@@ -67,13 +69,21 @@ class Reader(Protocol):
         """Handles text from characters `at` to `stop`; if the lengths are equal, characters map one to one."""
 
 
-def read_xml(document: str, reader: Reader, *, max_elements: int) -> None:
+def read_xml(document: str, reader: Reader, *, max_elements: int, allows_undeclared_prefixes: bool = False) -> None:
     """Parses a document and passes its content to `reader`.
+
+    Args:
+        document: the whole text.
+        reader: receives the content.
+        max_elements: more are refused.
+        allows_undeclared_prefixes: whether a prefix without a declaration has a namespace of its own, which starts
+            with `xml_prefixes.UNDECLARED`, instead of being a fault.
 
     Raises:
         XmlFault: it is not XML, contains something not allowed here, or `reader` rejected it.
     """
-    _Reading(document, reader, max_elements).run()
+    missing = missing_declarations(document.encode()) if allows_undeclared_prefixes else Declarations()
+    _Reading(document, reader, max_elements, missing).run()
 
 
 def place_of(document: str, at: int) -> tuple[int, int]:
@@ -82,8 +92,9 @@ def place_of(document: str, at: int) -> tuple[int, int]:
 
 
 class _Reading:
-    def __init__(self, document: str, reader: Reader, max_elements: int) -> None:
+    def __init__(self, document: str, reader: Reader, max_elements: int, missing: Declarations) -> None:
         self._document = document
+        self._missing = missing
         self._bytes = document.encode()
         self._reader = reader
         self._elements_left = max_elements
@@ -106,7 +117,7 @@ class _Reading:
 
     def run(self) -> None:
         try:
-            self._parser.Parse(self._bytes, True)  # noqa: FBT003  expat's own
+            self._parser.Parse(self._missing.inserted(self._bytes), True)  # noqa: FBT003  expat's own
             self._tell_text()
         except Refusal as refusal:
             raise XmlFault(*place_of(self._document, refusal.at), refusal.fault, refusal) from None
@@ -115,7 +126,8 @@ class _Reading:
             raise XmlFault(*place_of(self._document, at), expat.ErrorString(error.code)) from None
 
     def _at(self, byte: int) -> int:
-        """Returns the character offset of a byte offset; calls must ascend."""
+        """Returns the character offset of one of the parser's byte offsets; calls must ascend."""
+        byte = self._missing.original(byte)
         if byte > self._byte:
             self._character += len(self._bytes[self._byte : byte].decode(errors="ignore"))
             self._byte = byte

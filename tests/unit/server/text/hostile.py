@@ -99,13 +99,13 @@ _VALUES: dict[str, st.SearchStrategy[str]] = {
     "strength": _one_of("none x-weak weak medium strong x-strong"),
     "rate": _one_of("x-slow slow medium fast x-fast default 80% +10% -20% 1.5"),
     "pitch": _one_of("x-low low medium high x-high default +10% -2st"),
-    "volume": _one_of("silent x-soft soft medium loud x-loud default +6dB -96dB"),
+    "volume": _one_of("silent x-soft soft medium loud x-loud default +6dB -96dB +20% -100%"),
     "level": _one_of("strong moderate none reduced"),
     "interpret-as": _one_of("characters spell-out digits date cardinal number ordinal telephone time"),
-    "format": _one_of("mdy dmy ymd md dm ym my y m d"),
+    "format": _one_of("mdy dmy ymd ydm yyyymmdd md dm ym my y m d"),
     "alias": mostly(WRITTEN, texts(4).map(_clean)),
     "ph": ipa(),
-    "alphabet": _one_of("ipa"),
+    "alphabet": _one_of("ipa ipa ipa x-sampa"),
     "name": mostly(st.sampled_from(["tone", "ton", "ton:zwei", "nobody ton:1 tone"]), _STRANGE),
     "languages": _one_of("en de-DE de:en en-US:en"),
     "xml:lang": mostly(
@@ -132,7 +132,7 @@ _OWN: dict[str, tuple[str, ...]] = {
 }
 _OUTER: dict[str, tuple[str, ...]] = {"s": ("xml:lang", "onlangfailure"), "p": ("xml:lang",)}
 _UNSERVED: dict[str, tuple[str, ...]] = {
-    "speak": (), "audio": ("mine",), "desc": (), "metadata": (), "x:y": ("mine",)
+    "speak": (), "audio": ("mine",), "desc": (), "metadata": (), "x:y": ("mine",), "amazon:effect": ("mine",)
 }  # fmt: skip
 _ATTRIBUTES = {**_OWN, **_OUTER, **_UNSERVED}
 _WITH_FIRST = ("say-as", "sub", "phoneme", "voice", "lang", "mark")  # which cannot be without it
@@ -149,6 +149,8 @@ _SAID_AS = (
     ("date", "", "2024-02-29"),
     ("date", "dm", "31.12."),
     ("date", "y", "1999"),
+    ("date", "yyyymmdd", "????0910"),
+    ("time", "hms12", "2:30pm"),
 )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from phonoscope.server.text.safe_xml import Name, Refusal, XmlFault, place_of, read_xml
+from phonoscope.server.text.xml_prefixes import UNDECLARED
 
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 
@@ -32,6 +33,14 @@ class Refusing(Recorder):
     def text(self, text: str, at: int, stop: int) -> None:
         if text == "no":
             raise Refusal("is no text", at)
+
+
+def test_an_undeclared_prefix_has_a_namespace_of_its_own_where_it_is_allowed() -> None:
+    names: list[Name] = []
+    recorder = Recorder()
+    recorder.open = lambda name, attributes, at: names.append(name)  # type: ignore[method-assign]
+    read_xml("<a><b:c/><d:c/></a>", recorder, max_elements=9, allows_undeclared_prefixes=True)
+    assert names[1:] == [Name(f"{UNDECLARED}b", "c", "b"), Name(f"{UNDECLARED}d", "c", "d")]
 
 
 def told(document: str, max_elements: int = 100) -> list[tuple[Any, ...]]:

@@ -8,11 +8,10 @@ Source: SSML 1.1 (W3C Recommendation, 2010), chapter 3. docs/ssml.md lists what 
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
-from phonoscope.server.messages import shown
-from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
 from phonoscope.server.text.passage import Override, Passage, Script
 from phonoscope.server.text.passage_builder import PassageBuilder
 from phonoscope.server.text.safe_xml import XML_NAMESPACE, Name, Refusal, XmlFault, place_of, read_xml
@@ -25,18 +24,21 @@ from phonoscope.server.text.ssml.elements import (
     emphasis,
     language_failure,
     mark_name,
+    phonemes,
     prosody,
+    say_as_refusal,
 )
+from phonoscope.server.text.ssml.passing_over import CENSORED, named_or_same, with_usable_values
 from phonoscope.server.text.ssml.say_as import say_as
 from phonoscope.server.text.ssml.speakers import NobodySpeaks, Speakers, Voices
 from phonoscope.server.text.words import is_speakable
 from phonoscope.server.types import Voice
 
 NAMESPACE: Final = "http://www.w3.org/2001/10/synthesis"
+SCHEMA_INSTANCE: Final = "http://www.w3.org/2001/XMLSchema-instance"  # says where a schema is, not how to speak
 MAX_ELEMENTS: Final = 10_000
 MAX_PAUSE_SECONDS: Final = 300.0
 PARAGRAPH_SECONDS: Final = 0.4
-LONGEST_IPA: Final = 200
 _LANG: Final = Name(XML_NAMESPACE, "lang", "xml")
 # Elements whose text is not spoken.
 _UNHEARD: Final = frozenset({"metadata", "meta", "lexicon", "desc"})
@@ -60,7 +62,7 @@ def read_document(ssml: str, voice: Voice, voices: Voices, *, skips_unsupported:
     """
     reader = _DocumentReader(voice, voices, skips_unsupported=skips_unsupported)
     try:
-        read_xml(ssml, reader, max_elements=MAX_ELEMENTS)
+        read_xml(ssml, reader, max_elements=MAX_ELEMENTS, allows_undeclared_prefixes=True)
         return reader.script()
     except XmlFault as fault:
         reason = "SSML_UNSUPPORTED" if isinstance(fault.refusal, Unsupported) else "SSML_INVALID"
@@ -88,9 +90,9 @@ class _DocumentReader:
             "p": self._paragraph,
             "s": self._sentence,
             "break": self._break,
-            "prosody": lambda frame: replace(frame, prosody=prosody(frame)),
-            "emphasis": lambda frame: replace(frame, prosody=emphasis(frame)),
-            "voice": self._speakers.named,
+            "prosody": lambda frame: replace(frame, prosody=prosody(self._usable(frame, prosody))),
+            "emphasis": lambda frame: replace(frame, prosody=emphasis(self._usable(frame, emphasis))),
+            "voice": partial(named_or_same, self._speakers) if skips_unsupported else self._speakers.named,
             "mark": self._mark,
         }
         self._ends: Mapping[str, Callable[[Frame, int], None]] = {
@@ -167,7 +169,7 @@ class _DocumentReader:
                 continue
             if attribute.namespace == "" and attribute.local in ATTRIBUTES[local]:
                 own[attribute.local] = value
-            elif attribute.namespace in ("", NAMESPACE) and not self._skips_unsupported:
+            elif attribute.namespace != SCHEMA_INSTANCE and not self._skips_unsupported:
                 supported = ", ".join(ATTRIBUTES[local])
                 description = f"the attribute {attribute} is not supported; remove it, or use one of {supported}"
                 raise Unsupported(f"<{local}>: {description}", at)
@@ -175,8 +177,11 @@ class _DocumentReader:
 
     # --- start of elements ---------------------------------------------------------------------------------------
 
+    def _usable(self, frame: Frame, read: Callable[[Frame], object]) -> Frame:
+        return with_usable_values(frame, read) if self._skips_unsupported else frame
+
     def _speak(self, frame: Frame) -> Frame:
-        if self._frames:
+        if self._frames and not self._skips_unsupported:  # in the <media> of another maker
             raise Refusal("<speak> is nested in <speak>; use it only as the root element", frame.at)
         check_version(frame)
         return frame
@@ -200,7 +205,7 @@ class _DocumentReader:
                 raise Refusal(f"<{frame.name}> is nested in <{outer}>; close <{outer}> first", frame.at)
 
     def _break(self, frame: Frame) -> Frame:
-        if seconds := break_seconds(frame):
+        if seconds := break_seconds(self._usable(frame, break_seconds)):
             self._end_passage(",")
             self._wait(seconds, frame.at)
         return frame
@@ -223,13 +228,12 @@ class _DocumentReader:
         language = self._speakers.voice(frame).language
         try:
             pieces = say_as(kind, form, content, language)
-        except LookupError as fault:
+        except (LookupError, ValueError) as fault:
             if self._skips_unsupported:
-                self._building(frame).add(content.translate(_BLANK), start, frame.prosody)
+                if kind not in CENSORED:
+                    self._say_plainly(content, start, frame)
                 return
-            raise Unsupported(f"<say-as>: {fault.args[0]}", frame.at) from None
-        except ValueError as fault:
-            raise Refusal(f"<say-as interpret-as={shown(kind)}>: {shown(content.strip())} {fault}", frame.at) from None
+            raise say_as_refusal(fault, frame, content) from None
         builder = self._building(frame)
         for piece in pieces:
             override = Override(0, 0, alone=piece.alone) if piece.alone else None
@@ -245,19 +249,19 @@ class _DocumentReader:
 
     def _phoneme(self, frame: Frame, at: int) -> None:
         content, start, stop = self._taken(at)
-        alphabet = frame.attribute("alphabet") or "ipa"
-        if alphabet != "ipa":
-            raise Unsupported(f"<phoneme>: alphabet={shown(alphabet)} is not supported; use ipa", frame.at)
-        ipa = frame.attribute("ph")
-        if not ipa or len(ipa) > LONGEST_IPA:
-            raise Refusal(f"<phoneme> requires the attribute ph with 1 to {LONGEST_IPA} characters of IPA", frame.at)
         try:
-            phonemes = known_ipa(ipa, self._speakers.voice(frame))
-        except UnknownSymbol as fault:
-            raise Refusal(f"<phoneme>: ph={shown(ipa)} is not valid: {fault}", frame.at) from None
+            ipa = phonemes(frame, self._speakers.voice(frame))
+        except Refusal:
+            if not self._skips_unsupported:
+                raise
+            self._say_plainly(content, start, frame)
+            return
         text = content.translate(_BLANK).strip()
         word = text if is_speakable(text) else _PLACEHOLDER
-        self._building(frame).add_replaced(word, (start, stop), frame.prosody, Override(0, 0, ipa=phonemes))
+        self._building(frame).add_replaced(word, (start, stop), frame.prosody, Override(0, 0, ipa=ipa))
+
+    def _say_plainly(self, content: str, at: int, frame: Frame) -> None:
+        self._building(frame).add(content.translate(_BLANK), at, frame.prosody)
 
     def _taken(self, at: int) -> tuple[str, int, int]:
         """Returns the text of the element that has just ended, and its source offsets."""

@@ -9,11 +9,13 @@ from typing import Final, TypeVar
 
 from phonoscope.server.emotions import NEUTRAL, Prosody
 from phonoscope.server.messages import shown
+from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
 from phonoscope.server.text.safe_xml import Refusal
 from phonoscope.server.text.ssml import values
 from phonoscope.server.types import Voice
 
 LONGEST_MARK: Final = 128
+LONGEST_IPA: Final = 200
 VERSIONS: Final = ("1.0", "1.1")
 LANGUAGE_FAILURES: Final = ("changevoice", "ignoretext", "ignorelang", "processorchoice")
 T = TypeVar("T")
@@ -116,6 +118,27 @@ def mark_name(frame: Frame) -> str:
     if not name or len(name) > LONGEST_MARK:
         raise Refusal(f"<mark> requires the attribute name with 1 to {LONGEST_MARK} characters", frame.at)
     return name
+
+
+def phonemes(frame: Frame, voice: Voice) -> str:
+    """Returns the IPA of a <phoneme>, which the voice must support."""
+    alphabet, ipa = frame.attribute("alphabet") or "ipa", frame.attribute("ph")
+    if alphabet != "ipa":
+        raise Unsupported(f"<phoneme>: alphabet={shown(alphabet)} is not supported; use ipa", frame.at)
+    if not ipa or len(ipa) > LONGEST_IPA:
+        raise Refusal(f"<phoneme> requires the attribute ph with 1 to {LONGEST_IPA} characters of IPA", frame.at)
+    try:
+        return known_ipa(ipa, voice)
+    except UnknownSymbol as fault:
+        raise Refusal(f"<phoneme>: ph={shown(ipa)} is not valid: {fault}", frame.at) from None
+
+
+def say_as_refusal(fault: LookupError | ValueError, frame: Frame, content: str) -> Refusal:
+    """Returns the refusal of a <say-as> for what `say_as.say_as` raised."""
+    if isinstance(fault, LookupError):
+        return Unsupported(f"<say-as>: {fault.args[0]}", frame.at)
+    kind = shown(frame.attribute("interpret-as"))
+    return Refusal(f"<say-as interpret-as={kind}>: {shown(content.strip())} {fault}", frame.at)
 
 
 def _labelled(frame: Frame, name: str, default: str, known: Mapping[str, T]) -> T:

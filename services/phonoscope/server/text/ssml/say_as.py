@@ -7,8 +7,9 @@ is rejected.
 
 import datetime as dt
 import decimal
+import itertools
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -24,8 +25,10 @@ MAX_DIGITS: Final = 30
 _PAUSE: Final = ", "
 _SEPARATORS: Final = frozenset(" \u00a0-‐‑–./()")
 _ORDINAL: Final = re.compile(r"(\d+)(?:st|nd|rd|th|\.|º|ª|er|e|ème|de|te)?", re.IGNORECASE)
-_NUMBERS: Final = re.compile(r"\d+")
-_DATE_CHARACTERS: Final = re.compile(r"[\d\s./,-]+")
+_DATE_PARTS: Final = re.compile(r"\d+|\?+")
+_DATE_CHARACTERS: Final = re.compile(r"[\d?\s./,-]+")
+_UNKNOWN: Final = "?"  # in place of the digits of a part that is not spoken
+_DATE_DIGITS: Final = {"y": 4, "m": 2, "d": 2}  # of a part without separators
 _TWO_DIGIT_YEARS: Final = 100
 _LATEST_TWO_DIGIT_YEAR: Final = 69  # of this century, as in POSIX
 _LEAP_YEAR: Final = 2000
@@ -33,7 +36,7 @@ _LEAP_YEAR: Final = 2000
 _WITHOUT_WORDS: Final = frozenset({"am"})
 # Languages in which num2words loses signs or fractions.
 _WHOLE_ONLY: Final = frozenset({"bn", "ce", "cy", "fa", "it", "vi"})
-DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "md", "dm", "ym", "my", "y", "m", "d")
+DATE_FORMATS: Final = ("mdy", "dmy", "ymd", "ydm", "md", "dm", "ym", "my", "y", "m", "d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,19 +105,37 @@ def _ordinal(content: str, _form: str, language: str) -> list[Piece]:
 
 
 def _date(content: str, form: str, language: str) -> list[Piece]:
-    if form and form not in DATE_FORMATS:
-        raise ValueError(f"has the unknown format {form!r}; use one of {', '.join(DATE_FORMATS)}")
+    parts = _parts_of_format(form)
     if _DATE_CHARACTERS.fullmatch(content) is None:
         return _whole(content, content)  # month is a name: read as written
-    numbers = _NUMBERS.findall(content)
-    form = form or ("ymd" if re.fullmatch(r"\s*\d{4}-\d\d-\d\d\s*", content) else "")
-    if not form:
+    parts = parts or ([("y", 4), ("m", 2), ("d", 2)] if re.fullmatch(r"\s*\d{4}-\d\d-\d\d\s*", content) else [])
+    if not parts:
         raise ValueError(f"requires the attribute format; use one of {', '.join(DATE_FORMATS)}")
-    if len(numbers) != len(form):
-        needed = f"format {form!r} requires {len(form)}, separated by - or /"
+    numbers = _split_evenly(content.strip(), parts) or _DATE_PARTS.findall(content)
+    if len(numbers) != len(parts):
+        needed = f"format {form!r} requires {len(parts)}, separated by - or /"
         raise ValueError(f"contains {len(numbers)} numbers; {needed}")
-    given = {part: int(number) for part, number in zip(form, numbers, strict=True)}
-    return _whole(content, _spoken_date(given, language))
+    given = {part: number for (part, _), number in zip(parts, numbers, strict=True) if number.strip(_UNKNOWN)}
+    if not given or set(given) == set("dy") or _UNKNOWN in "".join(given.values()):
+        raise ValueError("is not a date; write each part in digits, or ? for all digits of one that is not known")
+    return _whole(content, _spoken_date({part: int(number) for part, number in given.items()}, language))
+
+
+def _parts_of_format(form: str) -> list[tuple[str, int]]:
+    """Returns the parts of a format and their number of digits: "yyyymmdd" and "yyyy-mm-dd" are "ymd"."""
+    letters = [(letter, len(list(run))) for letter, run in itertools.groupby(form.lower()) if letter.isalnum()]
+    order = "".join(letter for letter, _ in letters)
+    if form and order not in DATE_FORMATS:
+        raise ValueError(f"has the unknown format {form!r}; use one of {', '.join(DATE_FORMATS)}")
+    return [(letter, digits if digits > 1 else _DATE_DIGITS[letter]) for letter, digits in letters]
+
+
+def _split_evenly(content: str, parts: Sequence[tuple[str, int]]) -> list[str]:
+    """Returns the parts of a date without separators, such as 20260910; nothing if it has another length."""
+    ends = list(itertools.accumulate(digits for _, digits in parts))
+    if len(parts) == 1 or len(content) != ends[-1] or not re.fullmatch(r"[\d?]+", content):
+        return []
+    return [content[start:end] for start, end in itertools.pairwise([0, *ends])]
 
 
 def _spoken_date(given: Mapping[str, int], language: str) -> str:
@@ -157,6 +178,7 @@ def _by_locale(date: dt.date, given: Mapping[str, int], locale: Locale) -> str:
 READINGS: Final[Mapping[str, Callable[[str, str, str], list[Piece]]]] = {
     "characters": _characters,
     "spell-out": _characters,
+    "verbatim": _characters,
     "digits": _digits,
     "date": _date,
     "cardinal": _cardinal,

@@ -49,6 +49,7 @@ class Speakers:
 
         Raises:
             NobodySpeaks: none of the named voices is loaded.
+            Refusal: the element names neither.
         """
         names, languages = frame.attribute("name").split(), frame.attribute("languages").split()
         if not names and not languages:

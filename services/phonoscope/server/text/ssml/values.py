@@ -97,13 +97,19 @@ def _limited(pitch: Pitch) -> Pitch:
 
 
 def volume_db(value: str, current: float) -> float:
-    """Parses a gain in decibels: a label, or a change in decibels."""
+    """Parses a gain in decibels: a label, or a change in decibels or in percent of the amplitude."""
     if value in VOLUMES_DB:
         return VOLUMES_DB[value]
-    if not (found := _DECIBELS.fullmatch(value)):
-        raise ValueError(f"use one of {', '.join(VOLUMES_DB)}, or a change such as +6dB or -3.5dB")
-    change = _within(_signed(found[1], float(found[2])), VOLUME_RANGE_DB, "-96dB to +16dB")
-    return min(current + change, VOLUME_RANGE_DB[1])
+    if found := _DECIBELS.fullmatch(value):
+        change = _signed(found[1], float(found[2]))
+    elif (found := _PERCENT.fullmatch(value)) and found[1]:
+        ratio = _changed(found[1], float(found[2]) / 100)
+        change = 20 * math.log10(ratio) if ratio > 0 else -math.inf
+    else:
+        raise ValueError(f"use one of {', '.join(VOLUMES_DB)}, or a change such as +6dB, -3.5dB or +10%")
+    if change == -math.inf:
+        return change
+    return min(current + _within(change, VOLUME_RANGE_DB, "-96dB to +16dB"), VOLUME_RANGE_DB[1])
 
 
 def seconds(value: str) -> float:

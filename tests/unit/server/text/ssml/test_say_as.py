@@ -218,13 +218,51 @@ def test_every_format_that_a_refusal_names_is_read() -> None:
     numbers = {"y": "2000", "m": "2", "d": "29"}
     for form in DATE_FORMATS:
         assert said("date", "/".join(numbers[part] for part in form), form=form)
-    assert refusal("date", "1", form="ydm") == f"has the unknown format 'ydm'; use one of {', '.join(DATE_FORMATS)}"
+    assert refusal("date", "1", form="yd") == f"has the unknown format 'yd'; use one of {', '.join(DATE_FORMATS)}"
 
 
 def test_a_date_of_iso_8601_needs_no_format_and_any_other_does() -> None:
     assert said("date", " 1999-12-31 ") == said("date", "12/31/1999", form="mdy")
     for content in ("1/2/2003", "1999-1-2", "99-12-31", "1999"):
         assert refusal("date", content) == f"requires the attribute format; use one of {', '.join(DATE_FORMATS)}"
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("yyyymmdd", "1999-12-31"),
+        ("yyyymmdd", "19991231"),
+        ("ymd", " 19991231 "),
+        ("YYYY-MM-DD", "1999-12-31"),
+        ("mm/dd/yyyy", "12/31/1999"),
+        ("ddmmyy", "311299"),
+        ("ydm", "1999/31/12"),
+    ],
+)
+def test_a_format_may_repeat_and_separate_its_letters(form: str, content: str) -> None:
+    assert said("date", content, form=form) == "December thirty-first, nineteen ninety-nine"
+
+
+@pytest.mark.parametrize(
+    ("form", "content", "words"),
+    [
+        ("yyyymmdd", "????1231", "December thirty-first"),
+        ("yyyymmdd", "199912??", "December nineteen ninety-nine"),
+        ("yyyymmdd", "????12??", "December"),
+        ("mdy", "12/?/1999", "December nineteen ninety-nine"),
+    ],
+)
+def test_parts_that_are_not_known_are_left_out(form: str, content: str, words: str) -> None:
+    assert said("date", content, form=form) == words
+
+
+@pytest.mark.parametrize("content", ["????????", "1999??31", "19??1231", "??/?/?"])
+def test_what_remains_must_be_a_date(content: str) -> None:
+    assert refusal("date", content, form="ymd").startswith("is not a date; write each part in digits, or ?")
+
+
+def test_a_date_of_another_length_is_not_split() -> None:
+    assert refusal("date", "9991231", form="yyyymmdd").startswith("contains 1 numbers")
 
 
 def test_a_month_by_name_is_read_as_it_is_written() -> None:
