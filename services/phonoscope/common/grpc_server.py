@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
-from grpc_reflection.v1alpha import reflection
 
 from phonoscope.common.errors import PortTaken
+from phonoscope.common.reflection import add_reflection
 
 MEBIBYTE: Final = 2**20
 
@@ -39,7 +39,7 @@ def build_server(interceptors: Sequence["grpc.aio.ServerInterceptor[Any, Any]"])
 
 def enable_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
     """Enables reflection, so that tools such as grpcurl can list and describe these services."""
-    reflection.enable_server_reflection([*services, reflection.SERVICE_NAME], server)
+    add_reflection(server, services)
 
 
 def bind(server: grpc.aio.Server, host: str, port: int) -> int:

@@ -17,6 +17,7 @@ from phonoscope.common.call_events import CALL_KINDS, Method
 from phonoscope.common.grpc_server import build_server, enable_reflection
 from phonoscope.common.health import LIVENESS, Health, add_health
 from phonoscope.common.interceptors import CallObserver, ErrorMapper
+from phonoscope.common.reflection import v1_descriptor
 from phonoscope.common.refusals import RefusalPacer
 from phonoscope.common.unread import UnreadGuard
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
@@ -161,9 +162,10 @@ def report_build(
 
 def served_methods() -> list[Method]:
     """Returns every method that is served, as metrics name them."""
+    own = (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)
     return [
         Method(service.full_name, method.name, CALL_KINDS[method.client_streaming, method.server_streaming])
-        for file in (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR)
+        for file in (*own, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR, v1_descriptor())
         for service in file.services_by_name.values()
         for method in service.methods
     ]
