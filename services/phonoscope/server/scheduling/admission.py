@@ -6,8 +6,10 @@ and admitted requests keep their audio in time.
 The engine has room for a request if, at any time from now on, the work that is due by then fits into that time: the
 processor demand test of earliest deadline first (Baruah, Rosier and Howell 1990). A stream's audio is due as it is
 played, from the time at which its player needs the next; a stream that has not begun also needs a first window, before
-its caller's patience ends; a unary reply is due at once. An estimate can be wrong, and only work corrects it, so an
-idle engine admits any request.
+its caller's patience ends. A unary reply with a deadline may come at any time before it, so it is refused only if that
+is out of reach, or if streams would run dry; one without a deadline must come before its caller's patience ends. An
+estimate can be wrong, and only work corrects it, so an idle engine admits any request, and deadlines are compared with
+estimates without caution.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,8 +27,9 @@ MAX_RETRY_SECONDS: Final = 30.0
 PROMISED_SHARE: Final = 0.6
 # Playing streams are promised a lead of this many times the time to first audio, so that others can start.
 RESERVE_OF_FIRST_AUDIO: Final = 40.0
-# A deadline is unreachable if the estimate exceeds it by this factor: estimates from characters are rough.
-DEADLINE_FACTOR: Final = 1.25
+# A deadline is unreachable if the estimate exceeds it by this factor. Estimates from characters are rough, and callers
+# lose more by a wrong refusal than by a wait in vain.
+DEADLINE_FACTOR: Final = 1.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,14 +91,9 @@ class Admission:
         working = [demand for demand in held if not demand.waits_for_caller]
         if new.estimates is None or not working:
             return
-        _check_deadline(new, working)
+        _check_deadlines(new, working)
         if (late_seconds := self.late_seconds([*working, new])) > 0:
-            raise Overloaded(
-                f"the engine is busy with {len(working)} requests and cannot serve another one in time; retry after "
-                "the delay, or use another replica",
-                reason="CAPACITY_FULL",
-                retry_after_seconds=min(max(RETRY_SECONDS, late_seconds), MAX_RETRY_SECONDS),
-            )
+            raise _capacity_full(len(working), late_seconds)
 
     def check_owed(self, held_seconds: Sequence[float], audio_seconds: float) -> None:
         """Refuses audio that would exceed the bound on audio owed; an idle server accepts any length.
@@ -133,46 +131,84 @@ class Admission:
         """Yields times from now, ascending, and the engine seconds of the work due by each.
 
         Those seconds jump where a first window or a unary reply is due, and grow while streams play. It is enough to
-        check after each change.
+        check after each change; where only a unary reply with a deadline is due, there is nothing to check.
         """
         changes = sorted(chain.from_iterable(self._changes(demand) for demand in demands))
         needed_seconds = growth = latest = 0.0
-        for at, jump, change in changes:
+        players = 0
+        for at, jump, change, is_bound in changes:
             needed_seconds += growth * (at - latest) + jump
             growth += change
+            players += (change > 0) - (change < 0)
             latest = at
-            yield at, needed_seconds
+            if is_bound or players:
+                yield at, needed_seconds
 
-    def _changes(self, demand: Demand) -> list[tuple[float, float, float]]:
-        """Returns when a request's needs change, by how many engine seconds, and the change of their growth."""
+    def _changes(self, demand: Demand) -> list[tuple[float, float, float, bool]]:
+        """Returns the changes of a request's needs over time.
+
+        Each has its time, its engine seconds, the change of the growth of these seconds, and whether the engine must
+        keep up with the needs at that time whatever else it does.
+        """
         estimates = demand.estimates
         if estimates is None:
             return []
         factor, due_seconds = estimates.real_time_factor, max(0.0, demand.due_seconds)
         if demand.is_unary:
-            return [(due_seconds, factor * demand.audio_seconds, 0.0)]
+            is_bound = demand.deadline_seconds is None
+            return [(due_seconds, estimates.whole_factor * demand.audio_seconds, 0.0, is_bound)]
         first_seconds = estimates.first_audio_seconds
         if demand.is_starting:  # it may begin to play at once, and must begin before its caller gives up
             patience_seconds = max(self.max_first_audio_seconds, 2 * first_seconds)
             begun_seconds = max(0.0, demand.due_seconds + patience_seconds - first_seconds)
-            start = [(begun_seconds, PROMISED_SHARE * first_seconds, 0.0)]
+            start = [(begun_seconds, PROMISED_SHARE * first_seconds, 0.0, True)]
         else:
             due_seconds, start = max(0.0, due_seconds - RESERVE_OF_FIRST_AUDIO * first_seconds), []
-        return [*start, (due_seconds, 0.0, factor), (due_seconds + demand.audio_seconds, 0.0, -factor)]
+        playing = [(due_seconds, 0.0, factor, True), (due_seconds + demand.audio_seconds, 0.0, -factor, True)]
+        return [*start, *playing]
 
 
-def _check_deadline(new: Demand, working: Sequence[Demand]) -> None:
-    """Refuses a request that cannot be rendered before its deadline, after all work that is due earlier."""
-    if new.deadline_seconds is None:
-        return
-    before = [demand for demand in working if demand.due_seconds <= new.due_seconds]
-    needed_seconds = sum(_engine_seconds(demand) for demand in (*before, new))
-    if needed_seconds > DEADLINE_FACTOR * new.deadline_seconds:
+def _check_deadlines(new: Demand, working: Sequence[Demand]) -> None:
+    """Refuses a request that cannot be complete before its deadline, or that would take that from another one."""
+    needed_seconds = _seconds_until_complete(new, working)
+    if new.deadline_seconds is not None and needed_seconds > DEADLINE_FACTOR * new.deadline_seconds:
         raise DeadlineUnreachable(
             f"the request would take about {needed_seconds:.1f} s, but its deadline is in "
             f"{new.deadline_seconds:.1f} s; set a later deadline, send less text, or use another replica"
         )
+    for held in working:
+        if not held.is_unary or held.deadline_seconds is None or held.due_seconds < new.due_seconds:
+            continue
+        others = [other for other in working if other is not held]
+        now_seconds, then_seconds = (_seconds_until_complete(held, them) for them in (others, [*others, new]))
+        if now_seconds <= DEADLINE_FACTOR * held.deadline_seconds < then_seconds:
+            raise _capacity_full(len(working), then_seconds - now_seconds)
 
 
-def _engine_seconds(demand: Demand) -> float:
-    return demand.estimates.real_time_factor * demand.audio_seconds if demand.estimates else 0.0
+def _seconds_until_complete(demand: Demand, others: Sequence[Demand]) -> float:
+    """Returns the engine time of a request and of what comes before it until its deadline: what is due earlier.
+
+    Of a stream, that is only the audio that is played by then.
+    """
+    total_seconds = _engine_seconds(demand, demand.audio_seconds)
+    for other in others:
+        if other.due_seconds > demand.due_seconds:
+            continue
+        audio_seconds = other.audio_seconds
+        if not other.is_unary and demand.deadline_seconds is not None:
+            audio_seconds = min(audio_seconds, max(0.0, demand.deadline_seconds - other.due_seconds))
+        total_seconds += _engine_seconds(other, audio_seconds)
+    return total_seconds
+
+
+def _capacity_full(requests: int, late_seconds: float) -> Overloaded:
+    return Overloaded(
+        f"the engine is busy with {requests} requests and cannot serve another one in time; retry after the delay, or "
+        "use another replica",
+        reason="CAPACITY_FULL",
+        retry_after_seconds=min(max(RETRY_SECONDS, late_seconds), MAX_RETRY_SECONDS),
+    )
+
+
+def _engine_seconds(demand: Demand, audio_seconds: float) -> float:
+    return demand.estimates.whole_factor * audio_seconds if demand.estimates else 0.0

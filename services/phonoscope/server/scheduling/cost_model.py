@@ -46,11 +46,14 @@ class Estimates:
         real_time_factor: engine seconds for a second of audio, all stages together.
         first_audio_seconds: engine time from text to a stream's first audio, on an idle engine.
         slowdown: ratio of the engine's current batch times to its best.
+        whole_factor: engine seconds for a second of audio in the longest steps, without caution: for a reply that
+            only has to be complete in time.
     """
 
     real_time_factor: float
     first_audio_seconds: float
     slowdown: float
+    whole_factor: float
 
 
 class KindCost:
@@ -130,6 +133,19 @@ class KindCost:
         if now - self._peak_at < PROMISE_SECONDS:
             slowdown = max(slowdown, min(self._peak_slowdown, MAX_CAUTION * slowdown))
         return slowdown * (fixed * self._n / self._x + slope) * self._audio_cost / self._audio_seconds
+
+    def seconds_per_long_audio_second(self, step_seconds: float, now: float) -> float:
+        """Returns the time of a second of audio in steps of this much; without caution, and 0 before any audio.
+
+        The latest batches may have been short ones, whose fixed costs count for much more.
+        """
+        if not self._audio_seconds or not self._x:
+            return 0.0
+        fixed, slope = self._line
+        batches = self._n * self._audio_cost / self._x / self._audio_seconds  # for a second of audio, lately
+        if self.makes_audio and step_seconds:
+            batches = min(batches, 1 / step_seconds)
+        return self._slowdown_at(now) * (fixed * batches + slope * self._audio_cost / self._audio_seconds)
 
     def cost_of(self, audio_seconds: float) -> float:
         """Returns the average cost of this much audio over the latest steps; for 0, that of one step."""
@@ -266,9 +282,20 @@ class CostModel:
         preparation = sum(kind.utterance_seconds(now) for kind in self._kinds.values() if not kind.makes_audio)
         return preparation + sum(self.seconds(kind, cost, now) for kind, cost in self.audio_work(first_step_seconds))
 
-    def estimates(self, first_step_seconds: float, now: float) -> Estimates | None:
-        """Returns the estimates at `now`; None while unknown. Arguments as `first_audio_seconds`."""
+    def estimates(self, first_step_seconds: float, now: float, longest_step_seconds: float = 0.0) -> Estimates | None:
+        """Returns the estimates at `now`; None while unknown.
+
+        Args:
+            first_step_seconds: audio of a stream's first step.
+            now: on the clock of the batches, in seconds.
+            longest_step_seconds: audio of the longest step; 0 if the engine decides.
+        """
         if not self.is_known:
             return None
-        slowdown = max(kind.slowdown(now) for kind in self._kinds.values() if kind.makes_audio)
-        return Estimates(self.real_time_factor(now), self.first_audio_seconds(first_step_seconds, now), slowdown)
+        kinds = self._kinds.values()
+        return Estimates(
+            real_time_factor=self.real_time_factor(now),
+            first_audio_seconds=self.first_audio_seconds(first_step_seconds, now),
+            slowdown=max(kind.slowdown(now) for kind in kinds if kind.makes_audio),
+            whole_factor=sum(kind.seconds_per_long_audio_second(longest_step_seconds, now) for kind in kinds),
+        )

@@ -52,7 +52,8 @@ class Slot:
 
     def estimates(self, now: float) -> Estimates | None:
         """Returns the estimates of the engine's speed; None while unknown."""
-        return self.cost.estimates(self.first_step_seconds, now)
+        sizes = self.tuning.audio_seconds
+        return self.cost.estimates(self.first_step_seconds, now, sizes[-1] if sizes else 0.0)
 
     def speak(self, utterance: Utterance) -> None:
         """Speaks an utterance to its end for nobody; raises whatever the engine raises."""

@@ -222,3 +222,24 @@ class TestCostModel:
         estimates = model.estimates(FIRST_STEP_SECONDS, 0.0)
         assert estimates is not None
         assert estimates.slowdown == pytest.approx(3.0, rel=0.1)
+
+    def test_a_long_reply_is_not_taken_to_cost_what_many_short_batches_did(self) -> None:
+        """Twenty milliseconds of each batch are fixed: 0.1 s of audio in each costs six times as much as 2 s."""
+        model = CostModel()
+        for seconds in (0.1, 0.1, 0.1, 2.0) * 3 + (0.1,) * 60:
+            prepared(model, 0.001, audio_seconds=seconds)
+            rendered(model, 0.02 + 0.03 * seconds, audio_seconds=seconds)
+        estimates = model.estimates(FIRST_STEP_SECONDS, 0.0, longest_step_seconds=2.0)
+        assert estimates is not None
+        assert estimates.real_time_factor > 0.15
+        assert estimates.whole_factor == pytest.approx(0.02 / 2 + 0.03 + 0.01, rel=0.3)
+
+    def test_a_long_reply_is_estimated_without_the_caution_of_promises(self) -> None:
+        model = CostModel()
+        for slower in [1.0] * 50 + [3.0] * 12 + [1.0] * 12:
+            prepared(model, 0.03)
+            rendered(model, slower * 0.02)
+        estimates = model.estimates(FIRST_STEP_SECONDS, 0.0, longest_step_seconds=1.0)
+        assert estimates is not None
+        assert estimates.whole_factor == pytest.approx(0.03, rel=0.05)
+        assert estimates.real_time_factor > 1.2 * estimates.whole_factor

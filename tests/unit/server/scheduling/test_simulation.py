@@ -129,10 +129,10 @@ class SimulatedCost(CostModel):
         self._forget()
         super().learn_audio(kind, cost, steps, audio_seconds, utterances=utterances)
 
-    def estimates(self, first_step_seconds: float, now: float) -> Estimates | None:
+    def estimates(self, first_step_seconds: float, now: float, longest_step_seconds: float = 0.0) -> Estimates | None:
         asked = first_step_seconds, now
         if asked not in self._estimates:
-            self._estimates[asked] = super().estimates(first_step_seconds, now)
+            self._estimates[asked] = super().estimates(first_step_seconds, now, longest_step_seconds)
         return self._estimates[asked]
 
     def first_audio_seconds(self, first_step_seconds: float, now: float) -> float:

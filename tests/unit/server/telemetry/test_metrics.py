@@ -367,14 +367,14 @@ def estimates_of(registry: CollectorRegistry, engine: str) -> dict[str, float | 
 def test_each_engine_has_its_own_estimates_as_they_are_at_the_scrape(
     sink: MetricsSink, registry: CollectorRegistry
 ) -> None:
-    known = {"vits": Estimates(0.5, 0.25, 1.5), "codec": Estimates(2.0, 3.0, 4.0)}
+    known = {"vits": Estimates(0.5, 0.25, 1.5, 0.5), "codec": Estimates(2.0, 3.0, 4.0, 2.0)}
     sink.watch_engines(["vits", "codec"], lambda: known, lambda: 0.0)
     assert estimates_of(registry, "codec") == {
         "tts_estimated_real_time_factor": 2.0,
         "tts_estimated_first_audio_seconds": 3.0,
         "tts_engine_slowdown_ratio": 4.0,
     }
-    known["vits"] = Estimates(0.75, 0.5, 2.5)
+    known["vits"] = Estimates(0.75, 0.5, 2.5, 0.75)
     assert estimates_of(registry, "vits") == {
         "tts_estimated_real_time_factor": 0.75,
         "tts_estimated_first_audio_seconds": 0.5,
@@ -385,7 +385,7 @@ def test_each_engine_has_its_own_estimates_as_they_are_at_the_scrape(
 def test_an_engine_of_which_nothing_is_known_has_estimates_of_0(
     sink: MetricsSink, registry: CollectorRegistry
 ) -> None:
-    sink.watch_engines(["vits", "codec"], lambda: {"vits": Estimates(0.5, 0.25, 1.5)}, lambda: 0.0)
+    sink.watch_engines(["vits", "codec"], lambda: {"vits": Estimates(0.5, 0.25, 1.5, 0.5)}, lambda: 0.0)
     assert estimates_of(registry, "codec") == dict.fromkeys(ESTIMATES, 0.0)
 
 
