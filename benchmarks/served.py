@@ -85,8 +85,13 @@ class _Log:
 
 
 @contextlib.contextmanager
-def serving(threads: int, device: str = "cpu") -> Iterator[Served]:
+def serving(threads: int, *flags: str, device: str = "cpu") -> Iterator[Served]:
     """Starts a server with the embedded voice alone, yields it once it is SERVING and warm, and stops it.
+
+    Args:
+        threads: of its engine.
+        flags: more flags of the server.
+        device: of its engine.
 
     Raises:
         RuntimeError: the server ended early.
@@ -95,7 +100,7 @@ def serving(threads: int, device: str = "cpu") -> Iterator[Served]:
         options = (
             f"--port 0 --metrics-port 0 --drain-seconds 0 --log-format json --device {device} --threads {threads}"
         )
-        command = [sys.executable, "-m", "phonoscope.server", *options.split(), "--voices-dir", no_voices]
+        command = [sys.executable, "-m", "phonoscope.server", *options.split(), "--voices-dir", no_voices, *flags]
         began = time.perf_counter()
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)  # noqa: S603  our own command
         try:
