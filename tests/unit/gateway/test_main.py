@@ -19,6 +19,15 @@ def test_a_port_in_use_is_one_line_that_names_it():
             pass
 
 
+def test_a_connection_sends_small_parts_without_waiting_for_acknowledgements():
+    with (
+        _listening(GatewaySettings(port=0)) as listener,
+        socket.create_connection(listener.getsockname()),
+        listener.accept()[0] as connection,
+    ):
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
 def test_a_setting_that_is_not_valid_ends_with_status_1(capsys):
     assert main(["--openai-voices", "=joe", "--port", "0"]) == 1
     assert capsys.readouterr().err == (
