@@ -1,6 +1,7 @@
 """The story of a request: the middleware around it, and the routes that serve it. Built by `__main__`.
 
-A request passes TelemetryMiddleware, CORS, ApiKeyMiddleware and LimitsMiddleware (middleware/), which reads its body.
+A request passes AbsoluteTargetMiddleware, TelemetryMiddleware, CORS, HeadMiddleware, ApiKeyMiddleware and
+LimitsMiddleware (middleware/), which reads its body.
 FastAPI then finds its route; the route calls the speech server through the backend and returns a SpeechResponse, which
 sends audio while the rest is being synthesized. Exceptions become problems by one table (problems.py).
 """
@@ -17,6 +18,7 @@ from phonoscope.gateway.backend.base import Backend
 from phonoscope.gateway.error_handlers import add_error_handlers
 from phonoscope.gateway.events import OTHER
 from phonoscope.gateway.middleware.api_keys import ApiKeyMiddleware
+from phonoscope.gateway.middleware.http_semantics import AbsoluteTargetMiddleware, HeadMiddleware
 from phonoscope.gateway.middleware.limits import LimitsMiddleware
 from phonoscope.gateway.middleware.request_body import BodyLimits
 from phonoscope.gateway.middleware.telemetry import TelemetryMiddleware
@@ -34,6 +36,7 @@ from phonoscope.gateway.speech_socket import SpeechSocket
 from phonoscope.gateway.telemetry import Telemetry
 
 SOCKET_PATH: Final = "/v1/speech/stream"
+DOCUMENTS: Final = ("/openapi.json", *PAGE)
 EXPOSED_HEADERS: Final = ("X-Request-Id", "X-Voice", "X-Sample-Rate", "X-Seed", "X-Trace-Id", "Retry-After")
 
 
@@ -48,6 +51,7 @@ def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness,
     )
     if settings.keys:  # before a body is read
         app = ApiKeyMiddleware(app, settings.keys)
+    app = HeadMiddleware(app)
     if settings.origins:  # outside the others, so that pages of other origins can read every error
         app = CORSMiddleware(
             app,
@@ -56,7 +60,8 @@ def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness,
             allow_headers=["Authorization", "Content-Type", "Traceparent", TIMEOUT_HEADER],
             expose_headers=EXPOSED_HEADERS,
         )
-    return TelemetryMiddleware(app, telemetry, {route for _, route, _ in endings()} - {OTHER})
+    app = TelemetryMiddleware(app, telemetry, {route for _, route, _ in endings()} - {OTHER})
+    return AbsoluteTargetMiddleware(app)
 
 
 def endings() -> list[tuple[str, str, int]]:
@@ -65,9 +70,9 @@ def endings() -> list[tuple[str, str, int]]:
     return [
         *((method, route, status) for method, route in speech for status in (*STATUSES, CLIENT_CLOSED_REQUEST)),
         *(("GET", SOCKET_PATH, status) for status in (SWITCHING_PROTOCOLS, 400, 401, 408, 429, 500, 501, 503, 504)),
-        *(("GET", route, status) for route in ("/readyz",) for status in (200, 503)),
-        *(("GET", route, 200) for route in ("/healthz", "/metrics", "/openapi.json", *PAGE)),
-        *((method, OTHER, 404) for method in ("GET", "POST")),
+        *((method, "/readyz", status) for method in ("GET", "HEAD") for status in (200, 503)),
+        *((method, route, 200) for method in ("GET", "HEAD") for route in ("/healthz", "/metrics", *DOCUMENTS)),
+        *((method, OTHER, 404) for method in ("GET", "HEAD", "POST")),
     ]
 
 

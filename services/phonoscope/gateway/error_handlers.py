@@ -1,5 +1,6 @@
 """Exceptions of routes as responses: each becomes a problem. Registered by app.py."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 
@@ -68,6 +69,12 @@ def _http_problem(error: HTTPException, path: str) -> Problem:
             status,
             "METHOD_UNKNOWN",
             "this path does not support the method; the header Allow lists those that it supports",
-            allow=(error.headers or {}).get("Allow", ""),
+            allow=_allowed_methods(error.headers or {}),
         )
     return Problem(status, "BODY_INVALID", str(error.detail))
+
+
+def _allowed_methods(headers: Mapping[str, str]) -> str:
+    """Returns the methods that the routes name, and HEAD beside GET: middleware/http_semantics.py serves that."""
+    allowed = headers.get("Allow", "").split(", ")
+    return ", ".join([*allowed, "HEAD"] if "GET" in allowed else allowed)
