@@ -47,7 +47,7 @@ def run_comparison(threads_of_engine: "dict[EngineName, int]", rounds: int, json
         from phonoscope.comparison.rounds import compare as compare_transports  # noqa: PLC0415 - needs both extras
         from phonoscope.comparison.table import json_of, table_of  # noqa: PLC0415
     except ImportError as error:
-        fail(f"a comparison needs both services ({error}): pip install 'phonoscope[server,gateway]'")
+        fail(f"a comparison needs both services ({error}): pip install 'phonoscope[server,gateway,bench]'")
     results = list(compare_transports(threads_of_engine, rounds, lambda line: typer.echo(line, err=True)))
     typer.echo(table_of(results))
     if json_file is not None:

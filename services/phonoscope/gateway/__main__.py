@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+import h11
 import uvicorn
 
 from phonoscope import __version__
@@ -30,6 +31,7 @@ from phonoscope.gateway.telemetry import Telemetry, build_telemetry
 
 BACKLOG: Final = 2048
 FLUSH_SECONDS: Final = 3.0
+DECLINED_UPGRADE: Final = "Unsupported upgrade request."
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,7 +75,8 @@ def uvicorn_config(
     return uvicorn.Config(
         build_app(settings, backend, readiness, telemetry),
         loop="none",
-        http="httptools",
+        # httptools loses the body of a request that offers an upgrade, and sends chunks to clients of HTTP/1.0.
+        http="h11",
         ws="websockets-sansio",
         ws_max_size=settings.max_body_bytes,
         ws_per_message_deflate=False,  # audio does not compress
@@ -128,20 +131,27 @@ def _listening(settings: GatewaySettings) -> Iterator[socket.socket]:
             "port with --port"
         ) from None
     with listener:
-        # Connections inherit it on Linux. asyncio sets it only on sockets that name TCP as their protocol, and this one
+        # Connections inherit it on Linux. asyncio sets it only on sockets that name TCP as protocol, and this one
         # names none. Without it, every response waits up to 40 ms for the client's delayed acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         yield listener
 
 
 def _filter_uvicorn_log() -> None:
-    """Drops uvicorn's log of responses that were truncated on purpose: the request's own log line has the reason."""
+    """Drops uvicorn's lines about what is expected: the request's own log line has its outcome."""
     logging.getLogger("uvicorn.error").addFilter(_is_unexpected)
 
 
 def _is_unexpected(record: logging.LogRecord) -> bool:
+    """Returns whether a line of uvicorn's log reports a defect.
+
+    Expected are a response that was truncated on purpose, one to a client that broke HTTP's syntax meanwhile, and the
+    offer of an upgrade that is declined, such as that of HTTP/2 by Java's client.
+    """
+    if record.msg == DECLINED_UPGRADE:
+        return False
     error = record.exc_info[1] if record.exc_info else None
-    return not isinstance(error, ResponseTruncated)
+    return not isinstance(error, ResponseTruncated | h11.LocalProtocolError)
 
 
 if __name__ == "__main__":

@@ -58,4 +58,4 @@ def test_without_the_services_it_says_what_to_install(run, monkeypatch):
     monkeypatch.setitem(sys.modules, "phonoscope.comparison.rounds", None)
     result = run("bench", "compare")
     assert result.exit_code == 1
-    assert "pip install 'phonoscope[server,gateway]'" in result.stderr
+    assert "pip install 'phonoscope[server,gateway,bench]'" in result.stderr
