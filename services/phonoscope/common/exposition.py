@@ -4,12 +4,15 @@ Called by common/metrics_endpoint.py and the gateway, once per scrape. prometheu
 2000 samples takes about 15 ms of Python, which would block all other threads; so the GIL is released after every
 collector. A collector that raises loses its own families only, and is logged.
 
+A histogram with negative buckets has neither `_sum` nor `_count`: OpenMetrics forbids the one, since it is no counter,
+and its strict parsers take the other only beside it. The count is the bucket "+Inf".
+
 Formats: https://prometheus.io/docs/instrumenting/exposition_formats/ and https://prometheus.io/docs/specs/om/
 """
 
 import gzip
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -55,7 +58,7 @@ class Exposition:
 
     def _part(self, collector: Collector, encode: Callable[[Collector], bytes]) -> bytes:
         try:
-            part = encode(collector).removesuffix(_END)
+            part = encode(_Strict(collector)).removesuffix(_END)
         except Exception as error:  # noqa: BLE001  one collector must not fail the others
             self._note_failure(collector, error)
             return b""
@@ -70,6 +73,19 @@ class Exposition:
             # prometheus_client adds the family, with all its samples, to the error's arguments.
             error.args = tuple(argument for argument in error.args if not isinstance(argument, Metric))
             self._logger.error("metrics_collector_failed", collector=str(collector), exc_info=error)
+
+
+class _Strict(Collector):
+    """The families of a collector, without what OpenMetrics forbids."""
+
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def collect(self) -> Iterator[Metric]:
+        for family in self._collector.collect():
+            if family.samples and family.samples[0].labels.get("le", "").startswith("-"):  # buckets are in order
+                family.samples = [sample for sample in family.samples if not sample.name.endswith("_count")]
+            yield family
 
 
 def _encoder(accept: str) -> tuple[Callable[[Collector], bytes], str]:

@@ -115,6 +115,17 @@ def test_a_page_says_what_the_registry_has(
     assert [sample for sample in samples if "_created" not in sample[0]] == expected
 
 
+@pytest.mark.parametrize(("accept", "parse"), [(TEXT, parse_text), (OPENMETRICS, parse_openmetrics)])
+def test_a_histogram_with_negative_buckets_has_neither_sum_nor_count(
+    registry: CollectorRegistry, accept: str, parse: Any
+) -> None:
+    Histogram("slack_seconds", "How early.", ["voice"], buckets=[-1, 0, 1], registry=registry).labels("a").observe(0.5)
+    families = {family.name: family for family in parse(Scraped(registry).text(accept))}
+    samples = {(sample.name, sample.labels.get("le")): sample.value for sample in families["slack_seconds"].samples}
+    buckets = {"-1.0": 0.0, "0.0": 0.0, "1.0": 1.0, "+Inf": 1.0}
+    assert samples == {("slack_seconds_bucket", le): value for le, value in buckets.items()}
+
+
 def test_exemplars_come_in_openmetrics_only(scraped: Scraped) -> None:
     assert f'# {{trace_id="{TRACE_ID}"}} 0.05' in scraped.text(OPENMETRICS)
     assert TRACE_ID not in scraped.text(TEXT)

@@ -7,14 +7,16 @@ import grpc
 import pytest
 import structlog
 from prometheus_client import CollectorRegistry
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from structlog.testing import CapturingLogger
 
 from phonoscope.common.call_events import CallEnded, CallEvent, CallStarted, Method
 from phonoscope.common.call_metrics import CallMetrics
 from phonoscope.common.call_spans import CallSpans
 from phonoscope.common.errors import SettingsError
+from phonoscope.common.exposition import Exposition
 from phonoscope.common.tracing import current_trace_id
-from phonoscope.server.events import Event, RequestFinished, RequestStarted
+from phonoscope.server.events import ChunkSent, Event, RequestFinished, RequestStarted
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.telemetry.logs import LogSink
 from phonoscope.server.telemetry.metrics import MetricsSink
@@ -71,6 +73,21 @@ def test_without_an_endpoint_there_are_neither_spans_nor_a_metric_of_them(build:
     assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, LogSink]
     assert [type(getattr(sink, "__self__", sink)) for sink in telemetry.call_sinks] == [CallMetrics, LogSink]
     assert "tts_trace_spans_total" not in names(telemetry.registry)
+
+
+@pytest.mark.parametrize("otlp_endpoint", ["", NOBODY])
+def test_a_strict_parser_of_openmetrics_reads_the_whole_page(
+    build: Any, logger: CapturingLogger, otlp_endpoint: str
+) -> None:
+    telemetry = build(otlp_endpoint=otlp_endpoint)
+    telemetry.metrics.make_voice_series({"joe": ("prepare", "render")})
+    telemetry.emit(RequestStarted(1, "id"))
+    telemetry.emit(ChunkSent(1, "joe", gap_seconds=0.2, slack_seconds=-0.3))
+    page = Exposition(telemetry.registry, logger).page("application/openmetrics-text; version=1.0.0", "")
+    families = {family.name: family for family in parse_openmetrics(page.body.decode())}
+    assert set(families) >= {"tts_playback_slack_seconds", "tts_requests", "grpc_server_handling_seconds"}
+    slack = {sample.labels["le"]: sample.value for sample in families["tts_playback_slack_seconds"].samples}
+    assert (slack["-0.5"], slack["-0.1"], slack["+Inf"]) == (0, 1, 1)
 
 
 def test_with_an_endpoint_the_spans_come_first(build: Any) -> None:
