@@ -428,6 +428,14 @@ class TestKeys:
         reply = await http.options("/v1/speech", headers={**asked, "Origin": "https://other.example"})
         assert "access-control-allow-origin" not in reply.headers
 
+    async def test_pages_from_elsewhere_may_send_the_headers_of_openais_package(self, http):
+        names = "authorization,content-type,x-stainless-arch,x-stainless-os,x-stainless-retry-count,openai-organization"
+        asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names}
+        reply = await http.options("/v1/audio/speech", headers={"Origin": "https://page.example", **asked})
+        assert (reply.status_code, reply.headers["access-control-allow-headers"]) == (200, names)
+        reply = await http.options("/v1/audio/speech", headers={"Origin": "https://other.example", **asked})
+        assert "access-control-allow-origin" not in reply.headers
+
     async def test_pages_from_elsewhere_can_read_what_is_refused(self, http):
         headers = {"Origin": "https://page.example"}
         for key, status in (("three", 401), ("one", 415)):

@@ -28,7 +28,6 @@ from phonoscope.gateway.page_routes import PAGE, page_routes
 from phonoscope.gateway.probe_routes import ProbeRoutes
 from phonoscope.gateway.readiness import Readiness
 from phonoscope.gateway.request_outcome import CLIENT_CLOSED_REQUEST, SWITCHING_PROTOCOLS
-from phonoscope.gateway.request_timeout import TIMEOUT_HEADER
 from phonoscope.gateway.schemas import BODY_SCHEMAS
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.speech_routes import SpeechRoutes
@@ -56,8 +55,8 @@ def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness,
         app = CORSMiddleware(
             app,
             allow_origins=settings.origins,
-            allow_methods=["GET", "POST"],
-            allow_headers=["Authorization", "Content-Type", "Traceparent", TIMEOUT_HEADER],
+            allow_methods=["GET", "HEAD", "POST"],
+            allow_headers=["*"],  # OpenAI's package sends a family of its own; which origins may call is the limit
             expose_headers=EXPOSED_HEADERS,
         )
     app = TelemetryMiddleware(app, telemetry, {route for _, route, _ in endings()} - {OTHER})

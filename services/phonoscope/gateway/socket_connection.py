@@ -50,7 +50,7 @@ class SocketConnection:
         """
         text = await self._receive_text(None if may_idle else self._idle_seconds)
         try:
-            return CLIENT_MESSAGE.validate_json(text)
+            return CLIENT_MESSAGE.validate_python(_parsed(text))
         except ValidationError as error:
             raise SocketError(problem_from_validation(error.errors(), MESSAGE_SCHEMAS), POLICY_VIOLATION) from None
 
@@ -81,6 +81,15 @@ class SocketConnection:
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # the client disconnected meanwhile
             await self.send(server_messages.failed(problem))
             await self._socket.close(close_code or _close_code(problem), problem.reason)
+
+
+def _parsed(text: str) -> object:
+    """Returns a message's JSON. pydantic's own parser would reject half of a surrogate pair."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:  # RecursionError: nested too deep
+        detail = f'not valid JSON: {error}; send an object such as {{"type": "text", "text": "Hello."}}'
+        raise SocketError(Problem(HTTPStatus.BAD_REQUEST, "BODY_INVALID", detail), POLICY_VIOLATION) from None
 
 
 def _idle(idle_seconds: float) -> SocketError:

@@ -23,7 +23,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from phonoscope.gateway import server_messages
 from phonoscope.gateway.backend.base import FLUSH, Backend, BackendError, Flush
-from phonoscope.gateway.client_messages import ClientMessage, ControlMessage, StartMessage, TextMessage
+from phonoscope.gateway.client_messages import ClientMessage, ControlMessage, StartMessage, TextJoiner, TextMessage
 from phonoscope.gateway.disconnects import cancel
 from phonoscope.gateway.events import Emit, FirstAudio
 from phonoscope.gateway.problems import Problem, ProblemError, problem_from_error
@@ -96,15 +96,16 @@ class SpeechSocket:
             _TextCancelled: the client cancelled the text.
             SocketError: a message is not valid, or not in this order.
         """
-        is_complete = False
+        joiner, is_complete = TextJoiner(), False
         while message := await _until_done(synthesis, self._connection.receive(may_idle=is_complete)):
             if message.type == "cancel":
                 raise _TextCancelled
             if is_complete:
                 return _require_start(message)
-            item = _queue_item(message)
-            is_complete = item is None
-            await _until_done(synthesis, texts.put(item))
+            items = _queue_items(message, joiner)
+            is_complete = items[-1] is None
+            for item in items:
+                await _until_done(synthesis, texts.put(item))
         return None
 
     async def _synthesize(self, start: StartMessage, texts: TextQueue, timeout_seconds: float) -> None:
@@ -130,15 +131,16 @@ def _require_start(message: ClientMessage) -> StartMessage:
     return message
 
 
-def _queue_item(message: ClientMessage) -> str | Flush | None:
+def _queue_items(message: ClientMessage, joiner: TextJoiner) -> list[str | Flush | None]:
     """Returns what a message adds to its text; None ends the text."""
     match message:
         case TextMessage():
-            return message.text
+            return [joiner.add(message.text)]
         case ControlMessage(type="flush"):
-            return FLUSH
+            return [FLUSH]
         case ControlMessage():
-            return None
+            rest = joiner.end()
+            return [rest, None] if rest else [None]
         case StartMessage():
             raise _out_of_turn('"start" was sent within a text; send "end" or "cancel" first')
 

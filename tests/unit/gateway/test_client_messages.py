@@ -9,6 +9,7 @@ from phonoscope.gateway.client_messages import (
     MESSAGE_SCHEMAS,
     ControlMessage,
     StartMessage,
+    TextJoiner,
     TextMessage,
 )
 from phonoscope.gateway.schemas import RequestModel
@@ -48,3 +49,20 @@ def test_every_kind_of_message_rejects_unknown_members(kind: str) -> None:
     assert CLIENT_MESSAGE.validate_python({"type": kind, **text}) == message
     with pytest.raises(ValidationError, match="colour"):
         CLIENT_MESSAGE.validate_python({"type": kind, **text, "colour": "red"})
+
+
+@pytest.mark.parametrize(
+    ("parts", "joined"),
+    [
+        (["Great \ud83d", "\ude00 job."], ["Great ", "\N{GRINNING FACE} job.", ""]),
+        (["\ud83d", "", "\ude00"], ["", "", "\N{GRINNING FACE}", ""]),
+        (["a\ud83d", "b"], ["a", "\ufffdb", ""]),
+        (["\ud83d", "\ud83d\ude00"], ["", "\ufffd\N{GRINNING FACE}", ""]),
+        (["\ude00a"], ["\ufffda", ""]),
+        (["a\ud83d"], ["a", "\ufffd"]),
+        (["naïve \N{GRINNING FACE}", "日本"], ["naïve \N{GRINNING FACE}", "日本", ""]),
+    ],
+)
+def test_halves_of_a_character_are_joined_and_a_lone_one_is_replaced(parts: list[str], joined: list[str]) -> None:
+    joiner = TextJoiner()
+    assert [*(joiner.add(part) for part in parts), joiner.end()] == joined

@@ -98,3 +98,12 @@ async def test_an_explicit_close_code_is_used(connect):
     connection, sent, _ = await connect()
     await connection.close(Problem(HTTPStatus.REQUEST_TIMEOUT, "SOCKET_IDLE", "what"), 1001)
     assert sent[2]["code"] == 1001
+
+
+@pytest.mark.parametrize("content", ["", "{bad", "[" * 100_000, '{"type": "text", "text": "a', "9" * 5_000])
+async def test_what_is_no_json_closes_the_socket(connect, content):
+    connection, _, _ = await connect({"type": "websocket.receive", "text": content})
+    with pytest.raises(SocketError) as caught:
+        await connection.receive()
+    assert (caught.value.problem.reason, caught.value.close_code) == ("BODY_INVALID", 1008)
+    assert "JSON" in caught.value.problem.detail

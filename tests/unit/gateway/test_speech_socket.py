@@ -66,6 +66,24 @@ async def test_flush_is_passed_on_between_the_texts(app, backend):
     assert backend.calls[0].parts == ("Hello", FLUSH, "there")
 
 
+async def test_a_character_that_is_split_between_messages_is_joined(app, backend):
+    halves = [text("Great \ud83d"), {"type": "flush"}, text("\ude00 job.")]
+    sent = await talk(app, {"type": "start"}, *halves, {"type": "end"})
+    assert backend.calls[0].parts == ("Great ", FLUSH, "\N{GRINNING FACE} job.")
+    assert sent[-1] == {"type": "done"}
+
+
+async def test_half_a_character_at_the_end_is_replaced(app, backend):
+    await talk(app, {"type": "start"}, text("Great \ud83d"), {"type": "end"})
+    assert backend.calls[0].parts == ("Great ", "\ufffd")
+
+
+async def test_half_a_character_in_another_member_is_rejected(app, backend):
+    sent = await talk(app, {"type": "start", "voice": "\ud83d"})
+    assert (sent[-1]["reason"], backend.calls) == ("BODY_INVALID", [])
+    assert "lone surrogate" in sent[-1]["detail"]
+
+
 @pytest.mark.parametrize("member", ["ssml", "stream_format"])
 async def test_members_that_incremental_text_does_not_have_are_unknown(app, backend, member):
     sent = await talk(app, {"type": "start", member: "<speak/>"})
