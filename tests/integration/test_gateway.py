@@ -379,7 +379,8 @@ class TestOpenAi:
         assert unknown.value.code == "MODEL_UNKNOWN"
         with pytest.raises(openai.BadRequestError, match="at least one word") as empty:
             await client.audio.speech.create(model="tts-1", input=" ", voice="alloy")
-        assert empty.value.param == "text"
+        assert empty.value.param == "input"
+        assert "ssml" not in str(empty.value)
 
     async def test_models(self, client):
         assert [model.id async for model in client.models.list()] == ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"]

@@ -51,7 +51,7 @@ def _problem(error: Exception, path: str) -> Problem:
         case ProblemError():
             return error.problem
         case BackendError():
-            return problem_from_error(error)
+            return problem_from_error(error, path)
         case RequestValidationError():
             return problem_from_validation(error.errors(), BODY_SCHEMAS.get(path))
         case HTTPException():

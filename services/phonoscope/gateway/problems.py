@@ -7,7 +7,6 @@ retry_after seconds after which the same request can succeed; also in the header
 
 import json
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from starlette.responses import Response
 
 from phonoscope.common.errors import FieldViolation, PhonoscopeError
 from phonoscope.gateway.backend.base import BackendError, Code
+from phonoscope.gateway.field_names import FieldNames, field_names
 
 MEDIA_TYPE: Final = "application/problem+json"
 RETRY_SECONDS: Final = 1.0
@@ -53,9 +53,6 @@ STATUS_OF: Final[Mapping[Code, HTTPStatus]] = {
 """The speech server's error code to HTTP status; every other code is 500."""
 
 RETRYABLE: Final = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
-_INDEX: Final = re.compile(r"\[(\d+)\]")
-# Options that have another name in the body.
-_BODY_FIELDS: Final = {"timing_types": "timings"}
 # In place of the transport's messages.
 _TRANSPORT_DETAILS: Final = {
     HTTPStatus.SERVICE_UNAVAILABLE: "the speech server is not available; try again shortly",
@@ -122,33 +119,28 @@ def field_error(field: str, description: str, *, reason: str = "BODY_INVALID") -
     return ProblemError(Problem(HTTPStatus.BAD_REQUEST, reason, f"{field}: {description}", (violation,)))
 
 
-def problem_from_error(error: BackendError) -> Problem:
-    """Returns the problem that a failed call to the speech server is for the client."""
-    status = STATUS_OF.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR)
-    violations = [FieldViolation(_body_field(v.field), v.description) for v in error.violations]
+def problem_from_error(error: BackendError, path: str = "") -> Problem:
+    """Returns the problem that a failed call to the speech server is for a client of `path`."""
+    status, names = STATUS_OF.get(error.code, HTTPStatus.INTERNAL_SERVER_ERROR), field_names(path)
+    violations = [FieldViolation(names.member(v.field), names.reworded(v.description)) for v in error.violations]
     retry = error.retry_after_seconds
     if retry is None and status in RETRYABLE:
         retry = RETRY_SECONDS
     return Problem(
         status,
         error.reason or error.code,
-        _detail(error, status, violations),
+        _detail(error, status, violations, names),
         violations,
         retry,
     )
 
 
-def _body_field(name: str) -> str:
-    """Returns the name of an option in the body; pronunciations[0] is pronunciations.0."""
-    return _BODY_FIELDS.get(name) or _INDEX.sub(r".\1", name)
-
-
-def _detail(error: BackendError, status: HTTPStatus, violations: Sequence[FieldViolation]) -> str:
+def _detail(error: BackendError, status: HTTPStatus, violations: Sequence[FieldViolation], names: FieldNames) -> str:
     """Returns the server's message; ours if the transport failed, whose message has internal addresses."""
     if violations:
         return "; ".join(f"{violation.field}: {violation.description}" for violation in violations)
     if error.reason:
-        return error.message
+        return names.reworded(error.message)
     return _TRANSPORT_DETAILS.get(status) or f"the speech server failed ({error.code}); see its log"
 
 

@@ -95,7 +95,7 @@ class ResponseTruncated(Exception):
 
 
 def _record_failure(scope: Scope, error: BackendError) -> Problem:
-    problem = problem_from_error(error)
+    problem = problem_from_error(error, scope["path"])
     record_outcome(scope, int(problem.status), problem.reason)
     return problem
 

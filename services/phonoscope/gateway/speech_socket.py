@@ -59,7 +59,7 @@ class SpeechSocket:
         except ProblemError as error:
             await self._connection.close(error.problem, POLICY_VIOLATION)
         except BackendError as error:
-            await self._connection.close(problem_from_error(error))
+            await self._connection.close(problem_from_error(error, self._socket.scope["path"]))
 
     async def _serve_texts(self, timeout_seconds: float) -> None:
         next_start: StartMessage | None = None

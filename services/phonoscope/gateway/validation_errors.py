@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
-from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.problems import Problem
+from phonoscope.gateway.schemas import RequestModel
 
-SchemaClass = type[BaseModel]
+SchemaClass = type[RequestModel]
 SchemaClasses = SchemaClass | Mapping[str, SchemaClass] | None
 WRAPPERS: Final = ("body", "query", "path", "header")
 NOT_AN_OBJECT: Final = ("model_attributes_type", "model_type", "missing", "dict_type")
@@ -34,9 +34,9 @@ def _violation(error: ErrorDetails, models: SchemaClasses) -> FieldViolation:
     place = [part for part in error["loc"] if part not in WRAPPERS]
     if error["type"] == "json_invalid":
         cause = error.get("ctx", {}).get("error", "")
-        return FieldViolation("", f'not valid JSON: {cause}; send an object such as {{"text": "Hello."}}')
+        return FieldViolation("", f"not valid JSON: {cause}; send an object such as {_example(models)}")
     if not place and error["type"] in NOT_AN_OBJECT:
-        return FieldViolation("", 'not a JSON object; send one such as {"text": "Hello."}')
+        return FieldViolation("", f"not a JSON object; send one such as {_example(models)}")
     model = models
     if isinstance(models, Mapping):
         model = models.get(str(place[0])) if place else None
@@ -45,6 +45,10 @@ def _violation(error: ErrorDetails, models: SchemaClasses) -> FieldViolation:
     if error["type"] == "extra_forbidden" and isinstance(model, type) and len(place) == 1:
         return FieldViolation(field, f"is unknown; valid members: {', '.join(model.model_fields)}")
     return FieldViolation(field, f"{_message(error)}{_received(error)}")
+
+
+def _example(models: SchemaClasses) -> str:
+    return models.EXAMPLE if isinstance(models, type) else '{"type": "text", "text": "Hello."}'
 
 
 def _message(error: ErrorDetails) -> str:

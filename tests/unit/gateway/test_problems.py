@@ -46,6 +46,39 @@ def test_fields_have_the_names_of_the_body():
     assert problem.detail == "voice: is nobody; text: is empty; pronunciations.12.ipa: is none"
 
 
+@pytest.mark.parametrize(
+    ("path", "fields"),
+    [
+        ("/v1/speech", ["text", "voice", "speed", "timings", "sample_rate_hz", "language"]),
+        ("/v1/audio/speech", ["input", "voice", "speed", "timing_types", "response_format", "lang_code"]),
+        ("/api/tts", ["text", "speaker_id", "speed", "timing_types", "sample_rate_hz", "language"]),
+    ],
+)
+def test_fields_have_the_names_of_the_api(path, fields):
+    options = ("text", "voice", "speed", "timing_types", "sample_rate_hz", "language")
+    violations = [FieldViolation(name, "is wrong") for name in options]
+    problem = problem_from_error(failure("INVALID_ARGUMENT", reason="SEVERAL_FIELDS", violations=violations), path)
+    assert [error.field for error in problem.errors] == fields
+    assert problem.detail == "; ".join(f"{field}: is wrong" for field in fields)
+
+
+@pytest.mark.parametrize(
+    ("path", "empty", "mismatch"),
+    [
+        ("/v1/speech", "send at least one word, or ssml", "leave language or voice empty"),
+        ("/v1/audio/speech", "send at least one word", "leave lang_code or voice empty"),
+        ("/api/tts", "send at least one word", "leave language or speaker_id empty"),
+    ],
+)
+def test_advice_has_the_names_of_the_api(path, empty, mismatch):
+    texts = ("send at least one word, or ssml", "leave language or speaker_id empty")
+    violations = [FieldViolation("text", text) for text in texts]
+    problem = problem_from_error(failure("INVALID_ARGUMENT", reason="SEVERAL_FIELDS", violations=violations), path)
+    assert [error.description for error in problem.errors] == [empty, mismatch]
+    failed = BackendError("leave timing_types empty", code="UNIMPLEMENTED", reason="TIMINGS_NOT_SERVED")
+    assert problem_from_error(failed).detail == "leave timings empty"
+
+
 @pytest.mark.parametrize(("seconds", "header"), [(0.2, "1"), (1.0, "1"), (1.2, "2")])
 def test_retry_after_is_whole_seconds_in_the_header_and_exact_in_the_body(seconds, header):
     problem = problem_from_error(failure("RESOURCE_EXHAUSTED", reason="QUEUE_FULL", retry_after_seconds=seconds))
