@@ -382,6 +382,37 @@ class TestOpenAi:
         assert empty.value.param == "input"
         assert "ssml" not in str(empty.value)
 
+    async def test_members_of_other_servers_are_served_or_ignored_by_name(self, client):
+        extra = {"lang_code": "a", "backend": "kokoro", "stream": True, "user": "me", "volume_multiplier": None}
+        async with client.audio.speech.with_streaming_response.create(
+            model="tts-1-1106", input=TEXT, voice="nova", response_format="wav", speed="1.0", extra_body=extra
+        ) as reply:
+            parts = [part async for part in reply.iter_bytes()]
+        assert decoded_seconds(b"".join(parts)) > 1
+        assert reply.headers["x-phonoscope-ignored"] == "backend, user"
+
+    async def test_a_language_selects_the_voice_that_no_name_selects(self, client):
+        for voice, language, spoken in (("alloy", "de", "ton"), ("alloy", "a", "tone"), ("tone", "de", "tone")):
+            reply = await client.audio.speech.create(
+                model="tts-1", input="a", voice=voice, extra_body={"lang_code": language}
+            )
+            assert reply.response.headers["x-voice"].partition(":")[0] == spoken
+        with pytest.raises(openai.BadRequestError, match="no loaded voice supports 'tlh'") as unknown:
+            await client.audio.speech.create(model="tts-1", input="a", voice="alloy", extra_body={"lang_code": "tlh"})
+        assert unknown.value.param == "lang_code"
+
+    async def test_events_are_read_by_its_stream(self, client):
+        async with client.audio.speech.with_streaming_response.create(
+            model="gpt-4o-mini-tts-2025-12-15", input=TEXT, voice="alloy", stream_format="sse"
+        ) as reply:
+            kinds = [json.loads(line.removeprefix("data: "))["type"] async for line in reply.iter_lines() if line]
+        assert (set(kinds[:-1]), kinds[-1]) == ({"speech.audio.delta"}, "speech.audio.done")
+
+    async def test_one_model(self, client):
+        assert (await client.models.retrieve("tts-1-hd-1106")).id == "tts-1-hd-1106"
+        with pytest.raises(openai.NotFoundError, match="use one of: tts-1"):
+            await client.models.retrieve("whisper/1")
+
     async def test_models(self, client):
         assert [model.id async for model in client.models.list()] == ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
 
@@ -430,7 +461,9 @@ class TestKeys:
         assert "access-control-allow-origin" not in reply.headers
 
     async def test_pages_from_elsewhere_may_send_the_headers_of_openais_package(self, http):
-        names = "authorization,content-type,x-stainless-arch,x-stainless-os,x-stainless-retry-count,openai-organization"
+        names = (
+            "authorization,content-type,x-stainless-arch,x-stainless-os,x-stainless-retry-count,openai-organization"
+        )
         asked = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": names}
         reply = await http.options("/v1/audio/speech", headers={"Origin": "https://page.example", **asked})
         assert (reply.status_code, reply.headers["access-control-allow-headers"]) == (200, names)

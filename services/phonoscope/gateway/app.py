@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from phonoscope import __version__
 from phonoscope.common.exposition import Exposition
 from phonoscope.gateway.backend.base import Backend
+from phonoscope.gateway.body_schemas import BODY_SCHEMAS
 from phonoscope.gateway.error_handlers import add_error_handlers
 from phonoscope.gateway.events import OTHER
 from phonoscope.gateway.middleware.api_keys import ApiKeyMiddleware
@@ -22,21 +23,29 @@ from phonoscope.gateway.middleware.http_semantics import AbsoluteTargetMiddlewar
 from phonoscope.gateway.middleware.limits import LimitsMiddleware
 from phonoscope.gateway.middleware.request_body import BodyLimits
 from phonoscope.gateway.middleware.telemetry import TelemetryMiddleware
-from phonoscope.gateway.openai_routes import OpenAiRoutes
+from phonoscope.gateway.openai_routes import IGNORED_HEADER, MODEL_PATH, OpenAiRoutes
 from phonoscope.gateway.openapi import STATUSES, document_of
 from phonoscope.gateway.page_routes import PAGE, page_routes
 from phonoscope.gateway.probe_routes import ProbeRoutes
 from phonoscope.gateway.readiness import Readiness
 from phonoscope.gateway.request_outcome import CLIENT_CLOSED_REQUEST, SWITCHING_PROTOCOLS
-from phonoscope.gateway.schemas import BODY_SCHEMAS
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.speech_routes import SpeechRoutes
 from phonoscope.gateway.speech_socket import SpeechSocket
 from phonoscope.gateway.telemetry import Telemetry
 
 SOCKET_PATH: Final = "/v1/speech/stream"
+LISTS: Final = ("/v1/voices", "/v1/models", MODEL_PATH, "/v1/audio/voices", "/v1/audio/models")
 DOCUMENTS: Final = ("/openapi.json", *PAGE)
-EXPOSED_HEADERS: Final = ("X-Request-Id", "X-Voice", "X-Sample-Rate", "X-Seed", "X-Trace-Id", "Retry-After")
+EXPOSED_HEADERS: Final = (
+    "X-Request-Id",
+    "X-Voice",
+    "X-Sample-Rate",
+    "X-Seed",
+    "X-Trace-Id",
+    "Retry-After",
+    IGNORED_HEADER,
+)
 
 
 def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness, telemetry: Telemetry) -> ASGIApp:
@@ -59,13 +68,19 @@ def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness,
             allow_headers=["*"],  # OpenAI's package sends a family of its own; which origins may call is the limit
             expose_headers=EXPOSED_HEADERS,
         )
-    app = TelemetryMiddleware(app, telemetry, {route for _, route, _ in endings()} - {OTHER})
-    return AbsoluteTargetMiddleware(app)
+    return AbsoluteTargetMiddleware(TelemetryMiddleware(app, telemetry, _route_of))
+
+
+def _route_of(path: str) -> str:
+    """Returns the route of a path, OTHER for paths without one, so that metrics have a bounded number of routes."""
+    if path.startswith(MODEL_PATH.partition("{")[0]):
+        return MODEL_PATH
+    return path if path in ROUTES else OTHER
 
 
 def endings() -> list[tuple[str, str, int]]:
     """Returns each (method, route, status) that a request can end with."""
-    speech = [("POST", path) for path in BODY_SCHEMAS] + [("GET", "/v1/voices"), ("GET", "/v1/models")]
+    speech = [("POST", path) for path in BODY_SCHEMAS] + [("GET", path) for path in LISTS]
     return [
         *((method, route, status) for method, route in speech for status in (*STATUSES, CLIENT_CLOSED_REQUEST)),
         *(("GET", SOCKET_PATH, status) for status in (SWITCHING_PROTOCOLS, 400, 401, 408, 429, 500, 501, 503, 504)),
@@ -73,6 +88,9 @@ def endings() -> list[tuple[str, str, int]]:
         *((method, route, 200) for method in ("GET", "HEAD") for route in ("/healthz", "/metrics", *DOCUMENTS)),
         *((method, OTHER, 404) for method in ("GET", "HEAD", "POST")),
     ]
+
+
+ROUTES: Final = frozenset(route for _, route, _ in endings()) - {OTHER}
 
 
 def _build_api(settings: GatewaySettings, backend: Backend, readiness: Readiness, telemetry: Telemetry) -> FastAPI:
@@ -86,7 +104,14 @@ def _build_api(settings: GatewaySettings, backend: Backend, readiness: Readiness
     )
     max_seconds = settings.timeout_seconds
     speech = SpeechRoutes(backend, telemetry.emit, max_seconds)
-    openai = OpenAiRoutes(backend, telemetry.emit, max_seconds, models=settings.models, voices=settings.voice_aliases)
+    openai = OpenAiRoutes(
+        backend,
+        telemetry.emit,
+        max_seconds,
+        models=settings.models,
+        voices=settings.voice_aliases,
+        is_strict=settings.openai_strict,
+    )
     probes = ProbeRoutes(readiness, Exposition(telemetry.registry, telemetry.logger))
     for router in (speech.router(), openai.router(), probes.router(), page_routes(settings.trace_url)):
         api.include_router(router)

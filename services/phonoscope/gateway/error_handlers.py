@@ -10,11 +10,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from phonoscope.gateway.backend.base import BackendError
+from phonoscope.gateway.body_schemas import BODY_SCHEMAS
 from phonoscope.gateway.disconnects import ClientDisconnected
 from phonoscope.gateway.logs import Logger
 from phonoscope.gateway.problems import Problem, ProblemError, problem_from_error, problem_response
 from phonoscope.gateway.request_outcome import CLIENT_CLOSED_REQUEST, record_outcome
-from phonoscope.gateway.schemas import BODY_SCHEMAS
 from phonoscope.gateway.validation_errors import problem_from_validation
 
 GATEWAY_FAILED: Final = Problem(

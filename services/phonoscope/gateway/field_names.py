@@ -1,4 +1,4 @@
-"""The names of request fields in each HTTP API, for errors that the speech server words in its own. Used by problems.py.
+"""The names of request fields in each HTTP API, for errors of the speech server. Used by problems.py.
 
 The speech server names fields of its contract; the client knows the members of the body that it sent.
 """

@@ -1,6 +1,8 @@
 """OpenAI's speech API, for its unmodified clients: POST /v1/audio/speech and GET /v1/models. Built by app.py.
 
-Source: platform.openai.com/docs/api-reference/audio/createSpeech. Errors have OpenAI's format (problems.py).
+GET /v1/audio/voices and /v1/audio/models are not OpenAI's: Open WebUI requests them of every other server, and
+Kokoro-FastAPI's clients the first. Sources: platform.openai.com/docs/api-reference/audio/createSpeech, Open WebUI's
+routers/audio.py and Kokoro-FastAPI's routers/openai_compatible.py. Errors have OpenAI's format (problems.py).
 """
 
 import re
@@ -13,15 +15,29 @@ from starlette.responses import JSONResponse, Response
 
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions
+from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
-from phonoscope.gateway.openapi import AUDIO_RESPONSES, MODELS_RESPONSES, OPENAI_ERROR_RESPONSES
+from phonoscope.gateway.openai_body import LenientOpenAiBody, OpenAiBody
+from phonoscope.gateway.openapi import (
+    AUDIO_RESPONSES,
+    MODEL_RESPONSES,
+    MODELS_RESPONSES,
+    OPENAI_ERROR_RESPONSES,
+    SPEECH_MODELS_RESPONSES,
+    VOICES_RESPONSES,
+)
 from phonoscope.gateway.problems import Problem, ProblemError
 from phonoscope.gateway.request_timeout import request_timeout_seconds
 from phonoscope.gateway.response_formats import OpenAiEvents, PlainAudio
-from phonoscope.gateway.schemas import OpenAiBody, OpenAiVoice
 from phonoscope.gateway.speech_response import SpeechResponse
 
+MODEL_PATH: Final = "/v1/models/{model}"
+IGNORED_HEADER: Final = "X-Phonoscope-Ignored"
+MAX_IGNORED: Final = 16
 PCM_RATE_HZ: Final = 24_000
+# The date of a model's version, such as gpt-4o-mini-tts-2025-12-15 and tts-1-1106.
+DATE: Final = re.compile(r"-(\d{4}-\d{2}-\d{2}|\d{4})\Z")
+MEMBER: Final = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 WORD: Final = re.compile(r"[A-Za-z]+")
 _WORDS: Final = {
     "happy": "happy happily cheerful cheerfully joyful joyfully delighted upbeat",
@@ -53,6 +69,7 @@ class OpenAiRoutes:
         max_timeout_seconds: the longest time for one request.
         models: accepted model names; all of them stand for this service.
         voices: voice by OpenAI's name, "" for the default voice; the server gets other names unchanged.
+        is_strict: whether members that OpenAI does not have are rejected; else the response's header names them.
     """
 
     def __init__(
@@ -63,48 +80,106 @@ class OpenAiRoutes:
         *,
         models: Sequence[str],
         voices: Mapping[str, str],
+        is_strict: bool = False,
     ) -> None:
         self._backend = backend
         self._emit = emit
         self._max_timeout_seconds = max_timeout_seconds
         self._models = models
         self._voices = voices
+        self._is_strict = is_strict
 
     def router(self) -> APIRouter:
         """Returns the routes."""
         router = APIRouter(tags=["openai"])
         router.add_api_route(
             "/v1/audio/speech",
-            self.speak,
+            self.speak_strictly if self._is_strict else self.speak,
             methods=["POST"],
             response_class=Response,
             responses=AUDIO_RESPONSES | OPENAI_ERROR_RESPONSES,
         )
-        router.add_api_route("/v1/models", self.list_models, responses=MODELS_RESPONSES | OPENAI_ERROR_RESPONSES)
+        for path, handler, responses in (
+            ("/v1/models", self.list_models, MODELS_RESPONSES),
+            (MODEL_PATH.replace("}", ":path}"), self.show_model, MODEL_RESPONSES),  # names may contain slashes
+            ("/v1/audio/models", self.list_speech_models, SPEECH_MODELS_RESPONSES),
+            ("/v1/audio/voices", self.list_voices, VOICES_RESPONSES),
+        ):
+            router.add_api_route(path, handler, responses=responses | OPENAI_ERROR_RESPONSES)
         return router
 
-    async def speak(self, body: OpenAiBody, request: Request) -> Response:
+    async def speak(self, body: LenientOpenAiBody, request: Request) -> Response:
         """Synthesizes a text as OpenAI's API does."""
-        if body.model not in self._models:
-            raise _unknown_model(body.model, self._models)
-        timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
-        chunks = self._backend.stream(body.input, self._options(body), timeout_seconds)
-        return SpeechResponse(chunks, self._emit, OpenAiEvents() if body.stream_format == "sse" else PlainAudio())
+        return self._speak(body, request)
+
+    async def speak_strictly(self, body: OpenAiBody, request: Request) -> Response:
+        """Synthesizes a text as OpenAI's API does, and rejects members that it does not have."""
+        return self._speak(body, request)
 
     async def list_models(self) -> Response:
-        """Returns the accepted model names."""
-        data = [{"id": name, "object": "model", "created": 0, "owned_by": "phonoscope"} for name in self._models]
-        return JSONResponse({"object": "list", "data": data})
+        """Returns the accepted models."""
+        return JSONResponse({"object": "list", "data": [_model(name) for name in self._models]})
+
+    async def show_model(self, model: str) -> Response:
+        """Returns one of the accepted models, also by a name with a date."""
+        self._check_model(model)
+        return JSONResponse(_model(model))
+
+    async def list_speech_models(self) -> Response:
+        """Returns the accepted models, as Open WebUI reads them."""
+        return JSONResponse({"models": [{"id": name, "name": name} for name in self._models]})
+
+    async def list_voices(self, request: Request, *, legacy: bool = False) -> Response:
+        """Returns the loaded voices and their speakers, as Open WebUI reads them; with `legacy` their names only."""
+        timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
+        voices = await run_while_connected(request.receive, self._backend.list_voices("", timeout_seconds))
+        names = [
+            name for voice in voices for name in (voice.id, *(f"{voice.id}:{speaker}" for speaker in voice.speakers))
+        ]
+        return JSONResponse({"voices": names if legacy else [{"id": name, "name": name} for name in names]})
+
+    def _speak(self, body: OpenAiBody, request: Request) -> Response:
+        self._check_model(body.model)
+        timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
+        chunks = self._backend.stream(body.input, self._options(body), timeout_seconds)
+        response_format = OpenAiEvents() if body.stream_format == "sse" else PlainAudio()
+        return SpeechResponse(chunks, self._emit, response_format, self._ignored_header(body))
 
     def _options(self, body: OpenAiBody) -> SpeechOptions:
-        name = body.voice.id if isinstance(body.voice, OpenAiVoice) else body.voice
-        return SpeechOptions(
-            voice=self._voices.get(name, name),
+        """Returns the options of a request; defaults that clients of OpenAI's API expect belong here."""
+        options = SpeechOptions(
+            voice=self._voice(body),
             speed=body.speed,
             emotion=emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
         )
+        if self._chooses_by_language(body):
+            options["language"] = next(iter(body.languages().values()))
+        return options
+
+    def _voice(self, body: OpenAiBody) -> str:
+        return self._voices.get(body.voice, body.voice)
+
+    def _chooses_by_language(self, body: OpenAiBody) -> bool:
+        """Returns whether the language selects the voice. A voice that is named speaks its own language."""
+        return not self._voice(body) and bool(body.languages())
+
+    def _ignored_header(self, body: OpenAiBody) -> dict[str, str]:
+        """Returns the header that names the members without effect; empty if there are none."""
+        ignored = [name for name in body.unknown_members() if MEMBER.fullmatch(name)]
+        if not self._chooses_by_language(body):
+            ignored += body.languages()
+        return {IGNORED_HEADER: ", ".join(ignored[:MAX_IGNORED])} if ignored else {}
+
+    def _check_model(self, name: str) -> None:
+        """Raises ProblemError for a model that is none of the accepted ones, nor a dated version of one."""
+        if not {name, DATE.sub("", name)} & set(self._models):
+            raise _unknown_model(name, self._models)
+
+
+def _model(name: str) -> dict[str, object]:
+    return {"id": name, "object": "model", "created": 0, "owned_by": "phonoscope"}
 
 
 def emotion_of(instructions: str) -> str:

@@ -84,6 +84,8 @@ def _object(description: str, **properties: str) -> Responses:
 
 VOICES_RESPONSES: Final = _object("The voices.", voices="array")
 MODELS_RESPONSES: Final = _object("The models.", object="string", data="array")
+MODEL_RESPONSES: Final = _object("The model.", id="string", object="string", created="integer", owned_by="string")
+SPEECH_MODELS_RESPONSES: Final = _object("The models.", models="array")
 LEGACY_RESPONSES: Final = _object(
     "The audio of the whole text.", audio_data="string", sample_rate="integer", status="string"
 )

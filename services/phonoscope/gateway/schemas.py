@@ -178,37 +178,3 @@ class LegacyBody(RequestModel):
             pitch=self.pitch or 1.0,
             encoding=Encoding.LINEAR16,
         )
-
-
-class OpenAiVoice(RequestModel):
-    """A custom voice of OpenAI's API."""
-
-    id: str
-    """Voice id."""
-
-
-class OpenAiBody(RequestModel):
-    """OpenAI's createSpeech (platform.openai.com/docs/api-reference/audio/createSpeech)."""
-
-    model: Annotated[str, Field(examples=["tts-1"])]
-    """A model of GET /v1/models."""
-    input: str
-    """Text to synthesize."""
-    voice: str | OpenAiVoice
-    """An OpenAI voice name, or a voice of GET /v1/voices."""
-    response_format: Literal["mp3", "opus", "aac", "flac", "wav", "pcm"] = "mp3"
-    """Audio format; pcm is 16-bit little-endian samples at 24 kHz."""
-    speed: Ratio = 1.0
-    """Speaking rate as a ratio, 0.25 to 4.0."""
-    stream_format: Literal["sse", "audio"] = "audio"
-    """audio streams the audio bytes; sse streams events with audio in base64."""
-    instructions: str | None = None
-    """The first word for an emotion, such as "cheerful" or "calmly", selects that emotion; the rest is ignored."""
-
-
-BODY_SCHEMAS: Final[Mapping[str, type[RequestModel]]] = {
-    "/v1/speech": SpeechBody,
-    "/v1/audio/speech": OpenAiBody,
-    "/api/tts": LegacyBody,
-}
-"""The schema of the request body, by path."""

@@ -62,6 +62,10 @@ class GatewaySettings(StrictSettings):
     openai_models: str = OPENAI_MODELS
     """OpenAI model names to accept, separated by commas."""
 
+    openai_strict: bool = False
+    """Rejects members of a request to /v1/audio/speech that OpenAI does not have; by default they are ignored, and the
+    response names them in the header X-Phonoscope-Ignored."""
+
     trace_url: str = ""
     """URL of a trace for the page's link, with {trace_id} in it; empty for no link."""
 

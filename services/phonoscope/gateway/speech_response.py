@@ -6,7 +6,8 @@ has accepted all of them. A slow client slows down the speech server, and uses n
 
 import contextlib
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
+from types import MappingProxyType
 from typing import Final
 
 from starlette.responses import Response
@@ -43,10 +44,18 @@ class SpeechResponse(Response):
         chunks: the backend's stream; it is always closed.
         emit: takes the event of the first audio.
         response_format: how chunks become bytes.
+        headers: further headers of a response with audio.
     """
 
-    def __init__(self, chunks: AsyncGenerator[AudioChunk, None], emit: Emit, response_format: ResponseFormat) -> None:
+    def __init__(
+        self,
+        chunks: AsyncGenerator[AudioChunk, None],
+        emit: Emit,
+        response_format: ResponseFormat,
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         super().__init__()
+        self._more_headers = headers
         self._chunks = chunks
         self._emit = emit
         self._format = response_format
@@ -86,7 +95,7 @@ class SpeechResponse(Response):
 
     def _asgi_headers(self, first: AudioChunk) -> list[tuple[bytes, bytes]]:
         kind = self._format.media_type(first)
-        headers = {"Content-Type": kind, "Cache-Control": "no-store", **speech_headers(first)}
+        headers = {"Content-Type": kind, "Cache-Control": "no-store", **speech_headers(first), **self._more_headers}
         return [(name.lower().encode(), value.encode()) for name, value in headers.items()]
 
 

@@ -17,9 +17,19 @@ async def test_another_method_is_a_problem_with_the_allowed_ones(http):
 
 
 async def test_an_invalid_body_is_a_problem_that_names_the_member(http):
-    reply = await http.post("/v1/audio/speech", json={"model": "tts-1", "input": "a", "voice": "alloy", "sped": 1})
+    body = {"model": "tts-1", "input": "a", "voice": "alloy", "response_format": "mp4"}
+    reply = await http.post("/v1/audio/speech", json=body)
     error = reply.json()["error"]
-    assert (reply.status_code, error["code"], error["param"]) == (400, "BODY_INVALID", "sped")
+    assert (reply.status_code, error["code"], error["param"]) == (400, "BODY_INVALID", "response_format")
+
+
+@pytest.mark.parametrize(
+    ("path", "example"), [("/v1/speech", '{"text": "Hello."}'), ("/v1/audio/speech", '"input": "Hello."')]
+)
+async def test_a_body_that_is_no_object_is_told_one_of_that_path(http, path, example):
+    for content in (b"{", b"[]"):
+        reply = await http.post(path, content=content, headers={"Content-Type": "application/json"})
+        assert (reply.status_code, example in str(reply.json().get("detail") or reply.json()["error"])) == (400, True)
 
 
 async def test_an_error_of_the_backend_has_its_status_and_its_reason_is_logged(http, backend, logger):

@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType, option_specs
 from phonoscope.gateway.schemas import (
     LegacyBody,
-    OpenAiBody,
     PronunciationBody,
     RequestModel,
     SpeechBody,
@@ -125,7 +124,6 @@ def test_lone_surrogates_are_rejected_and_their_neighbours_are_not(half: str) ->
         (SpeechBody, {"text": "Hi."}),
         (PronunciationBody, {"phrase": "a", "ipa": "b"}),
         (LegacyBody, {"text": "Hi."}),
-        (OpenAiBody, {"model": "tts-1", "input": "Hi.", "voice": "alloy"}),
     ],
 )
 def test_unknown_members_and_missing_ones_are_rejected(kind: type[RequestModel], members: dict[str, Any]) -> None:
@@ -144,16 +142,6 @@ def test_the_older_contract_requires_the_text_only() -> None:
     body = LegacyBody(text="Hi.", speaker_id=None, speed=0)
     assert (body.speaker_id, body.emotion, body.speed, body.pitch) == (None, None, 0.0, None)
     assert refused(LegacyBody, text="Hi.", pitch=math.inf) == [("pitch",)]
-
-
-def test_openais_voice_is_a_name_or_an_id() -> None:
-    def voice(given: Any) -> Any:
-        return OpenAiBody.model_validate({"model": "tts-1", "input": "Hi.", "voice": given}).voice
-
-    assert voice("alloy") == "alloy"
-    assert voice({"id": "joe"}).id == "joe"
-    body = OpenAiBody(model="tts-1", input="Hi.", voice="alloy")
-    assert (body.response_format, body.speed, body.stream_format, body.instructions) == ("mp3", 1.0, "audio", None)
 
 
 def test_the_members_are_those_of_the_list_that_client_and_command_line_share() -> None:

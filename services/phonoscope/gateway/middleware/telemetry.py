@@ -1,7 +1,7 @@
 """The telemetry of every request: its span, and its events for metrics and log. Built by app.py; outermost."""
 
 import time
-from collections.abc import Container
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
@@ -22,13 +22,13 @@ TRACE_CONTEXT: Final = TraceContextTextMapPropagator()
 class TelemetryMiddleware:
     """Gives every request a span, which is the parent of its calls to the speech server, and emits its events.
 
-    `routes` are the paths of all routes, none of which has parameters; any other path is OTHER in metrics and spans.
+    `route_of` returns the route of a path, of which there is a bounded number, for metrics and spans.
     """
 
-    def __init__(self, app: ASGIApp, telemetry: Telemetry, routes: Container[str]) -> None:
+    def __init__(self, app: ASGIApp, telemetry: Telemetry, route_of: Callable[[str], str]) -> None:
         self._app = app
         self._telemetry = telemetry
-        self._routes = routes
+        self._route_of = route_of
         self._tracer = telemetry.tracing.tracer(__name__)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,7 +53,7 @@ class TelemetryMiddleware:
         return self._tracer.start_span(method, parent, SpanKind.SERVER)
 
     def _end(self, scope: Scope, method: str, recorder: "_ResponseRecorder", seconds: float, span: Span) -> None:
-        route = scope["path"] if scope["path"] in self._routes else OTHER
+        route = self._route_of(scope["path"])
         status, reason = scope["state"].get(OUTCOME, (recorder.status, ""))
         span.update_name(f"{method} {route}")
         span.set_attributes(

@@ -29,10 +29,14 @@ def observe():
             pass
 
         scope = {"type": kind, "path": path, "headers": []} | ({"method": method} if kind == "http" else {})
-        await TelemetryMiddleware(app, telemetry, {"/v1/voices", "/v1/speech/stream"})(scope, None, send)
+        await TelemetryMiddleware(app, telemetry, route_of)(scope, None, send)
         return events
 
     return observe
+
+
+def route_of(path):
+    return path if path in {"/v1/voices", "/v1/speech/stream"} else "_OTHER"
 
 
 START = {"type": "http.response.start", "status": 429, "headers": []}
