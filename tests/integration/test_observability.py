@@ -439,3 +439,18 @@ async def test_ten_thousand_hostile_calls_make_no_series(watched: Watched, watch
     assert set(seen) == {"UNIMPLEMENTED", "INVALID_ARGUMENT", "NOT_FOUND"}
     assert sum(seen.values()) == sum(handled(watched).values()) == 10_000
     assert json.loads(watched.written.getvalue().splitlines()[-1])
+
+
+async def test_measuring_a_speakers_pitch_is_part_of_the_call_and_no_request_of_its_own(
+    watched: Watched, watched_channel: grpc.aio.Channel
+) -> None:
+    document = "<speak><prosody pitch='+100Hz'>Hello you.</prosody></speak>"
+    call = method(watched_channel, "Synthesize")
+    await call(request(text="", ssml=document, request_id="mine"))
+    await watched.ends()
+    lines = [line for line in watched.log() if "request_id" in line]
+    assert [(line["event"], line["request_id"]) for line in lines] == [
+        ("request_finished", "mine"),
+        ("call_ended", "mine"),
+    ]
+    assert {attributes(span).get("tts.request_id", "mine") for span in await watched.spans()} == {"mine"}
