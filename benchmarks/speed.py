@@ -6,12 +6,14 @@ from functools import partial
 from benchmarks.ours import Ours
 from benchmarks.piper_reference import PiperReference
 from benchmarks.rows import Row
+from benchmarks.served import Served
 from benchmarks.texts import TEXTS
 from benchmarks.turns import in_turns, median, timed
 
 MAX_RATIO = 0.8
 # Of the shortest text, where fixed costs dominate.
 MAX_SHORTEST_RATIO = 1.0
+MAX_STREAMED_RATIO = 0.9
 
 
 def measure_speed(ours: Ours, piper: PiperReference, rounds: int) -> Iterator[Row]:
@@ -24,6 +26,13 @@ def measure_speed(ours: Ours, piper: PiperReference, rounds: int) -> Iterator[Ro
         sentences = ours.sentences(text)
         contenders = {"ours": partial(ours.speak_ids, sentences), "session": partial(piper.speak_ids, sentences)}
         yield _compare("engine only", f"{characters} characters", contenders, rounds, None)
+
+
+def measure_streamed(served: Served, piper: PiperReference, rounds: int) -> Iterator[Row]:
+    """Yields for each text: `SynthesizeStream` to its last message, against piper-tts in this process."""
+    for characters, text in TEXTS.items():
+        contenders = {"ours": partial(served.speak, text), "piper-tts": partial(piper.speak, text)}
+        yield _compare("streamed over gRPC", f"{characters} characters", contenders, rounds, MAX_STREAMED_RATIO)
 
 
 def _compare(
