@@ -6,8 +6,8 @@ events by it. RequestStarted, FirstAudio, ChunkSent and RequestFinished are emit
 are those of time.monotonic(), in seconds. Records never hold the text that is spoken.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 # Stages of a request before and after the engine; the engine's stages are the kinds of its steps.
@@ -16,6 +16,8 @@ Delivery = Literal["stream", "whole"]
 # Phases of a start, in order: from the process's start to SERVING.
 StartupPhase = Literal["import", "listen", "import_engines", "load_voices", "warm_up"]
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
+# What a character is that is accepted and not spoken.
+UnspokenKind = Literal["control", "digit", "emoji", "format", "letter", "mark", "private_use", "symbol", "unassigned"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,7 @@ class TextRead:
         split_seconds: time spent on finding the sentences.
         phonemize_seconds: time spent on their phonemes.
         unknown_phonemes: omitted because the voice has no sound for them.
+        unspoken: number of characters without a reading, by kind.
     """
 
     request: int
@@ -107,6 +110,7 @@ class TextRead:
     characters: int
     sentences: int
     unknown_phonemes: int
+    unspoken: Mapping[UnspokenKind, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,8 +141,7 @@ class Lexicon:
         if all(layer.heads.isdisjoint(tokens) for layer in self.layers):
             return passage
         found = (
-            Replacement(normal.original(start), normal.original(stop), entry.parts)
-            for start, stop, entry in self.matches(normal.text)
+            Replacement(*normal.source(start, stop), entry.parts) for start, stop, entry in self.matches(normal.text)
         )
         replacements = [one for one in found if not passage.is_settled(one.start, one.stop)]
         return rewritten(passage, replacements) if replacements else passage
@@ -233,6 +232,7 @@ class _Following:
 def _phrase(index: int, given: Pronunciation) -> tuple[tuple[_Token, ...], bool]:
     """Returns a phrase's lookup key: its tokens, each as if at the start of a text, and whether case is ignored."""
     phrase = unicodedata.normalize("NFC", given.phrase.strip())
+    phrase = normalise(phrase).text.strip() or phrase  # as the text in which it is looked for
     if not phrase or not is_speakable(phrase):
         raise BadPronunciation(index, "phrase", "contains no word; send the word as written in the text")
     if len(phrase) > LONGEST_PHRASE:

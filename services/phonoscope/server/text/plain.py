@@ -35,8 +35,8 @@ def plain_stretches(
             text = normal.text[first:last]
             if not is_speakable(text):
                 continue
-            start = normal.original(first + len(text) - len(text.lstrip()))
-            stop = normal.original(last - len(text) + len(text.rstrip()))
+            begin, end = first + len(text) - len(text.lstrip()), last - len(text) + len(text.rstrip())
+            start, stop = normal.source(begin, end)
             manner = covering(passage.manners, start, start + 1)  # covers the whole stretch: cuts include its edges
             spoken = _spoken(passage, normal, first, last).strip()
             alignment = SentenceAlignment(manners=((0, manner.prosody),)) if manner else PLAIN

@@ -95,7 +95,7 @@ class WordAligner:
 
     def are_told_of(self, start: int, stop: int) -> bool:
         """Returns whether characters `start` to `stop` have a manner or an override, or follow a pending mark."""
-        first, last = self._normal.original(start), self._normal.original(stop)
+        first, last = self._normal.source(start, stop)
         ranges = self._passage.overrides, self._passage.manners
         return (bool(self._marks) and self._marks[0].at < last) or any(covering(one, first, last) for one in ranges)
 
@@ -107,7 +107,7 @@ class WordAligner:
         If overrides make it longer than `max_symbols` phonemes, it is split into parts.
         """
         symbols, placed = self._placed(start, stop, phonemes)
-        source = self._passage.source(self._normal.original(start), self._normal.original(stop))
+        source = self._passage.source(*self._normal.source(start, stop))
         parts = list(_parts(placed, len(symbols), max_symbols))
         for index, (part, first, last) in enumerate(parts):
             spelling = spell(symbols[first:last], self._scheme)
@@ -129,7 +129,7 @@ class WordAligner:
         placed: list[_Placed] = []
         behind = 0
         for span, (low, high) in zip(spans, ranges, strict=True):
-            first, last = (self._normal.original(offset) for offset in span)
+            first, last = self._normal.source(*span)
             said += symbols[behind:low]
             at = len(said)
             said += self._said(symbols[low:high], first, last)
