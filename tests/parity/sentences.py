@@ -208,6 +208,19 @@ ENGLISH: Final = (
     "Please create an idea, see a radio, and try it.",
     "Supercalifragilistic words are fun to say aloud.",
     "A retro sofa stood in the hall.",
+    "3 × 4 is 12, and 8 ÷ 4 is 2.",
+    "It is 5 ± 1 now.",
+    "The café sells crème brûlée.",
+    "Ångström and Gödel met.",
+    "Water boils at 100 °C.",
+    "She owes 5 € and £3.",
+    "A ≠ B, and A ≤ C.",
+    "The market went up ↑ today.",
+    "H₂O is water.",
+    "The µ of it.",
+    "Acme™ and Acme® are names.",
+    "No. The § sign is old.",
+    "It is −5 outside.",
 )
 
 GERMAN: Final = (

@@ -39,6 +39,8 @@ ELLIPSIS: Final = "piper-tts runs the words on both sides of an ellipsis or a ¿
 EMOJI: Final = "piper-tts names the emoji; we leave it out"
 RAW_PHONEMES: Final = "piper-tts takes [[ ]] for phonemes; to us they are brackets"
 PARAGRAPH: Final = "piper-tts drops the mark before an empty line; we keep it"
+SCRIPT: Final = 'piper-tts says "Chinese letter" for each character of a script that the voice lacks; we leave it out'
+NOTATION: Final = "piper-tts reads ² as two, and leaves out < and >; we say what they mean"
 COMPOSITION: Final = "piper-tts reads a decomposed letter without its accent; we compose it first"
 DICTIONARY: Final = "piper-tts carries a later dictionary of espeak-ng, which says this word otherwise"
 GLIDE: Final = "the library writes a pause and a glide alike, and we take this pause for a glide"
@@ -59,6 +61,10 @@ DIFFERENCES: Final = {
     "Type [[x]] or ]]y[[.": RAW_PHONEMES,
     "The first paragraph ends here.\n\nThe second one begins.": PARAGRAPH,
     "De\u0301compose\u0301 letters.": COMPOSITION,
+    "Tokyo is written 東京.": SCRIPT,
+    "The room is 30 m² large.": NOTATION,
+    "if (a < b) { print(a); }": NOTATION,
+    "5 > 3 and 3 < 5.": NOTATION,
     "A retro sofa stood in the hall.": DICTIONARY,
     "Was? Nein! Doch… vielleicht.": ELLIPSIS,
     "Dr. Müller und Prof. Weber arbeiten hier.": ABBREVIATION,

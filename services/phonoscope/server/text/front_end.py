@@ -1,16 +1,20 @@
 """Splits text into sentences and converts them to the voice's symbols, lazily.
 
-Built by `build.py`, called by `speech/text_producer.py` on the single text thread. The pipeline: `normalise`, `split`,
-a phonemizer (espeak-ng), `phoneme_ids`. docs/text.md explains it with examples and lists differences from piper-tts.
+Built by `build.py`, called by `speech/text_producer.py` on the single text thread. The pipeline: `normalise`,
+`characters`, `split`, a phonemizer (espeak-ng), `phoneme_ids`. docs/text.md explains it with examples and lists
+differences from piper-tts.
 """
 
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.events import UnspokenKind
 from phonoscope.server.text.abbreviations import surely_abbreviates
+from phonoscope.server.text.characters import Characters
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
 from phonoscope.server.text.normalise import Normalised, normalise
 from phonoscope.server.text.passage import Passage
@@ -18,6 +22,7 @@ from phonoscope.server.text.phoneme_ids import MARKS, spell, split_phonemes
 from phonoscope.server.text.phonemizer import Clause, Phonemizer
 from phonoscope.server.text.plain import plain_stretches
 from phonoscope.server.text.split import CLOSERS, Span, split
+from phonoscope.server.text.unspoken import count_symbols
 from phonoscope.server.text.word_alignment import PLAIN, IsolatedWords, SentenceAlignment, WordAligner
 from phonoscope.server.text.words import is_speakable
 from phonoscope.server.types import PhonemeScheme
@@ -73,6 +78,7 @@ class Reading(Iterator[Sentence]):
     Attributes:
         splitting: runs while the text is split into sentences.
         unknown_phonemes: left out because the voice has no id for them, including those of skipped sentences.
+        unspoken: characters of the text that are not spoken, by kind.
         marks_left: names of marks after the last word; available at the end.
     """
 
@@ -81,6 +87,7 @@ class Reading(Iterator[Sentence]):
     ) -> None:
         self.splitting = Stopwatch()
         self.unknown_phonemes = 0
+        self.unspoken: Counter[UnspokenKind] = Counter()
         self.marks_left: tuple[str, ...] = ()
         self._sentences = front_end.read(passage, scheme, lexicon, self, is_aligned=is_aligned)
         self._seconds = 0.0
@@ -112,6 +119,7 @@ class TextFrontEnd:
         self._phonemizer = phonemizer
         self._max_phonemes = max_phonemes
         self._alone = IsolatedWords(phonemizer)
+        self._characters = Characters(phonemizer)
 
     def check(self, scheme: PhonemeScheme) -> None:
         """Raises VoiceFileError when `scheme` is unusable: marks are missing or the language is unknown."""
@@ -142,7 +150,9 @@ class TextFrontEnd:
         language = scheme.language
         with reading.splitting:
             passage = lexicon.rewrite(passage)
-            normal = normalise(passage.text)
+            known = scheme.ids if scheme.kind == "text" else ()
+            normal = self._characters.read(normalise(passage.text, known), scheme)
+            reading.unspoken.update(normal.unspoken)
             spans = split(normal.text, language)
         if scheme.kind == "plain":
             for start, stop, text, alignment in plain_stretches(passage, normal, spans):
@@ -154,7 +164,8 @@ class TextFrontEnd:
                 span = next(spans, None)
             if span is None:
                 break
-            if not is_speakable(normal.text[span.start : span.stop]):
+            if not is_speakable(skipped := normal.text[span.start : span.stop]):
+                reading.unspoken += count_symbols(skipped)
                 continue
             for stretch in self._stretches(normal.text, span, scheme, language):
                 needed = words if words and (is_aligned or words.are_told_of(stretch.start, stretch.stop)) else None
@@ -170,7 +181,7 @@ class TextFrontEnd:
         """Yields a stretch as sentences, several if overrides exceed the limit, and whether each is voiced."""
         if words is None:
             spelling = spell(split_phonemes(stretch.phonemes, scheme.clusters), scheme)
-            start, stop = passage.source(normal.original(stretch.start), normal.original(stretch.stop))
+            start, stop = passage.source(*normal.source(stretch.start, stretch.stop))
             text = normal.text[stretch.start : stretch.stop]
             yield Sentence(start, stop, spelling.ids, spelling.unknown, text=text), spelling.voiced
             return

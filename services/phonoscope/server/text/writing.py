@@ -1,10 +1,15 @@
-"""Detects the scripts of a text and lists the scripts of a language; `auto` uses both to select a voice.
+"""Detects the scripts of a text and lists the scripts of a language.
+
+`auto` uses both to select a voice; `characters.py` asks for the scripts of single letters.
 
 Source: Unicode Standard Annex 24 (script names), by blocks; CLDR's likely scripts for the languages that espeak-ng
 supports. Languages not listed here use Latin.
 """
 
 import bisect
+import functools
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Collection
 from typing import Final
@@ -53,11 +58,18 @@ _LANGUAGES: Final = {
     "Kana": "ja",
 }
 _OTHER_SCRIPT: Final = "Latin"
+_SAMPLED: Final = 64  # code points
+_SAMPLES: Final = 4
+_GREEK: Final = "\u0370-\u03ff\u1f00-\u1fff"
+_SYMBOL_LETTERS: Final = re.compile(f"(?<![{_GREEK}])[{_GREEK}](?![{_GREEK}])|\u00b5")
 
 
 def scripts_in(text: str) -> list[str]:
-    """Returns the scripts of a text's letters, most frequent first; kana precedes Han if both occur."""
-    counts = Counter(_script(letter) for letter in text if letter.isalpha())
+    """Returns the scripts of a text's letters, most frequent first; kana precedes Han if both occur.
+
+    A single Greek letter, such as π, is a symbol and of no script.
+    """
+    counts = Counter(script_of(letter) for letter in _SYMBOL_LETTERS.sub("", text) if letter.isalpha())
     del counts[""]
     if counts["Kana"]:
         counts["Kana"] += counts["Han"]
@@ -66,11 +78,32 @@ def scripts_in(text: str) -> list[str]:
 
 def has_letters_of(scripts: Collection[str], text: str) -> bool:
     """Returns whether a text has a letter of one of the scripts; stops at the first such letter."""
-    return any(_script(letter) in scripts for letter in text if letter.isalpha())
+    return any(script_of(letter) in scripts for letter in text if letter.isalpha())
 
 
-def _script(letter: str) -> str:
-    return _BLOCKS[bisect.bisect_right(_STARTS, ord(letter)) - 1][1]
+def script_of(letter: str) -> str:
+    """Returns the script of a letter's block; "" for a block that is not listed."""
+    return _BLOCKS[_block(letter)][1]
+
+
+def is_of_latin_script(character: str) -> bool:
+    """Returns whether a letter or mark goes with Latin letters: the script itself, modifiers, combining marks."""
+    if script_of(character) == "Latin":
+        return True
+    name = unicodedata.name(character, "")
+    return name.startswith(("LATIN ", "SUPERSCRIPT LATIN ", "MODIFIER LETTER ", "COMBINING "))
+
+
+@functools.lru_cache(maxsize=1024)
+def samples_of_block(letter: str) -> tuple[str, ...]:
+    """Returns a few letters that stand for all of a letter's block."""
+    start = max(_STARTS[_block(letter)], ord(letter) & ~0xFF)
+    letters = [chr(code) for code in range(start, start + _SAMPLED) if chr(code).isalpha()]
+    return tuple(letters[:: max(1, len(letters) // _SAMPLES)]) or (letter,)
+
+
+def _block(letter: str) -> int:
+    return bisect.bisect_right(_STARTS, ord(letter)) - 1
 
 
 def scripts_of(language: str) -> frozenset[str]:

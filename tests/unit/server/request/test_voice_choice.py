@@ -167,6 +167,17 @@ def test_one_letter_of_its_own_is_enough_and_so_is_none_at_all(text: str) -> Non
     assert CHOICE.asked("", "", text) == (JOE, 0)
 
 
+@pytest.mark.parametrize("text", ["π ≈ 3.14", "Δ = 5 µ", "𝛑", "5 Ω"])
+@pytest.mark.parametrize("language", ["", "auto"])
+def test_single_greek_letters_are_symbols_for_any_voice(text: str, language: str) -> None:
+    assert VoiceChoice([JOE, EVA]).asked("", language, text) == (JOE, 0)
+
+
+@pytest.mark.parametrize("text", ["Καλημέρα.", "το π είναι"])
+def test_a_text_in_greek_words_is_refused_by_a_voice_of_latin_letters(text: str) -> None:
+    assert refusal(VoiceChoice([JOE, EVA]), text=text)[0] == "SCRIPT_NOT_SPOKEN"
+
+
 def test_a_language_with_several_scripts_reads_each() -> None:
     for text in ("漢字", "ひらがな", "日本"):
         assert CHOICE.asked("yuki", "", text) == (YUKI, 0)

@@ -22,7 +22,9 @@ WORDS = [
     "naïve", "Straße", "Übergrößenträger", "l'été", "aujourd'hui", "中文", "你好。", "日本語", "カタカナ", "ひらがな",
     "Привет", "мир", "Ελλάδα", "שלום", "مرحبا", "हिन्दी", "ไทย", "한국어", "ქართული", "አማርኛ", "👋🏽", "😀", "🇩🇪",
     "❤️", "👨\u200d👩\u200d👧", "é", "ạ̊", "́", "\xad", "\u200b", "\u200d", "\u202e", "\ufeff", "�", "\u2028",
-    "ﬁ", "Ⅷ", "Ａ", "a1b2", "aaaaaaaaaaaaaaaaaaaa", "www.example.org", "me@here.com",
+    "ﬁ", "Ⅷ", "Ａ", "𝗛𝗶", "ʜɪ", "①", "Ⓐ", "🅰", "㎏", "25℃", "10⁻⁵", "2½", "1⁄2", "H₂O", "-$5", "−€5", "₽5", "5₹", "π",
+    "5 µm",    "≈", "→", "->", "a<b", "x^2", "‰", "™", "Nguyễn", "h̷e̷", "x̄", "Łódź", "♯", "٣", "३", "don´t", "│",
+    "⠿", "ﷺ", "ｶﾞ", "a1b2", "aaaaaaaaaaaaaaaaaaaa", "www.example.org", "me@here.com",
 ]
 # fmt: on
 _PHRASES = tuple(word for word in WORDS if any(character.isalnum() for character in word))

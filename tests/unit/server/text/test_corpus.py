@@ -5,6 +5,7 @@ starts with `#` is a comment. The input and the words must have the same phoneme
 The name of a file begins with the language, as espeak-ng names it: `en-us.characters.tsv`.
 """
 
+import functools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -47,10 +48,19 @@ def _parameters() -> Iterator[object]:
                 yield pytest.param(voice, written, spoken, id=f"{path.stem}:{number}:{kind}")
 
 
+@functools.cache
+def _recording_front_end() -> tuple[Recorder, TextFrontEnd]:
+    recorder = Recorder()
+    return recorder, TextFrontEnd(recorder)
+
+
 def heard(text: str, voice: str) -> str:
     """Returns the phonemes of a text, without stress, spaces and pauses."""
-    recorder = Recorder()
-    list(TextFrontEnd(recorder).sentences(text, PhonemeScheme("espeak", voice, _IDS)))
+    recorder, front_end = _recording_front_end()
+    scheme = PhonemeScheme("espeak", voice, _IDS)
+    list(front_end.sentences(text, scheme))  # the first time, espeak-ng is asked what it makes of each character
+    recorder.phonemes = ""
+    list(front_end.sentences(text, scheme))
     return recorder.phonemes.translate(_UNHEARD)
 
 

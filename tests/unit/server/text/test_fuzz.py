@@ -90,7 +90,17 @@ class Strangers:
                     (one.start, one.stop, one.symbols) for one in sentences
                 ]
             longest += len(lexicon.rewrite(passage).text) + sum(len(one.alone) for one in passage.overrides)
+            longest += sum(len(sentence.text) for sentence in sentences)  # a symbol may become several words
+        if self._espeak.characters > 3 * longest:
+            self._read_again(resolved)  # the first time, espeak-ng is asked what it makes of each character
         assert self._espeak.characters <= 3 * longest, "the whole, each of its words, and what is said in their place"
+
+    def _read_again(self, resolved: ResolvedRequest) -> None:
+        self._espeak.characters = 0
+        for passage in resolved.script.passages:
+            voice = passage.voice or resolved.voice
+            lexicon = resolved.lexicon(voice)
+            list(self._front_end.sentences(passage, voice.phonemes, lexicon, is_aligned=True))
 
 
 def check_refusal(refusal: InvalidRequest, request: SpeechRequest) -> None:

@@ -41,7 +41,7 @@ def test_blocks_agree_with_the_names_of_their_letters(script: str) -> None:
     letters = [chr(code) for code in range(0x250) if chr(code).isalpha()]
     letters += [chr(code) for code in range(0x370, 0x2000) if chr(code).isalpha()]
     own = [letter for letter in letters if unicodedata.name(letter, "").split(" ")[0] == script]
-    placed = {tuple(scripts_in(letter)) for letter in own}
+    placed = {tuple(scripts_in(letter * 2)) for letter in own}  # one Greek letter is a symbol
     assert (script.capitalize(),) in placed
     assert placed <= {(script.capitalize(),), ()}
 
@@ -54,6 +54,15 @@ def test_languages_are_written_in_their_scripts_and_in_latin_where_nothing_is_kn
     language: str, scripts: set[str]
 ) -> None:
     assert scripts_of(language) == scripts
+
+
+@pytest.mark.parametrize("text", ["π ≈ 3.14", "5 µm", "10 Ω", "α + β = Δ"])
+def test_a_single_greek_letter_is_a_symbol_and_of_no_script(text: str) -> None:
+    assert "Greek" not in scripts_in(text)
+
+
+def test_greek_words_are_of_the_greek_script() -> None:
+    assert scripts_in("το π είναι") == ["Greek"]
 
 
 def test_a_message_names_three_languages_of_a_script_and_none_of_latin() -> None:
