@@ -232,6 +232,23 @@ PROCESS: Final = Row(
             width=6,
         ),
         graph(
+            "Characters not spoken",
+            "short",
+            [
+                Query(
+                    f"sum by (kind) (increase(tts_characters_unspoken_total{{{SPEECH}}}[$__rate_interval]))",
+                    "{{kind}}",
+                )
+            ],
+            About(
+                "Characters of texts that have no reading in the voice's language, by kind; they are skipped.",
+                "emoji and format characters only.",
+                "letter: texts in another script; load a voice for it. control or private_use: a client sends bytes "
+                "or icons as text.",
+            ),
+            width=6,
+        ),
+        graph(
             "Lexicon",
             "short",
             [
@@ -272,7 +289,7 @@ PROCESS: Final = Row(
                 "CUDA graphs.",
                 "PhonoscopeModelNotReady",
             ),
-            width=8,
+            width=6,
             stacked=True,
         ),
         graph(
@@ -285,7 +302,7 @@ PROCESS: Final = Row(
                 "above 0 for minutes: requests never pause. Texts of new lengths take up to some tenths of a second "
                 "longer.",
             ),
-            width=8,
+            width=6,
         ),
         graph(
             "Memory of the process",
@@ -296,7 +313,7 @@ PROCESS: Final = Row(
                 "constant once no idle work is pending.",
                 "rises for hours: a leak; note version and traffic, restart, and report it.",
             ),
-            width=8,
+            width=6,
         ),
     ),
 )

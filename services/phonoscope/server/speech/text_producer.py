@@ -6,6 +6,7 @@ the text thread, one at a time, so that the first is spoken before the last is r
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
 
@@ -130,6 +131,7 @@ class TextProducer:
                 characters=self._stats.characters,
                 sentences=sentences,
                 unknown_phonemes=sum(reading.unknown_phonemes for reading in self._readings),
+                unspoken=sum((reading.unspoken for reading in self._readings), Counter()),
             )
         )
         if sentences == 0:

@@ -39,6 +39,7 @@ from phonoscope.server.events import (
     RequestStarted,
     StartupPhaseEnded,
     TextRead,
+    UnspokenKind,
     VoiceLoaded,
 )
 from phonoscope.server.scheduling.cost_model import Estimates
@@ -108,6 +109,9 @@ class MetricsSink:
             "tts_request_characters", "Characters of a request.", CHARACTER_BUCKETS, voice
         )
         self._unknown = counter("tts_unknown_phonemes", "Phonemes that the voice has no sound for.", voice)
+        self._unspoken = counter(
+            "tts_characters_unspoken", "Characters of a text that are not spoken.", (*voice, "kind")
+        )
         self._requests = counter("tts_requests", "Requests that ended.", (*voice, "outcome", "reason"))
         self._depth = Gauge("tts_queue_depth", "Requests held.", registry=registry)
         self._capacity = Gauge("tts_queue_capacity", "Requests that may be held.", registry=registry)
@@ -220,6 +224,8 @@ class MetricsSink:
             self._first_audio.labels(voice, delivery)
         for stage in (*STAGES, *step_kinds):
             self._stages.labels(voice, stage)
+        for unspoken in get_args(UnspokenKind):
+            self._unspoken.labels(voice, unspoken)
         for encoding in Encoding:
             self._encoding.labels(voice, encoding.value)
         for kind in step_kinds:
@@ -239,6 +245,8 @@ class MetricsSink:
         self._stage(event.request, event.voice, "split", event.split_seconds)
         self._stage(event.request, event.voice, "phonemize", event.phonemize_seconds)
         self._unknown.labels(event.voice).inc(event.unknown_phonemes)
+        for kind, characters in event.unspoken.items():
+            self._unspoken.labels(event.voice, kind).inc(characters)
 
     def _count_wait(self, event: QueueLeft) -> None:
         self._stage(event.request, event.voice, "queue", event.seconds)

@@ -537,6 +537,11 @@ async def test_phonemes_that_the_voice_cannot_say_are_counted(stage: Stage):
     assert [event.unknown_phonemes for event in stage.of(TextRead)] == [3 + 6]
 
 
+async def test_characters_that_are_not_spoken_are_counted_by_kind(stage: Stage):
+    await stage.speak("Good 😀😀 day\x01. Fine.")
+    assert [event.unspoken for event in stage.of(TextRead)] == [{"emoji": 2, "control": 1}]
+
+
 async def test_a_text_of_unknown_phonemes_alone_is_counted_though_it_is_refused(stage: Stage):
     with pytest.raises(InvalidRequest):
         await stage.speak("ŁßłŁßł.")

@@ -30,6 +30,7 @@ from phonoscope.server.events import (
     RequestStarted,
     StartupPhaseEnded,
     TextRead,
+    UnspokenKind,
     UtteranceQueued,
     UtteranceSpoken,
     VoiceLoaded,
@@ -125,6 +126,7 @@ def test_every_series_of_a_voice_is_there_at_0_from_the_start(
     expected |= {named(name, **own, stage=stage) for name in BY_ENGINE_STAGE for stage in STEP_KINDS[voice]}
     expected |= {named("tts_stage_seconds_count", **own, stage=stage) for stage in (*STAGES, *STEP_KINDS[voice])}
     expected |= {named("tts_encode_seconds_count", **own, encoding=encoding.value) for encoding in Encoding}
+    expected |= {named("tts_characters_unspoken_total", **own, kind=kind) for kind in get_args(UnspokenKind)}
     expected |= {named("tts_time_to_first_audio_seconds_count", **own, delivery=d) for d in get_args(Delivery)}
     assert {name: value for name, value in series(registry).items() if name in expected} == dict.fromkeys(expected, 0)
 
@@ -260,13 +262,14 @@ def test_a_request_refused_for_its_voice_makes_no_series_but_those_of_no_voice(
             },
         ),
         (
-            TextRead(1, "joe", 9.0, 0.25, 0.5, characters=40, sentences=2, unknown_phonemes=3),
+            TextRead(1, "joe", 9.0, 0.25, 0.5, characters=40, sentences=2, unknown_phonemes=3, unspoken={"emoji": 2}),
             {
                 named("tts_stage_seconds_count", **JOE, stage="split"): 1,
                 named("tts_stage_seconds_sum", **JOE, stage="split"): 0.25,
                 named("tts_stage_seconds_count", **JOE, stage="phonemize"): 1,
                 named("tts_stage_seconds_sum", **JOE, stage="phonemize"): 0.5,
                 named("tts_unknown_phonemes_total", **JOE): 3,
+                named("tts_characters_unspoken_total", **JOE, kind="emoji"): 2,
             },
         ),
         (
