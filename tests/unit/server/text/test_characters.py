@@ -7,8 +7,10 @@ import pytest
 from phonoscope.server.text.characters import Characters
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.incremental import IncrementalText, Stretch
 from phonoscope.server.text.normalise import Normalised, normalise
-from phonoscope.server.text.phonemizer import Letters
+from phonoscope.server.text.passage import Passage
+from phonoscope.server.text.phonemizer import Clause, Letters
 from phonoscope.server.types import PhonemeScheme
 
 ESPEAK = Espeak()
@@ -98,6 +100,21 @@ def test_sentences_and_words_have_their_places_in_the_original() -> None:
     assert words == ["𝗛𝗲𝗹𝗹𝗼", "X", "²", "is", "2", "½", "here"]
 
 
+def test_text_that_arrives_letter_by_letter_is_read_as_the_whole() -> None:
+    text = "𝗛𝗶 Nguye\u0302\u0303n. It is −5℃ and x² is 10⁻⁵. The price is -₽500, or 2½ of it 😀. Ⅳ kings. "
+    whole = IncrementalText("en")
+    letters = IncrementalText("en")
+    assert _read_stretches([*whole.add(text), *whole.flush()]) == _read_stretches(
+        [stretch for letter in text for stretch in letters.add(letter)] + letters.flush()
+    )
+
+
+def _read_stretches(stretches: list[Stretch]) -> list[tuple[int, int, object]]:
+    front_end, scheme = TextFrontEnd(ESPEAK), PhonemeScheme("espeak", "en-us", _letters())
+    readings = (front_end.sentences(Passage.at(one.start, one.text), scheme) for one in stretches)
+    return [(one.start, one.stop, one.symbols) for reading in readings for one in reading]
+
+
 def _letters() -> dict[str, tuple[int, ...]]:
     symbols = "_^$ .,:;?!abcdefghijklmnopqrstuvwxyzæɐɑɔəɛɚɪɹɾʃʊʌθðŋɡɜˈˌː"
     return {symbol: (index,) for index, symbol in enumerate(symbols)}
@@ -131,7 +148,7 @@ def test_each_character_is_measured_once() -> None:
     class Counting(Espeak):
         calls = 0
 
-        def clauses(self, text: str, voice: str):  # type: ignore[no-untyped-def]
+        def clauses(self, text: str, voice: str) -> list[Clause]:
             Counting.calls += 1
             return super().clauses(text, voice)
 
