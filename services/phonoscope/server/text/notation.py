@@ -69,8 +69,10 @@ def notation(text: str, language: str, voice: str, readability: Readability) -> 
             continue
         read = match.end()
         words = _EDITS[next(name for name in _EDITS if match[name] is not None)](match, reader)
-        if words is not None:
-            yield match.start(), match.end(), words
+        if words is None:
+            continue
+        has_space = match.group()[0] == " " == words[:1]  # stays as it is: the space belongs to no word
+        yield match.start() + has_space, match.end(), words[has_space:]
 
 
 def _start(text: str, trigger: int) -> int:

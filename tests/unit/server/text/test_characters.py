@@ -15,6 +15,7 @@ from phonoscope.server.types import PhonemeScheme
 
 ESPEAK = Espeak()
 CHARACTERS = Characters(ESPEAK)
+ANY = {symbol: (index,) for index, symbol in enumerate("_^$ .,:;?!abcdefghijklmnopqrstuvwxyzæðŋɐɑɔəɚɛɜɡɪɹɾʃʊʌʒθᵻˈˌː")}
 MARKS = {symbol: (index,) for index, symbol in enumerate("_^$ .,:;?!")}
 
 
@@ -158,3 +159,10 @@ def test_each_character_is_measured_once() -> None:
     measured = Counting.calls
     characters.read(normalise("ễ ≈ é é 中 ₽5"), scheme)
     assert Counting.calls == measured > 0
+
+
+def test_a_fraction_after_a_number_is_a_word_without_the_space_between_them() -> None:
+    scheme = PhonemeScheme("espeak", "en-us", ANY)
+    [sentence] = TextFrontEnd(ESPEAK).sentences("Add 1 ½ cups.", scheme, is_aligned=True)
+    written = ["Add 1 ½ cups."[word.start : word.stop] for word in sentence.alignment.words]
+    assert written == ["Add", "1", "½", "cups"]
