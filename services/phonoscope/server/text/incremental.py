@@ -28,6 +28,8 @@ SHORTEST_CLAUSE: Final = 12
 _CLAUSE: Final = re.compile(r"(?:[,;:]|[—–])[\"'”’»›)\]}]*(?=\s)|[，、；：]")
 _TRAILING_END: Final = re.compile(rf"(?<![.!?؟۔。！？｡।॥…])[.!?؟۔。！？｡।॥…]++{CLOSERS.pattern}$")
 _SPACE: Final = re.compile(r"\s")
+# Numbers on both sides of a mark belong together: "May 3rd, 2026", "3 – 5", "10 am – 4 pm".
+_NUMBER_BEFORE: Final = re.compile(r"\d(?:[^\W\d_]{0,2}|\s?[ap]\.?m\.?)\s?\Z")
 _JOINER: Final = "\u200d"
 
 
@@ -147,8 +149,8 @@ class IncrementalText:
             after = following(self._text, match.end())
             if after is None:
                 return None
-            is_list = match.start() and self._text[match.start() - 1].isdecimal() and after.isdecimal()
-            if match.end() >= least and not is_list:
+            joins_numbers = after.isdecimal() and _NUMBER_BEFORE.search(self._text, self._start, match.start())
+            if match.end() >= least and not joins_numbers:
                 return match.end()
         return None
 

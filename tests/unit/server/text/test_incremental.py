@@ -145,6 +145,11 @@ def test_a_comma_between_digits_is_not_a_clause() -> None:
     ]
 
 
+@pytest.mark.parametrize("mark", ["May 3rd, 2026", "3 – 5", "10 a.m. – 4 p.m.", "9 pm — 11 pm"])
+def test_a_mark_between_numbers_is_not_a_clause(mark: str) -> None:
+    assert added(f"On that long and cold morning of {mark} it snowed, they say.")[0].endswith("it snowed,")
+
+
 def test_a_stretch_without_an_end_is_cut_at_its_last_clause() -> None:
     begun = "Yes. "
     text = begun + "B" * 100 + ", " + "word " * 100
