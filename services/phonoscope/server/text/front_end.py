@@ -23,6 +23,7 @@ from phonoscope.server.text.phonemizer import Clause, Phonemizer
 from phonoscope.server.text.plain import plain_stretches
 from phonoscope.server.text.split import CLOSERS, Span, split
 from phonoscope.server.text.unspoken import count_symbols
+from phonoscope.server.text.verbalize.verbalizer import prepare, verbalize
 from phonoscope.server.text.word_alignment import PLAIN, IsolatedWords, SentenceAlignment, WordAligner
 from phonoscope.server.text.words import is_speakable
 from phonoscope.server.types import PhonemeScheme
@@ -111,13 +112,18 @@ class Reading(Iterator[Sentence]):
 
 
 class TextFrontEnd:
-    """Converts text to sentences of phoneme ids, lazily: the cost of the first does not depend on the text length."""
+    """Converts text to sentences of phoneme ids, lazily: the cost of the first does not depend on the text length.
 
-    def __init__(self, phonemizer: Phonemizer, *, max_phonemes: int = 400) -> None:
+    Args:
+        verbalizes: whether numbers are put into words first; otherwise espeak-ng reads them as Piper's voices do.
+    """
+
+    def __init__(self, phonemizer: Phonemizer, *, max_phonemes: int = 400, verbalizes: bool = True) -> None:
         if max_phonemes < 1:
             raise ValueError(f"max_phonemes is {max_phonemes}; it must be at least 1")
         self._phonemizer = phonemizer
         self._max_phonemes = max_phonemes
+        self._verbalizes = verbalizes
         self._alone = IsolatedWords(phonemizer)
         self._characters = Characters(phonemizer)
 
@@ -132,6 +138,7 @@ class TextFrontEnd:
             )
         if scheme.kind == "espeak":
             self._phonemizer.check_voice(scheme.espeak_voice)
+            prepare(scheme.espeak_voice)
 
     def sentences(
         self, text: str | Passage, scheme: PhonemeScheme, lexicon: Lexicon = EMPTY, *, is_aligned: bool = False
@@ -150,6 +157,8 @@ class TextFrontEnd:
         language = scheme.language
         with reading.splitting:
             passage = lexicon.rewrite(passage)
+            if self._verbalizes:
+                passage = verbalize(passage, scheme.espeak_voice)
             known = scheme.ids if scheme.kind == "text" else ()
             normal = self._characters.read(normalise(passage.text, known), scheme)
             reading.unspoken.update(normal.unspoken)

@@ -21,6 +21,7 @@ from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.text.phonemizer import Clause
 from phonoscope.server.text.safe_xml import place_of
+from phonoscope.server.text.verbalize.verbalizer import verbalize
 from phonoscope.server.types import Pronunciation, SpeechRequest, Voice
 
 _SPEC = importlib.util.spec_from_file_location("hostile", Path(__file__).with_name("hostile.py"))
@@ -89,7 +90,8 @@ class Strangers:
                 assert [(one.start, one.stop, one.symbols) for one in plain] == [
                     (one.start, one.stop, one.symbols) for one in sentences
                 ]
-            longest += len(lexicon.rewrite(passage).text) + sum(len(one.alone) for one in passage.overrides)
+            read = verbalize(lexicon.rewrite(passage), voice.phonemes.espeak_voice)
+            longest += len(read.text) + sum(len(one.alone) for one in passage.overrides)
             longest += sum(len(sentence.text) for sentence in sentences)  # a symbol may become several words
         if self._espeak.characters > 3 * longest:
             self._read_again(resolved)  # the first time, espeak-ng is asked what it makes of each character

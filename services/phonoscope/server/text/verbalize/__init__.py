@@ -1,0 +1,1 @@
+"""Puts numbers into words: money, times, dates, measures and the like, where espeak-ng reads them otherwise."""
