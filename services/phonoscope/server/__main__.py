@@ -109,7 +109,7 @@ async def _start_engines(
 ) -> tuple[Scheduler, Synthesizer]:
     """Loads the engines, warms them up, and returns the parts that speak with them."""
     emit: Emit = telemetry.emit
-    front_end = build.build_front_end()
+    front_end = build.build_front_end(settings)
     loaded = await _load(Loading(settings, logger, emit, lambda voice: front_end.check(voice.phonemes)), timer)
     timer.end("load_voices", emit)
     engines = [one.engine for one in loaded]

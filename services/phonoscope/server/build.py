@@ -120,13 +120,13 @@ def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequen
     return order_voices([voice for engine in engines for voice in engine.voices], settings.default_voice)
 
 
-def build_front_end() -> TextFrontEnd:
+def build_front_end(settings: ServerSettings) -> TextFrontEnd:
     """Returns the text front end of every voice.
 
     Raises:
         StartupError: espeak-ng cannot be loaded.
     """
-    return TextFrontEnd(Espeak())
+    return TextFrontEnd(Espeak(), verbalizes=settings.text_normalization == "full")
 
 
 def export_engines(

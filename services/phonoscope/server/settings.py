@@ -77,6 +77,10 @@ class ServerSettings(StrictSettings):
     """How to handle unsupported elements and attributes of SSML: refuse rejects the request, skip ignores them and
     speaks their content."""
 
+    text_normalization: Literal["full", "plain"] = "full"
+    """How to read money, times, dates, measures and other numbers: full puts them into words, as a person reads them;
+    plain leaves all of them to espeak-ng, as Piper does."""
+
     max_text_characters: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
     """Maximum characters of one request's text."""
 
