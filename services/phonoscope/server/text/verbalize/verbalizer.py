@@ -67,6 +67,8 @@ def found(text: str, language: Language) -> Iterator[Replacement]:
     while (trigger := _TRIGGER.search(text, at)) is not None:
         start, stop, spoken = _match(text, trigger.start(), behind, rules)
         if spoken:
+            while spoken.endswith(" ") and text[stop - 1].isspace():  # stays: the space belongs to no word
+                stop, spoken = stop - 1, spoken[:-1]
             yield Replacement(start, stop, ((_apart(text, start, stop, spoken), ""),))
             behind = stop
         at = stop

@@ -95,6 +95,12 @@ def test_the_words_of_a_number_are_timed_as_one() -> None:
     assert [text[word.start : word.stop] for word in sentence.alignment.words] == ["It", "cost", "$49.95", "today"]
 
 
+def test_a_space_after_a_sign_belongs_to_no_word() -> None:
+    (sentence,) = TextFrontEnd(Espeak()).sentences("Take № 5 now.", VOICED, is_aligned=True)
+    words = ["Take № 5 now."[word.start : word.stop] for word in sentence.alignment.words]
+    assert words == ["Take", "№", "5", "now"]
+
+
 def test_what_a_lexicon_has_set_stays() -> None:
     lexicon = Lexicon.of([Pronunciation("10-20", respelling="1-2")])
     assert verbalize(lexicon.rewrite(Passage("the 10-20 club, 3-5")), "en-us").text == "the 1-2 club, 3 to 5"
