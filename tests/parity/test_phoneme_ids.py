@@ -175,7 +175,8 @@ def test_marks_end_clauses_as_they_do_in_piper(front_end: TextFrontEnd, mark: st
 def test_voices_of_plain_text_are_spelled_as_in_piper(text: str) -> None:
     piper = _piper("", phoneme_type=PhonemeType.TEXT)
     scheme = PhonemeScheme("text", "", _scheme("").ids)
-    assert _our_ids(TextFrontEnd(Letters()), text, scheme) == _piper_ids(piper, text)
+    # On purpose: the map has small letters only, and piper-tts drops capitals.
+    assert _our_ids(TextFrontEnd(Letters()), text, scheme) == _piper_ids(piper, text.lower())
 
 
 @pytest.mark.parametrize("text", ["I saw the fire.", "Boys say hi.", "Go away!"])
