@@ -22,7 +22,8 @@ def rules(language: Language) -> list[Rule]:
         return []
 
     def version(match: re.Match[str]) -> str:
-        return f"version {_points(match['numbers'])}"
+        is_said = match.string[max(0, match.start() - len("version ")) : match.start()].strip().lower() == "version"
+        return _points(match["numbers"]) if is_said else f"version {_points(match['numbers'])}"
 
     def product(match: re.Match[str]) -> str:
         return f"{match['name']} {_points(match['numbers'])}"
