@@ -22,6 +22,7 @@ from phonoscope.client import (
     ServerError,
     Unavailable,
     Unimplemented,
+    UnpronounceableText,
 )
 from phonoscope.common.call_events import CallEnded, CallStarted
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
@@ -162,6 +163,34 @@ async def test_text_that_cannot_be_spoken_is_refused(client, text, reason):
     with pytest.raises(InvalidArgument) as caught:
         await client.synthesize(text)
     assert caught.value.reason == reason
+
+
+@pytest.mark.parametrize("encoding", Encoding)
+async def test_silence_of_valid_audio_stands_for_text_without_words_if_asked_for(client, encoding):
+    options = {"encoding": encoding, "unpronounceable_text": UnpronounceableText.SILENCE, "pitch": 1.2}
+    speech = await client.synthesize("🙂", **options)
+    assert speech.audio_seconds == pytest.approx(0.2, abs=0.001)
+    assert speech.audio
+    (chunk,) = [chunk async for chunk in client.stream("…", **options)]
+    assert (chunk.audio_seconds, chunk.sequence) == (pytest.approx(0.2, abs=0.001), 0)
+    assert chunk.request_id
+    if encoding is Encoding.LINEAR16:
+        assert np.frombuffer(speech.audio, "<i2").tolist() == [0] * round(0.2 * speech.sample_rate_hz)
+
+
+async def test_silence_stands_for_pieces_without_words_if_asked_for(client):
+    async def pieces():
+        yield "..."
+
+    silence = UnpronounceableText.SILENCE
+    (chunk,) = [chunk async for chunk in client.stream_pieces(pieces(), unpronounceable_text=silence)]
+    assert chunk.audio_seconds == pytest.approx(0.2, abs=0.001)
+
+
+async def test_an_empty_text_is_refused_though_silence_is_asked_for(client):
+    with pytest.raises(InvalidArgument) as caught:
+        await client.synthesize("", unpronounceable_text=UnpronounceableText.SILENCE)
+    assert caught.value.reason == "TEXT_EMPTY"
 
 
 @pytest.mark.parametrize(

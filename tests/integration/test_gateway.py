@@ -378,7 +378,7 @@ class TestOpenAi:
             await client.audio.speech.create(model="whisper-1", input="Hello.", voice="alloy")
         assert unknown.value.code == "MODEL_UNKNOWN"
         with pytest.raises(openai.BadRequestError, match="at least one word") as empty:
-            await client.audio.speech.create(model="tts-1", input=" ", voice="alloy")
+            await client.audio.speech.create(model="tts-1", input="", voice="alloy")
         assert empty.value.param == "input"
         assert "ssml" not in str(empty.value)
 
@@ -412,6 +412,14 @@ class TestOpenAi:
         assert (await client.models.retrieve("tts-1-hd-1106")).id == "tts-1-hd-1106"
         with pytest.raises(openai.NotFoundError, match="use one of: tts-1"):
             await client.models.retrieve("whisper/1")
+
+    @pytest.mark.parametrize(
+        ("encoding", "container"), [("mp3", "mp3"), ("opus", "ogg"), ("aac", "aac"), ("wav", "wav")]
+    )
+    @pytest.mark.parametrize("text", ["🙂", "...", " "])
+    async def test_silence_stands_for_a_sentence_without_words(self, client, text, encoding, container):
+        reply = await client.audio.speech.create(model="tts-1", input=text, voice="alloy", response_format=encoding)
+        assert decoded_seconds(reply.content, format=container) == pytest.approx(0.2, abs=0.08)
 
     async def test_models(self, client):
         assert [model.id async for model in client.models.list()] == ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"]

@@ -40,6 +40,7 @@ from phonoscope.client.types import (
     Pronunciation,
     Speech,
     TimingType,
+    UnpronounceableText,
     Voice,
 )
 
@@ -67,6 +68,7 @@ __all__ = [
     "Timings",
     "Unavailable",
     "Unimplemented",
+    "UnpronounceableText",
     "VisemeTiming",
     "Voice",
     "WordTiming",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, TypedDict, get_type_hints
 
-from phonoscope.client.types import Encoding, Pronunciation, TimingType
+from phonoscope.client.types import Encoding, Pronunciation, TimingType, UnpronounceableText
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,13 @@ class SpeechOptions(TypedDict, total=False):
         Option((), "Pronunciations of words in this text, up to 1000. They override the server's lexicon."),
     ]
     timing_types: Annotated[Collection[TimingType], Option((), "Timings to return with the audio.")]
+    unpronounceable_text: Annotated[
+        UnpronounceableText,
+        Option(
+            UnpronounceableText.ERROR,
+            "Response to a text with nothing to pronounce, such as an emoji: an error, or 0.2 s of silence.",
+        ),
+    ]
 
 
 @functools.cache

@@ -29,6 +29,13 @@ class TimingType(enum.Enum):
     MARK = "mark"
 
 
+class UnpronounceableText(enum.Enum):
+    """Response to a text with nothing to pronounce, such as an emoji."""
+
+    ERROR = "error"
+    SILENCE = "silence"
+
+
 @dataclass(frozen=True, slots=True)
 class Pronunciation:
     """Pronunciation of a word or a phrase: either `ipa` or `respelling`.

@@ -2,14 +2,31 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from enum import Enum
+from typing import Any, Final
 
 from grpc_health.v1 import health_pb2
 
 from phonoscope.client.options import Option, SpeechOptions, option_specs
 from phonoscope.client.timings import MarkTiming, PhonemeTiming, Timings, VisemeTiming, WordTiming
-from phonoscope.client.types import AudioChunk, Encoding, Flush, Pronunciation, Speech, TimingType, Voice
+from phonoscope.client.types import (
+    AudioChunk,
+    Encoding,
+    Flush,
+    Pronunciation,
+    Speech,
+    TimingType,
+    UnpronounceableText,
+    Voice,
+)
 from phonoscope.protos.tts.v1 import tts_pb2
+
+ENUM_PREFIXES: Final[Mapping[type[Enum], str]] = {
+    Encoding: "AUDIO_ENCODING_",
+    TimingType: "TIMING_TYPE_",
+    UnpronounceableText: "UNPRONOUNCEABLE_TEXT_",
+}
+"""How the names of each enum's values begin in protobuf."""
 
 
 def speech_request(text: str, options: SpeechOptions) -> tts_pb2.SynthesizeRequest:
@@ -43,10 +60,8 @@ def _set_field(message: dict[str, Any], path: str, value: object) -> None:
 def _wire_value(value: object) -> object:
     """Returns what protobuf takes for a value of an option: enum values by name, records as messages."""
     match value:
-        case Encoding():
-            return f"AUDIO_ENCODING_{value.name}"
-        case TimingType():
-            return f"TIMING_TYPE_{value.name}"
+        case Enum():
+            return ENUM_PREFIXES[type(value)] + value.name
         case Pronunciation():
             return pronunciation(value)
         case str() | Mapping():

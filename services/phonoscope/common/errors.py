@@ -73,6 +73,7 @@ class InvalidRequest(ServiceError):
         "PRONUNCIATION_INVALID",
         "TIMING_TYPE_UNKNOWN",
         "TIMINGS_NOT_CARRIED",
+        "UNPRONOUNCEABLE_TEXT_UNKNOWN",
         "ENCODING_UNKNOWN",
         "SAMPLE_RATE_OUT_OF_RANGE",
         "VOLUME_GAIN_OUT_OF_RANGE",

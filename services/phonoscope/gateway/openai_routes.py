@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions
+from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions, UnpronounceableText
 from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
 from phonoscope.gateway.openai_body import LenientOpenAiBody, OpenAiBody
@@ -153,6 +153,8 @@ class OpenAiRoutes:
             emotion=emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
+            # OpenAI answers "..." with audio, and its clients send such sentences of a longer text.
+            unpronounceable_text=UnpronounceableText.SILENCE,
         )
         if self._chooses_by_language(body):
             options["language"] = next(iter(body.languages().values()))

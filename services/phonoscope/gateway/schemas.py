@@ -18,6 +18,7 @@ from phonoscope.gateway.backend.base import (
     Pronunciation,
     SpeechOptions,
     TimingType,
+    UnpronounceableText,
     option_specs,
 )
 
@@ -103,6 +104,7 @@ _JSON_TYPES: Final[Mapping[object, object]] = {
     Encoding: Annotated[Encoding, Field(strict=False)],
     Sequence[Pronunciation]: list[PronunciationBody],
     Collection[TimingType]: list[Annotated[TimingType, Field(strict=False)]],
+    UnpronounceableText: Annotated[UnpronounceableText, Field(strict=False)],
 }
 
 if TYPE_CHECKING:

@@ -102,6 +102,8 @@ class Voice:
     reference: Reference | None = None
 
 
+UnpronounceableText = Literal["error", "silence"]
+UNPRONOUNCEABLE_TEXTS: Final[tuple[UnpronounceableText, ...]] = get_args(UnpronounceableText)
 TimingType = Literal["word", "phoneme", "viseme", "mark"]
 TIMING_TYPES: Final[tuple[TimingType, ...]] = get_args(TimingType)
 
@@ -135,6 +137,7 @@ class SpeechRequest:
     ssml: str = ""
     pronunciations: Sequence[Pronunciation] = ()
     timing_types: Sequence[str] = ()
+    unpronounceable_text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,8 @@ from phonoscope.protos.tts.v1 import tts_pb2
 
 EVERY_FLAG = (
     "--voice v:3 --speed 1.5 --pitch 2 --emotion happy --emotion-weights sad=0.5 --emotion-intensity 0.25 "
-    "--language de --sample-rate 8000 --volume-gain-db -6 --seed 7 --pronounce tomato=təˈmɑːtoʊ --respell SQL=sequel"
+    "--language de --sample-rate 8000 --volume-gain-db -6 --seed 7 --pronounce tomato=təˈmɑːtoʊ --respell SQL=sequel "
+    "--unpronounceable-text silence"
 )
 SET_BY_SAY = {"text", "ssml", "timing_types", "request_id", "audio_config.encoding"}
 """Fields that `say` sets without a flag of their own, or leaves to the server."""

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType, option_specs
+from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType, UnpronounceableText, option_specs
 from phonoscope.gateway.schemas import (
     LegacyBody,
     PronunciationBody,
@@ -30,6 +30,7 @@ NEUTRAL = {
     "request_id": "",
     "pronunciations": [],
     "timing_types": [],
+    "unpronounceable_text": UnpronounceableText.ERROR,
 }
 
 

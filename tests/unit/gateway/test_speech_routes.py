@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway.backend.base import BackendError, Encoding, Pronunciation, TimingType
+from phonoscope.gateway.backend.base import BackendError, Encoding, Pronunciation, TimingType, UnpronounceableText
 
 SSML = "<speak>Hello there</speak>"
 
@@ -136,6 +136,7 @@ async def test_ssml_from_openais_clients_is_text(http, backend):
         "emotion": "",
         "encoding": Encoding.MP3,
         "sample_rate_hz": 0,
+        "unpronounceable_text": UnpronounceableText.SILENCE,
     }
 
 

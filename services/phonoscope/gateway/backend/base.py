@@ -18,6 +18,7 @@ from phonoscope.client import (
     SpeechOptions,
     Timings,
     TimingType,
+    UnpronounceableText,
     Voice,
 )
 from phonoscope.client.options import Option, option_specs
@@ -38,6 +39,7 @@ __all__ = [
     "TextInput",
     "TimingType",
     "Timings",
+    "UnpronounceableText",
     "Voice",
     "option_specs",
 ]

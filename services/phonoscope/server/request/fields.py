@@ -4,8 +4,8 @@ The ranges are those of the contract, protos/phonoscope/tts/v1/tts.proto.
 """
 
 import secrets
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, TypeVar
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.audio.codecs import CODECS
@@ -13,7 +13,17 @@ from phonoscope.server.emotions import EMOTIONS, NEUTRAL, Prosody, mixed
 from phonoscope.server.messages import shown
 from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
 from phonoscope.server.text.lexicon import BadPronunciation, Lexicon
-from phonoscope.server.types import TIMING_TYPES, Encoding, SpeechRequest, TimingType, Voice
+from phonoscope.server.types import (
+    TIMING_TYPES,
+    UNPRONOUNCEABLE_TEXTS,
+    Encoding,
+    SpeechRequest,
+    TimingType,
+    UnpronounceableText,
+    Voice,
+)
+
+T = TypeVar("T", bound=str)
 
 MAX_PRONUNCIATIONS: Final = 1_000
 SPEED_RANGE: Final = (0.25, 4.0)
@@ -70,6 +80,23 @@ def timing_types(request: SpeechRequest, encoding: Encoding) -> frozenset[Timing
         )
         raise InvalidRequest.of("timing_types", description, reason="TIMINGS_NOT_CARRIED")
     return known
+
+
+def unpronounceable_text(request: SpeechRequest) -> UnpronounceableText:
+    """Returns what a text with nothing to pronounce is answered with."""
+    given = request.unpronounceable_text or "error"
+    return _one_of(
+        "unpronounceable_text", given, UNPRONOUNCEABLE_TEXTS, "UNPRONOUNCEABLE_TEXT_", "UNPRONOUNCEABLE_TEXT_UNKNOWN"
+    )
+
+
+def _one_of(field: str, given: str, known: Sequence[T], prefix: str, reason: str) -> T:
+    """Returns the known value that is given; `prefix` is that of the values' names in the contract."""
+    for value in known:
+        if value == given:
+            return value
+    names = ", ".join(f"{prefix}{value.upper()}" for value in known)
+    raise InvalidRequest.of(field, f"{shown(given)} is unknown; use one of {names}", reason=reason)
 
 
 def speed(request: SpeechRequest) -> float:

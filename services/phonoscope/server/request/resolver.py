@@ -18,7 +18,7 @@ from phonoscope.server.request.voice_choice import VoiceChoice
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
 from phonoscope.server.text.passage import Passage, Script
 from phonoscope.server.text.ssml.document import read_document
-from phonoscope.server.types import Encoding, SpeechRequest, TimingType, Voice
+from phonoscope.server.types import Encoding, SpeechRequest, TimingType, UnpronounceableText, Voice
 
 LONGEST_SSML_RATIO: Final = 8
 # Approximate duration of an English character at speed 1, for admission before exact lengths are known.
@@ -39,6 +39,7 @@ class ResolvedRequest:
         emotion_weights, emotion_intensity: as requested, for voices that render emotions natively.
         lexicons: pronunciations, by the language of the speaking voice.
         timing_types: timings to return with the audio.
+        unpronounceable_text: what a text with nothing to pronounce is answered with.
     """
 
     source: str
@@ -58,6 +59,7 @@ class ResolvedRequest:
     source_field: str = "text"
     emotion_weights: Mapping[str, float] = field(default_factory=dict)
     emotion_intensity: float = 1.0
+    unpronounceable_text: UnpronounceableText = "error"
 
     @property
     def has_emotion(self) -> bool:
@@ -211,6 +213,7 @@ class RequestResolver:
             source_field="ssml" if request.ssml else "text",
             emotion_weights=weights,
             emotion_intensity=intensity,
+            unpronounceable_text=checked(fields.unpronounceable_text, "error"),
         )
         if faults:
             raise _joined(faults)
@@ -253,7 +256,8 @@ class RequestResolver:
                 description = f"has {len(request.ssml)} characters; the maximum is {maximum}; send several requests"
                 raise InvalidRequest.of("ssml", description, reason="TEXT_TOO_LONG")
             return request.ssml
-        if not request.text.strip():
+        is_silence = request.text and request.unpronounceable_text == "silence"
+        if not request.text.strip() and not is_silence:
             raise InvalidRequest.of("text", "is empty; send at least one word, or ssml", reason="TEXT_EMPTY")
         self.check_length(len(request.text))
         return request.text

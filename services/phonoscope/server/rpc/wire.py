@@ -39,18 +39,23 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         ssml=request.ssml,
         pronunciations=tuple(Pronunciation(one.phrase, one.ipa, one.respelling) for one in request.pronunciations),
         timing_types=tuple(_timing_type(number) for number in request.timing_types),
+        unpronounceable_text=_set_name(
+            request.unpronounceable_text, tts_pb2.UnpronounceableText.DESCRIPTOR, "UNPRONOUNCEABLE_TEXT_"
+        ),
     )
 
 
 def _encoding_name(number: int) -> str:
-    """Returns the domain's name of an encoding; numbers unknown to this contract are returned as digits."""
-    if number == tts_pb2.AUDIO_ENCODING_UNSPECIFIED:
-        return ""
-    return _name(number, tts_pb2.AudioEncoding.DESCRIPTOR, "AUDIO_ENCODING_")
+    return _set_name(number, tts_pb2.AudioEncoding.DESCRIPTOR, "AUDIO_ENCODING_")
 
 
 def _timing_type(number: int) -> str:
     return _name(number, tts_pb2.TimingType.DESCRIPTOR, "TIMING_TYPE_")
+
+
+def _set_name(number: int, enum: EnumDescriptor, prefix: str) -> str:
+    """Returns the domain's name of an enum's value; "" for 0, which means unspecified in all of them."""
+    return _name(number, enum, prefix) if number else ""
 
 
 def _name(number: int, enum: EnumDescriptor, prefix: str) -> str:

@@ -9,6 +9,8 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.server.events import Emit, TextRead
@@ -16,10 +18,13 @@ from phonoscope.server.request.resolver import ResolvedRequest
 from phonoscope.server.scheduling.stream import SpeechStream
 from phonoscope.server.speech.incremental_input import Flush, IncrementalInput, speak_incrementally
 from phonoscope.server.speech.request_stats import RequestStats
-from phonoscope.server.speech.utterance_builder import UtteranceBuilder
+from phonoscope.server.speech.utterance_builder import Silence, UtteranceBuilder
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
 from phonoscope.server.text.incremental import Stretch
 from phonoscope.server.text.passage import Passage
+
+# What stands for a text with nothing to speak: as long as the silence that a voice leaves after a sentence.
+UNPRONOUNCEABLE_SECONDS: Final = 0.2
 
 
 class TextProducer:
@@ -134,10 +139,24 @@ class TextProducer:
                 unspoken=sum((reading.unspoken for reading in self._readings), Counter()),
             )
         )
+        ending = self._builder.silence()
         if sentences == 0:
-            description = "contains nothing to speak; send words or numbers"
+            ending = self._in_place_of_speech(ending)
+        stream.finish_text(ending)
+
+    def _in_place_of_speech(self, pauses: Silence) -> Silence:
+        """Returns the audio of a text with nothing to speak: its own pauses, or a short silence.
+
+        Raises:
+            InvalidRequest: TEXT_UNPRONOUNCEABLE, if the request does not ask for silence.
+        """
+        if self._resolved.unpronounceable_text == "error":
+            description = (
+                "contains nothing to speak; send words or numbers, or set unpronounceable_text to silence for a short "
+                "silence instead of this error"
+            )
             raise InvalidRequest.of(self._resolved.source_field, description, reason="TEXT_UNPRONOUNCEABLE")
-        stream.finish_text(self._builder.silence())
+        return pauses if pauses.seconds else replace(pauses, seconds=UNPRONOUNCEABLE_SECONDS)
 
 
 def _next(reading: Reading) -> Sentence | None:

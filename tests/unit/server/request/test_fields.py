@@ -279,3 +279,14 @@ def test_an_entry_that_is_not_valid_is_named_by_its_place_and_its_part(
     reason, field, description = refusal(lambda: fields.own_lexicon(request(pronunciations=entries), VOICE, EMPTY))
     assert (reason, field) == ("PRONUNCIATION_INVALID", f"pronunciations[1].{part}")
     assert fault is None or description == fault
+
+
+def test_a_text_with_nothing_to_pronounce_is_an_error_unless_silence_is_asked_for() -> None:
+    assert fields.unpronounceable_text(request()) == "error"
+    assert fields.unpronounceable_text(request(unpronounceable_text="silence")) == "silence"
+
+
+def test_another_answer_to_such_a_text_is_refused_with_the_known_ones() -> None:
+    reason, field, description = refusal(lambda: fields.unpronounceable_text(request(unpronounceable_text="9")))
+    assert (reason, field) == ("UNPRONOUNCEABLE_TEXT_UNKNOWN", "unpronounceable_text")
+    assert description == ("'9' is unknown; use one of UNPRONOUNCEABLE_TEXT_ERROR, UNPRONOUNCEABLE_TEXT_SILENCE")

@@ -120,3 +120,31 @@ async def test_a_text_with_nothing_to_say_is_refused_and_not_ended(text_thread: 
     assert caught.value.reason == "TEXT_UNPRONOUNCEABLE"
     assert [violation.field for violation in caught.value.violations] == ["ssml"]
     assert production.stream.given == []
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"text": "?!"}, 0.2),
+        ({"text": " "}, 0.2),
+        ({"ssml": "<speak>?!</speak>"}, 0.2),
+        ({"ssml": '<speak><break time="1s"/>?!</speak>'}, 1.0),
+    ],
+)
+async def test_silence_stands_for_a_text_with_nothing_to_say_if_asked_for(
+    text_thread: ThreadPoolExecutor, fields: dict[str, str], seconds: float
+) -> None:
+    production = Production(text_thread, unpronounceable_text="silence", **fields)
+    assert await production.script() == [Silence(seconds)]
+
+
+@pytest.mark.parametrize("pieces", [("?", "!"), (" ",)])
+async def test_silence_stands_for_pieces_with_nothing_to_say_if_asked_for(
+    text_thread: ThreadPoolExecutor, pieces: tuple[str, ...]
+) -> None:
+    production = Production(text_thread, in_pieces=True, unpronounceable_text="silence")
+    assert await production.pieces(*pieces) == [Silence(0.2)]
+
+
+async def test_a_text_with_words_has_no_silence_in_place_of_them(text_thread: ThreadPoolExecutor) -> None:
+    assert (await Production(text_thread, text="One. ?!", unpronounceable_text="silence").script())[-1] == Silence()

@@ -56,6 +56,34 @@ TIMING_TYPE_MARK: TimingType.ValueType  # 4
 """The marks of an SSML document."""
 global___TimingType = TimingType
 
+class _UnpronounceableText:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _UnpronounceableTextEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_UnpronounceableText.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    UNPRONOUNCEABLE_TEXT_UNSPECIFIED: _UnpronounceableText.ValueType  # 0
+    """Means UNPRONOUNCEABLE_TEXT_ERROR."""
+    UNPRONOUNCEABLE_TEXT_ERROR: _UnpronounceableText.ValueType  # 1
+    """INVALID_ARGUMENT, with the reason TEXT_UNPRONOUNCEABLE."""
+    UNPRONOUNCEABLE_TEXT_SILENCE: _UnpronounceableText.ValueType  # 2
+    """0.2 s of silence, or the pauses of an SSML document if it has any. White space counts as such a text; a text
+    without any character does too where it arrives in pieces, and is refused as TEXT_EMPTY elsewhere.
+    """
+
+class UnpronounceableText(_UnpronounceableText, metaclass=_UnpronounceableTextEnumTypeWrapper):
+    """What a text with nothing to pronounce is answered with."""
+
+UNPRONOUNCEABLE_TEXT_UNSPECIFIED: UnpronounceableText.ValueType  # 0
+"""Means UNPRONOUNCEABLE_TEXT_ERROR."""
+UNPRONOUNCEABLE_TEXT_ERROR: UnpronounceableText.ValueType  # 1
+"""INVALID_ARGUMENT, with the reason TEXT_UNPRONOUNCEABLE."""
+UNPRONOUNCEABLE_TEXT_SILENCE: UnpronounceableText.ValueType  # 2
+"""0.2 s of silence, or the pauses of an SSML document if it has any. White space counts as such a text; a text
+without any character does too where it arrives in pieces, and is refused as TEXT_EMPTY elsewhere.
+"""
+global___UnpronounceableText = UnpronounceableText
+
 class _Viseme:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -240,6 +268,7 @@ class SynthesizeRequest(google.protobuf.message.Message):
     SSML_FIELD_NUMBER: builtins.int
     PRONUNCIATIONS_FIELD_NUMBER: builtins.int
     TIMING_TYPES_FIELD_NUMBER: builtins.int
+    UNPRONOUNCEABLE_TEXT_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What to say, as plain Unicode text. At least one pronounceable character; at most 10 000 characters unless the
     server is set otherwise. Either this or `ssml` is required.
@@ -278,6 +307,10 @@ class SynthesizeRequest(google.protobuf.message.Message):
     name, or passed over where the server is set to. No document type, at most 32 elements deep. Errors name line and
     column. Not in the settings of StreamingSynthesize.
     """
+    unpronounceable_text: global___UnpronounceableText.ValueType
+    """What a text with nothing to pronounce is answered with, such as one emoji or "...". Clients that cut a text into
+    sentences send such texts.
+    """
     @property
     def audio_config(self) -> global___AudioConfig:
         """How the audio comes back. Absent means LINEAR16 at the voice's own sample rate."""
@@ -313,9 +346,10 @@ class SynthesizeRequest(google.protobuf.message.Message):
         ssml: builtins.str = ...,
         pronunciations: collections.abc.Iterable[global___Pronunciation] | None = ...,
         timing_types: collections.abc.Iterable[global___TimingType.ValueType] | None = ...,
+        unpronounceable_text: global___UnpronounceableText.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion_intensity", b"emotion_intensity", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "pronunciations", b"pronunciations", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "ssml", b"ssml", "text", b"text", "timing_types", b"timing_types"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "pronunciations", b"pronunciations", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "ssml", b"ssml", "text", b"text", "timing_types", b"timing_types", "unpronounceable_text", b"unpronounceable_text"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_emotion_intensity", b"_emotion_intensity"]) -> typing.Literal["emotion_intensity"] | None: ...
     @typing.overload
