@@ -42,6 +42,7 @@ RAW_PHONEMES: Final = "piper-tts takes [[ ]] for phonemes; to us they are bracke
 PARAGRAPH: Final = "piper-tts drops the mark before an empty line; we keep it"
 SCRIPT: Final = 'piper-tts says "Chinese letter" for each character of a script that the voice lacks; we leave it out'
 NOTATION: Final = "piper-tts reads ² as two, and leaves out < and >; we say what they mean"
+LIST: Final = "piper-tts reads the items of a list as one sentence; we read each on its own"
 COMPOSITION: Final = "piper-tts reads a decomposed letter without its accent; we compose it first"
 DICTIONARY: Final = "piper-tts carries a later dictionary of espeak-ng, which says this word otherwise"
 GLIDE: Final = "the library writes a pause and a glide alike, and we take this pause for a glide"
@@ -61,6 +62,7 @@ DIFFERENCES: Final = {
     "Well done 👍🏽, team.": EMOJI,
     "Type [[x]] or ]]y[[.": RAW_PHONEMES,
     "The first paragraph ends here.\n\nThe second one begins.": PARAGRAPH,
+    "- first item\n- second item\n- third item": LIST,
     "De\u0301compose\u0301 letters.": COMPOSITION,
     "Tokyo is written 東京.": SCRIPT,
     "The room is 30 m² large.": NOTATION,

@@ -103,7 +103,8 @@ class TextProducer:
     async def _say(self, stretch: Stretch, stream: SpeechStream, incoming: IncrementalInput) -> None:
         if not self._builder.sentences:
             self._stats.had_text = time.monotonic()
-        passage = Passage.at(stretch.start, stretch.text)
+        passage = stretch.passage
+        self._builder.pause(passage.pause_seconds)
         async for sentence in self._read(self._reading(passage)):
             if stream.unspoken_utterances == 0:
                 incoming.player.restart()

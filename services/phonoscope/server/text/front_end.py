@@ -16,6 +16,7 @@ from phonoscope.server.events import UnspokenKind
 from phonoscope.server.text.abbreviations import surely_abbreviates
 from phonoscope.server.text.characters import Characters
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
+from phonoscope.server.text.line_ends import with_pauses
 from phonoscope.server.text.normalise import Normalised, normalise
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phoneme_ids import MARKS, spell, split_phonemes
@@ -156,7 +157,7 @@ class TextFrontEnd:
         """Yields the sentences of `reading`, which calls this and receives the statistics."""
         language = scheme.language
         with reading.splitting:
-            passage = lexicon.rewrite(passage)
+            passage = with_pauses(lexicon.rewrite(passage))
             if self._verbalizes:
                 passage = verbalize(passage, scheme.espeak_voice)
             known = scheme.ids if scheme.kind == "text" else ()

@@ -10,6 +10,7 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Final
 
+from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.split import BOUNDARY, CLOSERS, Span, ends_sentence, following, stripped
 
 # Minimum characters of a clause that may be the first stretch, so that audio starts before the first sentence ends.
@@ -35,11 +36,17 @@ _JOINER: Final = "\u200d"
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Text that is ready to read: characters `start` to `stop` (excluded) of all pieces joined."""
+    """Text that is ready to read: characters `start` to `stop` (excluded) of all pieces joined.
+
+    Attributes:
+        text: these characters, as received.
+        passage: what to read of them.
+    """
 
     start: int
     stop: int
     text: str
+    passage: Passage
 
 
 class IncrementalText:
@@ -103,7 +110,9 @@ class IncrementalText:
         return stretches
 
     def _stretch(self, span: Span) -> Stretch:
-        return Stretch(self._base + span.start, self._base + span.stop, self._text[span.start : span.stop])
+        text, start = self._text[span.start : span.stop], self._base + span.start
+        line_offset = span.start - self._text.rfind("\n", 0, span.start) - 1
+        return Stretch(start, self._base + span.stop, text, Passage.at(start, text, line_offset))
 
     def _next_stop(self, *, is_complete: bool) -> int | None:
         """Returns the final end of the next stretch; None while more text may change it, or at the end."""
@@ -146,7 +155,7 @@ class IncrementalText:
         """Returns the end of the first clause that is long enough, if it is before `end`."""
         least = self._begin() + FIRST_CLAUSE_CHARACTERS
         for match in _CLAUSE.finditer(self._text, self._start, len(self._text) if end is None else end):
-            after = following(self._text, match.end())
+            after = following(self._text, match.end(), None if end is None else end - match.end())
             if after is None:
                 return None
             joins_numbers = after.isdecimal() and _NUMBER_BEFORE.search(self._text, self._start, match.start())

@@ -72,6 +72,7 @@ class Passage:
         origins: of all its characters, ascending; empty if every character's offset is its source offset.
         voice, speaker: the voice and speaker that read it; None for the request's own.
         pause_seconds: silence before it.
+        line_offset: number of characters of its first line that come before it.
     """
 
     text: str
@@ -82,11 +83,12 @@ class Passage:
     overrides: tuple[Override, ...] = ()
     marks: tuple[Mark, ...] = ()
     pause_seconds: float = 0.0
+    line_offset: int = 0
 
     @classmethod
-    def at(cls, start: int, text: str) -> "Passage":
+    def at(cls, start: int, text: str, line_offset: int = 0) -> "Passage":
         """Returns a passage of plain text that starts at a source offset."""
-        return cls(text, (Origin(0, len(text), start, start + len(text)),))
+        return cls(text, (Origin(0, len(text), start, start + len(text)),), line_offset=line_offset)
 
     @property
     def is_plain(self) -> bool:

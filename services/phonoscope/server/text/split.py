@@ -19,10 +19,16 @@ _CLOSERS: Final = r"[\"'”’»›)\]}」』）》】〉]*(?:(?:“| »)(?=\s|$
 CLOSERS: Final = re.compile(_CLOSERS)
 """Quotes and brackets that close with the mark just before them; matches the empty string where there are none."""
 
+# Of bounded length, so that `incremental.py` knows how far to look ahead.
+ITEM: Final = re.compile(r"[^\S\n]{0,16}(?:[-*+•‣◦▪]|\d{1,2}[.)])[^\S\n]{1,16}(?=\S)")
+"""How an item of a list begins."""
+
 BOUNDARY: Final = re.compile(
-    rf"(?P<paragraph>\n[^\S\n]*\n)|(?P<wide>[。！？｡।॥]+{_CLOSERS})|(?<![.!?؟۔])(?P<stop>[.!?؟۔]++){_CLOSERS}(?=\s)"
+    rf"(?P<paragraph>\n[^\S\n]*\n)|(?P<item>\n(?={ITEM.pattern}))|"
+    rf"(?P<wide>[。！？｡।॥]+{_CLOSERS})|(?<![.!?؟۔])(?P<stop>[.!?؟۔]++){_CLOSERS}(?=\s)"
 )
-"""Where a sentence may end: at an empty line and after wide marks always, after `stop` marks if `ends_sentence`."""
+"""Where a sentence may end: at empty lines, before items of a list and after wide marks always; after `stop` marks if
+`ends_sentence`."""
 _NEXT: Final = re.compile(rf"\s*[{re.escape(_OPENERS)}]*\s*(.)?", re.DOTALL)
 
 

@@ -30,6 +30,14 @@ TEXTS = {
     "far apart": "One." + " " * 200 + "Two." + "\n" * 200 + "Three.",
     "long first clause": "a" * 31 + ", " + "b" * 20 + ", then more. And more, too.",
     "list of figures": "It was in 1,2, 3, 4 and 5, 6, 7, 8, 9, 10, 11, 12 that we met, at last. Yes.",
+    "a quote before an empty line": f'{"x" * 40}: "\n\nFoo',
+    "items": "A list of things:\n- one\n- two\n"
+    + " " * 15
+    + "3. three\n"
+    + " " * 70
+    + "- four\n-5 is none\n1."
+    + " " * 70
+    + "x",
     "empty": "",
 }
 
@@ -103,6 +111,17 @@ def test_what_only_looks_like_an_end_is_none_whichever_way_it_comes(sentence: st
 def test_the_language_tells_what_abbreviates() -> None:
     text = "Das ist z. B. Obst. Ja."
     assert [stretch.text for stretch in stretches_of(*text, language="de")] == ["Das ist z. B. Obst.", "Ja."]
+
+
+def test_a_stretch_knows_how_much_of_its_line_comes_before_it() -> None:
+    offsets = [stretch.passage.line_offset for stretch in stretches_of("One. Two.\nThree.\n\nFour. Five.")]
+    assert offsets == [0, 5, 0, 0, 6]
+
+
+def test_a_passage_counts_the_characters_of_all_pieces() -> None:
+    text = "One. Two two.\n\nThree."
+    for stretch in stretches_of(*text):
+        assert stretch.passage.source(0, len(stretch.passage.text)) == (stretch.start, stretch.stop)
 
 
 # --- as soon as it is sure -------------------------------------------------------------------------------------

@@ -101,3 +101,17 @@ def test_nothing_beyond_a_sentence_is_looked_at(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(split_module, "may_abbreviate", recording)
     next(split("First one. " + "Another one. " * 1000, "en"))
     assert asked == [9]
+
+
+@pytest.mark.parametrize("mark", ["-", "*", "+", "•", "1.", "12)", "  -", "\t2."])
+def test_an_item_of_a_list_begins_a_sentence(mark: str) -> None:
+    text = f"We need\n{mark} flour and\n{mark} milk"
+    sentences = [text[span.start : span.stop] for span in split(text, "en")]
+    assert sentences == ["We need", f"{mark.strip()} flour and", f"{mark.strip()} milk"]
+
+
+@pytest.mark.parametrize(
+    "text", ["minus\n-5 degrees", "He lived in\n1990. then", "a\n* ", "see\n1.5 times", "a - b\nc"]
+)
+def test_what_only_looks_like_an_item_begins_none(text: str) -> None:
+    assert len(list(split(text, "en"))) == 1
