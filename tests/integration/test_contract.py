@@ -20,6 +20,8 @@ from phonoscope.client import (
     InvalidArgument,
     ResourceExhausted,
     ServerError,
+    TextFormat,
+    TimingType,
     Unavailable,
     Unimplemented,
     UnpronounceableText,
@@ -176,6 +178,40 @@ async def test_silence_of_valid_audio_stands_for_text_without_words_if_asked_for
     assert chunk.request_id
     if encoding is Encoding.LINEAR16:
         assert np.frombuffer(speech.audio, "<i2").tolist() == [0] * round(0.2 * speech.sample_rate_hz)
+
+
+MARKDOWN = "# A **title**\n\n- one [link](https://example.com/x)\n- *two*\n\n```\nnot read\n```\n\nThe end[1]."
+PLAIN = "A title.\n\none link.\n\ntwo.\n\nThe end."
+
+
+async def test_markdown_sounds_like_its_words_in_every_rpc(client):
+    async def pieces():
+        for character in MARKDOWN:
+            yield character
+
+    options = {"seed": 1, "text_format": TextFormat.MARKDOWN}
+    plain = await client.synthesize(PLAIN, seed=1)
+    pause = bytes(2 * round(0.4 * plain.sample_rate_hz))
+    markdown = await client.synthesize(MARKDOWN, **options)
+    assert pause in markdown.audio
+    assert markdown.audio.replace(pause, b"", 1) == plain.audio
+    assert b"".join([chunk.audio async for chunk in client.stream(MARKDOWN, **options)]) == markdown.audio
+    chunks = [chunk async for chunk in client.stream_pieces(pieces(), **options)]
+    assert b"".join(chunk.audio for chunk in chunks) == markdown.audio
+    assert MARKDOWN[slice(*chunks[-1].text_span)] == "The end[1]."
+
+
+async def test_words_of_markdown_are_timed_where_they_are_written(client):
+    speech = await client.synthesize(MARKDOWN, text_format=TextFormat.MARKDOWN, timing_types=[TimingType.WORD])
+    assert [word.word for word in speech.timings.words] == ["A", "title", "one", "link", "two", "The", "end"]
+    assert all(MARKDOWN[slice(*word.text_span)] == word.word for word in speech.timings.words)
+
+
+async def test_markdown_is_no_document(client):
+    with pytest.raises(InvalidArgument) as caught:
+        await client.synthesize(ssml="<speak>a</speak>", text_format=TextFormat.MARKDOWN)
+    assert caught.value.reason == "TEXT_FORMAT_OF_SSML"
+    assert [violation.field for violation in caught.value.violations] == ["text_format"]
 
 
 async def test_silence_stands_for_pieces_without_words_if_asked_for(client):

@@ -421,6 +421,18 @@ class TestOpenAi:
         reply = await client.audio.speech.create(model="tts-1", input=text, voice="alloy", response_format=encoding)
         assert decoded_seconds(reply.content, format=container) == pytest.approx(0.2, abs=0.08)
 
+    async def test_markdown_is_read_as_its_words(self, client):
+        async def spoken(text, **extra):
+            reply = await client.audio.speech.create(
+                model="tts-1", input=text, voice="alloy", response_format="pcm", extra_body=extra
+            )
+            return len(reply.content)
+
+        markdown = "A **title**. [A link](https://example.com/with-a-long-path)."
+        plain = await spoken("A title. A link.")
+        assert await spoken(markdown) == pytest.approx(plain, rel=0.2)
+        assert await spoken(markdown, text_format="plain") > 2 * plain
+
     async def test_models(self, client):
         assert [model.id async for model in client.models.list()] == ["tts-1", "tts-1-hd", "gpt-4o-mini-tts"]
 

@@ -17,7 +17,7 @@ from phonoscope.cli.speech_progress import SpeechStats, progress_bar
 from phonoscope.cli.text_input import TextInput, read_text
 from phonoscope.cli.timing_files import TimingCollector, TimingFiles
 from phonoscope.cli.wav import SampleSink
-from phonoscope.client import AudioChunk, Client, Speech, SpeechOptions
+from phonoscope.client import AudioChunk, Client, Speech, SpeechOptions, TextFormat
 from phonoscope.client.channel import DEFAULT_TARGET, DEFAULT_TIMEOUT_SECONDS
 
 MAX_UNARY_CHARACTERS: Final = 400
@@ -58,6 +58,14 @@ def say(
             help="The text is an SSML 1.1 document. Default: where --file ends in .ssml.",
         ),
     ] = None,
+    text_format: Annotated[
+        TextFormat | None,
+        typer.Option(
+            show_default=False,
+            help="Format of the text: plain, or Markdown, which is read as a person reads it aloud. Default: markdown "
+            "where --file ends in .md or .markdown, else plain.",
+        ),
+    ] = None,
     subtitles: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write subtitles: SubRip (.srt) or WebVTT (.vtt).")
     ] = None,
@@ -77,11 +85,11 @@ def say(
     per time of audio; below 1 is faster than speech). A file is complete or absent, even after Ctrl-C.
     """
     with report_errors():
-        given = read_text(text, file, is_ssml=ssml)
+        given = read_text(text, file, is_ssml=ssml, text_format=text_format)
         destination = AudioOutput(file=output, play=play, is_piped=stream is True)
         files = TimingFiles(subtitles, timings)
         is_streamed = stream if stream is not None else play or given.is_ssml or is_long(given, options["speed"])
-        options = options | SpeechOptions(ssml=given.ssml, timing_types=files.types)
+        options = options | SpeechOptions(ssml=given.ssml, text_format=given.text_format, timing_types=files.types)
         with Client(server, timeout_seconds=timeout) as client:
             stats = speak(client, given, options, destination, files, is_streamed=is_streamed)
         typer.echo(stats.closing_line(destination.name), err=True)
@@ -104,7 +112,7 @@ def speak(
     """Requests the speech and writes it to its destinations; every file is opened before the request is sent."""
     with (
         destination.open() as sinks,
-        files.open(given.content, is_ssml=given.is_ssml) as timings,
+        files.open(given.content, markup=given.markup) as timings,
         contextlib.closing(audio_of(client, given.text, options, is_streamed=is_streamed)) as chunks,
         progress_bar(given.content, options["speed"], is_shown=is_streamed) as on_progress,
     ):

@@ -110,6 +110,7 @@ FLAGS: Final[Mapping[str, tuple[inspect.Parameter, ...]]] = {
     "encoding": (),  # `say` writes WAV files
     "request_id": (),
     "ssml": (),  # --ssml states what the text is
+    "text_format": (),  # `say` has a flag whose default is the suffix of the file
     "timing_types": (),  # --subtitles and --timings
 }
 """Flags of the options that are not a single value, or have none."""

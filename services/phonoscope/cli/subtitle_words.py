@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Literal
 
 from phonoscope.client import WordTiming
 
@@ -21,8 +21,15 @@ LONG_PAUSE_SECONDS: Final = 1.0
 SHORT_PAUSE_SECONDS: Final = 0.05  # the pause after a full stop is longer, except after an abbreviation
 OPENING: Final = ("Ps", "Pi")  # Unicode categories of opening brackets and quotation marks
 MARKUP: Final = re.compile(r"""<!--.*?-->|<!\[CDATA\[|\]\]>|<(?:"[^"]*"|'[^']*'|[^>"'])*>""", re.DOTALL)
+# What Markdown has within words and between them: targets of links, marks, and words that are not spoken (code, tags).
+MARKDOWN: Final = re.compile(r"\]\([^)\n]*\)|[*_`\[\]\\]")
+MARKDOWN_BETWEEN: Final = re.compile(
+    r"[^\s\w]*[^\W_](?:\S*[\w/])?|^[ \t]*[-+•][ \t]|[^\s\w.,;:!?…—–'\"“”‘’«»()¡¿、。，！？；：-]", re.MULTILINE
+)
 PARAGRAPHS: Final = re.compile(r"</?(?:p|s|speak)\b")
 BREAK: Final = "<break"
+
+Markup = Literal["none", "markdown", "ssml"]
 
 
 class Ending(enum.IntEnum):
@@ -54,21 +61,24 @@ class SubtitleWord:
         return replace(later, text=self.text + later.text, start_seconds=self.start_seconds)
 
 
-def subtitle_words(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> list[SubtitleWord]:
-    """Returns the words of a text, or of an SSML document without its markup."""
+def subtitle_words(text: str, words: Sequence[WordTiming], *, markup: Markup = "none") -> list[SubtitleWord]:
+    """Returns the words of a text or a document, without its markup."""
     merged: list[SubtitleWord] = []
     joins = False
-    for word, joins_next in _each(text, words, is_ssml=is_ssml):
+    for word, joins_next in _each(text, words, markup=markup):
         merged.append(merged.pop().joined_with(word) if joins else word)
         joins = joins_next
     return merged
 
 
-def _each(text: str, words: Sequence[WordTiming], *, is_ssml: bool) -> Iterator[tuple[SubtitleWord, bool]]:
+def _each(text: str, words: Sequence[WordTiming], *, markup: Markup = "none") -> Iterator[tuple[SubtitleWord, bool]]:
     """Yields each word with its punctuation, and whether it must stay joined to the next."""
     edges = [0, *(edge for word in words for edge in word.text_span), len(text)]
     pieces = [text[start:stop] for start, stop in itertools.pairwise(edges)]  # a gap, a word, a gap, …
-    pieces = [without_markup(piece) for piece in pieces] if is_ssml else pieces
+    if markup == "ssml":
+        pieces = [without_markup(piece) for piece in pieces]
+    elif markup == "markdown":
+        pieces = [without_markdown(piece, is_gap=number % 2 == 0) for number, piece in enumerate(pieces)]
     pieces[0], pieces[-1] = f" {pieces[0]}", f"{pieces[-1]} "  # the text at both ends belongs to a word
     gaps = [split_gap(gap) for gap in pieces[::2]]
     later_starts = [*(word.start_seconds for word in words[1:]), math.inf]
@@ -107,6 +117,12 @@ def ending_of(closing: str, pause_seconds: float) -> Ending:
 def without_markup(gap: str) -> str:
     """Returns the plain text of part of an SSML document; paragraphs and sentences become paragraphs."""
     return html.unescape(MARKUP.sub(_replacement, gap))
+
+
+def without_markdown(piece: str, *, is_gap: bool) -> str:
+    """Returns the plain text of a word of Markdown, or of what is between two words."""
+    plain = MARKDOWN.sub("", piece)
+    return MARKDOWN_BETWEEN.sub("", plain) if is_gap else plain
 
 
 def _replacement(markup: re.Match[str]) -> str:

@@ -1,40 +1,55 @@
 """The text to speak: from the argument, a file, or standard input. Used by `phonoscope say`."""
 
 import sys
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import typer
 
+from phonoscope.cli.subtitle_words import Markup
+from phonoscope.client import TextFormat
+
 STDIN: Final = "-"
 SSML_SUFFIX: Final = ".ssml"
+MARKDOWN_SUFFIXES: Final = frozenset({".md", ".markdown"})
 
 
 @dataclass(frozen=True, slots=True)
 class TextInput:
-    """What to speak: plain text, or an SSML document."""
+    """What to speak: plain text, Markdown, or an SSML document."""
 
     content: str
     is_ssml: bool
+    text_format: TextFormat = TextFormat.PLAIN
+
+    @property
+    def markup(self) -> Markup:
+        """What is written between its words."""
+        if self.is_ssml:
+            return "ssml"
+        return "markdown" if self.text_format is TextFormat.MARKDOWN else "none"
 
     @property
     def text(self) -> str:
-        """The plain text; empty for a document."""
+        """The text; empty for a document."""
         return "" if self.is_ssml else self.content
 
     @property
     def ssml(self) -> str:
-        """The document; empty for plain text."""
+        """The document; empty for a text."""
         return self.content if self.is_ssml else ""
 
 
-def read_text(argument: str | None, file: Path | None, *, is_ssml: bool | None) -> TextInput:
+def read_text(
+    argument: str | None, file: Path | None, *, is_ssml: bool | None, text_format: TextFormat | None = None
+) -> TextInput:
     """Returns the text, without white space at its ends.
 
-    "-" as argument or file, or a pipe when neither is given, is standard input. Without `is_ssml` the suffix of the
-    file decides. Raises BadParameter when there is no text, two texts, or one that is not UTF-8; OSError when the file
-    cannot be read.
+    "-" as argument or file, or a pipe when neither is given, is standard input. Without `is_ssml` or `text_format` the
+    suffix of the file decides. Raises BadParameter when there is no text, two texts, or one that is not UTF-8; OSError
+    when the file cannot be read.
     """
     if argument is not None and file is not None:
         raise bad_text("give either a text or --file, not both.")
@@ -47,12 +62,14 @@ def read_text(argument: str | None, file: Path | None, *, is_ssml: bool | None) 
         raise bad_text(f"the text is not valid UTF-8 (character {error.start}).") from None
     if not content.strip():
         raise bad_text("the text is blank.")
-    return TextInput(content.strip(), has_ssml_suffix(file) if is_ssml is None else is_ssml)
+    is_document = has_suffix(file, {SSML_SUFFIX}) if is_ssml is None else is_ssml
+    by_name = TextFormat.MARKDOWN if has_suffix(file, MARKDOWN_SUFFIXES) and not is_document else TextFormat.PLAIN
+    return TextInput(content.strip(), is_document, text_format or by_name)
 
 
-def has_ssml_suffix(file: Path | None) -> bool:
-    """Whether a file is SSML by its name."""
-    return file is not None and file.suffix.lower() == SSML_SUFFIX
+def has_suffix(file: Path | None, suffixes: Collection[str]) -> bool:
+    """Whether the name of a file ends in one of the suffixes, in any case."""
+    return file is not None and file.suffix.lower() in suffixes
 
 
 def read_utf8(file: Path | None) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from phonoscope.cli.atomic_file import atomic_file
 from phonoscope.cli.error_reporting import fail
-from phonoscope.cli.subtitle_words import subtitle_words
+from phonoscope.cli.subtitle_words import Markup, subtitle_words
 from phonoscope.cli.subtitles import FORMATS, cues_of
 from phonoscope.client import Timings, TimingType
 from phonoscope.client.timings import NO_TIMINGS
@@ -49,7 +49,7 @@ class TimingFiles:
         return [TimingType.WORD] if self.subtitles is not None else []
 
     @contextlib.contextmanager
-    def open(self, text: str, *, is_ssml: bool) -> Iterator[TimingCollector]:
+    def open(self, text: str, *, markup: Markup = "none") -> Iterator[TimingCollector]:
         """Yields a collector of timings; the files appear complete when the block succeeds, or not at all.
 
         Raises OSError, before the block, where one of them cannot be written.
@@ -62,12 +62,12 @@ class TimingFiles:
             if self.types and not collector.whole:
                 fail("the server sent no timings; it may be an older version: omit --subtitles and --timings")
             if subtitles and self.subtitles:
-                subtitles.write(subtitles_of(text, collector.whole, self.subtitles.suffix.lower(), is_ssml=is_ssml))
+                subtitles.write(subtitles_of(text, collector.whole, self.subtitles.suffix.lower(), markup=markup))
             if timings:
                 timings.write(json.dumps(asdict(collector.whole), ensure_ascii=False, indent=1).encode() + b"\n")
 
 
-def subtitles_of(text: str, timings: Timings, suffix: str, *, is_ssml: bool) -> bytes:
+def subtitles_of(text: str, timings: Timings, suffix: str, *, markup: Markup) -> bytes:
     """Returns the content of a subtitle file of the format that belongs to `suffix`."""
-    words = subtitle_words(text, timings.words, is_ssml=is_ssml)
+    words = subtitle_words(text, timings.words, markup=markup)
     return FORMATS[suffix](cues_of(words)).encode()

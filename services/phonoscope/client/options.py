@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, TypedDict, get_type_hints
 
-from phonoscope.client.types import Encoding, Pronunciation, TimingType, UnpronounceableText
+from phonoscope.client.types import Encoding, Pronunciation, TextFormat, TimingType, UnpronounceableText
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,10 @@ class SpeechOptions(TypedDict, total=False):
         Option((), "Pronunciations of words in this text, up to 1000. They override the server's lexicon."),
     ]
     timing_types: Annotated[Collection[TimingType], Option((), "Timings to return with the audio.")]
+    text_format: Annotated[
+        TextFormat,
+        Option(TextFormat.PLAIN, "Format of the text: plain, or Markdown, which is read as a person reads it aloud."),
+    ]
     unpronounceable_text: Annotated[
         UnpronounceableText,
         Option(

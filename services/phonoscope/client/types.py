@@ -29,6 +29,13 @@ class TimingType(enum.Enum):
     MARK = "mark"
 
 
+class TextFormat(enum.Enum):
+    """How a text is written."""
+
+    PLAIN = "plain"
+    MARKDOWN = "markdown"
+
+
 class UnpronounceableText(enum.Enum):
     """Response to a text with nothing to pronounce, such as an emoji."""
 

@@ -15,6 +15,7 @@ from phonoscope.client.types import (
     Flush,
     Pronunciation,
     Speech,
+    TextFormat,
     TimingType,
     UnpronounceableText,
     Voice,
@@ -23,6 +24,7 @@ from phonoscope.protos.tts.v1 import tts_pb2
 
 ENUM_PREFIXES: Final[Mapping[type[Enum], str]] = {
     Encoding: "AUDIO_ENCODING_",
+    TextFormat: "TEXT_FORMAT_",
     TimingType: "TIMING_TYPE_",
     UnpronounceableText: "UNPRONOUNCEABLE_TEXT_",
 }

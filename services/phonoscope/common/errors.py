@@ -57,6 +57,8 @@ class InvalidRequest(ServiceError):
         "TEXT_TWICE",
         "TEXT_UNPRONOUNCEABLE",
         "TEXT_TOO_LONG",
+        "TEXT_FORMAT_UNKNOWN",
+        "TEXT_FORMAT_OF_SSML",
         "VOICE_UNKNOWN",
         "SPEAKER_UNKNOWN",
         "SPEED_OUT_OF_RANGE",

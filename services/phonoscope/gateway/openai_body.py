@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+from phonoscope.gateway.backend.base import TextFormat
 from phonoscope.gateway.schemas import Ratio, RequestModel
 
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
@@ -82,6 +83,8 @@ class OpenAiBody(RequestModel):
     """audio streams the audio bytes; sse streams events with audio in base64."""
     instructions: str | None = None
     """The first word for an emotion, such as "cheerful" or "calmly", selects that emotion; the rest is ignored."""
+    text_format: Annotated[TextFormat, Field(strict=False)] | None = None
+    """plain or markdown; an extension of OpenAI's API. Defaults to markdown for a text with marks of Markdown."""
 
     @model_validator(mode="before")
     @classmethod

@@ -14,7 +14,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions, UnpronounceableText
+from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions, TextFormat, UnpronounceableText
 from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
 from phonoscope.gateway.openai_body import LenientOpenAiBody, OpenAiBody
@@ -30,6 +30,7 @@ from phonoscope.gateway.problems import Problem, ProblemError
 from phonoscope.gateway.request_timeout import request_timeout_seconds
 from phonoscope.gateway.response_formats import OpenAiEvents, PlainAudio
 from phonoscope.gateway.speech_response import SpeechResponse
+from phonoscope.gateway.text_formats import is_markdown
 
 MODEL_PATH: Final = "/v1/models/{model}"
 IGNORED_HEADER: Final = "X-Phonoscope-Ignored"
@@ -153,6 +154,7 @@ class OpenAiRoutes:
             emotion=emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
+            text_format=body.text_format or (TextFormat.MARKDOWN if is_markdown(body.input) else TextFormat.PLAIN),
             # OpenAI answers "..." with audio, and its clients send such sentences of a longer text.
             unpronounceable_text=UnpronounceableText.SILENCE,
         )

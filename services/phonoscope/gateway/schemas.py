@@ -17,6 +17,7 @@ from phonoscope.gateway.backend.base import (
     Option,
     Pronunciation,
     SpeechOptions,
+    TextFormat,
     TimingType,
     UnpronounceableText,
     option_specs,
@@ -104,6 +105,7 @@ _JSON_TYPES: Final[Mapping[object, object]] = {
     Encoding: Annotated[Encoding, Field(strict=False)],
     Sequence[Pronunciation]: list[PronunciationBody],
     Collection[TimingType]: list[Annotated[TimingType, Field(strict=False)]],
+    TextFormat: Annotated[TextFormat, Field(strict=False)],
     UnpronounceableText: Annotated[UnpronounceableText, Field(strict=False)],
 }
 

@@ -102,6 +102,8 @@ class Voice:
     reference: Reference | None = None
 
 
+TextFormat = Literal["plain", "markdown"]
+TEXT_FORMATS: Final[tuple[TextFormat, ...]] = get_args(TextFormat)
 UnpronounceableText = Literal["error", "silence"]
 UNPRONOUNCEABLE_TEXTS: Final[tuple[UnpronounceableText, ...]] = get_args(UnpronounceableText)
 TimingType = Literal["word", "phoneme", "viseme", "mark"]
@@ -137,6 +139,7 @@ class SpeechRequest:
     ssml: str = ""
     pronunciations: Sequence[Pronunciation] = ()
     timing_types: Sequence[str] = ()
+    text_format: str = ""
     unpronounceable_text: str = ""
 
 

@@ -16,14 +16,20 @@ EVERY_FLAG = (
     "--language de --sample-rate 8000 --volume-gain-db -6 --seed 7 --pronounce tomato=təˈmɑːtoʊ --respell SQL=sequel "
     "--unpronounceable-text silence"
 )
-SET_BY_SAY = {"text", "ssml", "timing_types", "request_id", "audio_config.encoding"}
+SET_BY_SAY = {"text", "ssml", "text_format", "timing_types", "request_id", "audio_config.encoding"}
 """Fields that `say` sets without a flag of their own, or leaves to the server."""
 
 
 def test_every_option_has_a_flag_unless_say_sets_it():
     flags = set(inspect.signature(speech_option_flags()).parameters)
     assert {name for name in option_specs() if name not in FLAGS} <= flags
-    assert {name for name, own in FLAGS.items() if not own} == {"encoding", "request_id", "ssml", "timing_types"}
+    assert {name for name, own in FLAGS.items() if not own} == {
+        "encoding",
+        "request_id",
+        "ssml",
+        "text_format",
+        "timing_types",
+    }
     assert set(FLAGS) <= set(option_specs())
 
 

@@ -28,7 +28,7 @@ def spoken(text: str, pace_seconds: float = PACE_SECONDS) -> list[SubtitleWord]:
         words.append(WordTiming(bare, now_seconds, now_seconds + pace_seconds, (at, at + len(bare))))
         at += len(word)
         now_seconds += pace_seconds + (0.1 if word.endswith(".") and bare != "Dr" else 0.0)
-    return subtitle_words(text, words, is_ssml=False)
+    return subtitle_words(text, words)
 
 
 def shown(text: str, pace_seconds: float = PACE_SECONDS) -> list[str]:

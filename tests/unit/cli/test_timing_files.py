@@ -43,7 +43,7 @@ def test_subtitles_of_another_kind_are_refused_with_those_that_there_are(name: s
 @pytest.mark.parametrize("ending", [".srt", ".vtt", ".SRT", ".Vtt"])
 def test_subtitles_show_the_words_of_all_pieces_in_utf8(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"out{ending}"
-    with TimingFiles(path, None).open(TEXT, is_ssml=False) as heard:
+    with TimingFiles(path, None).open(TEXT) as heard:
         for word in (HELLO, THERE):
             heard.add(Timings(words=(word,)))
         assert not path.exists(), "before its end it is no file"
@@ -57,15 +57,15 @@ def test_subtitles_of_a_document_show_no_markup(tmp_path: Path) -> None:
     text = "<speak>Tom &amp; <emphasis>Jerry</emphasis>.</speak>"
     words = [WordTiming(word, 0.0, 2.0, (text.index(word), text.index(word) + len(word))) for word in ("Tom", "Jerry")]
     path = tmp_path / "out.srt"
-    for is_ssml, shown in ((True, "Tom & Jerry."), (False, "<speak>Tom")):
-        with TimingFiles(path, None).open(text, is_ssml=is_ssml) as heard:
+    for markup, shown in (("ssml", "Tom & Jerry."), ("none", "<speak>Tom")):
+        with TimingFiles(path, None).open(text, markup=markup) as heard:
             heard.add(Timings(words=tuple(words)))
         assert path.read_text("utf-8").split("\n")[2].startswith(shown)
 
 
 def test_timings_are_json_of_all_kinds_readable_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / "out.json"
-    with TimingFiles(None, path).open(TEXT, is_ssml=False) as heard:
+    with TimingFiles(None, path).open(TEXT) as heard:
         heard.add(Timings(words=(HELLO,)))
         heard.add(Timings(words=(THERE,), marks=(MarkTiming("hier", 0.5),)))
     written = path.read_bytes().decode("utf-8")
@@ -88,7 +88,7 @@ def test_after_a_failure_the_files_are_as_they_were(tmp_path: Path) -> None:
     files = TimingFiles(subtitles, timings)
 
     def interrupted() -> None:
-        with files.open(TEXT, is_ssml=False) as heard:
+        with files.open(TEXT) as heard:
             heard.add(Timings(words=(HELLO,)))
             raise KeyboardInterrupt
 
@@ -99,19 +99,19 @@ def test_after_a_failure_the_files_are_as_they_were(tmp_path: Path) -> None:
 
 def test_without_timings_there_are_no_files_and_a_reason(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     files = TimingFiles(tmp_path / "out.srt", tmp_path / "out.json")
-    with pytest.raises(typer.Exit), files.open(TEXT, is_ssml=False):
+    with pytest.raises(typer.Exit), files.open(TEXT):
         pass
     assert list(tmp_path.iterdir()) == []
     assert "the server sent no timings" in capsys.readouterr().err
 
 
 def test_where_no_file_is_asked_for_nothing_is_missed() -> None:
-    with TimingFiles(None, None).open(TEXT, is_ssml=False) as heard:
+    with TimingFiles(None, None).open(TEXT) as heard:
         assert not heard.whole
 
 
 def test_a_missing_folder_is_reported_before_the_body_runs(tmp_path: Path) -> None:
     path = tmp_path / "no" / "out.json"
-    with pytest.raises(FileNotFoundError) as missing, TimingFiles(None, path).open(TEXT, is_ssml=False):
+    with pytest.raises(FileNotFoundError) as missing, TimingFiles(None, path).open(TEXT):
         raise AssertionError("not reached")
     assert missing.value.filename == str(path)

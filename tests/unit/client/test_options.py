@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor
 
-from phonoscope.client import Encoding, Pronunciation, SpeechOptions, TimingType, UnpronounceableText, wire
+from phonoscope.client import Encoding, Pronunciation, SpeechOptions, TextFormat, TimingType, UnpronounceableText, wire
 from phonoscope.client.options import option_specs
 from phonoscope.protos.tts.v1 import tts_pb2
 
@@ -28,6 +28,7 @@ EVERY_OPTION: SpeechOptions = {
     "ssml": "<speak/>",
     "pronunciations": [Pronunciation("SQL", respelling="sequel")],
     "timing_types": {TimingType.MARK},
+    "text_format": TextFormat.MARKDOWN,
     "unpronounceable_text": UnpronounceableText.SILENCE,
 }
 
@@ -80,6 +81,7 @@ def test_a_request_without_options_has_the_defaults():
         speed=1.0,
         pitch=1.0,
         audio_config=tts_pb2.AudioConfig(encoding=tts_pb2.AUDIO_ENCODING_LINEAR16),
+        text_format=tts_pb2.TEXT_FORMAT_PLAIN,
         unpronounceable_text=tts_pb2.UNPRONOUNCEABLE_TEXT_ERROR,
     )
 

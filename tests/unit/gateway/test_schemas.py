@@ -6,7 +6,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from phonoscope.gateway.backend.base import Encoding, Pronunciation, TimingType, UnpronounceableText, option_specs
+from phonoscope.gateway.backend.base import (
+    Encoding,
+    Pronunciation,
+    TextFormat,
+    TimingType,
+    UnpronounceableText,
+    option_specs,
+)
 from phonoscope.gateway.schemas import (
     LegacyBody,
     PronunciationBody,
@@ -30,6 +37,7 @@ NEUTRAL = {
     "request_id": "",
     "pronunciations": [],
     "timing_types": [],
+    "text_format": TextFormat.PLAIN,
     "unpronounceable_text": UnpronounceableText.ERROR,
 }
 

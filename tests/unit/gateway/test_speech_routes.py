@@ -8,7 +8,14 @@ import httpx
 import pytest
 
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway.backend.base import BackendError, Encoding, Pronunciation, TimingType, UnpronounceableText
+from phonoscope.gateway.backend.base import (
+    BackendError,
+    Encoding,
+    Pronunciation,
+    TextFormat,
+    TimingType,
+    UnpronounceableText,
+)
 
 SSML = "<speak>Hello there</speak>"
 
@@ -136,8 +143,24 @@ async def test_ssml_from_openais_clients_is_text(http, backend):
         "emotion": "",
         "encoding": Encoding.MP3,
         "sample_rate_hz": 0,
+        "text_format": TextFormat.PLAIN,
         "unpronounceable_text": UnpronounceableText.SILENCE,
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "expected"),
+    [
+        ("Hello.", {}, TextFormat.PLAIN),
+        ("Hello **you**.", {}, TextFormat.MARKDOWN),
+        ("Hello.", {"text_format": "markdown"}, TextFormat.MARKDOWN),
+        ("Hello **you**.", {"text_format": "plain"}, TextFormat.PLAIN),
+    ],
+)
+async def test_text_from_openais_clients_is_markdown_if_it_looks_like_it(http, backend, text, given, expected):
+    body = {"model": "tts-1", "voice": "alloy", "input": text, **given}
+    assert (await http.post("/v1/audio/speech", json=body)).status_code == 200
+    assert backend.calls[-1].options["text_format"] is expected
 
 
 async def test_openais_events_are_theirs(http, plain_audio):

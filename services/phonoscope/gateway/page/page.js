@@ -21,6 +21,7 @@ function isSsml() { return find("ssml").checked; }
 function body() {
   const seed = find("seed").value.trim();
   const members = { [isSsml() ? "ssml" : "text"]: find("text").value, stream_format: "sse", timings: ["word"] };
+  if (find("markdown").checked) members.text_format = "markdown";
   for (const name of ["voice", "emotion", "language"]) members[name] = find(name).value;
   for (const name of ["speed", "pitch"]) members[name] = Number(find(name).value);
   members.pronunciations = find("pronunciations").value.split("\n").filter((line) => line.trim()).map(pronunciation);

@@ -14,10 +14,12 @@ from phonoscope.server.messages import shown
 from phonoscope.server.text.ipa_symbols import UnknownSymbol, known_ipa
 from phonoscope.server.text.lexicon import BadPronunciation, Lexicon
 from phonoscope.server.types import (
+    TEXT_FORMATS,
     TIMING_TYPES,
     UNPRONOUNCEABLE_TEXTS,
     Encoding,
     SpeechRequest,
+    TextFormat,
     TimingType,
     UnpronounceableText,
     Voice,
@@ -79,6 +81,17 @@ def timing_types(request: SpeechRequest, encoding: Encoding) -> frozenset[Timing
             "another audio_config.encoding, such as OGG_OPUS, or leave timing_types empty"
         )
         raise InvalidRequest.of("timing_types", description, reason="TIMINGS_NOT_CARRIED")
+    return known
+
+
+def text_format(request: SpeechRequest) -> TextFormat:
+    """Returns how the text is written."""
+    known = _one_of("text_format", request.text_format or "plain", TEXT_FORMATS, "TEXT_FORMAT_", "TEXT_FORMAT_UNKNOWN")
+    if known != "plain" and request.ssml:
+        description = (
+            f"{known} cannot be combined with ssml; send the text in the field text, or leave text_format unset"
+        )
+        raise InvalidRequest.of("text_format", description, reason="TEXT_FORMAT_OF_SSML")
     return known
 
 

@@ -16,9 +16,10 @@ from phonoscope.server.messages import listed
 from phonoscope.server.request import fields
 from phonoscope.server.request.voice_choice import VoiceChoice
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
+from phonoscope.server.text.markdown.document import read_markdown
 from phonoscope.server.text.passage import Passage, Script
 from phonoscope.server.text.ssml.document import read_document
-from phonoscope.server.types import Encoding, SpeechRequest, TimingType, UnpronounceableText, Voice
+from phonoscope.server.types import Encoding, SpeechRequest, TextFormat, TimingType, UnpronounceableText, Voice
 
 LONGEST_SSML_RATIO: Final = 8
 # Approximate duration of an English character at speed 1, for admission before exact lengths are known.
@@ -39,6 +40,7 @@ class ResolvedRequest:
         emotion_weights, emotion_intensity: as requested, for voices that render emotions natively.
         lexicons: pronunciations, by the language of the speaking voice.
         timing_types: timings to return with the audio.
+        text_format: how the source is written, unless it is a document.
         unpronounceable_text: what a text with nothing to pronounce is answered with.
     """
 
@@ -59,6 +61,7 @@ class ResolvedRequest:
     source_field: str = "text"
     emotion_weights: Mapping[str, float] = field(default_factory=dict)
     emotion_intensity: float = 1.0
+    text_format: TextFormat = "plain"
     unpronounceable_text: UnpronounceableText = "error"
 
     @property
@@ -193,7 +196,8 @@ class RequestResolver:
         intensity = checked(fields.emotion_intensity, 1.0)
         prosody = fields.prosody(weights, intensity)
         own = NEUTRAL if voice.emotion_rendering == "native" else prosody
-        script = checked(lambda asked: self._script(asked, source, voice), Script(()))
+        text_format: TextFormat = checked(fields.text_format, "plain")
+        script = checked(lambda asked: self._script(asked, source, text_format, voice), Script(()))
         speaking = {one.voice.language for one in script.passages if one.voice is not None} | {voice.language}
         resolved = ResolvedRequest(
             source=source,
@@ -213,6 +217,7 @@ class RequestResolver:
             source_field="ssml" if request.ssml else "text",
             emotion_weights=weights,
             emotion_intensity=intensity,
+            text_format=text_format,
             unpronounceable_text=checked(fields.unpronounceable_text, "error"),
         )
         if faults:
@@ -270,11 +275,11 @@ class RequestResolver:
     def _voice(self, request: SpeechRequest) -> tuple[Voice, int]:
         return self._choice.asked(request.speaker_id, request.language, request.text)
 
-    def _script(self, request: SpeechRequest, source: str, voice: Voice) -> Script:
+    def _script(self, request: SpeechRequest, source: str, text_format: TextFormat, voice: Voice) -> Script:
         if not source:
             return Script(())
         if not request.ssml:
-            return Script((Passage(source),))
+            return read_markdown(source) if text_format == "markdown" else Script((Passage(source),))
         skips = self._skips_unsupported_ssml
         script = read_document(source, voice, self._choice, skips_unsupported=skips)
         self.check_length(script.characters, "ssml")

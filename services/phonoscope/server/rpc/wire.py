@@ -39,6 +39,7 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         ssml=request.ssml,
         pronunciations=tuple(Pronunciation(one.phrase, one.ipa, one.respelling) for one in request.pronunciations),
         timing_types=tuple(_timing_type(number) for number in request.timing_types),
+        text_format=_set_name(request.text_format, tts_pb2.TextFormat.DESCRIPTOR, "TEXT_FORMAT_"),
         unpronounceable_text=_set_name(
             request.unpronounceable_text, tts_pb2.UnpronounceableText.DESCRIPTOR, "UNPRONOUNCEABLE_TEXT_"
         ),

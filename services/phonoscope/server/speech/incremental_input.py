@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from phonoscope.server.scheduling.stream import SpeechStream
 from phonoscope.server.speech.playback import PlaybackClock
-from phonoscope.server.text.incremental import IncrementalText, Stretch
+from phonoscope.server.text.incremental import Stretch, TextInPieces
 
 # Maximum number of utterances waiting or in progress before the caller's next piece is read.
 MAX_UNSPOKEN_UTTERANCES: Final = 4
@@ -23,7 +23,7 @@ class Flush:
 
 async def speak_incrementally(
     pieces: AsyncIterator[str | Flush],
-    text: IncrementalText,
+    text: TextInPieces,
     stream: SpeechStream,
     say: Callable[[Sequence[Stretch]], Awaitable[None]],
     clause_wait_seconds: float,
@@ -79,4 +79,4 @@ class IncrementalInput:
     """The parts of incremental input besides the request."""
 
     player: PlaybackClock
-    text: IncrementalText
+    text: TextInPieces

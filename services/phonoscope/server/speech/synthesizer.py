@@ -31,6 +31,7 @@ from phonoscope.server.speech.utterance_builder import Silence, UtteranceBuilder
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.incremental import IncrementalText
 from phonoscope.server.text.lexicon_files import LexiconFiles
+from phonoscope.server.text.markdown.incremental import IncrementalMarkdown
 from phonoscope.server.types import Encoding, SpeechRequest, Voice
 
 Produce = Callable[[SpeechStream], Coroutine[None, None, None]]
@@ -155,7 +156,10 @@ class Synthesizer:
         async with self._recorded(settings, deadline_seconds) as stats:
             self._scheduler.check_room(is_unary=False)
             resolved = await self._resolve(settings, stats, in_pieces=True)
-            incoming = IncrementalInput(PlaybackClock(), IncrementalText(resolved.voice.phonemes.language))
+            language = resolved.voice.phonemes.language
+            is_markdown = resolved.text_format == "markdown"
+            text = IncrementalMarkdown(language) if is_markdown else IncrementalText(language)
+            incoming = IncrementalInput(PlaybackClock(), text)
             produce = partial(
                 self._producer(resolved, stats).pieces,
                 pieces=pieces,
@@ -204,12 +208,13 @@ class Synthesizer:
     async def _resolve(
         self, request: SpeechRequest, stats: RequestStats, *, in_pieces: bool = False
     ) -> ResolvedRequest:
-        """Checks a request; on the text thread if it has a document to parse."""
+        """Checks a request; on the text thread if it has a document or Markdown to parse."""
         resolve = partial(self._resolver.resolve, request, in_pieces=in_pieces)
         loop = asyncio.get_running_loop()
         if self._lexicons.has_changed():
             await loop.run_in_executor(self._text_thread, self._lexicons.read_again)
-        resolved = await loop.run_in_executor(self._text_thread, resolve) if request.ssml else resolve()
+        is_parsed = bool(request.ssml) or request.text_format == "markdown"
+        resolved = await loop.run_in_executor(self._text_thread, resolve) if is_parsed else resolve()
         stats.voice, stats.language = resolved.voice.id, resolved.voice.language
         stats.encoding = resolved.encoding.value
         if request.ssml:

@@ -8,7 +8,7 @@ docs/text.md lists the rules.
 import re
 import unicodedata
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.split import BOUNDARY, CLOSERS, Span, ends_sentence, following, stripped
@@ -28,6 +28,7 @@ SHORTEST_CLAUSE: Final = 12
 
 _CLAUSE: Final = re.compile(r"(?:[,;:]|[—–])[\"'”’»›)\]}]*(?=\s)|[，、；：]")
 _TRAILING_END: Final = re.compile(rf"(?<![.!?؟۔。！？｡।॥…])[.!?؟۔。！？｡।॥…]++{CLOSERS.pattern}$")
+_EMPTY_LINE: Final = re.compile(r"[^\S\n]*\n[^\S\n]*\n")
 _SPACE: Final = re.compile(r"\s")
 # Numbers on both sides of a mark belong together: "May 3rd, 2026", "3 – 5", "10 am – 4 pm".
 _NUMBER_BEFORE: Final = re.compile(r"\d(?:[^\W\d_]{0,2}|\s?[ap]\.?m\.?)\s?\Z")
@@ -49,8 +50,31 @@ class Stretch:
     passage: Passage
 
 
+class TextInPieces(Protocol):
+    """A text that arrives in pieces. Its stretches do not depend on how it is cut into pieces.
+
+    Attributes:
+        characters: number received so far.
+    """
+
+    characters: int
+
+    @property
+    def has_clause(self) -> bool:
+        """Whether `take_clause` would return anything."""
+
+    def add(self, piece: str) -> list[Stretch]:
+        """Adds the next piece; returns the stretches that are now final."""
+
+    def flush(self) -> list[Stretch]:
+        """Returns all remaining text, as if the text ended here."""
+
+    def take_clause(self) -> list[Stretch]:
+        """Returns what can be spoken early: text up to the end of the last clause, or up to the last whole word."""
+
+
 class IncrementalText:
-    """One text that arrives in pieces.
+    """One plain text that arrives in pieces.
 
     Args:
         language: selects the abbreviations, such as "en".
@@ -148,7 +172,8 @@ class IncrementalText:
         if match["wide"] is not None:
             return rest >= WIDE_LOOKAHEAD
         if match["stop"] is not None:
-            return rest >= LOOKAHEAD or following(self._text, match.end(), LOOKAHEAD) is not None
+            has_more = rest >= LOOKAHEAD or following(self._text, match.end(), LOOKAHEAD) is not None
+            return has_more or _EMPTY_LINE.match(self._text, match.end()) is not None
         return True
 
     def _first_clause(self, end: int | None) -> int | None:

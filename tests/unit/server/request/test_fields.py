@@ -290,3 +290,21 @@ def test_another_answer_to_such_a_text_is_refused_with_the_known_ones() -> None:
     reason, field, description = refusal(lambda: fields.unpronounceable_text(request(unpronounceable_text="9")))
     assert (reason, field) == ("UNPRONOUNCEABLE_TEXT_UNKNOWN", "unpronounceable_text")
     assert description == ("'9' is unknown; use one of UNPRONOUNCEABLE_TEXT_ERROR, UNPRONOUNCEABLE_TEXT_SILENCE")
+
+
+def test_a_text_is_plain_unless_it_is_said_to_be_markdown() -> None:
+    assert fields.text_format(request()) == "plain"
+    assert fields.text_format(request(text_format="markdown")) == "markdown"
+    assert fields.text_format(request(text_format="plain", ssml="<speak/>")) == "plain"
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones() -> None:
+    reason, field, description = refusal(lambda: fields.text_format(request(text_format="html")))
+    assert (reason, field) == ("TEXT_FORMAT_UNKNOWN", "text_format")
+    assert description == "'html' is unknown; use one of TEXT_FORMAT_PLAIN, TEXT_FORMAT_MARKDOWN"
+
+
+def test_a_document_is_not_markdown() -> None:
+    reason, field, description = refusal(lambda: fields.text_format(request(text_format="markdown", ssml="<speak/>")))
+    assert (reason, field) == ("TEXT_FORMAT_OF_SSML", "text_format")
+    assert "send the text in the field text" in description

@@ -110,13 +110,14 @@ def test_every_field_of_the_contract_reaches_the_domain() -> None:
         ssml="<speak/>",
         pronunciations=[tts_pb2.Pronunciation(phrase="a", ipa="b"), tts_pb2.Pronunciation(phrase="c", respelling="d")],
         timing_types=[tts_pb2.TIMING_TYPE_VISEME, 99],
+        text_format=tts_pb2.TEXT_FORMAT_MARKDOWN,
         unpronounceable_text=tts_pb2.UNPRONOUNCEABLE_TEXT_SILENCE,
     )
     assert {field.name for field, _ in message.ListFields()} == {field.name for field in message.DESCRIPTOR.fields}
     assert speech_request(message) == SpeechRequest(
         "Hello.", "joe:1", 0.5, 1.5, "sad", {"sad": 0.5}, 0.25, "en", "wav", 8000, -6.0, 2**64 - 1, "id",
         "<speak/>", (Pronunciation("a", ipa="b"), Pronunciation("c", respelling="d")), ("viseme", "99"),
-        "silence",
+        "markdown", "silence",
     )  # fmt: skip
 
 

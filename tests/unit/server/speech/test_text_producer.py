@@ -16,7 +16,8 @@ from phonoscope.server.speech.request_stats import RequestStats
 from phonoscope.server.speech.text_producer import TextProducer
 from phonoscope.server.speech.utterance_builder import Silence, SpokenSentence, UtteranceBuilder
 from phonoscope.server.text.front_end import TextFrontEnd
-from phonoscope.server.text.incremental import IncrementalText
+from phonoscope.server.text.incremental import IncrementalText, TextInPieces
+from phonoscope.server.text.markdown.incremental import IncrementalMarkdown
 from phonoscope.server.text.phonemizer import Letters
 from phonoscope.server.types import SpeechRequest, Utterance
 
@@ -63,6 +64,10 @@ class Production:
         front_end, builder = TextFrontEnd(Letters()), UtteranceBuilder(resolved)
         self.producer = TextProducer(front_end, text_thread, builder, resolved, self.stats, self.events.append)
 
+    def _text(self) -> TextInPieces:
+        is_markdown = self.producer._resolved.text_format == "markdown"
+        return IncrementalMarkdown("en") if is_markdown else IncrementalText("en")
+
     async def script(self) -> list[object]:
         await self.producer.script(self.stream)  # type: ignore[arg-type]
         return self.stream.given
@@ -75,7 +80,7 @@ class Production:
         await self.producer.pieces(
             self.stream,  # type: ignore[arg-type]
             pieces=coming(),
-            incoming=IncrementalInput(PlaybackClock(), IncrementalText("en")),
+            incoming=IncrementalInput(PlaybackClock(), self._text()),
             clause_wait_seconds=1000.0,
             check_length=lambda _: None,
         )
@@ -132,7 +137,7 @@ async def test_a_text_with_nothing_to_say_is_refused_and_not_ended(text_thread: 
     ],
 )
 async def test_silence_stands_for_a_text_with_nothing_to_say_if_asked_for(
-    text_thread: ThreadPoolExecutor, fields: dict[str, str], seconds: float
+    text_thread: ThreadPoolExecutor, fields: dict[str, Any], seconds: float
 ) -> None:
     production = Production(text_thread, unpronounceable_text="silence", **fields)
     assert await production.script() == [Silence(seconds)]
@@ -148,3 +153,24 @@ async def test_silence_stands_for_pieces_with_nothing_to_say_if_asked_for(
 
 async def test_a_text_with_words_has_no_silence_in_place_of_them(text_thread: ThreadPoolExecutor) -> None:
     assert (await Production(text_thread, text="One. ?!", unpronounceable_text="silence").script())[-1] == Silence()
+
+
+MARKDOWN = "# One\n\n```\nx\n```\n\n- **Two**\n- three\n"
+
+
+async def test_markdown_is_read_with_a_pause_in_place_of_code(text_thread: ThreadPoolExecutor) -> None:
+    production = Production(text_thread, text=MARKDOWN, text_format="markdown")
+    expected = [("One.", Silence()), ("Two.", Silence(0.4)), ("three.", Silence()), Silence()]
+    assert [_stripped(given) for given in await production.script()] == [_stripped(one) for one in expected]
+
+
+async def test_markdown_in_pieces_is_read_as_it_is_as_a_whole(text_thread: ThreadPoolExecutor) -> None:
+    whole = await Production(text_thread, text=MARKDOWN, text_format="markdown").script()
+    production = Production(text_thread, in_pieces=True, text_format="markdown")
+    assert await production.pieces(*MARKDOWN) == whole
+    assert production.stats.characters == len(MARKDOWN)
+
+
+def _stripped(given: object) -> object:
+    """Returns the sentence without the mark at its end, which the last one lacks."""
+    return (given[0].rstrip("."), given[1]) if isinstance(given, tuple) else given

@@ -2,11 +2,12 @@
 
 A line has a kind, an input, and the same in plain words, separated by tabs; `\\n` stands for a line end. A line that
 starts with `#` is a comment. The input and the words must have the same phonemes, but for stress, spaces and pauses.
-The name of a file begins with the language, as espeak-ng names it: `en-us.characters.tsv`.
+The name of a file begins with the language, as espeak-ng names it: `en-us.characters.tsv`. In a file of the topic
+`markdown` the input is Markdown, whole and in pieces of one character; the same in plain words is plain text.
 """
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +15,9 @@ import pytest
 
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.markdown.document import read_markdown
+from phonoscope.server.text.markdown.incremental import IncrementalMarkdown
+from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phonemizer import Clause
 from phonoscope.server.types import PhonemeScheme
 
@@ -41,11 +45,11 @@ def lines() -> list[object]:
 
 def _parameters() -> Iterator[object]:
     for path in sorted(CORPUS.glob("*.tsv")):
-        voice = path.name.partition(".")[0]
+        voice, topic, _ = path.name.split(".")
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             if line and not line.startswith("#"):
                 kind, written, spoken = line.replace("\\n", "\n").split("\t")
-                yield pytest.param(voice, written, spoken, id=f"{path.stem}:{number}:{kind}")
+                yield pytest.param(voice, topic, written, spoken, id=f"{path.stem}:{number}:{kind}")
 
 
 @functools.cache
@@ -56,17 +60,34 @@ def _recording_front_end() -> tuple[Recorder, TextFrontEnd]:
 
 def heard(text: str, voice: str) -> str:
     """Returns the phonemes of a text, without stress, spaces and pauses."""
+    return heard_of([Passage(text)], voice)
+
+
+def heard_of(passages: Iterable[Passage], voice: str) -> str:
     recorder, front_end = _recording_front_end()
-    scheme = PhonemeScheme("espeak", voice, _IDS)
-    list(front_end.sentences(text, scheme))  # the first time, espeak-ng is asked what it makes of each character
+    scheme, read = PhonemeScheme("espeak", voice, _IDS), list(passages)
+    for passage in read:  # the first time, espeak-ng is asked what it makes of each character
+        list(front_end.sentences(passage, scheme))
     recorder.phonemes = ""
-    list(front_end.sentences(text, scheme))
+    for passage in read:
+        list(front_end.sentences(passage, scheme))
     return recorder.phonemes.translate(_UNHEARD)
 
 
-@pytest.mark.parametrize(("voice", "written", "spoken"), lines())
-def test_it_is_read_as_a_person_reads_it(voice: str, written: str, spoken: str) -> None:
-    assert heard(written, voice) == heard(spoken, voice)
+def pieces_of(written: str, voice: str) -> list[Passage]:
+    """Returns what is read of Markdown that arrives by the character."""
+    text = IncrementalMarkdown(voice.partition("-")[0])
+    stretches = [stretch for character in written for stretch in text.add(character)]
+    return [stretch.passage for stretch in [*stretches, *text.flush()]]
+
+
+@pytest.mark.parametrize(("voice", "topic", "written", "spoken"), lines())
+def test_it_is_read_as_a_person_reads_it(voice: str, topic: str, written: str, spoken: str) -> None:
+    if topic != "markdown":
+        assert heard(written, voice) == heard(spoken, voice)
+        return
+    assert heard_of(read_markdown(written).passages, voice) == heard(spoken, voice)
+    assert heard_of(pieces_of(written, voice), voice) == heard(spoken, voice)
 
 
 def test_other_words_have_other_phonemes() -> None:

@@ -31,6 +31,7 @@ TEXTS = {
     "long first clause": "a" * 31 + ", " + "b" * 20 + ", then more. And more, too.",
     "list of figures": "It was in 1,2, 3, 4 and 5, 6, 7, 8, 9, 10, 11, 12 that we met, at last. Yes.",
     "a quote before an empty line": f'{"x" * 40}: "\n\nFoo',
+    "paragraphs": 'It is e.g.\n\nlower. \n \nUpper...\n\nand "on."\n\n\n\nEnd.\n\n',
     "items": "A list of things:\n- one\n- two\n"
     + " " * 15
     + "3. three\n"
@@ -140,6 +141,8 @@ def test_a_sentence_with_nothing_but_space_after_it_is_over_after_so_much() -> N
 
 def test_an_empty_line_ends_a_sentence_at_once() -> None:
     assert added("A heading\n", "\n") == ["A heading"]
+    assert added("It rains.\n", "\n") == ["It rains."]
+    assert added("Wait...\n", " \n") == ["Wait..."]
 
 
 def test_a_wide_mark_waits_for_what_may_close_with_it() -> None:

@@ -56,6 +56,36 @@ TIMING_TYPE_MARK: TimingType.ValueType  # 4
 """The marks of an SSML document."""
 global___TimingType = TimingType
 
+class _TextFormat:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _TextFormatEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_TextFormat.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    TEXT_FORMAT_UNSPECIFIED: _TextFormat.ValueType  # 0
+    """Means TEXT_FORMAT_PLAIN."""
+    TEXT_FORMAT_PLAIN: _TextFormat.ValueType  # 1
+    """As it is to be read."""
+    TEXT_FORMAT_MARKDOWN: _TextFormat.ValueType  # 2
+    """Markdown (CommonMark, with the tables and lists of GitHub), as language models write it. It is read as a person
+    reads it aloud: marks, targets of links, citations and HTML tags vanish; headings, items and rows end with a pause;
+    fenced code is passed over. Any text is valid. Spans and timings count characters of the text as it is written.
+    """
+
+class TextFormat(_TextFormat, metaclass=_TextFormatEnumTypeWrapper):
+    """How a text is written."""
+
+TEXT_FORMAT_UNSPECIFIED: TextFormat.ValueType  # 0
+"""Means TEXT_FORMAT_PLAIN."""
+TEXT_FORMAT_PLAIN: TextFormat.ValueType  # 1
+"""As it is to be read."""
+TEXT_FORMAT_MARKDOWN: TextFormat.ValueType  # 2
+"""Markdown (CommonMark, with the tables and lists of GitHub), as language models write it. It is read as a person
+reads it aloud: marks, targets of links, citations and HTML tags vanish; headings, items and rows end with a pause;
+fenced code is passed over. Any text is valid. Spans and timings count characters of the text as it is written.
+"""
+global___TextFormat = TextFormat
+
 class _UnpronounceableText:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -268,9 +298,10 @@ class SynthesizeRequest(google.protobuf.message.Message):
     SSML_FIELD_NUMBER: builtins.int
     PRONUNCIATIONS_FIELD_NUMBER: builtins.int
     TIMING_TYPES_FIELD_NUMBER: builtins.int
+    TEXT_FORMAT_FIELD_NUMBER: builtins.int
     UNPRONOUNCEABLE_TEXT_FIELD_NUMBER: builtins.int
     text: builtins.str
-    """What to say, as plain Unicode text. At least one pronounceable character; at most 10 000 characters unless the
+    """What to say, as Unicode text in `text_format`. At least one pronounceable character; at most 10 000 characters unless the
     server is set otherwise. Either this or `ssml` is required.
     """
     speaker_id: builtins.str
@@ -307,6 +338,8 @@ class SynthesizeRequest(google.protobuf.message.Message):
     name, or passed over where the server is set to. No document type, at most 32 elements deep. Errors name line and
     column. Not in the settings of StreamingSynthesize.
     """
+    text_format: global___TextFormat.ValueType
+    """How `text` is written, or the pieces of StreamingSynthesize. Refused as MARKDOWN with `ssml`."""
     unpronounceable_text: global___UnpronounceableText.ValueType
     """What a text with nothing to pronounce is answered with, such as one emoji or "...". Clients that cut a text into
     sentences send such texts.
@@ -346,10 +379,11 @@ class SynthesizeRequest(google.protobuf.message.Message):
         ssml: builtins.str = ...,
         pronunciations: collections.abc.Iterable[global___Pronunciation] | None = ...,
         timing_types: collections.abc.Iterable[global___TimingType.ValueType] | None = ...,
+        text_format: global___TextFormat.ValueType = ...,
         unpronounceable_text: global___UnpronounceableText.ValueType = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion_intensity", b"emotion_intensity", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "pronunciations", b"pronunciations", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "ssml", b"ssml", "text", b"text", "timing_types", b"timing_types", "unpronounceable_text", b"unpronounceable_text"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "pronunciations", b"pronunciations", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "ssml", b"ssml", "text", b"text", "text_format", b"text_format", "timing_types", b"timing_types", "unpronounceable_text", b"unpronounceable_text"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_emotion_intensity", b"_emotion_intensity"]) -> typing.Literal["emotion_intensity"] | None: ...
     @typing.overload
