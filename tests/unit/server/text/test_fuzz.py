@@ -198,3 +198,38 @@ def test_a_text_is_read_or_refused_with_its_field(voices) -> None:
 
     send()
     strangers.check_share(read=0.5, refused=0.05)
+
+
+MARKS = (
+    "**",
+    "*",
+    "_",
+    "`",
+    "~~",
+    "\n",
+    "\n\n",
+    "# ",
+    "- ",
+    "1. ",
+    "> ",
+    "|",
+    "```\n",
+    "[",
+    "](x)",
+    "<b>",
+    "&amp;",
+    " [1]",
+)
+
+
+def test_markdown_is_read_or_refused_with_its_field(voices) -> None:
+    strangers = Strangers(voices)
+    markdown = st.lists(hostile.texts() | st.sampled_from(MARKS), max_size=12).map("".join)
+
+    @hostile.fuzzing(200)
+    @given(markdown, ENTRIES)
+    def send(text: str, entries: tuple[Pronunciation, ...]) -> None:
+        strangers.send(SpeechRequest(text, pronunciations=entries, text_format="markdown"))
+
+    send()
+    strangers.check_share(read=0.5, refused=0.02)
