@@ -29,6 +29,7 @@ COLUMN_TITLES: Final = {
     "quality": "QUALITY",
     "precision": "PRECISION",
     "emotion_rendering": "EMOTIONS",
+    "aliases": "ALIASES",
     "total_bytes": "MEGABYTES",
 }
 MAX_SPEAKERS: Final = 4

@@ -128,6 +128,7 @@ class Voice:
         quality: as its publisher states it; "" when unknown.
         precision: number format of its vocoder: "float32", "bfloat16" or "float16"; "" from an older server.
         emotion_rendering: how it renders emotions: "none", "prosody" or "native"; "" from an older server.
+        aliases: other values of the option `voice` for it, or for one of its speakers.
     """
 
     id: str
@@ -139,3 +140,4 @@ class Voice:
     quality: str
     precision: str = ""
     emotion_rendering: str = ""
+    aliases: tuple[str, ...] = ()

@@ -184,6 +184,7 @@ def voice(message: tts_pb2.Voice) -> Voice:
         quality=message.quality,
         precision=message.precision,
         emotion_rendering=_rendering(message.emotion_rendering),
+        aliases=tuple(message.aliases),
     )
 
 

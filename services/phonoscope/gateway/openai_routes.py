@@ -6,7 +6,7 @@ routers/audio.py and Kokoro-FastAPI's routers/openai_compatible.py. Errors have 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -14,7 +14,14 @@ from fastapi import APIRouter, Request
 from starlette.responses import JSONResponse, Response
 
 from phonoscope.common.errors import FieldViolation
-from phonoscope.gateway.backend.base import Backend, Encoding, SpeechOptions, TextFormat, UnpronounceableText
+from phonoscope.gateway.backend.base import (
+    Backend,
+    Encoding,
+    SpeechOptions,
+    TextFormat,
+    UnpronounceableText,
+    Voice,
+)
 from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
 from phonoscope.gateway.openai_body import LenientOpenAiBody, OpenAiBody
@@ -134,9 +141,7 @@ class OpenAiRoutes:
         """Returns the loaded voices and their speakers, as Open WebUI reads them; with `legacy` their names only."""
         timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
         voices = await run_while_connected(request.receive, self._backend.list_voices("", timeout_seconds))
-        names = [
-            name for voice in voices for name in (voice.id, *(f"{voice.id}:{speaker}" for speaker in voice.speakers))
-        ]
+        names = [name for voice in voices for name in _names(voice)]
         return JSONResponse({"voices": names if legacy else [{"id": name, "name": name} for name in names]})
 
     def _speak(self, body: OpenAiBody, request: Request) -> Response:
@@ -180,6 +185,13 @@ class OpenAiRoutes:
         """Raises ProblemError for a model that is none of the accepted ones, nor a dated version of one."""
         if not {name, DATE.sub("", name)} & set(self._models):
             raise _unknown_model(name, self._models)
+
+
+def _names(voice: Voice) -> Iterator[str]:
+    """Yields what a request may name a voice, and its speakers."""
+    yield voice.id
+    yield from (f"{voice.id}:{speaker}" for speaker in voice.speakers)
+    yield from voice.aliases
 
 
 def _model(name: str) -> dict[str, object]:

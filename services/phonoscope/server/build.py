@@ -26,6 +26,7 @@ from phonoscope.server.engines.base import Engine
 from phonoscope.server.engines.loading import LoadedEngine
 from phonoscope.server.engines.voice_files import order_voices
 from phonoscope.server.events import Emit, HealthChanged
+from phonoscope.server.request.voice_aliases import with_aliases
 from phonoscope.server.rpc import legacy, servicer
 from phonoscope.server.rpc.legacy import LegacyServicer
 from phonoscope.server.rpc.readiness import Speech
@@ -115,9 +116,10 @@ def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequen
     """Returns the voices of all engines, the default first.
 
     Raises:
-        SettingsError: the default voice of the settings is not loaded.
+        SettingsError: the default voice of the settings, or one that has an alias, is not loaded.
     """
-    return order_voices([voice for engine in engines for voice in engine.voices], settings.default_voice)
+    voices = order_voices([voice for engine in engines for voice in engine.voices], settings.default_voice)
+    return with_aliases(voices, settings.voice_alias_names)
 
 
 def build_front_end(settings: ServerSettings) -> TextFrontEnd:

@@ -1,5 +1,6 @@
 """The server's settings; `phonoscope serve --help` shows them with their defaults."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Literal
@@ -7,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
+from phonoscope.common.errors import SettingsError
 from phonoscope.common.paths import DEFAULT_CACHE_DIR, DEFAULT_VOICES_DIR
 from phonoscope.common.settings import StrictSettings
 from phonoscope.common.voice_hub import DEFAULT_HUB_URL
@@ -62,6 +64,10 @@ class ServerSettings(StrictSettings):
 
     default_voice: str = ""
     """Default voice, for requests without a voice; empty selects the embedded en_US-joe-medium."""
+
+    voice_aliases: str = ""
+    """Other names of voices, for clients that expect them: NAME=VOICE or NAME=VOICE:SPEAKER, separated by commas, such
+    as female1=en_US-joe-medium."""
 
     skip_bad_voices: bool = False
     """Skip voices that cannot be loaded, instead of failing to start."""
@@ -127,6 +133,23 @@ class ServerSettings(StrictSettings):
     def voice_names(self) -> tuple[str, ...]:
         """The names in `voices`."""
         return tuple(name.strip() for name in self.voices.split(",") if name.strip())
+
+    @property
+    def voice_alias_names(self) -> Mapping[str, str]:
+        """The voice, or voice:speaker, of each name in `voice_aliases`.
+
+        Raises:
+            SettingsError: an entry has not the form NAME=VOICE, or a name occurs twice.
+        """
+        aliases: dict[str, str] = {}
+        for entry in filter(str.strip, self.voice_aliases.split(",")):
+            name, _, voice = (part.strip() for part in entry.partition("="))
+            if not name or not voice:
+                raise SettingsError(f"voice_aliases: {entry.strip()!r} is not NAME=VOICE or NAME=VOICE:SPEAKER")
+            if name in aliases:
+                raise SettingsError(f"voice_aliases: {name!r} occurs twice; give each voice a name of its own")
+            aliases[name] = voice
+        return aliases
 
     @property
     def lexicon_paths(self) -> tuple[Path, ...]:

@@ -85,6 +85,7 @@ class Voice:
         has_timings: whether its engine reports how long each symbol lasts.
         alphabets: phoneme alphabets in which a caller may write pronunciations, such as "ipa".
         reference: the recording to imitate; None for voices that need none.
+        aliases: other names of its speakers, with their numbers.
     """
 
     id: str
@@ -100,6 +101,7 @@ class Voice:
     has_timings: bool = True
     alphabets: tuple[str, ...] = ("ipa",)
     reference: Reference | None = None
+    aliases: tuple[tuple[str, int], ...] = ()
 
 
 TextFormat = Literal["plain", "markdown"]

@@ -205,6 +205,7 @@ async def test_voices_are_listed_by_language(http):
         "quality": "medium",
         "precision": "",
         "emotion_rendering": "",
+        "aliases": [],
     }
 
 

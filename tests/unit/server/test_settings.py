@@ -73,3 +73,23 @@ def test_the_endpoint_of_traces_may_come_from_the_variables_that_opentelemetry_s
     monkeypatch.setenv("PHONOSCOPE_OTLP_ENDPOINT", "http://ours:4317")
     assert ServerSettings.from_arguments([]).otlp_endpoint == "http://ours:4317"
     assert ServerSettings.from_arguments(["--otlp-endpoint", "http://flag:4317"]).otlp_endpoint == "http://flag:4317"
+
+
+def test_aliases_are_read_as_names_and_voices() -> None:
+    settings = ServerSettings(voice_aliases=" female1 = choir:anna , male1=joe,,")
+    assert settings.voice_alias_names == {"female1": "choir:anna", "male1": "joe"}
+    assert ServerSettings().voice_alias_names == {}
+
+
+@pytest.mark.parametrize(
+    ("aliases", "message"),
+    [
+        ("female1", "'female1' is not NAME=VOICE"),
+        ("=joe", "'=joe' is not"),
+        ("a=", "'a=' is not"),
+        ("a=b,a=c", "'a' occurs twice"),
+    ],
+)
+def test_aliases_of_another_form_are_refused(aliases: str, message: str) -> None:
+    with pytest.raises(SettingsError, match=message):
+        _ = ServerSettings(voice_aliases=aliases).voice_alias_names

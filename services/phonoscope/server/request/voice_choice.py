@@ -21,6 +21,7 @@ class VoiceChoice:
 
     def __init__(self, voices: Sequence[Voice]) -> None:
         self._voices = {voice.id: voice for voice in voices}
+        self._aliases = {name: (voice, speaker) for voice in voices for name, speaker in voice.aliases}
         self.default = voices[0]
 
     def asked(self, speaker_id: str, language: str, text: str) -> Speaker:
@@ -61,10 +62,12 @@ class VoiceChoice:
 
     def _named(self, speaker_id: str, language: str) -> Speaker:
         name, _, speaker = speaker_id.partition(":")
-        if (named := self._voices.get(name)) is None:
+        alias = self._aliases.get(speaker_id)
+        named = alias[0] if alias else self._voices.get(name)
+        if named is None:
             raise InvalidRequest.of(
                 "speaker_id",
-                f"{shown(name)} is not loaded; use one of {listed(list(self._voices))}",
+                f"{shown(name)} is not loaded; use one of {listed([*self._voices, *self._aliases])}",
                 reason="VOICE_UNKNOWN",
             )
         if language and not speaks(named, language):
@@ -74,7 +77,7 @@ class VoiceChoice:
                 "speaker_id empty",
                 reason="LANGUAGE_MISMATCH",
             )
-        return named, _speaker_number(named, speaker)
+        return alias or (named, _speaker_number(named, speaker))
 
     def _of_script(self, text: str) -> Speaker:
         """Returns the first voice that reads the main script of the text; the default if it has none."""

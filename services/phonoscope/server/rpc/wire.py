@@ -156,4 +156,5 @@ def wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
         quality=voice.quality,
         precision=voice.precision,
         emotion_rendering=tts_pb2.EmotionRendering.Value(f"EMOTION_RENDERING_{voice.emotion_rendering.upper()}"),
+        aliases=[name for name, _ in voice.aliases],
     )

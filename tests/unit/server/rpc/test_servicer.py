@@ -201,6 +201,10 @@ async def test_voices_are_listed_with_the_default_first(servicer: TextToSpeechSe
     ]
 
 
+def test_a_voice_is_listed_with_its_aliases() -> None:
+    assert wire_voice(replace(JOE, aliases=(("male1", 0), ("m", 1))), is_default=False).aliases == ["male1", "m"]
+
+
 @pytest.mark.parametrize(
     ("rendering", "name"),
     [

@@ -840,6 +840,7 @@ class Voice(google.protobuf.message.Message):
     QUALITY_FIELD_NUMBER: builtins.int
     PRECISION_FIELD_NUMBER: builtins.int
     EMOTION_RENDERING_FIELD_NUMBER: builtins.int
+    ALIASES_FIELD_NUMBER: builtins.int
     id: builtins.str
     """What to send as speaker_id."""
     language: builtins.str
@@ -860,6 +861,10 @@ class Voice(google.protobuf.message.Message):
     def speakers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of its speakers in order of their numbers; empty when there is one."""
 
+    @property
+    def aliases(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
+        """Other names that this server accepts as speaker_id for this voice, or for one of its speakers."""
+
     def __init__(
         self,
         *,
@@ -872,7 +877,8 @@ class Voice(google.protobuf.message.Message):
         quality: builtins.str = ...,
         precision: builtins.str = ...,
         emotion_rendering: global___EmotionRendering.ValueType = ...,
+        aliases: collections.abc.Iterable[builtins.str] | None = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["emotion_rendering", b"emotion_rendering", "engine", b"engine", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["aliases", b"aliases", "emotion_rendering", b"emotion_rendering", "engine", b"engine", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
 
 global___Voice = Voice
