@@ -67,12 +67,20 @@ class Loading:
                 voice, loaded = load(path)
                 self._check(path, voice)
             except VoiceFileError as error:
-                if not self.settings.skip_bad_voices:
-                    raise VoiceFileError(f"{error} (--skip-bad-voices starts the server without it)") from None
-                self.logger.warning("voice_skipped", path=str(path), error=str(error))
+                self.skip(path, error)
                 continue
             self.emit(VoiceLoaded(voice.id, device, time.monotonic() - began))
             yield loaded
+
+    def skip(self, path: Path, error: VoiceFileError) -> None:
+        """Logs that an invalid file is skipped.
+
+        Raises:
+            VoiceFileError: the settings do not allow skipping it.
+        """
+        if not self.settings.skip_bad_voices:
+            raise VoiceFileError(f"{error} (--skip-bad-voices starts the server without it)") from None
+        self.logger.warning("voice_skipped", path=str(path), error=str(error))
 
     def _check(self, path: Path, voice: Voice) -> None:
         try:
