@@ -1,0 +1,125 @@
+"""Kokoro's alphabet: the number of each phoneme, and how espeak-ng's IPA is written in it.
+
+Called by `config.py` and `languages.py`. Kokoro was trained on the phonemes of misaki, which has one letter for each
+diphthong and affricate: "A" is eɪ. A scheme joins the phonemes that have one letter (clusters) and gives the others
+their numbers, so the front end, pronunciations, timings and visemes have IPA, and only the numbers are Kokoro's.
+
+Sources: the numbers are those of the published `config.json` of Kokoro-82M; the spelling follows the tables that
+misaki 0.9 documents for espeak-ng. docs/kokoro.md lists the differences.
+"""
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Final
+
+from phonoscope.server.types import PhonemeScheme
+
+# Runs of consecutive numbers: the first one, and the symbols.
+_RUNS: Final = (
+    (1, ";:,.!?"),
+    (9, '—…"()“” \u0303ʣʥʦʨᵝꭧAI'),
+    (31, "O"),
+    (33, "Q"),
+    (35, "ST"),
+    (39, "W"),
+    (41, "Yᵊabcdef"),
+    (50, "hijklmnopqrstuvwxyzɑɐɒæ"),
+    (75, "βɔɕç"),
+    (80, "ɖðʤə"),
+    (85, "ɚɛɜ"),
+    (90, "ɟ"),
+    (92, "ɡ"),
+    (99, "ɥ"),
+    (101, "ɨɪʝ"),
+    (110, "ɯɰŋɳɲɴø"),
+    (118, "ɸθœ"),
+    (123, "ɹ"),
+    (125, "ɾɻ"),
+    (128, "ʁɽʂʃʈʧ"),
+    (135, "ʊʋ"),
+    (138, "ʌɣɤ"),
+    (142, "χʎ"),
+    (147, "ʒʔ"),
+    (156, "ˈˌː"),
+    (162, "ʰ"),
+    (164, "ʲ"),
+    (169, "↓"),
+    (171, "→↗↘"),
+    (177, "ᵻ"),
+)
+VOCABULARY: Final[Mapping[str, int]] = {
+    symbol: first + offset for first, symbols in _RUNS for offset, symbol in enumerate(symbols)
+}
+PAD: Final = 0
+"""The number at both ends of a sentence."""
+
+_SYLLABIC: Final = "\u0329"
+# Written between phonemes by espeak-ng; misaki removes it.
+_HYPHEN: Final = "-"
+
+_DIPHTHONGS: Final = {"aɪ": "I", "aʊ": "W", "eɪ": "A", "ɔɪ": "Y", "tʃ": "ʧ", "dʒ": "ʤ"}
+_SYLLABICS: Final = {f"{consonant}{_SYLLABIC}": f"ᵊ{consonant}" for consonant in "lmnrɹ"}
+_ENGLISH: Final = {
+    **_DIPHTHONGS,
+    **_SYLLABICS,
+    f"ʔn{_SYLLABIC}": "tn",
+    f"ʔˌn{_SYLLABIC}": "tn",
+    "əl": "ᵊl",
+    "ʲo": "jo",
+    "ʲə": "jə",
+    "ʲ": "",
+    "e": "A",
+    "r": "ɹ",
+    "x": "k",
+    "c\u0327": "k",  # ç, decomposed
+    "ɐ": "ə",
+    "ɚ": "əɹ",
+    "ɬ": "l",
+    "ɾ": "T",
+    "ʔ": "t",
+    "o": "ɔ",
+    "\u0303": "",
+    _SYLLABIC: "",
+    _HYPHEN: "",
+}
+AMERICAN: Final[Mapping[str, str]] = {
+    **_ENGLISH,
+    "oʊ": "O",
+    "ɜː": "ɜɹ",
+    "ɜːɹ": "ɜɹ",
+    "ɪə": "iə",
+    "ː": "",
+}
+BRITISH: Final[Mapping[str, str]] = {**_ENGLISH, "əʊ": "Q", "eə": "ɛː", "iə": "ɪə"}
+OTHERS: Final[Mapping[str, str]] = {
+    **_DIPHTHONGS,
+    "ts": "ʦ",
+    "dz": "ʣ",
+    "ss": "S",
+    "oʊ": "O",
+    "əʊ": "Q",
+    "c\u0327": "ç",
+    "ʲ": "",
+    _HYPHEN: "",
+}
+"""Of all languages but English: misaki has one table for them."""
+
+
+def scheme_of(espeak_voice: str, spelling: Mapping[str, str], vocabulary: Mapping[str, int]) -> PhonemeScheme:
+    """Returns the scheme of a language: each phoneme, or cluster of phonemes, with its numbers.
+
+    Args:
+        espeak_voice: espeak-ng's name of the language.
+        spelling: phonemes of espeak-ng (NFD) as Kokoro writes them; what is not in it is written as it is.
+        vocabulary: the number of each of Kokoro's symbols.
+
+    Raises:
+        KeyError: the vocabulary lacks a symbol of the spelling.
+    """
+    ids: dict[str, tuple[int, ...]] = {
+        symbol: (number,) for symbol, number in vocabulary.items() if unicodedata.is_normalized("NFD", symbol)
+    }
+    ids |= {ipa: tuple(vocabulary[symbol] for symbol in written) for ipa, written in spelling.items()}
+    ids |= {"_": (), "^": (PAD,), "$": (PAD,)}  # Piper's marks: no pad between phonemes, one at each end
+    clusters = frozenset(tuple(ipa) for ipa in spelling if len(ipa) > 1)
+    return PhonemeScheme("espeak", espeak_voice, ids, clusters)

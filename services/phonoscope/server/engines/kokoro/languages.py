@@ -1,0 +1,47 @@
+"""The language of a Kokoro voice, from the first letter of its name. Called by `loading.py`.
+
+The letters are those of the published voices: "af_heart" speaks American English ("a") and is female ("f").
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, OTHERS
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language of Kokoro's voices.
+
+    Attributes:
+        name: in English, for messages.
+        tag: BCP 47.
+        espeak_voice: espeak-ng's name of it; "" where espeak-ng is not what its voices were trained on.
+        spelling: how the phonemes of espeak-ng are written in Kokoro's alphabet.
+    """
+
+    name: str
+    tag: str
+    espeak_voice: str
+    spelling: Mapping[str, str]
+
+
+LANGUAGES: Final[Mapping[str, Language]] = {
+    "a": Language("American English", "en-US", "en-us", AMERICAN),
+    "b": Language("British English", "en-GB", "en", BRITISH),
+    "e": Language("Spanish", "es", "es", OTHERS),
+    "f": Language("French", "fr-FR", "fr", OTHERS),
+    "h": Language("Hindi", "hi", "hi", OTHERS),
+    "i": Language("Italian", "it", "it", OTHERS),
+    "p": Language("Brazilian Portuguese", "pt-BR", "pt-br", OTHERS),
+    "j": Language("Japanese", "ja", "", {}),
+    "z": Language("Mandarin Chinese", "zh", "", {}),
+}
+
+
+def language_of(voice_name: str) -> Language | None:
+    """Returns the language of a voice such as "af_heart"; None if its name does not say."""
+    prefix, underscore, _ = voice_name.partition("_")
+    is_named = bool(underscore) and len(prefix) == len("af") and prefix[1] in "fm"
+    return LANGUAGES.get(prefix[0]) if is_named else None
