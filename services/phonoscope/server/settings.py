@@ -53,7 +53,8 @@ class ServerSettings(StrictSettings):
     without them, which starts faster."""
 
     voices_dir: Path = DEFAULT_VOICES_DIR
-    """Directory of additional Piper voices, as pairs NAME.onnx and NAME.onnx.json."""
+    """Directory of additional voices: of Piper, as pairs NAME.onnx and NAME.onnx.json; of Kokoro, as directories
+    kokoro*/ with a checkpoint and style packs."""
 
     cache_dir: Path = DEFAULT_CACHE_DIR
     """Directory for results of measurements at start, so that the next start does not repeat them. Several servers can
