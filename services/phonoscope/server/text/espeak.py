@@ -11,8 +11,10 @@ text that consumes the rest.
 
 import ctypes
 import functools
+import re
 import threading
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Final
 
 import espeakng_loader
@@ -28,6 +30,13 @@ _CHARS_UTF8: Final = 1
 _IPA_SEPARATED: Final = 0x02 | ord(SEPARATOR) << 8
 _OK: Final = 0
 _BLANK: Final = b" "
+# The library loses what a clause has too much of. It joins letters with stops, such as "U.S.U.S.", to one word, and
+# dozens of them overwrite its stack. So longer runs without a space are read in parts.
+MAX_RUN: Final = 100
+MAX_RUN_OF_INITIALS: Final = 32
+_LONG_RUN: Final = re.compile(rf"\S{{{MAX_RUN_OF_INITIALS + 1},}}")
+_INITIALS: Final = re.compile(rf"(?:[^\W\d_]\.\W*){{{MAX_RUN_OF_INITIALS // 4},}}")
+_MARK: Final = re.compile(r"[\W_]")
 
 
 class Espeak:
@@ -57,23 +66,39 @@ class Espeak:
             VoiceFileError: espeak-ng has no such voice.
         """
         language = voice.partition("-")[0].lower()
+        text = text.replace("\0", " ")
         with self._library.lock:
             self._library.select(voice)
-            try:
-                return [
-                    Clause(complete(phonemes, language), *ending_of(consumed), stop)
-                    for phonemes, consumed, stop in self._read(text.replace("\0", " "))
-                ]
-            finally:
-                self._library.forget()
+            clauses: list[Clause] = []
+            for start, stop in pairwise([0, *_cuts(text), len(text)]):
+                clauses += self._read(text[start:stop], start, language, is_cut=stop < len(text))
+            return clauses
 
-    def _read(self, text: str) -> Iterator[tuple[str, str, int]]:
-        """Yields phonemes, their source text, and the offset after it."""
+    def _read(self, text: str, offset: int, language: str, *, is_cut: bool) -> Iterator[Clause]:
+        """Yields the clauses of a part of a text that begins at `offset`; more follows without a mark if `is_cut`."""
         start = position = 0
-        for phonemes, read, ahead in self._library.read(text.encode()):
-            position += read
-            yield phonemes, text[start : position - ahead], position - ahead
-            start = position - ahead
+        try:
+            for phonemes, read, ahead in self._library.read(text.encode()):
+                position += read
+                stop = position - ahead
+                ending = ending_of(text[start:stop])
+                if is_cut and stop == len(text) and not ending.terminator:
+                    ending = ending._replace(ends_sentence=False)
+                yield Clause(complete(phonemes, language), *ending, offset + stop)
+                start = stop
+        finally:
+            self._library.forget()
+
+
+def _cuts(text: str) -> Iterator[int]:
+    """Yields where to cut runs that are too long for the library: after a mark if there is one."""
+    for run in _LONG_RUN.finditer(text):
+        start = run.start()
+        limit = MAX_RUN_OF_INITIALS if _INITIALS.search(run.group()) else MAX_RUN
+        while run.end() - start > limit:
+            marks = [mark.end() for mark in _MARK.finditer(text, start + limit // 2, start + limit)]
+            start = marks[-1] if marks else start + limit
+            yield start
 
 
 class _Library:

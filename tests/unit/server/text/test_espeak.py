@@ -1,5 +1,7 @@
 """espeak-ng reads text in the language asked for, whatever it read before."""
 
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -101,3 +103,28 @@ def test_a_library_that_does_not_load_says_so(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(espeakng_loader, "get_library_path", lambda: "/nowhere/libespeak-ng.so")
     with pytest.raises(StartupError, match="reinstall the package espeakng-loader"):
         espeak_module._load()
+
+
+@pytest.mark.parametrize(
+    "pattern", ["a.", "U.S.", "é.?", "a._", "a.:", "é.あ.", "я.", "ab.", "x", "a-", "https://a.b/"]
+)
+@pytest.mark.parametrize("voice", ["en-us", "de"])
+def test_a_long_run_without_spaces_is_read_to_its_end(pattern: str, voice: str) -> None:
+    """In a process of its own: the library overwrote its stack, and what remained was lost."""
+    program = (
+        "import sys; from phonoscope.server.text.espeak import Espeak; clauses = Espeak().clauses(*sys.argv[1:]); "
+        "print(clauses[-1].stop, sum(len(clause.phonemes) for clause in clauses))"
+    )
+    text = pattern * (2000 // len(pattern))
+    command = [sys.executable, "-c", program, text, voice]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    stop, phonemes = map(int, ran.stdout.split())
+    assert stop == len(text)
+    assert phonemes > 0.5 * sum(map(str.isalpha, text))
+
+
+def test_a_cut_within_a_long_run_ends_no_sentence(espeak: Espeak) -> None:
+    clauses = espeak.clauses(f"See {'abc-' * 60}end. Then go.", "en-us")
+    assert [clause.ends_sentence for clause in clauses] == [False] * (len(clauses) - 2) + [True, True]
+    assert len(clauses) > 3
