@@ -34,7 +34,11 @@ _ODD_ASCII: Final = re.compile("[\x00-\x09\x0b-\x1f\x7f]")
 _BEYOND_BMP: Final = "\U00010000-\U0010ffff"
 _PERHAPS_ODD: Final = re.compile(f"[{re.sub(f'[{_BEYOND_BMP}](-[{_BEYOND_BMP}])?', '', _ODD)}{_BEYOND_BMP}]")
 # An emoji before a mark is removed with the space before it: "Great 😀." becomes "Great.", not "Great dot".
-_EMOJI_BEFORE_MARK: Final = rf"(?P<gone>[^\S\n]*[{_EMOJI}][{_EMOJI}{_SELECTORS_AND_TAGS}\u200d]*(?=[.,;:!?…)]))"
+# It is tried where a run of spaces or of emoji begins only, and gives nothing back: the time stays linear.
+_EMOJI_BEFORE_MARK: Final = (
+    rf"(?P<gone>(?:(?<![^\S\n])[^\S\n]++)?(?<![{_EMOJI}])[{_EMOJI}][{_EMOJI}{_SELECTORS_AND_TAGS}\u200d]*+"
+    r"(?=[.,;:!?…)]))"
+)
 _STRETCHES: Final = rf"\r\n|{_EMOJI_BEFORE_MARK}|(?P<compatible>[{COMPATIBLE}]+)|[{_ODD}]"
 _ODD_STRETCH: Final = re.compile(_STRETCHES)
 # ASCII never combines with the previous character, so NFC changes text only between two ASCII characters.
