@@ -52,7 +52,9 @@ def load_network(path: Path, content: bytes | None, shape: KokoroShape) -> Kokor
     if path.suffix == ONNX_SUFFIX:
         arrays = read_onnx(content, path, expected)
         # One after the other leaves: 82 million parameters need not be in memory twice.
-        parameters = {name: torch.from_numpy(np.require(arrays.pop(name), requirements="CW")) for name in list(arrays)}
+        parameters = {
+            name: torch.from_numpy(np.require(arrays.pop(name), requirements=["C", "W"])) for name in list(arrays)
+        }
     else:
         parameters = _read_checkpoint(content, path)
     del content
