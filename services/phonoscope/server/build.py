@@ -37,9 +37,9 @@ from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.speech.synthesizer import Limits, Synthesizer
 from phonoscope.server.telemetry.pipeline import Telemetry
-from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.lexicon_files import LexiconFiles
+from phonoscope.server.text.phonemizers import build_phonemizers
 from phonoscope.server.types import Voice
 
 # A whole reply, envelope included, stays within the 4 MiB that gRPC clients accept by default.
@@ -128,7 +128,7 @@ def build_front_end(settings: ServerSettings) -> TextFrontEnd:
     Raises:
         StartupError: espeak-ng cannot be loaded.
     """
-    return TextFrontEnd(Espeak(), verbalizes=settings.text_normalization == "full")
+    return TextFrontEnd(build_phonemizers(), verbalizes=settings.text_normalization == "full")
 
 
 def export_engines(

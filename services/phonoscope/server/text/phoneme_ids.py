@@ -19,8 +19,12 @@ END: Final = "$"
 MARKS: Final = (PAD, BEGIN, END)
 
 _LANGUAGE_FLAG: Final = re.compile(r"\([a-z]+(?:-[a-z0-9]+)*\)")  # espeak-ng's "(en)" at a language change
+SYLLABLE_END: Final = "\u2060"
+"""Ends a syllable of a language whose characters are syllables, without a sound: aligns characters and phonemes."""
 # Symbols that are not speech on their own: spaces, punctuation, stress, length, breath.
-SILENT: Final = frozenset(" \t\n.,;:?!¡¿…-–—_^$'\"()[]{}«»„“”‘’‚‹›。、，！？：；「」『』（）《》ˈˌːˑ#↓↑")
+SILENT: Final = frozenset(
+    SYLLABLE_END + " \t\n.,;:?!¡¿…-–—_^$'\"()[]{}«»„“”‘’‚‹›。、，！？：；「」『』（）《》ˈˌːˑ#↓↑"
+)
 
 
 @dataclass(frozen=True, slots=True)

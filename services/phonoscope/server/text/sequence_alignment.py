@@ -12,7 +12,7 @@ from typing import Final
 
 from rapidfuzz.distance import Levenshtein
 
-from phonoscope.server.text.phoneme_ids import SILENT
+from phonoscope.server.text.phoneme_ids import SILENT, SYLLABLE_END
 
 STRESS: Final = frozenset("ˈˌ")
 _LENGTH: Final = frozenset("ːˑ")
@@ -31,7 +31,7 @@ def align(expected: Sequence[Sequence[str]], symbols: Sequence[str]) -> list[tup
     spans = []
     for word in expected:
         spans.append((len(flat), len(flat) + len(word)))
-        flat += (*word, _SPACE)
+        flat += word if word[-1:] == (SYLLABLE_END,) else (*word, _SPACE)
     earliest, latest = _places(flat, symbols)
     cuts = [0]
     for (_, stop), (start, _) in pairwise(spans):

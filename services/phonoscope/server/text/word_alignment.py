@@ -244,7 +244,9 @@ def _sounds(symbols: Sequence[str], places: Sequence[int]) -> Iterator[Sound]:
         else:
             first = start if prefix else index
             stop = index + 1
-            while stop < len(symbols) and (symbols[stop] in _SUFFIXES or "\u0300" <= symbols[stop] <= "\u036f"):
+            while stop < len(symbols) and (
+                _SUFFIXES.issuperset(symbols[stop]) or "\u0300" <= symbols[stop] <= "\u036f"
+            ):
                 stop += 1
             if places[first] < places[stop]:
                 yield Sound(prefix + "".join(symbols[index:stop]), places[first], places[stop])

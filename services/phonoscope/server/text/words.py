@@ -11,7 +11,8 @@ from typing import Final
 _WITHOUT_SPACES: Final = (
     "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
-_SPACED_RUN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\s{_WITHOUT_SPACES}]+")
+_WIDE_MARKS: Final = "、。，！？：；（）《》「」『』【】"
+_SPACED_RUN: Final = re.compile(f"[{_WITHOUT_SPACES}]|[^\\s{_WITHOUT_SPACES}{_WIDE_MARKS}]+")
 _SPEAKABLE_SIGNS: Final = frozenset("%&@+=§°€$£¥¢₩©®™№¶×÷±¬√∞≈≠≤≥≡−→←↑↓∑∫∂∝♯♭")
 _SPEAKABLE: Final = re.compile(f"[^\\W_]|[{''.join(sorted(_SPEAKABLE_SIGNS))}]")
 

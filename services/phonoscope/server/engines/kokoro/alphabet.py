@@ -104,6 +104,28 @@ OTHERS: Final[Mapping[str, str]] = {
 }
 """Of all languages but English: misaki has one table for them."""
 
+# What is written in the same way in English and in Mandarin, but not sounded so.
+_NOT_IN_MANDARIN: Final = frozenset({"e", "o", "x", "ɚ"})
+MANDARIN: Final[Mapping[str, str]] = {
+    **{ipa: written for ipa, written in AMERICAN.items() if ipa not in _NOT_IN_MANDARIN},
+    "ʈʂ": "ꭧ",
+    "tʂ": "ꭧ",
+    "tɕ": "ʨ",
+    "ts": "ʦ",
+    f"ɻ{_SYLLABIC}": "ɨ",
+    f"ɹ{_SYLLABIC}": "ɨ",
+    "˥": "→",
+    "˧˥": "↗",
+    "˧˩˧": "↓",
+    "˨˩˦": "↓",
+    "˨˩": "↓",
+    "˥˩": "↘",
+    "\u2060": "",  # the end of a syllable
+    "（": "(",
+    "）": ")",
+}
+"""Of Mandarin with English words in it; tones in Chao's letters."""
+
 
 def scheme_of(espeak_voice: str, spelling: Mapping[str, str], vocabulary: Mapping[str, int]) -> PhonemeScheme:
     """Returns the scheme of a language: each phoneme, or cluster of phonemes, with its numbers.

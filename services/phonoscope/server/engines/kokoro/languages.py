@@ -3,28 +3,44 @@
 The letters are those of the published voices: "af_heart" speaks American English ("a") and is female ("f").
 """
 
+import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, OTHERS
+from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, MANDARIN, OTHERS
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Language:
     """A language of Kokoro's voices.
 
     Attributes:
         name: in English, for messages.
         tag: BCP 47.
-        espeak_voice: espeak-ng's name of it; "" where espeak-ng is not what its voices were trained on.
-        spelling: how the phonemes of espeak-ng are written in Kokoro's alphabet.
+        espeak_voice: the front end's name of it: espeak-ng's, or that of another phonemizer; "" where there is none like
+            what its voices were trained on.
+        spelling: how the phonemes of the front end are written in Kokoro's alphabet.
+        packages: what its front end imports; `phonoscope[kokoro]` brings them.
     """
 
     name: str
     tag: str
     espeak_voice: str
     spelling: Mapping[str, str]
+    packages: tuple[str, ...] = ()
+
+    @property
+    def is_readable(self) -> bool:
+        """Whether it has a front end, with all that this imports."""
+        return bool(self.espeak_voice) and all(map(importlib.util.find_spec, self.packages))
+
+    @property
+    def advice(self) -> str:
+        """What to do if it is not readable."""
+        if self.espeak_voice:
+            return "run: pip install 'phonoscope[kokoro]'"
+        return "add packs of another language, such as af_heart"
 
 
 LANGUAGES: Final[Mapping[str, Language]] = {
@@ -36,7 +52,7 @@ LANGUAGES: Final[Mapping[str, Language]] = {
     "i": Language("Italian", "it", "it", OTHERS),
     "p": Language("Brazilian Portuguese", "pt-BR", "pt-br", OTHERS),
     "j": Language("Japanese", "ja", "", {}),
-    "z": Language("Mandarin Chinese", "zh", "", {}),
+    "z": Language("Mandarin Chinese", "zh", "cmn-kokoro", MANDARIN, ("jieba", "pypinyin")),
 }
 
 

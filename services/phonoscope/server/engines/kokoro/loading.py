@@ -16,7 +16,7 @@ from phonoscope.server.engines.kokoro.config import (
     KokoroConfig,
     read_config,
 )
-from phonoscope.server.engines.kokoro.languages import LANGUAGES, language_of
+from phonoscope.server.engines.kokoro.languages import LANGUAGES, Language, language_of
 from phonoscope.server.engines.kokoro.model import Kokoro
 from phonoscope.server.engines.kokoro.packages import packaged_parts, read_parts
 from phonoscope.server.engines.kokoro.packs import FOLDER, find_packs, read_pack
@@ -57,7 +57,7 @@ def load_folders(folders: Sequence[Path], loading: Loading, device: torch.device
 
 
 def _speakable(packs: dict[str, Path], folder: Path, loading: Loading) -> list[Path]:
-    """Returns the packs of languages that can be read, and logs the others.
+    """Returns the packs of languages that can be read, and logs the others with what would help.
 
     Raises:
         VoiceFileError: there are none.
@@ -67,20 +67,24 @@ def _speakable(packs: dict[str, Path], folder: Path, loading: Loading) -> list[P
             f"{folder}: has no style packs; put NAME.pt, NAME.bin or NAME.npz into {folder / FOLDER}, such as "
             "af_heart.bin, or remove the folder"
         )
-    unread: dict[str, list[str]] = {}
+    unread: dict[Language, list[str]] = {}
     for name in packs:
-        if (language := language_of(name)) is not None and not language.espeak_voice:
-            unread.setdefault(language.name, []).append(name)
-    for language_name, names in unread.items():
+        if (language := language_of(name)) is not None and not language.is_readable:
+            unread.setdefault(language, []).append(name)
+    for language, names in unread.items():
         loading.logger.warning(
-            "voices_without_front_end", engine=ENGINE, language=language_name, voices=names, folder=str(folder)
+            "voices_without_front_end",
+            engine=ENGINE,
+            language=language.name,
+            voices=names,
+            folder=str(folder),
+            advice=language.advice,
         )
     skipped = {name for names in unread.values() for name in names}
     if skipped == set(packs):
-        raise VoiceFileError(
-            f"{folder}: has voices of {' and '.join(unread)} only, which this server cannot read yet; add packs of "
-            "another language, such as af_heart"
-        )
+        languages = " and ".join(language.name for language in unread)
+        advice = "; ".join(dict.fromkeys(language.advice for language in unread))
+        raise VoiceFileError(f"{folder}: has voices of {languages} only, which this server cannot read; {advice}")
     return [path for name, path in packs.items() if name not in skipped]
 
 

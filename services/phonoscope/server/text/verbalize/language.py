@@ -29,6 +29,8 @@ _MINUS: Final = {"en": "minus", "de": "minus", "fr": "moins", "es": "menos", "it
 _CLDR_NAMES: Final = {"cmn": "zh", "nb": "no"}
 # Languages in whose script espeak-ng cannot read the words of CLDR.
 _UNREADABLE: Final = frozenset({"ja"})
+# Voices whose own phonemizer puts numbers into words.
+_READ_ELSEWHERE: Final = frozenset({"cmn-kokoro"})
 _MAX_DIGITS: Final = 15
 _REGION: Final = re.compile(r"[a-z]{2}|\d{3}")
 
@@ -80,12 +82,12 @@ def _words(value: Decimal | int, code: str, form: str) -> str:
 
 @cache
 def language_of(espeak_voice: str) -> Language | None:
-    """Returns the language of a voice of espeak-ng, such as "en-us"; None if CLDR does not know it."""
+    """Returns the language of a voice of espeak-ng, such as "en-us"; None if it is not one for these rules."""
     code, *parts = espeak_voice.lower().split("-")
     code = _CLDR_NAMES.get(code, code)
     region = next((part.upper() for part in parts if _REGION.fullmatch(part)), "")
     locale = _locale(code, region)
-    if locale is None or code in _UNREADABLE:
+    if locale is None or code in _UNREADABLE or espeak_voice in _READ_ELSEWHERE:
         return None
     decimal = get_decimal_symbol(locale)
     number = _number(code, decimal, get_group_symbol(locale))

@@ -1,9 +1,11 @@
 """A voice's name says its language."""
 
+import importlib.util
+
 import pytest
 
 from phonoscope.server.engines.kokoro.languages import LANGUAGES, language_of
-from phonoscope.server.text.espeak import Espeak
+from phonoscope.server.text.phonemizers import build_phonemizers
 
 
 @pytest.mark.parametrize(
@@ -21,8 +23,15 @@ def test_other_names_say_nothing(name):
     assert language_of(name) is None
 
 
-def test_espeak_ng_has_every_language_that_it_reads():
-    espeak = Espeak()
+def test_the_front_end_has_every_language_that_it_reads():
+    phonemizers = build_phonemizers()
     for language in LANGUAGES.values():
-        if language.espeak_voice:
-            espeak.check_voice(language.espeak_voice)
+        if language.is_readable:
+            phonemizers.check_voice(language.espeak_voice)
+
+
+def test_a_language_whose_packages_are_missing_is_not_readable(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    assert not LANGUAGES["z"].is_readable
+    assert LANGUAGES["a"].is_readable
+    assert "pip install 'phonoscope[kokoro]'" in LANGUAGES["z"].advice

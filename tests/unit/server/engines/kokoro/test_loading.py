@@ -1,5 +1,6 @@
 """The voices of a folder: found, named, or refused with what to do."""
 
+import importlib.util
 import json
 import shutil
 import subprocess
@@ -44,12 +45,22 @@ def test_a_file_is_no_folder_of_kokoro(tmp_path, loading):
 
 
 def test_languages_without_a_front_end_are_left_out_and_named(folder, loading, log):
+    shutil.copy(folder / "voices" / "af_one.bin", folder / "voices" / "jf_alpha.bin")
+    voices = load_folders([folder], loading(), CPU)
+    assert [loaded.voice.id for loaded in voices] == ["af_one", "im_two"]
+    [call] = log.calls
+    assert call.kwargs["language"] == "Japanese"
+    assert call.kwargs["voices"] == ["jf_alpha"]
+
+
+def test_a_language_without_its_packages_is_left_out_with_advice(folder, loading, log, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     shutil.copy(folder / "voices" / "af_one.bin", folder / "voices" / "zf_xiaoni.bin")
     voices = load_folders([folder], loading(), CPU)
     assert [loaded.voice.id for loaded in voices] == ["af_one", "im_two"]
     [call] = log.calls
     assert call.kwargs["language"] == "Mandarin Chinese"
-    assert call.kwargs["voices"] == ["zf_xiaoni"]
+    assert call.kwargs["advice"] == "run: pip install 'phonoscope[kokoro]'"
 
 
 def test_a_folder_of_such_languages_only_is_refused(folder, loading, refused):
