@@ -13,28 +13,37 @@ from typing import Final
 
 import pytest
 
-from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.mandarin.reading import are_installed
 from phonoscope.server.text.markdown.document import read_markdown
 from phonoscope.server.text.markdown.incremental import IncrementalMarkdown
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phonemizer import Clause
+from phonoscope.server.text.phonemizers import build_phonemizers
 from phonoscope.server.types import PhonemeScheme
 
 CORPUS: Final = Path(__file__).parent / "corpus"
 _IDS: Final = {symbol: (index,) for index, symbol in enumerate("_^$ .,:;?!")}
+_NEEDS: Final = {
+    "cmn-kokoro": pytest.mark.skipif(
+        not are_installed(), reason="jieba or pypinyin is missing, see phonoscope[kokoro]"
+    )
+}
 _UNHEARD: Final = str.maketrans("", "", "ˈˌ .,:;?!")
 
 
-class Recorder(Espeak):
-    """espeak-ng that remembers the phonemes that it returned."""
+class Recorder:
+    """The phonemizers of all voices; remembers the phonemes that they returned."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self._phonemizers = build_phonemizers()
         self.phonemes = ""
 
+    def check_voice(self, voice: str) -> None:
+        self._phonemizers.check_voice(voice)
+
     def clauses(self, text: str, voice: str) -> list[Clause]:
-        clauses = super().clauses(text, voice)
+        clauses = self._phonemizers.clauses(text, voice)
         self.phonemes += "".join(clause.phonemes for clause in clauses)
         return clauses
 
@@ -49,7 +58,8 @@ def _parameters() -> Iterator[object]:
         for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
             if line and not line.startswith("#"):
                 kind, written, spoken = line.replace("\\n", "\n").split("\t")
-                yield pytest.param(voice, topic, written, spoken, id=f"{path.stem}:{number}:{kind}")
+                name = f"{path.stem}:{number}:{kind}"
+                yield pytest.param(voice, topic, written, spoken, id=name, marks=_NEEDS.get(voice, ()))
 
 
 @functools.cache

@@ -18,8 +18,8 @@ class Language:
     Attributes:
         name: in English, for messages.
         tag: BCP 47.
-        espeak_voice: the front end's name of it: espeak-ng's, or that of another phonemizer; "" where there is none like
-            what its voices were trained on.
+        espeak_voice: the front end's name of it: espeak-ng's, or that of another phonemizer; "" where there is none
+            like what its voices were trained on.
         spelling: how the phonemes of the front end are written in Kokoro's alphabet.
         packages: what its front end imports; `phonoscope[kokoro]` brings them.
     """

@@ -47,7 +47,7 @@ _PATTERN: Final = re.compile(
     | (?<![\d:])(?P<time>\d{{1,2}}[:：][0-5]\d(?:[:：][0-5]\d)?)(?![\d:])
     | (?<!\d)(?P<phone>1[3-9]\d{{9}}|0\d{{2,3}}-\d{{7,8}}|400-?\d{{3}}-?\d{{4}})(?!\d)
     | (?<![\d.])(?P<version>\d+(?:\.\d+){{2,}})
-    | (?P<money>(?P<currency>{_MARKS_OF_MONEY})[ ]?(?P<price>{_NUMBER})(?P<scale>[万亿]*))
+    | (?P<money>(?P<currency>{_MARKS_OF_MONEY})[ ]?(?P<price>{_NUMBER})(?P<scale>[万亿]*)(?:美?元)?)
     | (?<![\d/])(?P<fraction>\d+/\d+)(?![\d/])
     | (?P<ratio>(?<![\d:])\d+[:：]\d+(?![\d:]))
     | (?P<range>(?<=[\d%℃])[-–—~～](?=\d))

@@ -7,7 +7,7 @@ phonemes too.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final, NamedTuple
 
 from phonoscope.common.errors import VoiceFileError
@@ -44,7 +44,12 @@ _MARKS: Final = {
     **dict.fromkeys("？?", "?"), **dict.fromkeys("；;", ";"), **dict.fromkeys("：:", ":"),
 }  # fmt: skip
 _STOPS: Final = frozenset(".!?;")
-_WIDE_TO_PLAIN: Final = {**{code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)}, ord("％"): "%", ord("＋"): "+"}
+_WIDE_POINT: Final = re.compile(r"(?<=\d)．(?=\d)")
+_WIDE_TO_PLAIN: Final[Mapping[int, int | str]] = {
+    **{code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)},
+    ord("％"): "%",
+    ord("＋"): "+",
+}
 # Sounds that a voice of Mandarin has with another meaning, or not at all.
 _ENGLISH_SOUNDS: Final = (("ɚ", "əɹ"), ("oː", "ɔː"), ("x", "k"), ("r", "ɹ"))
 
@@ -80,7 +85,7 @@ class Mandarin:
         return list(self._clauses(text))
 
     def _clauses(self, text: str) -> Iterator[Clause]:
-        plain = text.translate(_WIDE_TO_PLAIN)
+        plain = _WIDE_POINT.sub(".", text.translate(_WIDE_TO_PLAIN))
         normal = edited(plain, in_words(plain))
         phonemes, behind = "", 0
         for sound in self._sounds(normal.text):

@@ -50,5 +50,5 @@ from phonoscope.server.text.normalise import edited
         ("1+1=2", "一加一等于二"),
     ],
 )
-def test_a_number_is_put_into_words(written, said):
+def test_a_number_is_put_into_words(written: str, said: str) -> None:
     assert edited(written, in_words(written)).text == said

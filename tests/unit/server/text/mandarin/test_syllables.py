@@ -16,10 +16,10 @@ from phonoscope.server.text.mandarin.syllables import ipa_of
         ("er2", "ɚ˧˥"), ("o2", "ɔ˧˥"), ("n2", "n˧˥"), ("hm5", "hm"), ("ai4", "ai˥˩"),
     ],
 )  # fmt: skip
-def test_a_syllable_is_written_in_ipa(pinyin, ipa):
+def test_a_syllable_is_written_in_ipa(pinyin: str, ipa: str) -> None:
     assert ipa_of(pinyin) == ipa
 
 
 @pytest.mark.parametrize("text", ["", "1", "b", "xyz1", "㐀"])
-def test_what_is_not_pinyin_has_no_sound(text):
+def test_what_is_not_pinyin_has_no_sound(text: str) -> None:
     assert ipa_of(text) == ""
