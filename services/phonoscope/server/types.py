@@ -39,12 +39,14 @@ class PhonemeScheme:
         ids: phoneme (one code point, or a cluster) to one or more ids; includes Piper's marks "_" (pad), "^" (begin of
             sentence) and "$" (end of sentence).
         clusters: sequences of phonemes that the voice treats as one, such as ("a", "ɪ").
+        other_scripts: scripts that it reads besides those of its language, such as "Latin".
     """
 
     kind: Literal["espeak", "text", "plain"]
     espeak_voice: str
     ids: Mapping[str, tuple[int, ...]] = field(hash=False)
     clusters: frozenset[tuple[str, ...]] = frozenset()
+    other_scripts: frozenset[str] = frozenset()
 
     @property
     def language(self) -> str:

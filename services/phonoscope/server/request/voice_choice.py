@@ -91,7 +91,8 @@ class VoiceChoice:
 
     def _check_script(self, voice: Voice, text: str) -> None:
         """Refuses a text in a script that a voice cannot read: espeak-ng would speak "Chinese letter"."""
-        if voice.phonemes.kind != "espeak" or has_letters_of(scripts_of(voice.language), text):
+        known = scripts_of(voice.language) | voice.phonemes.other_scripts
+        if voice.phonemes.kind != "espeak" or has_letters_of(known, text):
             return
         if scripts := scripts_in(text):
             raise self._unread(scripts[0], f"{voice.id} ({voice.language}) does not support")

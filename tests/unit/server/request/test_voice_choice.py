@@ -146,6 +146,16 @@ def test_auto_refuses_a_script_that_nobody_reads_with_a_language_that_would() ->
     )
 
 
+def test_a_voice_that_also_reads_another_script_is_not_refused_it() -> None:
+    xiaoxiao = reader("xiaoxiao", "zh-CN")
+    xiaoxiao = replace(xiaoxiao, phonemes=replace(xiaoxiao.phonemes, other_scripts=frozenset({"Latin"})))
+    choice = VoiceChoice([xiaoxiao, JOE])
+    assert choice.asked("xiaoxiao", "", "OK.") == (xiaoxiao, 0)
+    assert choice.asked("", "auto", "你好") == (xiaoxiao, 0)
+    assert choice.asked("", "auto", "OK.") == (JOE, 0), "its language has another script"
+    assert refusal(choice, "xiaoxiao", text=RUSSIAN)[0] == "SCRIPT_NOT_SPOKEN"
+
+
 def test_auto_beside_a_voice_leaves_the_choice_to_the_caller() -> None:
     assert CHOICE.asked("eva", "auto", "Hello.") == (EVA, 0)
     assert CHOICE.asked("olga", "auto", RUSSIAN) == (OLGA, 0)

@@ -25,9 +25,7 @@ from phonoscope.server.types import PhonemeScheme
 CORPUS: Final = Path(__file__).parent / "corpus"
 _IDS: Final = {symbol: (index,) for index, symbol in enumerate("_^$ .,:;?!")}
 _NEEDS: Final = {
-    "cmn-kokoro": pytest.mark.skipif(
-        not are_installed(), reason="jieba or pypinyin is missing, see phonoscope[kokoro]"
-    )
+    "cmn-kokoro": pytest.mark.skipif(not are_installed(), reason="jieba or pypinyin is missing, see [kokoro]")
 }
 _UNHEARD: Final = str.maketrans("", "", "ˈˌ .,:;?!")
 

@@ -22,6 +22,7 @@ class Language:
             like what its voices were trained on.
         spelling: how the phonemes of the front end are written in Kokoro's alphabet.
         packages: what its front end imports; `phonoscope[kokoro]` brings them.
+        other_scripts: what its front end reads besides its own script.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Language:
     espeak_voice: str
     spelling: Mapping[str, str]
     packages: tuple[str, ...] = ()
+    other_scripts: frozenset[str] = frozenset()
 
     @property
     def is_readable(self) -> bool:
@@ -52,7 +54,7 @@ LANGUAGES: Final[Mapping[str, Language]] = {
     "i": Language("Italian", "it", "it", OTHERS),
     "p": Language("Brazilian Portuguese", "pt-BR", "pt-br", OTHERS),
     "j": Language("Japanese", "ja", "", {}),
-    "z": Language("Mandarin Chinese", "zh", "cmn-kokoro", MANDARIN, ("jieba", "pypinyin")),
+    "z": Language("Mandarin Chinese", "zh-CN", "cmn-kokoro", MANDARIN, ("jieba", "pypinyin"), frozenset({"Latin"})),
 }
 
 

@@ -1,7 +1,7 @@
 """Loads the voices of Kokoro's folders: the network of each once, and its style packs. Called by `engine.py`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -139,6 +139,7 @@ def _voice(path: Path, config: KokoroConfig) -> Voice:
         )
     try:
         scheme = scheme_of(language.espeak_voice, language.spelling, config.vocabulary)
+        scheme = replace(scheme, other_scripts=language.other_scripts)
     except KeyError as error:
         raise VoiceFileError(
             f"{path}: the vocabulary of {CONFIG_NAME} has no {error}; use the one of Kokoro-82M"

@@ -10,7 +10,13 @@ from phonoscope.server.text.phonemizers import build_phonemizers
 
 @pytest.mark.parametrize(
     ("name", "tag"),
-    [("af_heart", "en-US"), ("bm_george", "en-GB"), ("ff_siwis", "fr-FR"), ("pm_alex", "pt-BR"), ("zf_xiaoni", "zh")],
+    [
+        ("af_heart", "en-US"),
+        ("bm_george", "en-GB"),
+        ("ff_siwis", "fr-FR"),
+        ("pm_alex", "pt-BR"),
+        ("zf_xiaoni", "zh-CN"),
+    ],
 )
 def test_the_first_letter_is_the_language(name, tag):
     language = language_of(name)
