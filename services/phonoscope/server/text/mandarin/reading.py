@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 _PACKAGES: Final = ("jieba", "pypinyin")
 _MAX_WORDS_KNOWN: Final = 20_000
-# The counting word of a date or a number keeps the first tone of 一.
-_COUNTING: Final = frozenset("〇零一二三四五六七八九十点月号日")
+# 一 keeps its first tone after the first of these, as a digit, and before the second, as a digit or in a date.
+_NUMBERING: Final = frozenset("第〇零一二三四五六七八九十")
+_DATING: Final = frozenset("〇零一二三四五六七八九十月号日")
 _THIRD, _FOURTH = "3", "4"
 
 
@@ -43,24 +44,37 @@ def words(han: str) -> Iterator[tuple[str, str]]:
 
 
 def _change_tones(written: Sequence[str], words_: Sequence[list[str]]) -> None:
-    """Applies the rules for 一, 不 and two third tones where one word meets the next; pypinyin knows them within one.
+    """Applies the rules for 一, 不 and two third tones where pypinyin, which knows words only, does not.
 
     A third tone before another becomes the second within a word, and where a word of one syllable meets the next.
     """
-    for index in range(len(words_) - 1):
-        word, own, after = written[index], words_[index], words_[index + 1][0]
+    for index, (word, own) in enumerate(zip(written, words_, strict=True)):
+        after = words_[index + 1][0] if index + 1 < len(words_) else ""
         if own[-1] == "bu4" and after.endswith(_FOURTH):
             own[-1] = "bu2"
-        elif word == "一" and own == ["yi1"] and _counts(written, index):
-            own[-1] = "yi2" if after.endswith(_FOURTH) else "yi4"
         elif own[-1].endswith(_THIRD) and after.endswith(_THIRD) and len(own) == 1:
             own[-1] = own[-1][:-1] + "2"
+        if "一" in word and len(word) == len(own):
+            before, following = "".join(written[:index])[-1:], "".join(written[index + 1 : index + 2])[:1]
+            _change_ones(f"{before or ' '}{word}{following}", [*own, after], own)
 
 
-def _counts(written: Sequence[str], index: int) -> bool:
-    """Returns whether a 一 counts what follows, in contrast to a digit of a number or a date."""
-    before = written[index - 1][-1] if index else ""
-    return before not in _COUNTING and before != "第" and written[index + 1][0] not in _COUNTING
+def _change_ones(around: str, tones: Sequence[str], own: list[str]) -> None:
+    """Applies the rule for 一: the second tone before a fourth, the fourth before others, the first as a digit.
+
+    Args:
+        around: a word, with the character before it, and the one after it if there is one.
+        tones: the syllables of the word, and the one after it.
+        own: the syllables to change.
+    """
+    for at, _ in enumerate(own):
+        if around[at + 1] != "一":
+            continue
+        before, after = around[at], around[at + 2 : at + 3]
+        if before in _NUMBERING or after in _DATING:
+            own[at] = "yi1"
+        elif at == 0 and after and own[at] == "yi1":
+            own[at] = "yi2" if tones[at + 1].endswith(_FOURTH) else "yi4"
 
 
 _LOCK: Final = threading.Lock()

@@ -78,6 +78,9 @@ def test_a_character_sounds_as_in_its_word(text: str, heard: str) -> None:
         ("不好", "pu˥˩xau˧˩˧"),
         ("不对", "pu˧˥ twei˥˩"),
         ("第一", "ti˥˩i˥"),
+        ("第一个", "ti˥˩i˥kɤ˥˩"),
+        ("二十一个", "ɚ˥˩ʂɻ̩˧˥i˥kɤ˥˩"),
+        ("说一遍", "ʂwo˥ i˧˥pjɛ˥˩n"),
         ("我想", "wo˧˥ ɕja˧˩˧ŋ"),
     ],
 )
