@@ -93,7 +93,7 @@ def _arguments() -> argparse.Namespace:
 
 def _contenders(voices_dir: Path, voice_id: str) -> tuple[Speak, Speak]:
     """Returns our engine and the session, for the same phonemes and style."""
-    front_end = build_front_end()
+    front_end = build_front_end(ServerSettings())
     folders = sorted(voices_dir.glob(KOKORO.pattern))
     loading = Loading(ServerSettings(voices_dir=voices_dir), structlog.get_logger(), lambda _: None, lambda _: None)
     loaded = load_kokoro(folders, loading)

@@ -13,6 +13,7 @@ import pytest
 from phonoscope.server.build import build_front_end
 from phonoscope.server.engines.kokoro.alphabet import VOCABULARY, scheme_of
 from phonoscope.server.engines.kokoro.languages import LANGUAGES
+from phonoscope.server.settings import ServerSettings
 from phonoscope.server.text.front_end import TextFrontEnd
 
 MISSING = [name for name in ("misaki", "phonemizer") if importlib.util.find_spec(name) is None]
@@ -44,7 +45,7 @@ SENTENCES = (
 
 @pytest.fixture(scope="module")
 def front_end() -> TextFrontEnd:
-    return build_front_end()
+    return build_front_end(ServerSettings())
 
 
 @pytest.fixture(scope="module")
