@@ -133,7 +133,7 @@ def _english(language: Language) -> list[Rule]:
         rule(
             "digit",
             rf"{LEFT}(?P<day>{_DAYS}){ordinal}{until}{SPACE}(?:of{SPACE})?{month}(?:,?{SPACE}{year})?"
-            rf"(?![\w:/]|[.,][0-9]|'|’|{SPACE}[0-9])",
+            rf"(?![\w:/]|[.,][0-9]|'|’|{SPACE}[0-9](?![0-9]?:[0-5][0-9]))",
             day_first,
         ),
         rule("letter", rf"(?<!\w){month},?{SPACE}{year}{RIGHT}", month_year),

@@ -12,7 +12,7 @@ from typing import Final
 from babel.units import UnknownUnitError, format_compound_unit, format_unit
 
 from phonoscope.server.text.verbalize.language import HYPHEN, MINUS, SPACE, Language
-from phonoscope.server.text.verbalize.rules import LEFT, Rule, either, rule, words_of
+from phonoscope.server.text.verbalize.rules import LEFT, Rule, either, rule, word_before, words_of
 
 # Symbols of the International System and of computing, which mean the same in every language.
 _UNITS: Final = {
@@ -75,8 +75,17 @@ _FEMININE: Final = {
 }
 _ONE: Final = {"de": ("ein", "eine"), "fr": ("un", "une"), "es": ("un", "una"), "it": ("un", "una")}
 _SQUARES: Final = range(0x3371, 0x33E0)
-# After a capital letter it is a name: "651 W Washington Ave".
-_NAME: Final = re.compile(r"\s+[A-Z0-9]")
+# After a capital letter it is a name: "651 W Washington Ave"; so it is in results: "3 W, 2 L".
+_NAME: Final = re.compile(r"\s+[A-Z0-9]|[,;]\s+[0-9]+ [LDT]\b")
+_RESULT: Final = re.compile(r"\b[0-9]+ [WD][,;]? \Z")
+# "10m" is ten minutes beside these, and unclear after "in" or "for" at the end of a clause.
+_AGO: Final = re.compile(r" (?:ago|later|earlier|from now|left|remaining)\b")
+_UNCLEAR: Final = re.compile(r"[.,;:!?)]|\s*\Z")
+# These may have a stop, which ends no sentence before what can only continue it.
+_STOPPED: Final = words_of("ft lb lbs oz yd yds mi hr hrs min mins sec secs gal tsp tbsp sq cu")
+_STOP: Final = rf"\.(?={SPACE}[a-z0-9]|[,;:)])"
+_TAIL: Final = r"(?![\w/²³'’@^]|-(?![a-z])|[.][\w])"
+_NEAR: Final = 12
 # After these, "10m" is ten million.
 _COUNTED: Final = re.compile(
     r" (?:people|users|followers|views|subscribers|downloads|copies|customers|jobs|records|barrels|years|votes)\b"
@@ -86,8 +95,10 @@ _COUNTED: Final = re.compile(
 def rules(language: Language) -> list[Rule]:
     """Returns the rules for measures; none where CLDR has no unit names."""
     is_english = language.code == "en"
-    units = _with_squares(_UNITS | (_ENGLISH_UNITS if is_english else {}))
-    words = _ENGLISH_WORDS if is_english else {}
+    units = _with_powers(_with_squares(_UNITS | (_ENGLISH_UNITS if is_english else {})))
+    words = _with_powers(_ENGLISH_WORDS) if is_english else {}
+    rates = _with_powers(_RATES)
+    symbol = either(list(units))
     number = language.number
 
     def spoken(match: re.Match[str]) -> str | None:
@@ -97,20 +108,78 @@ def rules(language: Language) -> list[Rule]:
         unit = words[match["unit"]]
         return f"{match['amount']} {unit.replace('s', '', 1) if match['amount'] == '1' else unit}"
 
+    behind = "|".join(f"(?<={name})" for name in sorted(_STOPPED))
+    stop = f"(?:{behind}){_STOP}" if is_english else "(?!)"
+    low = rf"(?<![\w.,:/\\@#&=+])(?P<minus>{MINUS})?(?P<amount>{number})"
+    twice = rf"(?P<same>{SPACE}?{symbol})(?P<gap>{SPACE}?){HYPHEN}{SPACE}?(?P<high>{MINUS}?{number})"
+    once = rf"(?P<same>)(?:{HYPHEN}(?P<high>{MINUS}?{number}))?"
+    high = rf"(?P<space>{SPACE}?|-)(?P<unit>{symbol})(?:/(?P<rate>{either(list(rates))}))?(?:{stop})?{_TAIL}"
     found = [
+        *_durations(language),
+        *_temperatures(language),
+        *(rule("digit sign", f"{low}{until}{high}", spoken) for until in (twice, once)),
+        _halves(units, symbol, language),
+    ]
+    if is_english:
+        pattern = rf"{LEFT}(?P<amount>{number}){SPACE}?(?P<unit>{either(list(words))})(?![\w/'’@^])"
+        found = [*_feet(), *found, rule("digit", pattern, in_english)]
+    return found
+
+
+def _with_powers(units: dict[str, str]) -> dict[str, str]:
+    """Adds the units with exponents as they are typed, such as m^2."""
+    powers = {"²": "^2", "³": "^3"}
+    return units | {symbol[:-1] + powers[symbol[-1]]: unit for symbol, unit in units.items() if symbol[-1] in powers}
+
+
+def _durations(language: Language) -> list[Rule]:
+    """Returns the rule for hours, minutes and seconds together, where "m" is no meter: "1h 5m", "2 h 30 min"."""
+
+    def spoken(match: re.Match[str]) -> str | None:
+        parts = [(match[unit], f"duration-{unit}") for unit in ("hour", "minute", "second") if match[unit]]
+        words = [_counted(int(number), unit, language) for number, unit in parts]
+        return " ".join(words) if len(words) > 1 and all(words) else None
+
+    minutes = "m|mins?" if language.code == "en" else "min"
+    return [
         rule(
-            "digit sign",
-            rf"(?<![\w.,:/\\@#&=+])(?P<minus>{MINUS})?(?P<amount>{number})"
-            rf"(?:(?P<joint>{HYPHEN})(?P<high>{MINUS}?{number}))?"
-            rf"(?P<space>{SPACE}?|-)(?P<unit>{either(list(units))})(?:/(?P<rate>{either(list(_RATES))}))?"
-            r"(?![\w/²³'’@]|-(?![a-z])|[.][\w])",
+            "digit",
+            rf"{LEFT}(?:(?P<hour>[0-9]{{1,3}}){SPACE}?h{SPACE}?)?(?P<minute>[0-9]{{1,3}}){SPACE}?(?:{minutes})"
+            rf"(?:{SPACE}?(?P<second>[0-5]?[0-9]){SPACE}?s)?{_TAIL}",
             spoken,
         )
     ]
-    if is_english:
-        pattern = rf"{LEFT}(?P<amount>{number}){SPACE}?(?P<unit>{either(list(words))})(?![\w/'’@])"
-        found = [*_feet(), *found, rule("digit", pattern, in_english)]
-    return found
+
+
+def _temperatures(language: Language) -> list[Rule]:
+    """Returns the rule for a temperature on both scales: "180°C/350°F"."""
+
+    def spoken(match: re.Match[str]) -> str | None:
+        scales = {"C": "temperature-celsius", "F": "temperature-fahrenheit"}
+        words = [_counted(int(match[f"degrees{n}"]), scales[match[f"scale{n}"]], language) for n in "12"]
+        return ", ".join(words) if all(words) else None
+
+    one, two = (rf"(?P<degrees{n}>[0-9]{{1,4}}){SPACE}?°{SPACE}?(?P<scale{n}>[CF])" for n in "12")
+    return [rule("digit", rf"{LEFT}{one}{SPACE}?/{SPACE}?{two}{_TAIL}", spoken)]
+
+
+def _halves(units: dict[str, str], symbol: str, language: Language) -> Rule:
+    """Returns the rule for a unit after a fraction of one character, which stays: "½ tsp"."""
+
+    def spoken(match: re.Match[str]) -> str | None:
+        count = 2 if match["whole"] and language.code == "en" else 1
+        name = _name(units[match["unit"]], "", Decimal(count), language)
+        if not name.startswith("#"):
+            return None
+        return f"{match['whole'] or ''}{match['part']}{name[1:]}"
+
+    pattern = rf"{LEFT}(?P<whole>[0-9]+{SPACE}?)?(?P<part>[¼½¾⅓⅔⅛]){SPACE}?(?P<unit>{symbol}){_TAIL}"
+    return rule("digit sign", pattern, spoken)
+
+
+def _counted(number: int, unit: str, language: Language) -> str:
+    name = _name(unit, "", Decimal(number), language)
+    return name.replace("#", _one(unit, language) if number == 1 else str(number), 1) if "#" in name else ""
 
 
 def _with_squares(units: dict[str, str]) -> dict[str, str]:
@@ -125,7 +194,8 @@ def _feet() -> list[Rule]:
         return f"{feet} {'foot' if feet == 1 else 'feet'} {inches} {'inch' if inches == 1 else 'inches'}"
 
     marks = rf"{LEFT}(?P<feet>[0-9]{{1,2}})['’′]{SPACE}?(?P<inches>[0-9]|1[01])(?:[\"”″]|'')(?!\w)"
-    words = rf"{LEFT}(?P<feet>[0-9]{{1,2}}){SPACE}?ft\.?{SPACE}?(?P<inches>[0-9]|1[01]){SPACE}?in\b(?!{SPACE}the)"
+    in_ = rf"{SPACE}?in\b(?:{_STOP})?(?!{SPACE}the)"
+    words = rf"{LEFT}(?P<feet>[0-9]{{1,2}}){SPACE}?ft\.?{SPACE}?(?P<inches>[0-9]|1[01]){in_}"
     return [rule("digit", marks, spoken), rule("digit", words, spoken)]
 
 
@@ -133,24 +203,52 @@ def _measure(match: re.Match[str], units: dict[str, str], language: Language) ->
     amount, high, symbol = match["amount"], match["high"] or "", match["unit"]
     if match["minus"] and (not language.minus or match.string[match.start() - 1 : match.start()].isalnum()):
         return None
-    if symbol == "h" and match["space"]:
+    if len(symbol) == 1 and _is_no_unit(match, symbol, language):
         return None
-    if match["space"] and len(symbol) == 1 and symbol.isupper() and _NAME.match(match.string, match.end()):
+    if match["same"] and not _is_range(match, language):
         return None
     value = language.value((high or amount).lstrip("-\u2212"))
     if value is None or (high and (not language.to or match["space"] == "-")):
         return None
+    rate = _with_powers(_RATES).get(match["rate"] or "", "")
     if symbol == "m" and language.code == "en" and _COUNTED.match(match.string, match.end()):
         name = "million"
+    elif symbol == "m" and language.code == "en" and _AGO.match(match.string, match.end()):
+        name = _name("duration-minute", "", value, language)
     else:
         counted = Decimal(1) if match["space"] == "-" and language.code == "en" else value
-        name = _name(units[symbol], _RATES.get(match["rate"] or "", ""), counted, language)
+        name = _name(units[symbol], rate, counted, language)
     if not name:
         return None
     until = f"{amount} {language.to} " if high else ""
     number = _one(units[symbol], language) if value == 1 and not high else _signed(high or amount, language)
     minus = f"{language.minus} " if match["minus"] else ""
     return f"{minus}{until}{name.replace('#', number)}" if "#" in name else f"{minus}{until}{number} {name}"
+
+
+def _is_no_unit(match: re.Match[str], symbol: str, language: Language) -> bool:
+    """Returns whether a letter is more likely a name, a result, a size or an abbreviation than a unit."""
+    text, start, stop = match.string, match.start(), match.end()
+    if symbol == "h":
+        return bool(match["space"])
+    if symbol == "m":
+        is_joint = language.code == "en" and not match["space"]
+        return is_joint and word_before(match) in ("in", "for") and _UNCLEAR.match(text, stop) is not None
+    if language.code == "de" and symbol == "J" and text[stop : stop + 1] == ".":
+        return True  # "Jahre"
+    if not symbol.isupper() or not match["space"]:
+        return False
+    is_size = word_before(match) in ("size", "sizes")
+    is_result = symbol == "L" and _RESULT.search(text, max(0, start - _NEAR), start) is not None
+    return is_size or is_result or _NAME.match(text, stop) is not None
+
+
+def _is_range(match: re.Match[str], language: Language) -> bool:
+    """Returns whether two measures with a hyphen between are a range, rather than a subtraction or two names."""
+    low, high = language.value(match["amount"]), language.value(match["high"].lstrip("-\u2212"))
+    if match["same"].strip() != match["unit"] or low is None or high is None:
+        return False
+    return not match["gap"] or low < high
 
 
 def _signed(number: str, language: Language) -> str:

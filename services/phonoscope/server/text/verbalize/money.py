@@ -17,9 +17,9 @@ from phonoscope.server.text.verbalize.rules import LEFT, Rule, either, rule, wor
 
 # Signs beyond those that CLDR has for English.
 _SIGNS: Final = {
-    "$": "USD", "US$": "USD", "C$": "CAD", "R$": "BRL", "AU$": "AUD", "S$": "SGD", "€": "EUR", "£": "GBP",
-    "¥": "JPY", "￥": "JPY", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₦": "NGN", "฿": "THB",
-    "₫": "VND", "₱": "PHP", "₪": "ILS",
+    "$": "USD", "US$": "USD", "US-$": "USD", "C$": "CAD", "R$": "BRL", "AU$": "AUD", "S$": "SGD", "€": "EUR",
+    "£": "GBP", "¥": "JPY", "￥": "JPY", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₴": "UAH", "₦": "NGN",
+    "฿": "THB", "₫": "VND", "₱": "PHP", "₪": "ILS",
 }  # fmt: skip
 # Codes that are no words: CLDR has more, such as ALL, TOP and TRY.
 _CODES: Final = words_of(
@@ -54,6 +54,7 @@ _PER: Final = {
     "gal": "gallon", "oz": "ounce", "GB": "gigabyte", "min": "minute",
 }  # fmt: skip
 _NOUNS: Final = re.compile(r" (?:bills?|notes?|coins?|banknotes?)\b|-[A-Za-z]")
+_CENT_DIGITS: Final = 2  # with more, such as "1.000 €" in English, digits are read as they are
 _CENTS: Final = re.compile(r"[\s0-9.,]*[.,][0-9]{2}")
 
 
@@ -62,15 +63,17 @@ def rules(language: Language) -> list[Rule]:
     signs = _signs(language)
     names = either(list(signs))
     magnitudes = _MAGNITUDES.get(language.code, {})
-    magnitude = "(?P<joint>)(?P<magnitude>)"
+    magnitude, low_magnitude = "(?P<joint>)(?P<magnitude>)", "(?P<low_magnitude>)"
     if magnitudes:
+        low_magnitude = rf"(?:{SPACE}?(?P<low_magnitude>{either(list(magnitudes))}))?"
         magnitude = rf"(?:(?P<joint>{SPACE}(?![kmb]\b)|-(?=\w{{4}}))?(?P<magnitude>{either(list(magnitudes))})(?!\w))?"
     number = rf"(?P<amount>{language.number})"
     if language.code == "en":
         number = rf"(?P<amount>{language.number}|\.[0-9]{{2}})"
     ends = r"(?![\w$]|[.,][0-9])"  # between two dollar signs is a formula
     codes = either(_CODES)
-    high = rf"(?:{HYPHEN}(?P<low_sign>{names})?(?P<high>{language.number}))?"
+    high = rf"{low_magnitude}{HYPHEN}(?P<low_sign>{names})?(?P<high>{language.number})"
+    high_after = rf"{low_magnitude}(?:{SPACE}?(?P<low_sign>{names}))?{HYPHEN}(?P<high>{language.number})"
 
     def spoken(match: re.Match[str]) -> str | None:
         return _Amount(match, signs, magnitudes, language).spoken()
@@ -79,19 +82,18 @@ def rules(language: Language) -> list[Rule]:
     next_amount = rf"{SPACE}?[0-9]" if language.code == "en" else "[0-9]"
     per = rf"(?:/(?P<per>{either(list(_PER))})(?!\w))?" if language.code == "en" else ""
     low = r"(?<![\w.,:/\\@#&=])" if language.code == "en" else r"(?<![\w.,:/\\@&=])"
+    before = rf"{low}{minus}(?P<sign>{names}){SPACE}?(?P<inner>{MINUS})?{number}"
+    before_in_code = rf"{low}{minus}(?P<code>{codes}){SPACE}?{number}"
+    code = rf"(?:{SPACE}?(?P<code>{codes}))?"
+    sign_after = rf"{SPACE}?(?:(?P<sign>{names})|(?P<code>{codes})(?!\w))(?![\w$€£¥]|{next_amount}){per}"
+    alone = rf"(?!{HYPHEN}[0-9])"
+    # Ranges first: what is none after all is one amount, and then another.
     return [
-        rule(
-            "sign letter",
-            rf"{low}{minus}(?P<sign>{names}){SPACE}?(?P<inner>{MINUS})?{number}{high}{magnitude}"
-            rf"(?:{SPACE}?(?P<code>{codes}))?{ends}{per}",
-            spoken,
-        ),
-        rule("sign letter", rf"{low}{minus}(?P<code>{codes}){SPACE}?{number}{high}{magnitude}{ends}{per}", spoken),
-        rule(
-            "digit sign",
-            rf"{LEFT}{minus}{number}{high}{magnitude}{SPACE}?(?:(?P<sign>{names})|(?P<code>{codes})(?!\w))"
-            rf"(?![\w$€£¥]|{next_amount}){per}",
-            spoken,
+        *(rule("sign letter", f"{before}{until}{magnitude}{code}{ends}{per}", spoken) for until in (high, alone)),
+        *(rule("sign letter", f"{before_in_code}{until}{magnitude}{ends}{per}", spoken) for until in (high, alone)),
+        *(
+            rule("digit sign", rf"{LEFT}(?<!\^){minus}{number}{until}{magnitude}{sign_after}", spoken)
+            for until in (high_after, "")
         ),
         *_of_cents(language),
         *_german_round(language),
@@ -134,28 +136,44 @@ class _Amount:
         self._sign, self._explicit = given.get("sign") or "", given.get("code") or ""
         self._code = self._explicit or signs[self._sign]
         self._text, self._high = given["amount"], given.get("high") or ""
+        self._low_sign = given.get("low_sign") or ""
         self._magnitude = magnitudes.get(given["magnitude"] or "", "")
+        self._low_magnitude = magnitudes.get(given.get("low_magnitude") or "", "")
         self._per = _PER.get(given.get("per") or "", "")
 
     def spoken(self) -> str | None:
         low = self._language.value(self._text)
         high = self._language.value(self._high) if self._high else None
-        if low is None or (self._high and (high is None or high < low or self._is_negative or not self._language.to)):
+        if low is None or (self._high and not self._is_range(low, high)):
             return None
         if self._is_negative and not self._language.minus:
             return None
-        amount = self._amount(low if high is None else high)
+        amount = self._amount(low if high is None else high, self._high or self._text)
         if not amount:
             return None
         minus = f"{self._language.minus} " if self._is_negative else ""
-        until = f"{self._text} {self._language.to} " if self._high else ""
+        until = f"{self._lower(low)} {self._language.to} " if self._high else ""
         return f"{minus}{until}{amount}" + (f" per {self._per}" if self._per else "")
 
-    def _amount(self, value: Decimal) -> str:
+    def _is_range(self, low: Decimal, high: Decimal | None) -> bool:
+        if high is None or self._is_negative or not self._language.to:
+            return False
+        if self._low_sign not in ("", self._sign) or (self._low_magnitude and not self._magnitude):
+            return False
+        return low <= high or self._low_magnitude not in ("", self._magnitude)
+
+    def _lower(self, low: Decimal) -> str:
+        """Returns the first amount of a range, with its unit only if that is not said of both at the end."""
+        if self._magnitude:
+            is_same = self._low_magnitude in ("", self._magnitude)
+            return self._text if is_same else f"{self._text} {self._low_magnitude}"
+        has_cents = any(_CENTS.fullmatch(text) for text in (self._text, self._high))
+        return self._amount(low, self._text) if has_cents and not self._is_adjective() else self._text
+
+    def _amount(self, value: Decimal, text: str) -> str:
         is_short = not self._explicit and len(self._sign) == 1
         if self._magnitude:
             return self._large(value, is_short=is_short)
-        text = self._high or self._text
         if self._is_adjective():
             return f"{text} {_name(self._code, 1, self._language, is_short=is_short)}"
         has_cents = _CENTS.fullmatch(text) is not None
@@ -193,7 +211,8 @@ def in_words(
     that has two decimals.
     """
     cents = value % 1 * 100
-    is_exact = cents == int(cents) and (has_cents or cents == 0)
+    has_more = len(text.rpartition(language.decimal)[2]) > _CENT_DIGITS if language.decimal in text else False
+    is_exact = cents == int(cents) and (has_cents or cents == 0) and not has_more
     if language.code == "en":
         return _english(value, code, language, is_short=is_short, text=text, is_exact=is_exact)
     if is_exact and (words := _inflected(value, code, language)):

@@ -80,9 +80,15 @@ def _english() -> list[Rule]:
             _scientific,
         ),
         rule("digit", rf"{LEFT}(?P<base>[0-9]+)\^(?P<sign>[-\u2212]?)(?P<power>[0-9]{{1,3}}){RIGHT}", _power),
-        rule("digit", rf"{LEFT}[1-9][0-9]*(?:{SPACE}?x{SPACE}?[1-9][0-9]*){{1,2}}{RIGHT}", _by),
+        rule(
+            "digit",
+            rf"{LEFT}(?P<mantissa>[0-9]+(?:\.[0-9]+)?){SPACE}?[x×*·]{SPACE}?10\^(?P<sign>[-\u2212]?)"
+            rf"(?P<power>[0-9]{{1,3}}){RIGHT}",
+            _times_power,
+        ),
+        rule("digit", rf"{LEFT}[1-9][0-9]*(?:{SPACE}?x{SPACE}?[1-9][0-9]*){{1,2}}(?!\^){RIGHT}", _by),
         rule("digit", rf"{LEFT}(?P<first>[0-9]{{1,3}}):(?P<second>[0-9])(?![\w/:%]|[.,-][0-9])", _score),
-        rule("sign", rf"(?<![\w.,/#&\\])#(?P<number>[0-9]{{1,5}}){RIGHT}", lambda match: f"number {match['number']}"),
+        rule("sign", rf"(?<![\w.,/#&\\])#(?P<number>[0-9]{{1,5}}){RIGHT}", _numbered),
         rule("sign", r"(?<!\S)#(?P<tag>[^\W\d_][^\W_]*(?:_[^\W_]+)*)(?![\w;])", _hashtag),
         rule("sign", r"(?<![\w/~=])[~≈](?=[$€£]?[0-9])", lambda _: "about "),
         rule("sign", r"(?<![\w.,:/)\]])\.(?P<digits>[0-9]{1,6})(?![\w/]|[.,:][0-9])", _point),
@@ -110,6 +116,10 @@ def _fraction(match: re.Match[str]) -> str | None:
 def _scientific(match: re.Match[str]) -> str | None:
     if not match["sign"] and "." not in match["mantissa"]:
         return None  # may be a name, such as a room
+    return _times_power(match)
+
+
+def _times_power(match: re.Match[str]) -> str:
     return f"{match['mantissa']} times 10 to the {_exponent(match)}"
 
 
@@ -127,6 +137,10 @@ def _by(match: re.Match[str]) -> str:
 
 def _score(match: re.Match[str]) -> str | None:
     return f"{match['first']} to {match['second']}" if word_before(match) in _SCORING else None
+
+
+def _numbered(match: re.Match[str]) -> str:
+    return match["number"] if word_before(match) in ("number", "numbers") else f"number {match['number']}"
 
 
 def _hashtag(match: re.Match[str]) -> str | None:

@@ -1,4 +1,4 @@
-"""Ordinals and Roman numbers that espeak-ng reads otherwise: `1,000th`, `3ème`, `2.º`, `Chapter IV`, `Henry VIII`."""
+"""Ordinals and Roman numbers that espeak-ng reads otherwise: `1,000th`, `3ème`, `2.º`, `1º`, `Part IV`, `Henry VIII`."""
 
 import re
 from typing import Final
@@ -18,13 +18,15 @@ _MONARCHS: Final = (
     "Gregory|Gustav|Henry|Innocent|Ivan|James|John Paul|Leo|Leopold|Louis|Ludwig|Mary|Napoleon|Nicholas|Otto|Paul|"
     "Peter|Philip|Pius|Ramesses|Ramses|Richard|Rudolf|Urban|Victoria|Wilhelm|William"
 )
+# Only these have as many as fifty, so that one letter can be a number.
+_LONG: Final = frozenset({"Chapter", "CHAPTER", "chapter", "Super Bowl", "Canto", "canto"})
 # A lone "I" is a number only where it cannot be the pronoun.
 _NO_PRONOUN: Final = r"(?:(?<![ .]I)|(?=[.,;:)\n]|['’]s\b|\Z))"
 
 
 def rules(language: Language) -> list[Rule]:
-    """Returns the rules for ordinals of English, French and Spanish, and for Roman numbers of English and French."""
-    build = {"en": _english, "fr": _french, "es": _spanish}.get(language.code)
+    """Returns the rules for ordinals of English and Romance languages, and for Roman numbers of English and French."""
+    build = {"en": _english, "fr": _french, "es": _spanish, "pt": _spanish, "it": _spanish}.get(language.code)
     return build(language) if build else []
 
 
@@ -35,6 +37,8 @@ def _english(language: Language) -> list[Rule]:
 
     def counted(match: re.Match[str]) -> str | None:
         value = _value(match["roman"])
+        if match["roman"] in ("L", "C") and match["name"] not in _LONG:
+            return None  # "Type C" is a letter
         return f"{match['name']} {value}" if value else None
 
     def monarch(match: re.Match[str]) -> str | None:
@@ -65,13 +69,15 @@ def _french(language: Language) -> list[Rule]:
 def _spanish(language: Language) -> list[Rule]:
     def spoken(match: re.Match[str]) -> str | None:
         number, words = int(match["number"]), language.words(int(match["number"]), "ordinal")
-        if not words or number > 20:  # noqa: PLR2004 - cardinals are usual above
+        if not words or number > (20 if language.code == "es" else 10):  # above, cardinals are usual or words are two
             return None
         if match["short"]:
             return words.removesuffix("o") if number in (1, 3) else None
-        return words.removesuffix("o") + "a" if match["gender"] in "aª" else words
+        return words.removesuffix("o") + "a" if (match["gender"] or match["sign"]) in "aª" else words
 
-    pattern = rf"{LEFT}(?P<number>[0-9]{{1,2}})(?:\.(?P<gender>[ºªoa])|\.?(?P<short>er))(?!\w)"
+    short = r"|\.?(?P<short>er)" if language.code == "es" else "|(?P<short>(?!))"
+    degrees = rf"{SPACE}?[CF]\b"
+    pattern = rf"{LEFT}(?P<number>[0-9]{{1,2}})(?:\.(?P<gender>[ºªoa])|(?P<sign>[ºª])(?!{degrees}){short})(?!\w)"
     return [rule("digit", pattern, spoken)]
 
 

@@ -33,7 +33,8 @@ def _english(_: Language) -> list[Rule]:
     time = r"[0-9]{1,2}(?::[0-5][0-9])?"
 
     def one(match: re.Match[str]) -> str | None:
-        return _clock(match["hour"], match["minute"], match["second"] or "", match)
+        second = (match["second"] or "").replace("00", "")
+        return _clock(match["hour"], match["minute"], second, match)
 
     def between(match: re.Match[str]) -> str:
         half_day = f" {match['half'].strip()}" if match["half"] else ""
@@ -92,25 +93,52 @@ def _minutes(hours: int, minute: str) -> str:
 
 def _german(_: Language) -> list[Rule]:
     def spoken(match: re.Match[str]) -> str:
-        hour, minute = int(match["hour"]), int(match["minute"])
-        words = f"{'ein' if hour == 1 else hour} Uhr"
-        return f"{words} {minute}" if minute else words
+        return _german_clock(f"{match['hour']}:{match['minute']}")
+
+    def between(match: re.Match[str]) -> str:
+        return f"{_german_clock(match['first'])} bis {_german_clock(match['last'])}"
 
     clock = "(?P<hour>[01]?[0-9]|2[0-4])"
+    time = r"(?:[01]?[0-9]|2[0-4]):[0-5][0-9]"
     return [
-        rule("digit", rf"{LEFT}{clock}[:.](?P<minute>[0-5][0-9]){SPACE}?Uhr\b", spoken),
+        rule(
+            "digit",
+            rf"{LEFT}(?P<first>{time}){SPACE}?{HYPHEN}{SPACE}?(?P<last>{time})"
+            rf"(?:{SPACE}?(?:Uhr|h)\b)?(?![\w:/]|[.,][0-9])",
+            between,
+        ),
+        rule("digit", rf"{LEFT}{clock}[:.](?P<minute>[0-5][0-9]){SPACE}?(?:Uhr|h)\b", spoken),
         rule("digit", rf"{LEFT}{clock}:(?P<minute>[0-5][0-9])(?![\w:/]|[.,][0-9])", spoken),
     ]
 
 
+def _german_clock(time: str) -> str:
+    hour, minute = map(int, time.split(":"))
+    words = f"{'ein' if hour == 1 else hour} Uhr"
+    return f"{words} {minute}" if minute else words
+
+
+def _french_clock(hour: int, minute: int) -> str:
+    words = {0: "zéro heure", 1: "une heure", 21: "vingt et une heures"}.get(hour, f"{hour} heures")
+    return f"{words} {minute}" if minute else words
+
+
 def _french(_: Language) -> list[Rule]:
     def spoken(match: re.Match[str]) -> str:
-        hour, minute = int(match["hour"]), int(match["minute"] or 0)
-        words = {0: "zéro heure", 1: "une heure", 21: "vingt et une heures"}.get(hour, f"{hour} heures")
-        return f"{words} {minute}" if minute else words
+        return _french_clock(int(match["hour"]), int(match["minute"] or 0))
+
+    def between(match: re.Match[str]) -> str:
+        first = _french_clock(int(match["hour"]), int(match["minute"] or 0))
+        return f"{first} à {_french_clock(int(match['last_hour']), int(match['last_minute'] or 0))}"
 
     clock = "(?P<hour>[01]?[0-9]|2[0-4])"
     return [
+        rule(
+            "digit",
+            rf"{LEFT}{clock}{SPACE}?h(?P<minute>[0-5][0-9])?{SPACE}?{HYPHEN}{SPACE}?"
+            rf"(?P<last_hour>[01]?[0-9]|2[0-4]){SPACE}?h(?P<last_minute>[0-5][0-9])?(?![\w:/'’]|[.,][0-9])",
+            between,
+        ),
         rule("digit", rf"{LEFT}{clock}{SPACE}?[hH]{SPACE}?(?P<minute>[0-5][0-9])(?![\w:/]|[.,][0-9])", spoken),
         rule("digit", rf"{LEFT}{clock}{SPACE}?h(?P<minute>)(?![\w:/'’])", spoken),
         rule("digit", rf"{LEFT}{clock}:(?P<minute>[0-5][0-9])(?![\w:/]|[.,][0-9])", spoken),

@@ -22,7 +22,7 @@ _KINDS: Final = (money, dates, times, phone, measures, versions, ordinals, numbe
 
 # A digit or a sign, or a Roman number after a word; a set in front lets the search skip all other characters fast.
 _TRIGGER: Final = re.compile(
-    r"[0-9０-９$€£¥￥₹₩₽₺₴₦฿₫₱₪#№IVXLC](?:(?<![IVXLC])|(?<=[^\W\d_.][ \u00a0][IVXLC])"
+    r"[0-9０-９¼½¾⅓⅔⅛$€£¥￥₹₩₽₺₴₦฿₫₱₪#№IVXLC](?:(?<![IVXLC])|(?<=[^\W\d_.][ \u00a0][IVXLC])"
     r"(?:[IVXLC]+[eèmr]*(?!\w)|(?<!I)(?:e|è[mr]e)?(?!\w)|(?![\w \u00a0])))"
 )
 # Wide forms of ASCII, as Chinese and Japanese text has them, are read like the characters that they look like.
@@ -69,7 +69,8 @@ def found(text: str, language: Language) -> Iterator[Replacement]:
         if spoken:
             while spoken.endswith(" ") and text[stop - 1].isspace():  # stays: the space belongs to no word
                 stop, spoken = stop - 1, spoken[:-1]
-            yield Replacement(start, stop, ((_apart(text, start, stop, spoken), ""),))
+            is_beside_words = 0 < start == behind
+            yield Replacement(start, stop, ((_apart(text, start, stop, spoken, is_beside_words=is_beside_words), ""),))
             behind = stop
         at = stop
 
@@ -137,9 +138,9 @@ def _starts(text: str, token: int, trigger: int, behind: int) -> Iterator[int]:
         yield trigger
 
 
-def _apart(text: str, start: int, stop: int, spoken: str) -> str:
-    """Returns words with a space to letters and digits beside them, if the rule does not end with one."""
-    before = " " if start > 0 and text[start - 1].isalnum() else ""
+def _apart(text: str, start: int, stop: int, spoken: str, *, is_beside_words: bool) -> str:
+    """Returns words with a space to letters, digits and words beside them, if the rule does not end with one."""
+    before = " " if is_beside_words or (start > 0 and text[start - 1].isalnum()) else ""
     after = " " if text[stop : stop + 1].isalnum() and not spoken[-1].isspace() else ""
     return f"{before}{spoken}{after}"
 
