@@ -1,7 +1,7 @@
 """Dates, decades and years: `2026-11-26`, `11/26/2026`, `Nov. 26, 2026`, `26.11.2026`, `3. Oktober`, `the 1990s`.
 
 Names of months and the order of a date come from CLDR through Babel, ordinals and years from num2words. The order of
-`5/6/2026` is that of the voice's region.
+`5/6/2026` is that of the voice's region. `german_dates.py` has what only German has.
 """
 
 import datetime as dt
@@ -11,7 +11,8 @@ from typing import Final
 
 from babel.dates import format_date, get_month_names
 
-from phonoscope.server.text.verbalize.language import HYPHEN, SPACE, Language
+from phonoscope.server.text.verbalize import german_dates
+from phonoscope.server.text.verbalize.language import HYPHEN, SPACE, Language, months
 from phonoscope.server.text.verbalize.rules import LEFT, RIGHT, Rule, either, rule, word_before, words_of
 
 _FIRST_YEAR: Final = 1100
@@ -35,14 +36,11 @@ _AFTER_YEARS: Final = words_of(
 )
 _BEFORE_DATES: Final = words_of("on of until by before after since from through till dated this next last the")
 _BEFORE_DECADES: Final = words_of("the his her their my your our early mid late")
-_DATIVE: Final = words_of("am vom zum beim im dem den des seit bis ab dieses jenes jeden einem einen eines")
-_NOMINATIVE: Final = words_of("der die das")
-_BEFORE_DATIVE: Final = words_of("in auf aus bei mit nach von zu an seit vor")
 
 
 def rules(language: Language) -> list[Rule]:
     """Returns the rules for dates; English and German have more than other languages."""
-    own = {"en": _english, "de": _german}.get(language.code)
+    own = {"en": _english, "de": german_dates.rules}.get(language.code)
     return [*_numeric(language), *(own(language) if own else [])]
 
 
@@ -85,11 +83,8 @@ def _date(year: int, month: int, day: int, match: re.Match[str], language: Langu
     if language.code == "en":
         return _english_date(date, word_before(match), language)
     if language.code == "de":
-        return f"{_german_day(day, match, language)} {_months(language)[month]} {_german_year(year, language)}"
+        return german_dates.full(date, match, language)
     return _YEAR_ABBREVIATION.sub("", format_date(date, "long", language.locale))
-
-
-# --- English ----------------------------------------------------------------------------------------------------
 
 
 def _english(language: Language) -> list[Rule]:
@@ -104,7 +99,7 @@ def _english(language: Language) -> list[Rule]:
 
     def named(match: re.Match[str]) -> str | None:
         """`Nov. 26, 2026`, `November 26`."""
-        name, last = _months(language)[short[match["month"]]], match["until"]
+        name, last = months(language)[short[match["month"]]], match["until"]
         is_sure = match["stop"] or match["year"] or match["month"] != name or last
         if not (is_sure or match["th"] or _is_dated(match)):
             return None
@@ -115,13 +110,13 @@ def _english(language: Language) -> list[Rule]:
 
     def day_first(match: re.Match[str]) -> str:
         """`26 Nov 2026`, `26th November`."""
-        name, last = _months(language)[short[match["month"]]], match["until"]
+        name, last = months(language)[short[match["month"]]], match["until"]
         the = "" if word_before(match) == "the" else "the "
         words = f"{the}{_ordinal(match['day'])}" + (f" to the {_ordinal(last)}" if last else "") + f" of {name}"
         return words + (f" {_year(match['year'], language)}" if match["year"] else "")
 
     def month_year(match: re.Match[str]) -> str:
-        return f"{_months(language)[short[match['month']]]} {_year(match['year'], language)}"
+        return f"{months(language)[short[match['month']]]} {_year(match['year'], language)}"
 
     return [
         rule(
@@ -191,7 +186,7 @@ def _is_dated(match: re.Match[str]) -> bool:
 
 
 def _english_date(date: dt.date, before: str, language: Language) -> str:
-    month, day, year = _months(language)[date.month], _ordinal(str(date.day)), _year(str(date.year), language)
+    month, day, year = months(language)[date.month], _ordinal(str(date.day)), _year(str(date.year), language)
     if _is_month_first(language):
         return f"{month} {day}, {year}"
     return f"{day} of {month} {year}" if before == "the" else f"the {day} of {month} {year}"
@@ -211,69 +206,3 @@ def _year(digits: str, language: Language) -> str:
     if _TURN <= year < _TURN + 10 and language.region != "GB":
         return digits  # "two thousand five"
     return language.words(year, "year")
-
-
-@cache
-def _months(language: Language) -> dict[int, str]:
-    return dict(get_month_names("wide", locale=language.locale))
-
-
-# --- German -----------------------------------------------------------------------------------------------------
-
-
-def _german(language: Language) -> list[Rule]:
-    months = _months(language)
-    short = {name.removesuffix("."): number for number, name in get_month_names("abbreviated", locale="de").items()}
-    known = short | {name: number for number, name in months.items()}
-
-    def dated(match: re.Match[str]) -> str:
-        year = f" {_german_year(int(match['year']), language)}" if match["year"] else ""
-        return f"{_german_day(int(match['day']), match, language)} {months[known[match['month']]]}{year}"
-
-    def without_year(match: re.Match[str]) -> str | None:
-        month = int(match["month"])
-        if word_before(match) not in _DATIVE | _NOMINATIVE or month not in months:
-            return None
-        return f"{_german_day(int(match['day']), match, language)} {months[month]}"
-
-    def ordinal(match: re.Match[str]) -> str | None:
-        is_known = word_before(match) in _DATIVE | _NOMINATIVE
-        return _german_day(int(match["day"]), match, language) if is_known else None
-
-    def year(match: re.Match[str]) -> str | None:
-        return _german_year(int(match["year"]), language) if word_before(match) in _GERMAN_BEFORE_YEARS else None
-
-    return [
-        rule(
-            "digit",
-            rf"{LEFT}(?P<day>{_DAYS})\.{SPACE}?(?P<month>{either(list(known))})\b\.?"
-            rf"(?:{SPACE}(?P<year>{_YEAR})(?!\w|[.,][0-9]))?",
-            dated,
-        ),
-        rule("digit", rf"{LEFT}(?P<day>{_DAYS})\.(?P<month>[01]?[0-9])\.(?=,|{SPACE}[a-zäöü])", without_year),
-        rule("digit", rf"{LEFT}(?P<day>[0-9]{{1,2}})\.(?={SPACE}(?:[A-ZÄÖÜ]|(?:bis|und|oder){SPACE}))", ordinal),
-        rule("digit", rf"{LEFT}(?P<year>1[1-9][0-9]{{2}})(?![\w/\\@%°$€£]|[.,:][0-9]|{SPACE}(?:€|Euro))", year),
-    ]
-
-
-_GERMAN_BEFORE_YEARS: Final = words_of(
-    "jahr jahre jahres seit januar februar märz april mai juni juli august september oktober november dezember "
-    "sommer winter herbst frühling anfang ende mitte um"
-)
-
-
-def _german_year(year: int, language: Language) -> str:
-    return language.words(year, "year") if year < _TURN else str(year)
-
-
-def _german_day(day: int, match: re.Match[str], language: Language) -> str:
-    """Returns the ordinal of a day, declined after the word before it: "am dritten", "der dritte", "dritter"."""
-    before = word_before(match)
-    stem = language.words(day, "ordinal")
-    if before in _DATIVE:
-        return stem + "n"
-    if before in _NOMINATIVE:
-        start = match.start()
-        two = re.search(r"(\w+)\W+\w+\W{1,2}\Z", match.string[max(0, start - 32) : start])
-        return stem + ("n" if before == "der" and two and two[1].lower() in _BEFORE_DATIVE else "")
-    return stem + "r"

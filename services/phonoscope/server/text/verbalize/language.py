@@ -12,6 +12,7 @@ from typing import Final
 
 from babel import Locale, UnknownLocaleError
 from babel.core import get_global
+from babel.dates import get_month_names
 from babel.numbers import get_decimal_symbol, get_group_symbol
 from num2words import CONVERTER_CLASSES, num2words
 
@@ -92,6 +93,12 @@ def language_of(espeak_voice: str) -> Language | None:
     decimal = get_decimal_symbol(locale)
     number = _number(code, decimal, get_group_symbol(locale))
     return Language(code, region, locale, number, decimal, _TO.get(code, ""), _MINUS.get(code, ""))
+
+
+@cache
+def months(language: Language) -> dict[int, str]:
+    """Returns the names of the months by their numbers."""
+    return dict(get_month_names("wide", locale=language.locale))
 
 
 def _locale(code: str, region: str) -> Locale | None:

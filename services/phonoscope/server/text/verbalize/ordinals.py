@@ -1,4 +1,4 @@
-"""Ordinals and Roman numbers that espeak-ng reads otherwise: `1,000th`, `3ème`, `2.º`, `1º`, `Part IV`, `Henry VIII`."""
+"""Ordinals and Roman numbers that espeak-ng reads otherwise: `1,000th`, `3ème`, `2.º`, `1º`, `Part IV`, `Henry V`."""
 
 import re
 from typing import Final
