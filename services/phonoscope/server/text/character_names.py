@@ -120,6 +120,9 @@ MINUS: Final[Mapping[str, str]] = {
 }
 """What is said before a negative number, by language."""
 
+PLUS: Final[Mapping[str, str]] = {"en": "plus", "de": "plus", "fr": "plus", "es": "más"}
+"""What is said for a positive charge, by language."""
+
 
 @dataclass(frozen=True, slots=True)
 class Powers:

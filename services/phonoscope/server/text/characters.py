@@ -33,6 +33,7 @@ _MATHEMATICS: Final = re.compile("[\u2190-\u21ff\u2200-\u22ff\u27c0-\u27ff\u2900
 # Symbols above are CJK, emoji, music: none of them has a name in espeak-ng.
 _FIRST_UNNAMED: Final = "\u3000"
 _ELLIPSES: Final = "⋮⋯⋰⋱"  # shape a pause
+_ORDINALS: Final = "ºª"
 _MAX_KNOWN: Final = 65_536
 
 
@@ -104,6 +105,8 @@ class Characters:
     def _latin(self, letter: str, language: str, voice: str) -> str:
         if unicodedata.category(letter)[0] == "M":
             return letter if self._readability.is_mark_heard(letter, voice) else ""
+        if letter in _ORDINALS and self._readability.is_ordinal_heard(letter, voice):
+            return letter
         if unicodedata.decomposition(letter).startswith(("<super>", "<sub>")):
             return unicodedata.normalize("NFKC", letter)
         if self._readability.is_part_of_words(letter, voice):

@@ -16,6 +16,7 @@ from phonoscope.server.text.character_names import (
     FRACTIONS,
     MINUS,
     NAMES,
+    PLUS,
     POWERS,
     Fractions,
     Powers,
@@ -27,13 +28,26 @@ _SIGNS: Final = re.escape("".join(CURRENCIES) + "₿")
 _SUPERSCRIPT_DIGITS: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 _SUBSCRIPT_DIGITS: Final = "₀₁₂₃₄₅₆₇₈₉"
 _AMOUNT: Final = r"\d+(?:[.,\u00a0\u202f]\d+)*"
+_NUMBER: Final = rf"[-+−]?(?:[{_SIGNS}][ ]?)?\.?[\d¼-¾⅐-⅞]"
+_EXPONENT: Final = r"[\w+\-−*/=,. ]{1,40}"
 _NOTATION: Final = re.compile(
     rf"""
-    (?P<minus>[-−](?=\d|[{_SIGNS}][ ]?\d)(?<![\w)\]\-−][-−]))
-    | (?P<power>(?<=[\w)\]])(?:[⁺⁻]?[{_SUPERSCRIPT_DIGITS}]+|[⁺⁻]?[ⁿⁱ](?![ᵃ-ᵿʰ-ˣ])|\^[-−]?[^\W_]+))
+    (?P<minus>[-−](?=\d|[{_SIGNS}][ ]?\d)(?<![\w)\]\-−][-−])(?<!\d[.'"′″’”][-−]))
+    | (?<=\d[ ])(?P<less>[-−])(?=[ ][-−]\d)
+    | (?<=[\w)\]])(?P<charge>[{_SUPERSCRIPT_DIGITS}]*[⁺⁻](?![{_SUPERSCRIPT_DIGITS}ⁿⁱ]))
+    | (?P<power>(?<=[\w)\]])(?:
+        [⁺⁻]?[{_SUPERSCRIPT_DIGITS}]+
+        | [⁺⁻]?[ⁿⁱ](?![ᵃ-ᵿʰ-ˣ])(?:[⁺⁻][{_SUPERSCRIPT_DIGITS}]+)?
+        | \^(?:[-−]?[^\W_]+|\({_EXPONENT}\)|\{{{_EXPONENT}\}})
+    ))
     | (?P<whole>(?<=\d)[ ]?)?(?P<fraction>[¼-¾⅐-⅞]|(?<!\d)\d+⁄\d+|[{_SUPERSCRIPT_DIGITS}]+⁄[{_SUBSCRIPT_DIGITS}]+)
-    | (?:(?<=\S[ ])|(?<=\d))(?P<comparison><=|>=|[<>])(?=\s|[-+−]?\d)
-    | (?<=\S[ ])(?P<arrow>-->|->|=>)(?=\s)
+    | (?P<comparison>
+        (?:(?<=\S[ ])|(?<=\d))(?:<=|>=|[<>])(?=\s)
+        | (?<![<>=\-−!/])(?:<=|>=)(?=\s|\w|{_NUMBER})
+        | (?<![<>=\-−!/])[<>](?={_NUMBER})
+        | (?<=(?<![\w<>/])[^\W\d_])[<>](?=[^\W\d_](?![\w>]))
+    )
+    | (?P<arrow>(?<=\S[ ])-->(?=\s)|(?<![<>=!\-])(?:->|=>)(?![>=])|(?<!\S)<->?(?=\s))
     | (?<=\w)(?P<apostrophe>[´`])(?=\w)
     | (?<=\d)[ ]?(?P<after>[{_SIGNS}])(?!\d)
     | (?P<before>(?<!\d)[{_SIGNS}])[ ]?(?P<amount>{_AMOUNT})
@@ -45,6 +59,12 @@ _NOTATION: Final = re.compile(
 _TRIGGER: Final = re.compile(rf"[-−⁺⁻{_SUPERSCRIPT_DIGITS}ⁿⁱ^¼-¾⅐-⅞⁄<>=´`µμ{_SIGNS}]")
 _LONGEST_UNIT: Final = 3  # letters; a longer word has a note, not an exponent
 _BASE: Final = re.compile(r"[^\W\d_]*$")
+_COUNTED: Final = re.compile(r"\d[ ]?[^\W\d_]+$")  # such as "5 meters", which has an exponent and no note
+_TAG: Final = re.compile(r"</?[A-Za-z][\w-]*(?:\s+[\w-]+=[^<>]*)?\s*/?$")
+_LONGEST_TAG: Final = 100
+_BEFORE_MINUS: Final = frozenset(".,;:!?")  # after any other sign, espeak-ng omits a minus
+_CLOSING: Final = frozenset(")]}'\"’”%²³")
+_SPACES_BACK: Final = 8
 _MAX_DIGITS: Final = 9
 _HALF: Final = (1, 2)
 
@@ -90,26 +110,48 @@ def _minus(match: re.Match[str], reader: _Reader) -> str | None:
     word = MINUS.get(reader.language)
     before = match.string[match.start() - 1 : match.start()]
     is_number = match.string[match.end()].isdecimal()
-    if is_number and not before.strip() and reader.readability.is_minus_heard(reader.voice):
+    last = match.string[: match.start()][-_SPACES_BACK:].rstrip()[-1:]
+    is_after_sign = bool(last) and unicodedata.category(last)[0] in "SP" and last not in _BEFORE_MINUS
+    if is_number and not before.strip() and not is_after_sign and reader.readability.is_minus_heard(reader.voice):
         return None if match.group() == "-" else "-"
     return word and f"{' ' if before.isalnum() or before in CURRENCIES else ''}{word} "
 
 
 def _power(match: re.Match[str], reader: _Reader) -> str | None:
     powers = POWERS.get(reader.language)
-    base = _BASE.search(match.string, 0, match.start())
-    exponent = unicodedata.normalize("NFKC", match.group().lstrip("^")).replace("−", "-").lstrip("+")
-    is_note = base is not None and len(base.group()) > _LONGEST_UNIT and exponent.isdecimal()
+    written = match.group().lstrip("^").strip("(){}")
+    exponent = unicodedata.normalize("NFKC", written).replace("−", "-").lstrip("+")
+    is_note = exponent.isdecimal() and _has_note(match)
     if is_note or powers is None:
         is_read = match.group() in ("²", "³") and reader.readability.is_spoken(match.group(), reader.voice)
         return None if is_read else f" {exponent}"
     return _power_words(powers, exponent, MINUS[reader.language]) + _space_after(match)
 
 
+def _has_note(match: re.Match[str]) -> bool:
+    """Returns whether a number that is raised belongs to a word, as that of a footnote."""
+    before = match.string[max(0, match.start() - _LONGEST_TAG) : match.start()]
+    base = _BASE.search(before)
+    if base is None or len(base.group()) <= _LONGEST_UNIT:
+        return False
+    return not (match.group() in ("^2", "^3") and _COUNTED.search(before))
+
+
 def _power_words(powers: Powers, exponent: str, minus: str) -> str:
     if exponent in ("2", "3"):
         return f" {powers.second if exponent == '2' else powers.third}"
-    return f" {powers.other.format(exponent.replace('-', f'{minus} '))}"
+    return f" {powers.other.format(' '.join(exponent.replace('-', f' {minus} ').split()))}"
+
+
+def _charge(match: re.Match[str], reader: _Reader) -> str | None:
+    """Reads the charge of an ion: ³⁺ is "3 plus"."""
+    digits = unicodedata.normalize("NFKC", match.group()[:-1])
+    sign = PLUS.get(reader.language, "+") if match.group()[-1] == "⁺" else MINUS.get(reader.language, "-")
+    return f" {digits} {sign}".replace("  ", " ") + _space_after(match)
+
+
+def _less(_: re.Match[str], reader: _Reader) -> str | None:
+    return MINUS.get(reader.language)
 
 
 def _fraction(match: re.Match[str], reader: _Reader) -> str | None:
@@ -145,16 +187,24 @@ def _space_after(match: re.Match[str]) -> str:
 
 
 def _comparison(match: re.Match[str], reader: _Reader) -> str | None:
+    text, start, stop = match.string, match.start(), match.end()
+    if match["comparison"] == ">" and _TAG.search(text[max(0, start - _LONGEST_TAG) : start]):
+        return None
     name = COMPARISONS.get(reader.language, {}).get(match["comparison"])
-    return name and f"{'' if match.string[match.start() - 1] == ' ' else ' '}{name}{_space_after(match)}"
+    before = " " if text[:start][-1:].isalnum() or text[:start][-1:] in _CLOSING else ""
+    return name and f"{before if start else ''}{name}{'' if text[stop].isspace() else ' '}"
 
 
 def _micro(_: re.Match[str], reader: _Reader) -> str | None:
     return f"{name} " if (name := NAMES.get(reader.language, {}).get("µ")) else "µ"
 
 
-def _arrow(_: re.Match[str], reader: _Reader) -> str | None:
-    return NAMES.get(reader.language, {}).get("→")
+def _arrow(match: re.Match[str], reader: _Reader) -> str | None:
+    sign = {"<-": "←", "<->": "↔"}.get(match["arrow"], "→")
+    before = " " if match.string[: match.start()][-1:].strip() else ""
+    after = " " if match.string[match.end() : match.end() + 1].strip() else ""
+    name = NAMES.get(reader.language, {}).get(sign)
+    return name and f"{before}{name}{after}"
 
 
 def _apostrophe(_match: re.Match[str], _reader: _Reader) -> str | None:
@@ -181,6 +231,8 @@ def _is_silent(sign: str, reader: _Reader) -> bool:
 
 _EDITS: Final = {
     "minus": _minus,
+    "less": _less,
+    "charge": _charge,
     "power": _power,
     "fraction": _fraction,
     "comparison": _comparison,

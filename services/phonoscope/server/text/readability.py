@@ -29,6 +29,7 @@ class Readability:
         self.is_native = functools.lru_cache(_MAX_MEASURED)(self._is_native)
         self.is_mark_heard = functools.lru_cache(_MAX_MEASURED)(self._is_mark_heard)
         self.is_minus_heard = functools.lru_cache(None)(self._is_minus_heard)
+        self.is_ordinal_heard = functools.lru_cache(None)(self._is_ordinal_heard)
         self._word_of_codes = functools.lru_cache(None)(self._measured_word_of_codes)
 
     def _is_part_of_words(self, letter: str, voice: str) -> bool:
@@ -55,6 +56,11 @@ class Readability:
     def _is_minus_heard(self, voice: str) -> bool:
         """Returns whether the hyphen of "-5" is read as a minus sign."""
         return self._heard("-5", voice) != self._heard("5", voice)
+
+    def _is_ordinal_heard(self, sign: str, voice: str) -> bool:
+        """Returns whether a sign after a number makes it an ordinal, such as 1º in Spanish: one word, and another."""
+        phonemes = self._heard(f"1{sign}", voice)
+        return " " not in phonemes and phonemes != self._heard("1", voice)
 
     def _is_code(self, phonemes: str, voice: str) -> bool:
         word = self._word_of_codes(voice)
