@@ -33,6 +33,7 @@ _EXPONENT: Final = r"[\w+\-−*/=,. ]{1,40}"
 _NOTATION: Final = re.compile(
     rf"""
     (?P<minus>[-−](?=\d|[{_SIGNS}][ ]?\d)(?<![\w)\]\-−][-−])(?<!\d[.'"′″’”][-−]))
+    | (?<=\d[.'"′″’”])(?P<between>[-−])(?=\d)
     | (?<=\d[ ])(?P<less>[-−])(?=[ ][-−]\d)
     | (?<=[\w)\]])(?P<charge>[{_SUPERSCRIPT_DIGITS}]*[⁺⁻](?![{_SUPERSCRIPT_DIGITS}ⁿⁱ]))
     | (?P<power>(?<=[\w)\]])(?:
@@ -150,6 +151,13 @@ def _charge(match: re.Match[str], reader: _Reader) -> str | None:
     return f" {digits} {sign}".replace("  ", " ") + _space_after(match)
 
 
+def _between(match: re.Match[str], reader: _Reader) -> str | None:
+    """Reads what joins two ordinals as a range; between feet and inches nothing is said."""
+    if match.string[match.start() - 1] != ".":
+        return " "
+    return " bis " if reader.language == "de" else None
+
+
 def _less(_: re.Match[str], reader: _Reader) -> str | None:
     return MINUS.get(reader.language)
 
@@ -231,6 +239,7 @@ def _is_silent(sign: str, reader: _Reader) -> bool:
 
 _EDITS: Final = {
     "minus": _minus,
+    "between": _between,
     "less": _less,
     "charge": _charge,
     "power": _power,

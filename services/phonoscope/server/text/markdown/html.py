@@ -5,6 +5,7 @@ Source: CommonMark 0.31, sections 2.5, 6.5 and 6.6.
 
 import html
 import re
+from html.entities import html5
 from typing import Final, Literal, NamedTuple
 
 from phonoscope.server.text.markdown.buffer import Buffer
@@ -37,8 +38,14 @@ _INLINE: Final = _names(
     "span strike strong sub sup svg template textarea time title tt u var video wbr"
 )
 _UNSPOKEN: Final = frozenset({"script", "style"})
+# What language models put around their reasoning.
+_REASONING: Final = _names("analysis reasoning reflection scratchpad think thinking thought")
+# What may begin with a letter after a comparison sign, as in "a<b and b>c".
+_SHORTEST_NAME: Final = 2
+_RAISED_BEGUN: Final = re.compile(r"[-+−]?[0-9]{0,9}(?:<(?:/(?:s(?:u(?:p>?)?)?)?)?)?", re.IGNORECASE)
+_RAISED: Final = re.compile(r"[-+−]?[0-9]{1,9}</sup>", re.IGNORECASE)
 
-Kind = Literal["address", "tag", "block", "cell", "line", "name", "unspoken", "none"]
+Kind = Literal["address", "tag", "block", "cell", "line", "name", "raised", "lowered", "unspoken", "none"]
 
 
 class Markup(NamedTuple):
@@ -63,7 +70,9 @@ def markup_at(buffer: Buffer, at: int) -> Markup | None:
         return Markup("unspoken", at + 4, until="-->")
     if address := _ADDRESS.match(text, at, stop):
         return Markup("address", address.end(), address.span(1))
-    if tag := _TAG.match(text, at, stop):
+    if (tag := _TAG.match(text, at, stop)) and _is_tag(tag):
+        if tag.group().lower() == "<sup>":
+            return _raised(buffer, tag.end())
         return _element(tag)
     if declaration := _DECLARATION.match(text, at, stop):
         return Markup("tag", declaration.end())
@@ -73,17 +82,42 @@ def markup_at(buffer: Buffer, at: int) -> Markup | None:
     return None if is_open and not is_known else Markup("none", at + 1)
 
 
+def _is_tag(tag: re.Match[str]) -> bool:
+    """Returns whether it is a tag, in contrast to comparisons and to words in brackets: `i<n and n>0`, `<your name>`.
+
+    Only elements of HTML have attributes without a value.
+    """
+    attributes = (tag["attributes"] or "").strip(" \t\r\n/")
+    if not attributes or "=" in attributes:
+        return True
+    name = tag["name"].lower()
+    return len(name) >= _SHORTEST_NAME and name in _BLOCKS | _CELLS | _INLINE | _UNSPOKEN | {"br"}
+
+
+def _raised(buffer: Buffer, start: int) -> Markup | None:
+    """Returns the tag before what is raised, which may be an exponent; None while more text may change it."""
+    if _RAISED.match(buffer.text, start):
+        return Markup("raised", start)
+    begun = _RAISED_BEGUN.match(buffer.text, start)
+    is_open = begun is not None and begun.end() == len(buffer.text) and not buffer.is_complete
+    return None if is_open else Markup("tag", start)
+
+
 def _element(tag: re.Match[str]) -> Markup:
     name = tag["name"].lower()
     if name in _UNSPOKEN and not tag["slash"]:
         return Markup("unspoken", tag.end(), until=f"</{name}>")
     if name == "br":
         return Markup("line", tag.end())
-    if name in _BLOCKS:
+    if name in _BLOCKS or name in _REASONING:
         return Markup("block", tag.end())
+    if name == "sub" and not tag["slash"]:
+        return Markup("lowered", tag.end())
     if name in _CELLS:
         return Markup("cell", tag.end())
-    is_element = name in _INLINE or tag["slash"] or tag["attributes"] or tag.group().endswith("/>")
+    if tag["slash"] and name not in _INLINE:
+        return Markup("name", tag.end(), (tag.end(), tag.end()))  # the end of a name that was spoken
+    is_element = name in _INLINE or tag["attributes"] or tag.group().endswith("/>")
     return Markup("tag", tag.end()) if is_element else Markup("name", tag.end(), tag.span("name"))
 
 
@@ -91,6 +125,8 @@ def entity_at(buffer: Buffer, at: int) -> tuple[str, int] | None:
     """Returns the character of the reference at `at`, and its end; None while more text may change it."""
     stop = min(len(buffer.text), at + _LONGEST_ENTITY)
     if found := _ENTITY.match(buffer.text, at, stop):
+        if found.group()[1] != "#" and found.group()[1:] not in html5:  # `unescape` would read its beginning
+            return "&", at + 1
         return html.unescape(found.group()), found.end()
     begun = _ENTITY_BEGUN.fullmatch(buffer.text, at, stop)
     is_open = begun and stop == len(buffer.text) and not buffer.is_complete and stop < at + _LONGEST_ENTITY

@@ -26,6 +26,7 @@ _RUN: Final = re.compile(r"`+|\*+|_+|~+")
 _CLOSING_HASHES: Final = re.compile(r"#+[ \t\r]*")
 _LONGEST_ADDRESS: Final = 200
 _STRIKES: Final = "~~"
+_LONGEST_EMPHASIS_WITHIN: Final = 2
 
 
 class InlineReader:
@@ -47,6 +48,7 @@ class InlineReader:
         self._writer = writer
         self._open = Counter[str]()
         self._targets: dict[int, int] = {}  # source offsets: from the bracket that closes a text to the target's end
+        self._last_link = -1  # source offset of the end of the last link or image
         self._readers: Mapping[str, Callable[[], bool]] = {
             "\\": self._escape,
             "`": self._code,
@@ -130,6 +132,9 @@ class InlineReader:
         text, at = self._buffer.text, self._buffer.at
         before = text[at - 1] if self._buffer.offset > self.content else "\n"
         after = text[stop] if stop < len(text) else "\n"
+        if before.isdecimal() and after.isdecimal() and stop - at > _LONGEST_EMPHASIS_WITHIN:
+            self._space()  # "3***4" is two numbers
+            return self._skip(stop)
         return self._skip(stop) if self._is_emphasis(text[at:stop], before, after) else self._say(stop)
 
     def _is_emphasis(self, run: str, before: str, after: str) -> bool:
@@ -168,6 +173,8 @@ class InlineReader:
         if not isinstance(link, Link):
             return self._say(buffer.at + 1)
         self._targets[buffer.base + link.close] = buffer.base + link.stop
+        if self._writer.last.isalnum():
+            self._space()
         return self._skip(buffer.at + 2)
 
     def _bracket(self) -> bool:
@@ -179,6 +186,8 @@ class InlineReader:
                 return self._pass_over(stop)
             case Link(close, stop):
                 self._targets[buffer.base + close] = buffer.base + stop
+                if buffer.offset == self._last_link:
+                    self._space()
                 return self._skip(buffer.at + 1)
             case NoLink():
                 return self._say(buffer.at + 1)
@@ -186,7 +195,10 @@ class InlineReader:
     def _closing_bracket(self) -> bool:
         buffer = self._buffer
         stop = self._targets.pop(buffer.offset, None)
-        return self._say(buffer.at + 1) if stop is None else self._skip(stop - buffer.base)
+        if stop is None:
+            return self._say(buffer.at + 1)
+        self._last_link = stop
+        return self._skip(stop - buffer.base)
 
     def _source(self) -> bool:
         source = source_at(self._buffer, self._buffer.at)
@@ -209,12 +221,17 @@ class InlineReader:
             case "address":
                 return self._say(found.spoken[1], start=found.spoken[0], then=found.stop)
             case "name":
-                self._space()
-                self._say(found.spoken[1], start=found.spoken[0], then=found.stop)
-                self._space()
-                return True
+                return self._name(found)
         self._apply(found)
         return self._skip(found.stop)
+
+    def _name(self, found: Markup) -> bool:
+        """Speaks a name that is no element, if it is not the end of one, apart from the words around it."""
+        self._space()
+        self._say(found.spoken[1], start=found.spoken[0], then=found.stop)
+        self._space()
+        self._writer.passed_over()
+        return True
 
     def _apply(self, found: Markup) -> None:
         """Applies a tag that is not spoken."""
@@ -226,6 +243,12 @@ class InlineReader:
                 self._writer.held(Spoken(",\n", here, here + 1, is_written=False))
             case "cell":
                 self._comma()
+            case "raised" if self._writer.last.isalnum() or (self._writer.last or " ") in ")]":
+                self._writer.replaced("^", here, here)
+            case "raised":
+                self._space()
+            case "lowered" if self._writer.last.isdecimal():
+                self._space()
             case "unspoken":
                 self.until = found.until
 

@@ -56,7 +56,7 @@ class Line:
     info: str = ""
 
 
-def line_at(text: str, at: int, *, is_complete: bool, in_paragraph: bool) -> Line | None:
+def line_at(text: str, at: int, *, is_complete: bool, in_paragraph: bool, next_number: int = 1) -> Line | None:
     """Returns the line that begins at `at`; None while more text may change what it is.
 
     Args:
@@ -64,6 +64,7 @@ def line_at(text: str, at: int, *, is_complete: bool, in_paragraph: bool) -> Lin
         at: where the line begins.
         is_complete: whether to decide as if the text ended here.
         in_paragraph: whether the line before is text, which only some lines interrupt.
+        next_number: the number of the next item, if the list goes on after a paragraph.
     """
     end = text.find("\n", at)
     is_whole = end >= 0 or is_complete
@@ -75,7 +76,7 @@ def line_at(text: str, at: int, *, is_complete: bool, in_paragraph: bool) -> Lin
     if not is_whole and (not content or _may_change(content)):
         return None
     line = _without_text(content, after, in_paragraph=in_paragraph) if is_whole else None
-    line = line or _with_text(content, start, in_paragraph)
+    line = line or _with_text(content, start, (1, next_number) if in_paragraph else None)
     return replace(line, is_quoted=">" in text[at:start])
 
 
@@ -123,14 +124,14 @@ def _kind_without_text(content: str, *, in_paragraph: bool) -> Kind | None:
     return "underline" if in_paragraph and len(marks) > 1 and kinds in ({"="}, {"-"}) else None
 
 
-def _with_text(content: str, start: int, in_paragraph: bool) -> Line:  # noqa: FBT001
-    """Returns a line with text, which begins after the line's marks."""
+def _with_text(content: str, start: int, numbers: tuple[int, ...] | None) -> Line:
+    """Returns a line with text, which begins after the line's marks; an item has one of these numbers, or any."""
     if heading := _HEADING.match(content):
         return Line("heading", start + heading.end())
     item = _ITEM.match(content)
     if item and item["number"] is None:
         return Line("item", start + item.end())
-    if item and (item["number"] == "1" or not in_paragraph):
+    if item and (numbers is None or int(item["number"]) in numbers):
         return Line("item", start + item.end(), number=(start, start + len(item["number"])))
     if content[0] == "|":
         return Line("row", start + 1)

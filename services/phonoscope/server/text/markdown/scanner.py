@@ -26,6 +26,7 @@ class MarkdownScanner:
         self._line_end: int | None = None  # of the last line, a source offset, while it is not known what it means
         self._is_quoted = False
         self._is_table = False
+        self._next_number = 1  # of an item, if a list goes on
         self._fence = ""  # of code, which is passed over
         self._read_fence = ""  # of Markdown, which is read
 
@@ -78,7 +79,11 @@ class MarkdownScanner:
     def _begin_line(self) -> bool:
         buffer, inline = self._buffer, self._inline
         line = line_at(
-            buffer.text, buffer.at, is_complete=buffer.is_complete, in_paragraph=inline.block == "paragraph"
+            buffer.text,
+            buffer.at,
+            is_complete=buffer.is_complete,
+            in_paragraph=inline.block == "paragraph",
+            next_number=self._next_number,
         )
         if line is None:
             return False
@@ -129,6 +134,8 @@ class MarkdownScanner:
         buffer, inline = self._buffer, self._inline
         self._is_line_start = False
         inline.content = buffer.base + line.content
+        if line.kind == "heading":
+            self._next_number = 1
         if line.kind in ("heading", "item", "row"):
             inline.block = line.kind
         elif self._is_table:
@@ -137,6 +144,7 @@ class MarkdownScanner:
             inline.block = "paragraph"
         if line.number is not None:
             first, last = line.number
+            self._next_number = int(buffer.text[first:last]) + 1
             self._writer.written(buffer.text[first:last], buffer.base + first)
             self._writer.replaced(",", buffer.base + last, buffer.base + last + 1)
             self._writer.replaced(" ", buffer.base + last + 1, buffer.base + last + 1)

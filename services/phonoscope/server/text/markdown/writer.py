@@ -39,6 +39,11 @@ class Writer:
         self._tail = ""  # of the current block
         self._has_passed_over = False
 
+    @property
+    def last(self) -> str:
+        """The last character of the block, if no space follows it; "" otherwise."""
+        return "" if self._held is not None else self._tail[-1:]
+
     def taken(self) -> list[Spoken | Pause]:
         """Returns what was written since the last call."""
         out, self._out = self._out, []
