@@ -15,6 +15,7 @@ from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.events import UnspokenKind
 from phonoscope.server.text.abbreviations import surely_abbreviates
 from phonoscope.server.text.characters import Characters
+from phonoscope.server.text.latex import without_latex
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
 from phonoscope.server.text.line_ends import with_pauses
 from phonoscope.server.text.normalise import Normalised, normalise
@@ -157,7 +158,7 @@ class TextFrontEnd:
         """Yields the sentences of `reading`, which calls this and receives the statistics."""
         language = scheme.language
         with reading.splitting:
-            passage = with_pauses(lexicon.rewrite(passage))
+            passage = with_pauses(without_latex(lexicon.rewrite(passage), language))
             if self._verbalizes:
                 passage = verbalize(passage, scheme.espeak_voice)
             known = scheme.ids if scheme.kind == "text" else ()

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
+from phonoscope.server.text.latex import FORMULA, LONGEST
 from phonoscope.server.text.markdown.buffer import Buffer
 from phonoscope.server.text.markdown.html import Markup, entity_at, markup_at
 from phonoscope.server.text.markdown.links import Citation, Link, NoLink, link_at, source_at
@@ -18,7 +19,7 @@ from phonoscope.server.text.markdown.writer import Spoken, Writer
 
 Block = Literal["none", "paragraph", "heading", "item", "row"]
 
-MARKS: Final = re.compile(r"[\n\\`*_~!\[\]<&|#【\ue200]")
+MARKS: Final = re.compile(r"[\n\\`*_~!\[\]<&|#$【\ue200]")
 """Characters that may be more than text."""
 _LONGEST_CODE: Final = 500
 _TICKS: Final = re.compile(r"`+")
@@ -62,6 +63,7 @@ class InlineReader:
             "&": self._entity,
             "|": self._bar,
             "#": self._hash,
+            "$": self._dollar,
             "【": self._source,
             "\ue200": self._source,
         }
@@ -103,9 +105,33 @@ class InlineReader:
         if following == "\n":
             self.is_hard_break = True
             return self._skip(buffer.at + 1)
+        if following in ("(", "["):
+            return self._formula(start=buffer.at + 1, then=buffer.at + 2, closing="\\)" if following == "(" else "\\]")
         if following and following in string.punctuation:
             return self._say(buffer.at + 2, start=buffer.at + 1)
         return self._say(buffer.at + 1)
+
+    def _dollar(self) -> bool:
+        buffer = self._buffer
+        if self._is_at_end(buffer.at + 1):
+            return False
+        following = buffer.text[buffer.at + 1 : buffer.at + 2]
+        if not following or following.isspace() or following.isdecimal():
+            return self._say(buffer.at + 1)  # an amount is not kept waiting for another sign
+        return self._formula(start=buffer.at, then=buffer.at + 1, closing="$")
+
+    def _formula(self, start: int, then: int, closing: str) -> bool:
+        """Speaks a formula as it is, for `latex.py` to read; otherwise its first characters, from `start` to `then`."""
+        text, at = self._buffer.text, self._buffer.at
+        stop, is_known = self._buffer.window(at, LONGEST)
+        line_end = text.find("\n", at, stop)
+        formula = FORMULA.match(text, at, stop)
+        if formula is not None and not self._is_at_end(formula.end()):
+            return self._say(formula.end())
+        is_closed = formula is None and text.find(closing, at + 2, stop - 1) >= 0
+        if is_known or is_closed or (line_end >= 0 and formula is None and not text.startswith(("$$", "\\["), at)):
+            return self._say(then, start=start)
+        return False
 
     def _code(self) -> bool:
         """Speaks a code span as it is; ticks that nothing closes vanish too."""
