@@ -111,7 +111,7 @@ def _minus(match: re.Match[str], reader: _Reader) -> str | None:
     word = MINUS.get(reader.language)
     before = match.string[match.start() - 1 : match.start()]
     is_number = match.string[match.end()].isdecimal()
-    last = match.string[: match.start()][-_SPACES_BACK:].rstrip()[-1:]
+    last = match.string[max(0, match.start() - _SPACES_BACK) : match.start()].rstrip()[-1:]
     is_after_sign = bool(last) and unicodedata.category(last)[0] in "SP" and last not in _BEFORE_MINUS
     if is_number and not before.strip() and not is_after_sign and reader.readability.is_minus_heard(reader.voice):
         return None if match.group() == "-" else "-"
@@ -199,8 +199,8 @@ def _comparison(match: re.Match[str], reader: _Reader) -> str | None:
     if match["comparison"] == ">" and _TAG.search(text[max(0, start - _LONGEST_TAG) : start]):
         return None
     name = COMPARISONS.get(reader.language, {}).get(match["comparison"])
-    before = " " if text[:start][-1:].isalnum() or text[:start][-1:] in _CLOSING else ""
-    return name and f"{before if start else ''}{name}{'' if text[stop].isspace() else ' '}"
+    is_joined = start > 0 and (text[start - 1].isalnum() or text[start - 1] in _CLOSING)
+    return name and f"{' ' if is_joined else ''}{name}{'' if text[stop].isspace() else ' '}"
 
 
 def _micro(_: re.Match[str], reader: _Reader) -> str | None:
@@ -209,7 +209,7 @@ def _micro(_: re.Match[str], reader: _Reader) -> str | None:
 
 def _arrow(match: re.Match[str], reader: _Reader) -> str | None:
     sign = {"<-": "←", "<->": "↔"}.get(match["arrow"], "→")
-    before = " " if match.string[: match.start()][-1:].strip() else ""
+    before = " " if match.start() and not match.string[match.start() - 1].isspace() else ""
     after = " " if match.string[match.end() : match.end() + 1].strip() else ""
     name = NAMES.get(reader.language, {}).get(sign)
     return name and f"{before}{name}{after}"

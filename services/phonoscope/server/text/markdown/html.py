@@ -107,14 +107,10 @@ def _element(tag: re.Match[str]) -> Markup:
     name = tag["name"].lower()
     if name in _UNSPOKEN and not tag["slash"]:
         return Markup("unspoken", tag.end(), until=f"</{name}>")
-    if name == "br":
-        return Markup("line", tag.end())
-    if name in _BLOCKS or name in _REASONING:
-        return Markup("block", tag.end())
-    if name == "sub" and not tag["slash"]:
-        return Markup("lowered", tag.end())
-    if name in _CELLS:
-        return Markup("cell", tag.end())
+    if name in _BLOCKS or name in _CELLS or name in _REASONING:
+        return Markup("cell" if name in _CELLS else "block", tag.end())
+    if name == "br" or (name == "sub" and not tag["slash"]):
+        return Markup("line" if name == "br" else "lowered", tag.end())
     if tag["slash"] and name not in _INLINE:
         return Markup("name", tag.end(), (tag.end(), tag.end()))  # the end of a name that was spoken
     is_element = name in _INLINE or tag["attributes"] or tag.group().endswith("/>")

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from phonoscope.server.text.latex import FORMULA, LONGEST
 from phonoscope.server.text.markdown.buffer import Buffer
+from phonoscope.server.text.markdown.formulas import formula_stop, is_operator
 from phonoscope.server.text.markdown.html import Markup, entity_at, markup_at
 from phonoscope.server.text.markdown.links import Citation, Link, NoLink, link_at, source_at
 from phonoscope.server.text.markdown.writer import Spoken, Writer
@@ -121,17 +121,11 @@ class InlineReader:
         return self._formula(start=buffer.at, then=buffer.at + 1, closing="$")
 
     def _formula(self, start: int, then: int, closing: str) -> bool:
-        """Speaks a formula as it is, for `latex.py` to read; otherwise its first characters, from `start` to `then`."""
-        text, at = self._buffer.text, self._buffer.at
-        stop, is_known = self._buffer.window(at, LONGEST)
-        line_end = text.find("\n", at, stop)
-        formula = FORMULA.match(text, at, stop)
-        if formula is not None and not self._is_at_end(formula.end()):
-            return self._say(formula.end())
-        is_closed = formula is None and text.find(closing, at + 2, stop - 1) >= 0
-        if is_known or is_closed or (line_end >= 0 and formula is None and not text.startswith(("$$", "\\["), at)):
-            return self._say(then, start=start)
-        return False
+        """Speaks a formula as it is, for `latex.py` to read; otherwise the characters from `start` to `then`."""
+        stop = formula_stop(self._buffer, self._buffer.at, closing)
+        if stop is None:
+            return False
+        return self._say(stop) if stop > 0 else self._say(then, start=start)
 
     def _code(self) -> bool:
         """Speaks a code span as it is; ticks that nothing closes vanish too."""
@@ -174,7 +168,7 @@ class InlineReader:
             return True
         if after.isspace():
             return len(run) > 1 and not before.isspace()
-        if is_within and (mark == "_" or _is_operator(run, before, after)):
+        if is_within and (mark == "_" or is_operator(run, before, after)):
             return False
         if before.isalnum() and self._is_in_address():
             return False
@@ -316,13 +310,3 @@ class InlineReader:
         if self._is_at_end(stop):
             return False
         return self._skip(stop) if text[stop : stop + 1] in ("", "\n") else self._say(at + 1)
-
-
-def _is_operator(run: str, before: str, after: str) -> bool:
-    """Returns whether asterisks between two letters or digits multiply, as in x*y and 2**8.
-
-    Chinese and Japanese put no spaces around emphasis; there, letters say nothing.
-    """
-    if not (before.isascii() and after.isascii()):
-        return False
-    return len(run) == 1 or (len(run) == 2 and (before.isdigit() or after.isdigit()))  # noqa: PLR2004  "**"
