@@ -33,7 +33,7 @@ _TOKEN_CHARACTERS: Final = 40
 _LEAD_CHARACTERS: Final = 24
 _REST: Final = re.compile(r"[\w.,:/\\@&=+%-]*")
 _OPENERS: Final = frozenset("([{<\"'“”‘’„«»*–—¿¡_~≈|")
-_ADDRESS: Final = re.compile(r"\S*?(?:://|www\.|@[\w-]+\.)\S*")
+_ADDRESS: Final = re.compile(r"\S{0,200}?(?:://|www\.|@[\w-]+\.)\S*")  # bounded: it is tried at every token
 # Words that belong to the number after them; the rules decide whether they do.
 _LEAD: Final = re.compile(
     r"(?<![\w.])(?:[^\W\d_]{1,12}[.°º]{0,2}º?,?|№|US\$|World War|Super Bowl|John Paul|Star Wars)[ \u00a0\u202f]\Z"

@@ -174,3 +174,9 @@ def test_any_text_gives_ordered_replacements_inside_it(text: str, voice: str) ->
 @given(st.text("abcdefgh ÄéßЯ中.,;:!?'\"-–()\n", max_size=80))
 def test_text_without_digits_and_signs_stays(text: str) -> None:
     assert spoken(text) == text
+
+
+@pytest.mark.parametrize("character", ["#", "$", "€", "1"])
+def test_a_run_of_signs_is_searched_in_linear_time(character: str) -> None:
+    """With the square, this test would take minutes."""
+    assert verbalize(Passage(character * 30_000), "en-us").text
