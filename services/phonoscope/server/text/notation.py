@@ -35,7 +35,7 @@ _NOTATION: Final = re.compile(
     (?P<minus>[-−](?=\d|[{_SIGNS}][ ]?\d)(?<![\w)\]\-−][-−])(?<!\d[.'"′″’”][-−]))
     | (?<=\d[.'"′″’”])(?P<between>[-−])(?=\d)
     | (?<=\d[ ])(?P<less>[-−])(?=[ ][-−]\d)
-    | (?<=[\w)\]])(?P<charge>[{_SUPERSCRIPT_DIGITS}]*[⁺⁻](?![{_SUPERSCRIPT_DIGITS}ⁿⁱ]))
+    | (?<=[\w)\]])(?P<charge>[{_SUPERSCRIPT_DIGITS}]{{0,2}}[⁺⁻](?![{_SUPERSCRIPT_DIGITS}ⁿⁱ]))
     | (?P<power>(?<=[\w)\]])(?:
         [⁺⁻]?[{_SUPERSCRIPT_DIGITS}]+
         | [⁺⁻]?[ⁿⁱ](?![ᵃ-ᵿʰ-ˣ])(?:[⁺⁻][{_SUPERSCRIPT_DIGITS}]+)?
@@ -48,7 +48,7 @@ _NOTATION: Final = re.compile(
         | (?<![<>=\-−!/])[<>](?={_NUMBER})
         | (?<=(?<![\w<>/])[^\W\d_])[<>](?=[^\W\d_](?![\w>]))
     )
-    | (?P<arrow>(?<=\S[ ])-->(?=\s)|(?<![<>=!\-])(?:->|=>)(?![>=])|(?<!\S)<->?(?=\s))
+    | (?P<arrow>(?<=\S[ ])-->(?=\s)|(?<![<>=!:;\-])(?:->|=>)(?![>=])|(?<!\S)<->?(?=\s))
     | (?<=\w)(?P<apostrophe>[´`])(?=\w)
     | (?<=\d)[ ]?(?P<after>[{_SIGNS}])(?!\d)
     | (?P<before>(?<!\d)[{_SIGNS}])[ ]?(?P<amount>{_AMOUNT})
@@ -85,6 +85,8 @@ def notation(text: str, language: str, voice: str, readability: Readability) -> 
     read = 0
     for trigger in _TRIGGER.finditer(text):
         at = trigger.start()
+        if at < read:
+            continue
         match = _NOTATION.match(text, _start(text, at)) or _NOTATION.match(text, at)
         if match is None or match.start() < read:
             continue

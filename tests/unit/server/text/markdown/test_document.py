@@ -123,3 +123,8 @@ def test_any_text_is_valid_and_known_to_the_character(markdown: str) -> None:
             assert 0 <= origin.source_start <= origin.source_stop <= len(markdown)
             at = origin.stop
         assert at == len(passage.text)
+
+
+def test_a_list_goes_on_after_a_paragraph_of_an_item() -> None:
+    script = read_markdown("1. One\n2. Two\n\n   continued\n3. Three")
+    assert script.passages[0].text == "1, One.\n\n2, Two.\n\ncontinued.\n\n3, Three"
