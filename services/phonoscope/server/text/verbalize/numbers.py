@@ -30,6 +30,15 @@ _NUMBERING: Final = {
 _PARTS: Final = {"2": "half", "3": "third", "4": "quarter", "5": "fifth", "6": "sixth", "8": "eighth"}
 _COUNTING: Final = words_of("page step part slide sheet disc disk chapter day volume episode lesson question round")
 _SCORING: Final = words_of("ratio odds score scale won lost beat by of lead led ended finished drew lost win loss a")
+# Elsewhere a fraction is one of something: "2/3 jours" are two or three days.
+_SHARED: Final = {
+    "de": "der|des|aller|davon|unserer|seiner|ihrer",
+    "fr": "des|du|de la|de l['’]|d['’]entre|de ces|de nos",
+    "es": "de (?:la|las|los|sus|estos|estas)|del",
+}
+_PLACES: Final = words_of(
+    "seite teil folge blatt kapitel page partie feuille épisode chapitre página parte capítulo hoja"
+)
 _COLOUR: Final = re.compile(r"(?=\w*[0-9])[0-9A-Fa-f]{3,8}")
 _DATING: Final = words_of("on since until by before after")
 
@@ -39,6 +48,7 @@ def rules(language: Language) -> list[Rule]:
     return [
         *_numbering(language),
         *(_english() if language.code == "en" else []),
+        *_shares(language),
         *_negative(language),
     ]
 
@@ -53,6 +63,20 @@ def _numbering(language: Language) -> list[Rule]:
 
     pattern = rf"(?<![\w.])(?P<name>{either(list(names))})(?P<space>{SPACE}?)(?=[0-9])"
     return [rule("letter sign", pattern, spoken)]
+
+
+def _shares(language: Language) -> list[Rule]:
+    """Returns the rule for fractions of something, "2/3 der Leute"; `notation.py` reads a fraction slash in words."""
+    of = _SHARED.get(language.code, "")
+    if not of:
+        return []
+
+    def spoken(match: re.Match[str]) -> str | None:
+        is_share = int(match["top"]) < int(match["low"]) and word_before(match) not in _PLACES
+        return f"{match['top']}\u2044{match['low']}" if is_share else None
+
+    ahead = rf"(?={SPACE}(?:{of})(?:(?<=['’])|\b))"
+    return [rule("digit", rf"{LEFT}(?P<top>[1-9])/(?P<low>[3-9]|10){ahead}", spoken)]
 
 
 def _negative(language: Language) -> list[Rule]:
