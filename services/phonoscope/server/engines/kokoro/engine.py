@@ -30,7 +30,7 @@ from phonoscope.server.engines.kokoro.job import (
 )
 from phonoscope.server.engines.kokoro.loading import ENGINE, LoadedVoice, load_folders
 from phonoscope.server.engines.loading import LoadedEngine, Loading, Logger
-from phonoscope.server.engines.vits.loading import resolve_device, torch_build
+from phonoscope.server.engines.torch_devices import resolve_device, torch_build
 from phonoscope.server.types import Utterance, Voice
 
 MAX_BATCH: Final = {PREPARE: 1, RENDER: 1}

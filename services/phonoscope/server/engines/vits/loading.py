@@ -1,6 +1,5 @@
 """Loads a Piper voice's two files as a network on a device. Called by `loader.py` for each voice."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from phonoscope.common.errors import SettingsError, VoiceFileError
+from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.engines.vits.batches import with_height
 from phonoscope.server.engines.vits.config import PiperVoice, read_voice
 from phonoscope.server.engines.vits.model import Vits
@@ -23,29 +22,6 @@ class LoadedVoice:
 
     voice: PiperVoice
     model: Vits
-
-
-def torch_build() -> dict[str, str]:
-    """Returns the versions of torch and of the CUDA that it was built for, "" for none."""
-    return {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
-
-
-def resolve_device(name: str) -> torch.device:
-    """Returns the device for "auto", "cpu", "cuda" or "cuda:N".
-
-    Raises:
-        SettingsError: the name is none of these, or that device does not exist.
-    """
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if not (match := re.fullmatch(r"cpu|cuda(?::([0-9]+))?", name)):
-        raise SettingsError(f"device {name!r} is unknown; use auto, cpu, cuda or cuda:N")
-    if name != "cpu" and int(match[1] or 0) >= torch.cuda.device_count():
-        raise SettingsError(
-            f"device {name!r} does not exist: torch finds {torch.cuda.device_count()} CUDA device(s); check the "
-            "driver and that torch is a CUDA build, or use cpu"
-        )
-    return torch.device(name)
 
 
 def load_voice(onnx_path: Path, device: torch.device) -> LoadedVoice:

@@ -1,4 +1,4 @@
-"""From a voice's two files to a network: devices, and pairs that do not belong together."""
+"""From a voice's two files to a network: pairs that do not belong together."""
 
 import json
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from phonoscope.common.errors import SettingsError
-from phonoscope.server.engines.vits.loading import load_voice, resolve_device
+from phonoscope.server.engines.vits.loading import load_voice
 
 CPU = torch.device("cpu")
 
@@ -15,49 +14,6 @@ CPU = torch.device("cpu")
 @pytest.fixture(scope="module")
 def loaded(choir_path):
     return load_voice(choir_path, CPU)
-
-
-@pytest.fixture
-def cuda_devices(monkeypatch):
-    """Pretends that torch sees a number of CUDA devices."""
-
-    def pretend(count):
-        monkeypatch.setattr(torch.cuda, "device_count", lambda: count)
-        monkeypatch.setattr(torch.cuda, "is_available", lambda: count > 0)
-
-    return pretend
-
-
-class TestResolveDevice:
-    @pytest.mark.parametrize(
-        ("name", "devices", "resolved"),
-        [
-            ("auto", 0, "cpu"),
-            ("auto", 2, "cuda"),
-            ("cpu", 0, "cpu"),
-            ("cpu", 2, "cpu"),
-            ("cuda", 1, "cuda"),
-            ("cuda:0", 1, "cuda:0"),
-            ("cuda:1", 2, "cuda:1"),
-        ],
-    )
-    def test_names_of_devices_that_are_there(self, cuda_devices, name, devices, resolved):
-        cuda_devices(devices)
-        assert str(resolve_device(name)) == resolved
-
-    @pytest.mark.parametrize(
-        "name", ["", "gpu", "CUDA", "cuda:", "cuda:-1", "cuda:x", "cuda:٣", "cpu:0", "mps", "cuda:0 "]
-    )
-    def test_other_names_are_refused_with_the_valid_ones(self, cuda_devices, name):
-        cuda_devices(8)
-        with pytest.raises(SettingsError, match="use auto, cpu, cuda or cuda:N"):
-            resolve_device(name)
-
-    @pytest.mark.parametrize(("name", "devices"), [("cuda", 0), ("cuda:0", 0), ("cuda:2", 2), ("cuda:99999999999", 1)])
-    def test_devices_that_are_not_there_are_refused_with_what_to_check(self, cuda_devices, name, devices):
-        cuda_devices(devices)
-        with pytest.raises(SettingsError, match=rf"torch finds {devices} CUDA device.*check the driver"):
-            resolve_device(name)
 
 
 def rewrite(path, **changes):
