@@ -41,7 +41,7 @@ class Process:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "phonoscope.server", *settings, f"--voices-dir={folder}"],
             stderr=subprocess.PIPE,
-            env=clean,
+            env=clean | {"PHONOSCOPE_CACHE_DIR": str(folder / "cache")},
             text=True,
         )
         self.lines: list[str] = []
