@@ -18,6 +18,7 @@ from babel.dates import format_date, format_skeleton, get_month_names
 from babel.numbers import NumberFormatError, parse_decimal
 from num2words import CONVERTER_CLASSES, num2words
 
+from phonoscope.server.text.number_words import number_words
 from phonoscope.server.text.words import is_speakable
 
 MAX_CHARACTERS: Final = 200
@@ -204,16 +205,14 @@ def _number(content: str, language: str) -> decimal.Decimal:
 
 
 def _in_words(number: decimal.Decimal | int, language: str, form: str) -> str:
-    """Returns a number in words, "" if num2words fails: each of its languages fails differently."""
-    converter = CONVERTER_CLASSES.get(primary := _primary(language))  # num2words itself takes "fil" for "fi"
+    """Returns a number in words, "" if there are none in this language."""
+    primary = _primary(language)
     is_whole = number >= 0 and number == int(number)
-    if converter is None or primary in _WITHOUT_WORDS or (primary in _WHOLE_ONLY and not is_whole):
+    if primary in _WITHOUT_WORDS or (primary in _WHOLE_ONLY and not is_whole):
         return ""
-    try:
-        words = str(num2words(number, lang=primary, to=form)).replace(",", "").strip()
-    except (NotImplementedError, RecursionError, ArithmeticError, LookupError, TypeError, ValueError):
+    if not (words := number_words(number, primary, form)):
         return ""
-    minus = getattr(converter, "negword", "").strip()
+    minus = getattr(CONVERTER_CLASSES[primary], "negword", "").strip()
     return words if number >= 0 or number <= -1 or words.startswith(minus) else f"{minus} {words}"  # lost in -0.5
 
 

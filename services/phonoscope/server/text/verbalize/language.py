@@ -14,7 +14,8 @@ from babel import Locale, UnknownLocaleError
 from babel.core import get_global
 from babel.dates import get_month_names
 from babel.numbers import get_decimal_symbol, get_group_symbol
-from num2words import CONVERTER_CLASSES, num2words
+
+from phonoscope.server.text.number_words import number_words
 
 SPACE: Final = "[ \u00a0\u2007\u2009\u202f]"
 """A space within a line."""
@@ -30,8 +31,6 @@ _MINUS: Final = {"en": "minus", "de": "minus", "fr": "moins", "es": "menos", "it
 _CLDR_NAMES: Final = {"cmn": "zh", "nb": "no"}
 # Languages in whose script espeak-ng cannot read the words of CLDR.
 _UNREADABLE: Final = frozenset({"ja"})
-# Voices whose own phonemizer puts numbers into words.
-_READ_ELSEWHERE: Final = frozenset({"cmn-kokoro"})
 _MAX_DIGITS: Final = 15
 _REGION: Final = re.compile(r"[a-z]{2}|\d{3}")
 
@@ -70,15 +69,7 @@ class Language:
         return _words(value, self.code, form)
 
 
-@lru_cache(maxsize=4096)
-def _words(value: Decimal | int, code: str, form: str) -> str:
-    if code not in CONVERTER_CLASSES:
-        return ""
-    try:
-        words = str(num2words(value, lang=code, to=form))
-    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError):
-        return ""  # each of its languages fails differently
-    return words.replace(",", "").strip()
+_words = lru_cache(maxsize=4096)(number_words)
 
 
 @cache
@@ -88,7 +79,7 @@ def language_of(espeak_voice: str) -> Language | None:
     code = _CLDR_NAMES.get(code, code)
     region = next((part.upper() for part in parts if _REGION.fullmatch(part)), "")
     locale = _locale(code, region)
-    if locale is None or code in _UNREADABLE or espeak_voice in _READ_ELSEWHERE:
+    if locale is None or code in _UNREADABLE:
         return None
     decimal = get_decimal_symbol(locale)
     number = _number(code, decimal, get_group_symbol(locale))

@@ -10,8 +10,9 @@ from functools import cache, lru_cache
 from typing import Final
 
 from babel.numbers import get_currency_name
-from num2words import CONVERTER_CLASSES, num2words
+from num2words import CONVERTER_CLASSES
 
+from phonoscope.server.text.number_words import number_words
 from phonoscope.server.text.verbalize.language import HYPHEN, MINUS, SPACE, Language
 from phonoscope.server.text.verbalize.rules import LEFT, Rule, either, rule, words_of
 
@@ -241,14 +242,9 @@ def _subunits(code: str) -> tuple[str, ...]:
 
 def _inflected(value: Decimal, code: str, language: Language) -> str:
     """Returns an amount in words by num2words, which agree with the currency in gender and case; "" if it has none."""
-    if language.code not in CONVERTER_CLASSES:
-        return ""
     amount = value.quantize(Decimal("0.01"))
-    try:
-        words = str(num2words(amount, lang=language.code, to="currency", currency=code, separator="|"))
-    except (ArithmeticError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError):
-        return ""  # each of its languages fails differently
-    whole, bar, cents = (part.strip() for part in words.replace(",", "").partition("|"))
+    words = number_words(amount, language.code, "currency", currency=code, separator="|")
+    whole, bar, cents = (part.strip() for part in words.partition("|"))
     if not bar or amount == int(amount):
         return whole
     return cents if amount < 1 else f"{whole} {_AND.get(language.code, '')} {cents}".replace("  ", " ")
