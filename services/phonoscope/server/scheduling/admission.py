@@ -179,26 +179,24 @@ def _check_deadlines(new: Demand, working: Sequence[Demand]) -> None:
     for held in working:
         if not held.is_unary or held.deadline_seconds is None or held.due_seconds < new.due_seconds:
             continue
-        others = [other for other in working if other is not held]
-        now_seconds, then_seconds = (_seconds_until_complete(held, them) for them in (others, [*others, new]))
-        if now_seconds <= DEADLINE_FACTOR * held.deadline_seconds < then_seconds:
-            raise _capacity_full(len(working), then_seconds - now_seconds)
+        now_seconds = _seconds_until_complete(held, working)
+        more_seconds = _seconds_before(new, held)
+        if now_seconds <= DEADLINE_FACTOR * held.deadline_seconds < now_seconds + more_seconds:
+            raise _capacity_full(len(working), more_seconds)
 
 
-def _seconds_until_complete(demand: Demand, others: Sequence[Demand]) -> float:
-    """Returns the engine time of a request and of what comes before it until its deadline: what is due earlier.
+def _seconds_until_complete(demand: Demand, working: Sequence[Demand]) -> float:
+    """Returns the engine time of a request and of what comes before it until its deadline: what is due earlier."""
+    others = (other for other in working if other is not demand and other.due_seconds <= demand.due_seconds)
+    return _engine_seconds(demand, demand.audio_seconds) + sum(_seconds_before(other, demand) for other in others)
 
-    Of a stream, that is only the audio that is played by then.
-    """
-    total_seconds = _engine_seconds(demand, demand.audio_seconds)
-    for other in others:
-        if other.due_seconds > demand.due_seconds:
-            continue
-        audio_seconds = other.audio_seconds
-        if not other.is_unary and demand.deadline_seconds is not None:
-            audio_seconds = min(audio_seconds, max(0.0, demand.deadline_seconds - other.due_seconds))
-        total_seconds += _engine_seconds(other, audio_seconds)
-    return total_seconds
+
+def _seconds_before(other: Demand, demand: Demand) -> float:
+    """Returns the engine time of work that comes before a request: of a stream, what is played until its deadline."""
+    audio_seconds = other.audio_seconds
+    if not other.is_unary and demand.deadline_seconds is not None:
+        audio_seconds = min(audio_seconds, max(0.0, demand.deadline_seconds - other.due_seconds))
+    return _engine_seconds(other, audio_seconds)
 
 
 def _capacity_full(requests: int, late_seconds: float) -> Overloaded:
