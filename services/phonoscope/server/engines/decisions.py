@@ -30,12 +30,15 @@ class Decisions:
         folder: where to keep them; created when the first one is stored. None keeps nothing.
 
     Attributes:
-        problem: why the last result could not be stored; "" if it was.
+        problem: why results cannot be stored; "" if they can.
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._folder = None if folder is None else folder.expanduser()
         self.problem = ""
+        try:
+            self._folder = None if folder is None else folder.expanduser()
+        except RuntimeError as error:  # there is no home directory
+            self._folder, self.problem = None, f"{folder}: {error}"
 
     def recall(self, name: str, conditions: Mapping[str, str], measure: Callable[[], float]) -> float:
         """Returns the result that was stored under these conditions; without one, measures and stores it.

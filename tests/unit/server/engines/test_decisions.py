@@ -96,6 +96,16 @@ def test_a_folder_that_cannot_be_written_is_a_problem_and_no_error(tmp_path: Pat
     assert str(tmp_path / "file" / "cache") in decisions.problem
 
 
+def test_without_a_home_directory_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", fail)
+    decisions = Decisions(Path("~/.cache/phonoscope"))
+    assert decisions.recall("speedup", CONDITIONS, Measurement()) == 1.5
+    assert "home directory" in decisions.problem
+
+
 def test_a_result_that_is_no_number_is_not_kept(tmp_path: Path) -> None:
     Decisions(tmp_path).recall("distance", CONDITIONS, lambda: float("nan"))
     assert list(tmp_path.iterdir()) == []
