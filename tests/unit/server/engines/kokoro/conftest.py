@@ -8,7 +8,6 @@ import structlog
 import torch
 from structlog.testing import CapturingLogger
 
-from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.engines.kokoro.config import AlbertShape, GeneratorShape, KokoroConfig, KokoroShape
 from phonoscope.server.engines.kokoro.model import Kokoro
 from phonoscope.server.engines.loading import Loading
@@ -112,18 +111,3 @@ def loading(tmp_path: Path, log: CapturingLogger) -> Callable[..., Loading]:
         return Loading(chosen, logger, lambda _event: None, lambda _voice: None)
 
     return make
-
-
-@pytest.fixture
-def refused() -> Callable[..., str]:
-    """Checks that a call refuses a file: with VoiceFileError, one line, the file's path; returns the message."""
-
-    def check(call: Callable[[], object], path: Path) -> str:
-        with pytest.raises(VoiceFileError) as caught:
-            call()
-        message = str(caught.value)
-        assert str(path) in message
-        assert "\n" not in message
-        return message
-
-    return check

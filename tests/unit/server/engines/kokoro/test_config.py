@@ -1,37 +1,14 @@
 """The published config.json, and broken ones."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from phonoscope.server.engines.kokoro.alphabet import VOCABULARY
 from phonoscope.server.engines.kokoro.config import KokoroConfig, read_config
 
-PUBLISHED = {
-    "n_token": 178,
-    "hidden_dim": 512,
-    "style_dim": 128,
-    "n_layer": 3,
-    "max_dur": 50,
-    "text_encoder_kernel_size": 5,
-    "plbert": {
-        "hidden_size": 768,
-        "num_attention_heads": 12,
-        "intermediate_size": 2048,
-        "max_position_embeddings": 512,
-        "num_hidden_layers": 12,
-    },
-    "istftnet": {
-        "upsample_kernel_sizes": [20, 12],
-        "upsample_rates": [10, 6],
-        "gen_istft_hop_size": 5,
-        "gen_istft_n_fft": 20,
-        "resblock_dilation_sizes": [[1, 3, 5], [1, 3, 5], [1, 3, 5]],
-        "resblock_kernel_sizes": [3, 7, 11],
-        "upsample_initial_channel": 512,
-    },
-    "vocab": dict(VOCABULARY),
-}
+PUBLISHED = json.loads(Path(__file__).with_name("published_config.json").read_text()) | {"vocab": dict(VOCABULARY)}
 
 
 def test_the_published_file_says_what_is_built_in(tmp_path):

@@ -1,7 +1,7 @@
 """A made Piper voice for the unit tests."""
 
 import importlib.util
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +45,3 @@ def copied(choir_path: Path, tmp_path: Path) -> Path:
     json_path = choir_path.with_name(choir_path.name + ".json")
     copy.with_name(copy.name + ".json").write_bytes(json_path.read_bytes())
     return copy
-
-
-@pytest.fixture
-def refused() -> Callable[..., str]:
-    """Checks that a call refuses a file: with VoiceFileError, one line, the file's path; returns the message."""
-    from phonoscope.common.errors import VoiceFileError
-
-    def check(call: Callable[[], object], path: Path) -> str:
-        with pytest.raises(VoiceFileError) as caught:
-            call()
-        message = str(caught.value)
-        assert str(path) in message
-        assert "\n" not in message
-        return message
-
-    return check
