@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from phonoscope.server.engines.kokoro.alphabet import VOCABULARY, scheme_of
+from phonoscope.server.engines.kokoro.alphabet import VOCABULARY
 from phonoscope.server.engines.kokoro.languages import LANGUAGES
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.mandarin import reading
@@ -102,7 +102,7 @@ def ours(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], str]]:
     reading._loaded.cache_clear()
     monkeypatch.setattr(reading, "load_in_background", lambda: None)
     mandarin = LANGUAGES["z"]
-    scheme = scheme_of(mandarin.espeak_voice, mandarin.spelling, VOCABULARY)
+    scheme = mandarin.scheme(VOCABULARY)
     front_end = TextFrontEnd(build_phonemizers())
 
     def letters(text: str) -> str:

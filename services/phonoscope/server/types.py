@@ -40,6 +40,7 @@ class PhonemeScheme:
             sentence) and "$" (end of sentence).
         clusters: sequences of phonemes that the voice treats as one, such as ("a", "ɪ").
         other_scripts: scripts that it reads besides those of its language, such as "Latin".
+        reads_numbers: whether its phonemizer puts numbers into words itself.
     """
 
     kind: Literal["espeak", "text", "plain"]
@@ -47,6 +48,7 @@ class PhonemeScheme:
     ids: Mapping[str, tuple[int, ...]] = field(hash=False)
     clusters: frozenset[tuple[str, ...]] = frozenset()
     other_scripts: frozenset[str] = frozenset()
+    reads_numbers: bool = False
 
     @property
     def language(self) -> str:

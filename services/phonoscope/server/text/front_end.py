@@ -159,7 +159,7 @@ class TextFrontEnd:
         language = scheme.language
         with reading.splitting:
             passage = with_pauses(without_latex(lexicon.rewrite(passage), language))
-            if self._verbalizes:
+            if self._verbalizes and not scheme.reads_numbers:
                 passage = verbalize(passage, scheme.espeak_voice)
             known = scheme.ids if scheme.kind == "text" else ()
             normal = self._characters.read(normalise(passage.text, known), scheme)

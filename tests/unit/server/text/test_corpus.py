@@ -14,6 +14,7 @@ from typing import Final
 import pytest
 
 from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.mandarin.phonemizer import VOICE as MANDARIN
 from phonoscope.server.text.mandarin.reading import are_installed
 from phonoscope.server.text.markdown.document import read_markdown
 from phonoscope.server.text.markdown.incremental import IncrementalMarkdown
@@ -25,7 +26,7 @@ from phonoscope.server.types import PhonemeScheme
 CORPUS: Final = Path(__file__).parent / "corpus"
 _IDS: Final = {symbol: (index,) for index, symbol in enumerate("_^$ .,:;?!")}
 _NEEDS: Final = {
-    "cmn-kokoro": pytest.mark.skipif(not are_installed(), reason="jieba or pypinyin is missing, see [kokoro]")
+    MANDARIN: pytest.mark.skipif(not are_installed(), reason="jieba or pypinyin is missing, see [kokoro]")
 }
 _UNHEARD: Final = str.maketrans("", "", "ˈˌ .,:;?!")
 
@@ -73,7 +74,7 @@ def heard(text: str, voice: str) -> str:
 
 def heard_of(passages: Iterable[Passage], voice: str) -> str:
     recorder, front_end = _recording_front_end()
-    scheme, read = PhonemeScheme("espeak", voice, _IDS), list(passages)
+    scheme, read = PhonemeScheme("espeak", voice, _IDS, reads_numbers=voice == MANDARIN), list(passages)
     for passage in read:  # the first time, espeak-ng is asked what it makes of each character
         list(front_end.sentences(passage, scheme))
     recorder.phonemes = ""

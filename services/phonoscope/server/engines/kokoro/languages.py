@@ -5,10 +5,11 @@ The letters are those of the published voices: "af_heart" speaks American Englis
 
 import importlib.util
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, MANDARIN, OTHERS
+from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, MANDARIN, OTHERS, scheme_of
+from phonoscope.server.types import PhonemeScheme
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -23,6 +24,7 @@ class Language:
         spelling: how the phonemes of the front end are written in Kokoro's alphabet.
         packages: what its front end imports; `phonoscope[kokoro]` brings them.
         other_scripts: what its front end reads besides its own script.
+        reads_numbers: whether its front end puts numbers into words itself.
     """
 
     name: str
@@ -31,11 +33,24 @@ class Language:
     spelling: Mapping[str, str]
     packages: tuple[str, ...] = ()
     other_scripts: frozenset[str] = frozenset()
+    reads_numbers: bool = False
 
     @property
     def is_readable(self) -> bool:
         """Whether it has a front end, with all that this imports."""
         return bool(self.espeak_voice) and all(map(importlib.util.find_spec, self.packages))
+
+    def scheme(self, vocabulary: Mapping[str, int]) -> PhonemeScheme:
+        """Returns how a voice of this language represents text.
+
+        Args:
+            vocabulary: the number of each of Kokoro's symbols.
+
+        Raises:
+            KeyError: the vocabulary lacks a symbol of the spelling.
+        """
+        scheme = scheme_of(self.espeak_voice, self.spelling, vocabulary)
+        return replace(scheme, other_scripts=self.other_scripts, reads_numbers=self.reads_numbers)
 
     @property
     def advice(self) -> str:
@@ -54,7 +69,15 @@ LANGUAGES: Final[Mapping[str, Language]] = {
     "i": Language("Italian", "it", "it", OTHERS),
     "p": Language("Brazilian Portuguese", "pt-BR", "pt-br", OTHERS),
     "j": Language("Japanese", "ja", "", {}),
-    "z": Language("Mandarin Chinese", "zh-CN", "cmn-kokoro", MANDARIN, ("jieba", "pypinyin"), frozenset({"Latin"})),
+    "z": Language(
+        "Mandarin Chinese",
+        "zh-CN",
+        "cmn-misaki",
+        MANDARIN,
+        packages=("jieba", "pypinyin"),
+        other_scripts=frozenset({"Latin"}),
+        reads_numbers=True,
+    ),
 }
 
 

@@ -1,7 +1,7 @@
 """Loads the voices of Kokoro's folders: the network of each once, and its style packs. Called by `engine.py`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from phonoscope.common.errors import VoiceFileError
-from phonoscope.server.engines.kokoro.alphabet import scheme_of
 from phonoscope.server.engines.kokoro.config import (
     CONFIG_NAME,
     SAMPLE_RATE_HZ,
@@ -138,8 +137,7 @@ def _voice(path: Path, config: KokoroConfig) -> Voice:
             f"af_heart does ({letters}); rename it"
         )
     try:
-        scheme = scheme_of(language.espeak_voice, language.spelling, config.vocabulary)
-        scheme = replace(scheme, other_scripts=language.other_scripts)
+        scheme = language.scheme(config.vocabulary)
     except KeyError as error:
         raise VoiceFileError(
             f"{path}: the vocabulary of {CONFIG_NAME} has no {error}; use the one of Kokoro-82M"

@@ -1,1 +1,1 @@
-"""Mandarin Chinese: from characters to the phonemes of Kokoro's Chinese voices."""
+"""Mandarin Chinese: from characters to the phonemes of misaki."""

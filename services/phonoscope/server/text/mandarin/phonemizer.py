@@ -1,4 +1,4 @@
-"""A phonemizer of Mandarin with English words in it, for Kokoro's Chinese voices.
+"""A phonemizer of Mandarin with English words in it, for voices that were trained on the phonemes of misaki.
 
 Built by `text/phonemizers.py`, called by `front_end` on the text thread. Numbers become words, runs of characters are
 read by `reading.py`, and runs of Latin letters by espeak-ng in American English. Phonemes are IPA with Chao's tone
@@ -16,8 +16,8 @@ from phonoscope.server.text.mandarin.numbers import in_words
 from phonoscope.server.text.normalise import edited
 from phonoscope.server.text.phonemizer import Clause, Phonemizer
 
-VOICE: Final = "cmn-kokoro"
-"""The name of this phonemizer's only voice."""
+VOICE: Final = "cmn-misaki"
+"""The name of this phonemizer's only voice. Schemes with it set `reads_numbers`."""
 
 _ENGLISH_VOICE: Final = "en-us"
 # A clause without a mark ends after the word that reaches this many symbols; an utterance may have 400.

@@ -4,6 +4,7 @@ import importlib.util
 
 import pytest
 
+from phonoscope.server.engines.kokoro.alphabet import VOCABULARY
 from phonoscope.server.engines.kokoro.languages import LANGUAGES, language_of
 from phonoscope.server.text.phonemizers import build_phonemizers
 
@@ -41,3 +42,9 @@ def test_a_language_whose_packages_are_missing_is_not_readable(monkeypatch):
     assert not LANGUAGES["z"].is_readable
     assert LANGUAGES["a"].is_readable
     assert "pip install 'phonoscope[kokoro]'" in LANGUAGES["z"].advice
+
+
+def test_a_scheme_says_what_its_front_end_reads_itself() -> None:
+    assert LANGUAGES["z"].scheme(VOCABULARY).reads_numbers
+    assert LANGUAGES["z"].scheme(VOCABULARY).other_scripts == {"Latin"}
+    assert not LANGUAGES["a"].scheme(VOCABULARY).reads_numbers

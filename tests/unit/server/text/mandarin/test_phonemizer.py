@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phonoscope.common.errors import VoiceFileError
-from phonoscope.server.engines.kokoro.alphabet import VOCABULARY, scheme_of
+from phonoscope.server.engines.kokoro.alphabet import VOCABULARY
 from phonoscope.server.engines.kokoro.languages import LANGUAGES
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.mandarin.phonemizer import VOICE
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 PHONEMIZERS = build_phonemizers()
 FRONT_END = TextFrontEnd(PHONEMIZERS)
-SCHEME = scheme_of(LANGUAGES["z"].espeak_voice, LANGUAGES["z"].spelling, VOCABULARY)
+SCHEME = LANGUAGES["z"].scheme(VOCABULARY)
 LETTER = {number: letter for letter, number in VOCABULARY.items()}
 MAX_LETTERS = 510
 
