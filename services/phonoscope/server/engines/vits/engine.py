@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.decisions import Decisions
+from phonoscope.server.engines.precision import LARGEST_DISTANCE_DB, precision_name
 from phonoscope.server.engines.vits.cuda_graph_runner import FRAMES, ROWS, CudaGraphRunner
 from phonoscope.server.engines.vits.cuda_graphs import CudaRecorder, Recorder, device_error
 from phonoscope.server.engines.vits.job import (
@@ -31,7 +32,7 @@ from phonoscope.server.engines.vits.lengths import UNIT
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
-from phonoscope.server.engines.vits.precision import LARGEST_DISTANCE_DB, in_precision, precision_name
+from phonoscope.server.engines.vits.precision import in_precision
 from phonoscope.server.engines.vits.precision_check import COMPARED_PHONEMES, PrecisionCheck
 from phonoscope.server.engines.vits.runner import EagerRunner, NetworkRunner
 from phonoscope.server.types import Utterance, Voice

@@ -8,11 +8,11 @@ from typing import Final
 from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.loading import EngineKind, LoadedEngine, Loading, Logger
+from phonoscope.server.engines.precision import resolve_precision
 from phonoscope.server.engines.torch_devices import resolve_device, torch_build
 from phonoscope.server.engines.vits.config import PiperVoice
 from phonoscope.server.engines.vits.engine import VitsEngine
 from phonoscope.server.engines.vits.loading import LoadedVoice, load_voice
-from phonoscope.server.engines.vits.precision import resolve_precision
 
 
 def load_vits(paths: Sequence[Path], loading: Loading) -> LoadedEngine | None:

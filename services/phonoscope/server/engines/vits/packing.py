@@ -16,10 +16,10 @@ from typing import Any, Final
 import torch
 from torch import Tensor, nn
 
+from phonoscope.server.engines.matrix_products import MatrixProduct, UpsamplingProduct
+from phonoscope.server.engines.onednn import PackedConv, PackedProduct
 from phonoscope.server.engines.vits.config import ConvShape
 from phonoscope.server.engines.vits.convolutions import Conv, conv
-from phonoscope.server.engines.vits.matrix_products import MatrixProduct, UpsamplingProduct
-from phonoscope.server.engines.vits.onednn import PackedConv, PackedProduct
 from phonoscope.server.engines.vits.winograd import WinogradConv
 
 # Number of frames for which residual convolutions' weights are packed; other lengths use them too.

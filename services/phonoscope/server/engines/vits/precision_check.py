@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from phonoscope import __version__
 from phonoscope.server.engines.decisions import Decisions, cpu_conditions
+from phonoscope.server.engines.precision import log_mel_distance_db, precision_name
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
-from phonoscope.server.engines.vits.precision import log_mel_distance_db, precision_name
 
 # The text for comparing precisions: long enough for a decision, short enough for startup.
 COMPARED_PHONEMES: Final = 64

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import nn
 
+from phonoscope.server.engines.matrix_products import MatrixProduct, UpsamplingProduct
+from phonoscope.server.engines.onednn import PackedConv, PackedProduct, can_pack, can_pack_bfloat16
 from phonoscope.server.engines.vits import packing
 from phonoscope.server.engines.vits.config import ConvShape
 from phonoscope.server.engines.vits.convolutions import Depthwise, conv, same_conv
-from phonoscope.server.engines.vits.matrix_products import MatrixProduct, UpsamplingProduct
-from phonoscope.server.engines.vits.onednn import PackedConv, PackedProduct, can_pack, can_pack_bfloat16
 from phonoscope.server.engines.vits.packing import FEWEST_CHANNELS_AS_PRODUCT, pack
 from phonoscope.server.engines.vits.winograd import WinogradConv
 

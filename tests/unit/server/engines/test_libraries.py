@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from phonoscope.server.engines.vits.libraries import KERNELS_KEPT, SPIN_COUNT, configure_libraries
+from phonoscope.server.engines.libraries import KERNELS_KEPT, SPIN_COUNT, configure_libraries
 
 
 def test_spinning_is_bounded_and_kernels_are_kept() -> None:

@@ -1,8 +1,8 @@
 """Convolutions with weights in oneDNN's packed layout, for inference on a CPU, in float32 or bfloat16.
 
-`packing.py` swaps them in for the plain ones of `convolutions.py`. Plain convolutions reorder their weights at each
+Engines swap them in for plain ones, `vits/packing.py` for example. Plain convolutions reorder their weights at each
 call, which for a short window takes longer than the convolution. oneDNN generates code for each new length, and keeps
-it: see `lengths.py`.
+it: see `vits/lengths.py`.
 
 The operators are those that TorchInductor emits (torch/_inductor/mkldnn_lowerings.py); `can_pack` returns whether
 this build of torch has them.
@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from phonoscope.server.engines.vits.convolutions import Conv
-from phonoscope.server.engines.vits.matrix_products import TapProduct, concatenated_taps
+from phonoscope.server.engines.matrix_products import TapProduct, concatenated_taps
 
 
 def can_pack() -> bool:
@@ -50,7 +49,7 @@ class PackedProduct(TapProduct):
 class PackedConv(nn.Module):
     """A convolution with weights in oneDNN's layout for inputs of about `length` positions."""
 
-    def __init__(self, plain: Conv, dtype: torch.dtype, length: int) -> None:
+    def __init__(self, plain: nn.Conv2d, dtype: torch.dtype, length: int) -> None:
         super().__init__()
         self.dtype = dtype
         self._padding, self._dilation = [0, int(plain.padding[1])], list(plain.dilation)
