@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from phonoscope.server.engines.mask import Mask, SpanMask
 from phonoscope.server.engines.vits.lengths import LengthSteps, padded_length
-from phonoscope.server.engines.vits.mask import Mask, SpanMask
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
 
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
+from phonoscope.server.engines.mask import Mask, masked
 from phonoscope.server.engines.vits.config import (
     DurationShape,
     FlowShape,
@@ -21,7 +22,6 @@ from phonoscope.server.engines.vits.config import (
 )
 from phonoscope.server.engines.vits.convolutions import conv, same_conv
 from phonoscope.server.engines.vits.lengths import UNIT, piece_lengths, pieces
-from phonoscope.server.engines.vits.mask import Mask, masked
 from phonoscope.server.engines.vits.modules import (
     LEAKY_SLOPE,
     AffineCoupling,

@@ -15,9 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
 
+from phonoscope.server.engines.mask import Mask, masked
 from phonoscope.server.engines.vits.config import ConvShape
 from phonoscope.server.engines.vits.convolutions import Depthwise, conv, same_conv
-from phonoscope.server.engines.vits.mask import Mask, masked
 
 LEAKY_SLOPE = 0.1
 SPLINE_BOUND = 5.0

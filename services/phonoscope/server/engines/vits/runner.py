@@ -14,9 +14,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from phonoscope.server.engines.mask import Mask
 from phonoscope.server.engines.vits.batches import FrameBatch, TextBatch, with_height
 from phonoscope.server.engines.vits.lengths import COARSE_STEPS, FINE_STEPS, padded_lengths
-from phonoscope.server.engines.vits.mask import Mask
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window
 

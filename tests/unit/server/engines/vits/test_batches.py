@@ -5,13 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
+from phonoscope.server.engines.mask import SpanMask
 from phonoscope.server.engines.vits.batches import (
     FrameBatch,
     TextBatch,
     phoneme_speeds,
 )
 from phonoscope.server.engines.vits.lengths import COARSE_STEPS, FINE_STEPS, padded_lengths
-from phonoscope.server.engines.vits.mask import SpanMask
 from phonoscope.server.engines.vits.plan import VitsPlan, Window
 from phonoscope.server.engines.vits.plan import VitsUtterance as Utterance
 

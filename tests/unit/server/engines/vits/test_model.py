@@ -3,8 +3,8 @@
 import pytest
 import torch
 
+from phonoscope.server.engines.mask import SpanMask
 from phonoscope.server.engines.vits.loading import load_voice
-from phonoscope.server.engines.vits.mask import SpanMask
 from phonoscope.server.engines.vits.model import Vits
 
 FRAMES = 101

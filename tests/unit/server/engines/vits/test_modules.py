@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch.nn import functional as F  # noqa: N812  the usual name
 
+from phonoscope.server.engines.mask import SpanMask, masked
 from phonoscope.server.engines.vits.config import ConvShape
-from phonoscope.server.engines.vits.mask import SpanMask, masked
 from phonoscope.server.engines.vits.modules import (
     SPLINE_BOUND,
     SPLINE_MIN_BIN,

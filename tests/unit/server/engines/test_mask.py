@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from phonoscope.server.engines.vits.mask import DeviceMask, SpanMask, masked
+from phonoscope.server.engines.mask import DeviceMask, SpanMask, masked
 
 MASK = SpanMask(((0, 3), (2, 5)), 5)
 

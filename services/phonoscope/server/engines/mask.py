@@ -1,4 +1,4 @@
-"""Masks of the real positions of a batch; others are padding. Used by the layers in `modules.py` and `model.py`.
+"""Masks of the real positions of a batch; others are padding. Used by the layers of networks that run batches.
 
 Convolutions read past an utterance's end, so padding must stay zero after every layer: a batch then gives the same
 results as its members alone. On a CPU only the padding is written, at almost no cost. On a GPU one multiplication is
