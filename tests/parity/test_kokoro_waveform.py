@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from phonoscope.server.engines.kokoro.alphabet import VOCABULARY
 from phonoscope.server.engines.kokoro.config import KokoroShape
-from phonoscope.server.engines.kokoro.model import Kokoro
+from phonoscope.server.engines.kokoro.model import Kokoro, PlanInput
 from phonoscope.server.engines.kokoro.packages import packaged_parts, read_parts
 from phonoscope.server.engines.kokoro.packs import find_packs, read_pack
 from phonoscope.server.engines.kokoro.weights import load_network
@@ -85,7 +85,7 @@ def _style(phonemes: str) -> Tensor:
     assert found
     assert found.submodule_search_locations
     packs = find_packs(Path(found.submodule_search_locations[0]) / "data")
-    return read_pack(packs["jf_alpha"], SHAPE)[len(phonemes) - 1][None]
+    return read_pack(packs["jf_alpha"], SHAPE)[len(phonemes) - 1]
 
 
 @pytest.mark.parametrize("phonemes", SENTENCES)
@@ -93,20 +93,21 @@ def _style(phonemes: str) -> Tensor:
 def test_our_network_speaks_as_the_reference_does(
     phonemes: str, speed: float, network: Kokoro, reference: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ids = torch.tensor([[0, *(VOCABULARY[symbol] for symbol in phonemes), 0]])
+    ids = torch.tensor([0, *(VOCABULARY[symbol] for symbol in phonemes), 0])
     style = _style(phonemes)
     with torch.inference_mode():
-        frames, given = network.plan(ids, style, torch.full(ids.shape[1:], speed))
-        noise = torch.randn(int(frames.sum()) * SHAPE.samples_per_frame, generator=torch.Generator().manual_seed(1))
-        ours = network.render(given, noise)
+        inputs = [PlanInput(ids, style, torch.full(ids.shape, speed))]
+        [(frames, given)] = network.plan(inputs, [torch.Generator().manual_seed(1)])
+        [decoded] = network.decode([given])
+        ours = network.whole(decoded)
         weights = network.decoder.generator.m_source.l_linear.weight[0]
-        each = noise[None, :, None] * weights / weights.norm()  # its weighed sum is the noise that we have
+        each = given.noise[None, :, None] * weights / weights.norm()  # its weighed sum is the noise that we have
 
         def fixed(like: Tensor) -> Tensor:
             return each if like.shape == each.shape else torch.zeros_like(like)
 
         monkeypatch.setattr(torch, "randn_like", fixed)
-        theirs, their_frames = reference.forward_with_tokens(ids, style, speed)
+        theirs, their_frames = reference.forward_with_tokens(ids[None], style[None], speed)
     assert torch.equal(frames, their_frames)
     assert theirs.abs().max() > 0.05, "a silent reference proves nothing"
     assert (ours - theirs).abs().max() < MAX_DIFFERENCE

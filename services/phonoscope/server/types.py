@@ -166,6 +166,7 @@ class Utterance:
         emotion_weights, emotion_intensity: as requested, for voices that render emotions natively; empty for
             all others.
         reference: the recording to imitate; None for voices that need none.
+        is_streamed: whether its first audio is wanted before the rest; otherwise all of it at once.
     """
 
     voice_id: str
@@ -181,6 +182,7 @@ class Utterance:
     emotion_weights: Mapping[str, float] = field(default_factory=dict)
     emotion_intensity: float = 1.0
     reference: Reference | None = None
+    is_streamed: bool = False
 
     @property
     def speeds(self) -> tuple[float, ...]:

@@ -1,8 +1,8 @@
 """Convolutions as matrix products in float32, which take any length without preparation.
 
-`vits/packing.py` swaps them in for the plain ones. The products run in torch's BLAS library. Unlike oneDNN, it generates no
-code for a new length: there is nothing to warm up and nothing to keep, and it is as fast (docs/benchmarks.md).
-All take and return (batch, channels, 1, time) with channels last in memory.
+`vits/packing.py` swaps them in for the plain ones. The products run in torch's BLAS library. Unlike oneDNN, it
+generates no code for a new length: there is nothing to warm up and nothing to keep, and it is as fast
+(docs/benchmarks.md). All take and return (batch, channels, 1, time) with channels last in memory.
 """
 
 import math

@@ -117,7 +117,7 @@ class Synthesizer:
             delivery = await self._delivery(resolved, stats, is_whole=True)
             parts = []
             try:
-                produce = self._producer(resolved, stats).script
+                produce = self._producer(resolved, stats, is_streamed=False).script
                 async with self._admitted(resolved, stats, produce, is_unary=True) as stream:
                     async for rendered in stream:
                         parts.append(await delivery.add(rendered))  # noqa: PERF401  as it comes
@@ -221,8 +221,8 @@ class Synthesizer:
             stats.characters = resolved.script.characters
         return replace(resolved, request_id=stats.request_id)
 
-    def _producer(self, resolved: ResolvedRequest, stats: RequestStats) -> TextProducer:
-        builder = UtteranceBuilder(resolved)
+    def _producer(self, resolved: ResolvedRequest, stats: RequestStats, *, is_streamed: bool = True) -> TextProducer:
+        builder = UtteranceBuilder(resolved, is_streamed=is_streamed)
         return TextProducer(self._front_end, self._text_thread, builder, resolved, stats, self._emit)
 
     async def _delivery(self, resolved: ResolvedRequest, stats: RequestStats, *, is_whole: bool) -> AudioDelivery:

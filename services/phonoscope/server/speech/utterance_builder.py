@@ -58,12 +58,14 @@ class UtteranceBuilder:
 
     Args:
         resolved: the request.
+        is_streamed: whether its audio is sent while the rest is rendered.
 
     Attributes:
         sentences: how many were built.
     """
 
-    def __init__(self, resolved: ResolvedRequest) -> None:
+    def __init__(self, resolved: ResolvedRequest, *, is_streamed: bool) -> None:
+        self._is_streamed = is_streamed
         self.sentences = 0
         self._resolved = resolved
         self._pause_seconds = 0.0  # before the next sentence, or at the end
@@ -110,6 +112,7 @@ class UtteranceBuilder:
             emotion_weights=resolved.emotion_weights if is_native else {},
             emotion_intensity=resolved.emotion_intensity if is_native else 1.0,
             reference=voice.reference,
+            is_streamed=self._is_streamed,
         )
         return utterance, context
 

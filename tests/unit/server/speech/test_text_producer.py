@@ -61,7 +61,7 @@ class Production:
         resolved = RESOLVER.resolve(SpeechRequest(**({"text": ""} | fields)), in_pieces=in_pieces)
         self.stream, self.events = NotedStream(), list[Event]()
         self.stats = RequestStats(7, "id", len(resolved.source), None, voice="joe")
-        front_end, builder = TextFrontEnd(Letters()), UtteranceBuilder(resolved)
+        front_end, builder = TextFrontEnd(Letters()), UtteranceBuilder(resolved, is_streamed=True)
         self.producer = TextProducer(front_end, text_thread, builder, resolved, self.stats, self.events.append)
 
     def _text(self) -> TextInPieces:

@@ -196,7 +196,7 @@ class Chunk:
 
 def rendered(resolved: ResolvedRequest, window_frames: int) -> Generator[Rendered, None, Silence]:
     """Reads all passages, yields the windows of their sentences, and returns the silence at the end."""
-    reader, builder = TextFrontEnd(Letters()), UtteranceBuilder(resolved)
+    reader, builder = TextFrontEnd(Letters()), UtteranceBuilder(resolved, is_streamed=True)
     built = []
     for passage in PASSAGES:
         builder.pause(passage.pause_seconds)

@@ -37,7 +37,7 @@ def resolve(**fields: Any) -> ResolvedRequest:
 
 
 def builder(**fields: Any) -> UtteranceBuilder:
-    return UtteranceBuilder(resolve(**fields))
+    return UtteranceBuilder(resolve(**fields), is_streamed=True)
 
 
 def built(sentence: Sentence, passage: Passage = PASSAGE, **fields: Any) -> Utterance:
@@ -207,7 +207,7 @@ def spoken_by(own: Voice, other: Voice, **fields: Any) -> list[Utterance]:
     """Returns what both voices of a document get: its own voice first, then one that it names."""
     ssml = f'<speak>One, two. <voice name="{other.id}">One, two.</voice></speak>'
     resolved = resolve(text="", ssml=ssml, speaker_id=own.id, **fields)
-    several = UtteranceBuilder(resolved)
+    several = UtteranceBuilder(resolved, is_streamed=True)
     return [several.build(spelled("one, two."), passage, ssml)[0] for passage in resolved.script.passages]
 
 

@@ -24,11 +24,16 @@ class Albert(nn.Module):
         self.embeddings = Embeddings(shape, symbols)
         self.encoder = Encoder(shape)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Returns (batch, positions, hidden) for ids (batch, positions)."""
+    def forward(self, ids: Tensor, is_real: Tensor | None) -> Tensor:
+        """Returns (batch, positions, hidden) for ids (batch, positions).
+
+        Args:
+            ids: numbers of phonemes.
+            is_real: whether each position is no padding, (batch, 1, 1, positions); None where all are real.
+        """
         x: Tensor = self.encoder.embedding_hidden_mapping_in(self.embeddings(ids))
         for _ in range(self.layers):
-            x = self.encoder.layer(x)
+            x = self.encoder.layer(x, is_real)
         return x
 
 
@@ -87,9 +92,9 @@ class Layer(nn.Module):
         self.ffn_output = nn.Linear(shape.filter_channels, shape.hidden_channels)
         self.full_layer_layer_norm = nn.LayerNorm(shape.hidden_channels, eps=EPSILON)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, is_real: Tensor | None) -> Tensor:
         """Returns x after the layer; (batch, positions, hidden) in and out."""
-        x = self.attention(x)
+        x = self.attention(x, is_real)
         filtered = self.ffn_output(F.gelu(self.ffn(x), approximate="tanh"))
         normalised: Tensor = self.full_layer_layer_norm(filtered + x)
         return normalised
@@ -108,10 +113,10 @@ class Attention(nn.Module):
         self.dense = nn.Linear(channels, channels)
         self.LayerNorm = nn.LayerNorm(channels, eps=EPSILON)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, is_real: Tensor | None) -> Tensor:
         """Returns x with what its positions attend to; (batch, positions, hidden) in and out."""
         query, key, value = (self._split(project(x)) for project in (self.query, self.key, self.value))
-        attended = F.scaled_dot_product_attention(query, key, value)
+        attended = F.scaled_dot_product_attention(query, key, value, attn_mask=is_real)
         normalised: Tensor = self.LayerNorm(self.dense(attended.transpose(1, 2).flatten(2)) + x)
         return normalised
 

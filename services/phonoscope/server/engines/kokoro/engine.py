@@ -1,11 +1,14 @@
 """The Kokoro engine: implements the Engine contract for voices of Kokoro-82M.
 
-Two kinds of steps. `prepare` runs everything over phonemes and frames: durations, F0, energy. `render` runs the
-decoder over a whole sentence: its instance norms average over all of it, so a window would sound different. Batches
-are of one utterance. All noise is drawn in `prepare`, from the utterance's seed.
+`prepare` runs everything over phonemes and frames: durations, F0, energy; all noise is drawn there, from the
+utterance's seed. `render` makes audio: of a whole sentence, or of a window of a long one that is streamed. Norms
+average over all of a sentence, so windows need two steps before: `decode`, at low rates, and `measure`.
 """
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Final
@@ -16,37 +19,61 @@ from torch import Tensor
 
 from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.cores import usable_cores
+from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.kokoro.alphabet import PAD
 from phonoscope.server.engines.kokoro.config import SAMPLE_RATE_HZ
 from phonoscope.server.engines.kokoro.job import (
+    DECODE,
+    MEASURE,
     PREPARE,
     RENDER,
+    WINDOW_POINTS,
     KokoroJob,
     Part,
+    PartStep,
     cut_symbols,
+    decoded_of,
     joined_frames,
+    made_part,
     own_job,
-    part_of,
+    own_step,
+    window_of,
 )
 from phonoscope.server.engines.kokoro.loading import ENGINE, LoadedVoice, load_folders
+from phonoscope.server.engines.kokoro.model import Kokoro, PlanInput
+from phonoscope.server.engines.kokoro.precision import in_precision
+from phonoscope.server.engines.kokoro.precision_check import PrecisionCheck
+from phonoscope.server.engines.kokoro.windows import measure, render_windows, silent_window
 from phonoscope.server.engines.loading import LoadedEngine, Loading, Logger
+from phonoscope.server.engines.precision import precision_name, resolve_precision
 from phonoscope.server.engines.torch_devices import resolve_device, torch_build
 from phonoscope.server.types import Utterance, Voice
 
-MAX_BATCH: Final = {PREPARE: 1, RENDER: 1}
+# On a CPU one row keeps every core busy.
+CPU_BATCH: Final = {PREPARE: 1, DECODE: 1, MEASURE: 1, RENDER: 1}
+CUDA_BATCH: Final = {PREPARE: 8, DECODE: 4, MEASURE: 1, RENDER: 8}
 _WARM_UP_SYMBOLS: Final = 8
 
 
 def load_engine(folders: Sequence[Path], loading: Loading) -> LoadedEngine | None:
     """Returns the engine of the voices in folders; None if none could be loaded. See `loader.load_kokoro`."""
-    device = resolve_device(loading.settings.device)
+    settings = loading.settings
+    device = resolve_device(settings.device)
     voices = load_folders(folders, loading, device)
     if not voices:
         return None
-    engine = KokoroEngine(voices, device, threads=loading.settings.threads or usable_cores())
+    engine = KokoroEngine(
+        voices,
+        device,
+        threads=settings.threads or usable_cores(),
+        precision=resolve_precision(settings.precision, device),
+        check=PrecisionCheck(
+            Decisions(settings.cache_dir), must_be_faster=settings.precision == "auto" and device.type == "cpu"
+        ),
+    )
 
     def log_state(logger: Logger) -> None:
-        logger.info("kokoro", voices=len(engine.voices), precision=engine.precision)
+        logger.info("kokoro", voices=len(engine.voices), precision=engine.precision, **engine.measured)
 
     return LoadedEngine(engine, log_state, torch_build())
 
@@ -58,17 +85,38 @@ class KokoroEngine:
         voices: at least one, all on `device`.
         device: where to compute.
         threads: CPU threads of torch in this process; 0 keeps torch's default.
+        precision: of the decoder from `warm_up` on, if `check` finds it better than float32.
+        check: compares precisions; by sound only, and without a memory, by default.
+
+    Attributes:
+        measured: what `check` measured, by name; empty before `warm_up`, and in float32.
     """
 
     name = ENGINE
-    precision = "float32"
-    step_kinds = (PREPARE, RENDER)
+    step_kinds = (PREPARE, DECODE, MEASURE, RENDER)
 
-    def __init__(self, voices: Sequence[LoadedVoice], device: torch.device, *, threads: int = 0) -> None:
+    def __init__(
+        self,
+        voices: Sequence[LoadedVoice],
+        device: torch.device,
+        *,
+        threads: int = 0,
+        precision: torch.dtype = torch.float32,
+        check: PrecisionCheck | None = None,
+    ) -> None:
         if threads:
             torch.set_num_threads(threads)
         self._device = device
         self._voices = {loaded.voice.id: loaded for loaded in voices}
+        self._precision = precision
+        self._check = check or PrecisionCheck(Decisions(None), must_be_faster=False)
+        self.measured: Mapping[str, float] = {}
+        self._idle_work: deque[Callable[[], object]] = deque()
+
+    @property
+    def precision(self) -> str:
+        """The precision of the decoder."""
+        return precision_name(self._precision)
 
     @property
     def device(self) -> str:
@@ -78,25 +126,63 @@ class KokoroEngine:
     @property
     def voices(self) -> Sequence[Voice]:
         """The loaded voices."""
-        return [loaded.voice for loaded in self._voices.values()]
+        return [replace(loaded.voice, precision=self.precision) for loaded in self._voices.values()]
 
     @property
     def tuning(self) -> Tuning:
-        """Batches of one; a step makes what it makes."""
-        return Tuning(MAX_BATCH, plans_ahead=True)
+        """The preferred batches and windows on this device."""
+        batch = CPU_BATCH if self._device.type == "cpu" else CUDA_BATCH
+        shape = next(iter(self._voices.values())).network.shape
+        seconds = shape.samples_per_curve_point / SAMPLE_RATE_HZ
+        return Tuning(batch, tuple(points * seconds for points in WINDOW_POINTS), plans_ahead=True)
 
     def warm_up(self) -> None:
-        """Speaks a few phonemes with one voice of each network."""
-        for loaded in {id(one.network): one for one in self._voices.values()}.values():
-            symbols = (PAD, *range(1, _WARM_UP_SYMBOLS), PAD)
-            job = self.open(Utterance(loaded.voice.id, symbols))
-            while step := job.next_step(0.0):
-                self.run([step])
-            self.close(job)
+        """Takes up the precision, and speaks a few phonemes with one voice of each network."""
+        self._take_up_precision()
+        for loaded in self._one_of_each_network():
+            self._speak(loaded, _WARM_UP_SYMBOLS)
+            self._idle_work.extend(partial(self._render_some_window, loaded, points) for points in WINDOW_POINTS)
 
     def idle_work(self) -> int:
-        """Returns 0: there is nothing to prepare."""
-        return 0
+        """Renders a window of one more length, for which oneDNN generates code; returns how many are left."""
+        if self._idle_work:
+            self._idle_work.popleft()()
+        return len(self._idle_work)
+
+    def _one_of_each_network(self) -> Sequence[LoadedVoice]:
+        return list({id(loaded.network): loaded for loaded in self._voices.values()}.values())
+
+    @torch.inference_mode()
+    def _take_up_precision(self) -> None:
+        """Optimises the networks in the requested precision; in float32 if that is better."""
+        quick = self._in_precision(self._precision)
+        if self._precision != torch.float32:
+            first = next(iter(self._voices.values()))
+            is_better, self.measured = self._check.compare(
+                first.network, quick[id(first.network)], first.pack[_WARM_UP_SYMBOLS]
+            )
+            if not is_better:
+                self._precision = torch.float32
+                quick = self._in_precision(torch.float32)
+        self._voices = {
+            name: replace(loaded, network=quick[id(loaded.network)]) for name, loaded in self._voices.items()
+        }
+
+    def _in_precision(self, precision: torch.dtype) -> Mapping[int, Kokoro]:
+        """Returns each network in a precision, by its identity."""
+        return {id(one.network): in_precision(one.network, precision) for one in self._one_of_each_network()}
+
+    def _speak(self, loaded: LoadedVoice, symbols: int) -> None:
+        job = self.open(Utterance(loaded.voice.id, (PAD, *range(1, symbols), PAD)))
+        while step := job.next_step(0.0):
+            self.run([step])
+        self.close(job)
+
+    def _render_some_window(self, loaded: LoadedVoice, points: int) -> None:
+        """Renders a window of silence, for the code of its length; its sound is not used."""
+        generator = self._voices[loaded.voice.id].network.decoder.generator
+        with torch.inference_mode():
+            render_windows(generator, [silent_window(generator, loaded.pack[0], points)])
 
     def open(self, utterance: Utterance) -> KokoroJob:
         """Begins an utterance.
@@ -104,68 +190,94 @@ class KokoroEngine:
         Raises:
             KeyError: its voice is not loaded.
         """
-        shape = self._voices[utterance.voice_id].network.shape
-        return KokoroJob(utterance, shape.samples_per_frame / SAMPLE_RATE_HZ)
-
-    def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
-        """Plans utterances, or renders parts; advances their jobs once all of it is done."""
-        if steps[0].kind == PREPARE:
-            plans = [self._plan(own_job(step.job).utterance) for step in steps]
-            return [self._planned(own_job(step.job), plan) for step, plan in zip(steps, plans, strict=True)]
-        waveforms = [self._render(step.job, part_of(step)) for step in steps]
-        return [self._rendered(own_job(step.job), samples) for step, samples in zip(steps, waveforms, strict=True)]
-
-    def close(self, job: Job) -> None:
-        """Frees the plan of an utterance."""
-        own_job(job).parts = None
+        network = self._voices[utterance.voice_id].network
+        return KokoroJob(utterance, str(id(network)), network.shape.samples_per_curve_point / SAMPLE_RATE_HZ)
 
     @torch.inference_mode()
-    def _plan(self, utterance: Utterance) -> list[Part]:
-        """Returns an utterance's parts, in order."""
+    def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
+        """Runs steps of one kind; advances their jobs once all of it is done."""
+        kind, jobs = steps[0].kind, [own_job(step.job) for step in steps]
+        network = self._voices[jobs[0].utterance.voice_id].network
+        if kind == PREPARE:
+            plans = self._plan(network, [job.utterance for job in jobs])
+            return [self._planned(network, job, parts) for job, parts in zip(jobs, plans, strict=True)]
+        own = [own_step(step) for step in steps]
+        if kind == RENDER:
+            waveforms = self._render(network, own)
+            return [_rendered(job, step, made) for job, step, made in zip(jobs, own, waveforms, strict=True)]
+        if kind == DECODE:
+            for step, decoded in zip(own, network.decode([step.part.given for step in own]), strict=True):
+                step.part.decoded = decoded
+        else:
+            measured = [measure(network.decoder.generator, decoded_of(step.part)) for step in own]
+            for step, one in zip(own, measured, strict=True):
+                step.part.measured = one
+        return [_no_audio(job) for job in jobs]
+
+    def close(self, job: Job) -> None:
+        """Frees the state of an utterance."""
+        own_job(job).parts = None
+
+    def _plan(self, network: Kokoro, utterances: Sequence[Utterance]) -> list[list[Part]]:
+        """Returns each utterance's parts, in order."""
+        inputs = [self._inputs(network, utterance) for utterance in utterances]
+        sources = [
+            source
+            for utterance, own in zip(utterances, inputs, strict=True)
+            for source in [torch.Generator().manual_seed(utterance.seed)] * len(own)
+        ]
+        plans = iter(network.plan([one for own in inputs for one in own], sources))
+        return [
+            [
+                made_part(frames.tolist(), given, network.shape, is_streamed=utterance.is_streamed)
+                for frames, given in (next(plans) for _ in own)
+            ]
+            for utterance, own in zip(utterances, inputs, strict=True)
+        ]
+
+    def _inputs(self, network: Kokoro, utterance: Utterance) -> list[PlanInput]:
+        """Returns what the network reads of an utterance, cut into as much as it reads at once."""
         loaded = self._voices[utterance.voice_id]
         space = loaded.voice.phonemes.ids.get(" ", ())
         symbols = [int(symbol) for symbol in utterance.symbols]
-        limit = loaded.network.shape.max_symbols
-        cuts = list(cut_symbols(symbols, limit, space[0] if space else PAD))
+        cuts = list(cut_symbols(symbols, network.shape.max_symbols, space[0] if space else PAD))
         edges = [0, *accumulate(map(len, cuts))]
-        speeds = utterance.speeds[1:-1]
-        source = torch.Generator().manual_seed(utterance.seed)
+        speed, speeds = utterance.speed, utterance.speeds[1:-1]
         return [
-            self._part(loaded, cut, speeds[first:last], utterance.speed, source)
+            PlanInput(
+                torch.tensor([PAD, *cut, PAD], device=self._device),
+                loaded.pack[max(len(cut) - 1, 0)],
+                torch.tensor([speed, *speeds[first:last], speed], device=self._device),
+            )
             for cut, (first, last) in zip(cuts, pairwise(edges), strict=True)
         ]
 
-    def _part(
-        self,
-        loaded: LoadedVoice,
-        symbols: Sequence[int],
-        speeds: Sequence[float],
-        speed: float,
-        source: torch.Generator,
-    ) -> Part:
-        network = loaded.network
-        ids = torch.tensor([[PAD, *symbols, PAD]], device=self._device)
-        style = loaded.pack[max(len(symbols) - 1, 0)][None]
-        ratios = torch.tensor([speed, *speeds, speed], device=self._device)
-        frames, given = network.plan(ids, style, ratios)
-        lengths = tuple(frames.tolist())
-        noise = torch.randn(sum(lengths) * network.shape.samples_per_frame, generator=source)
-        return Part(lengths, given, noise)
-
-    @torch.inference_mode()
-    def _render(self, job: Job, part: Part) -> Tensor:
-        network = self._voices[own_job(job).utterance.voice_id].network
-        return network.render(part.given, part.noise.to(self._device)).cpu()
-
-    def _planned(self, job: KokoroJob, parts: Sequence[Part]) -> StepResult:
-        per_frame = self._voices[job.utterance.voice_id].network.shape.samples_per_frame
+    def _planned(self, network: Kokoro, job: KokoroJob, parts: Sequence[Part]) -> StepResult:
         job.parts = parts
-        job.symbol_samples = tuple(frames * per_frame for frames in joined_frames(parts))
-        return StepResult(NO_SAMPLES, False, sum(job.symbol_samples), job.symbol_samples)  # noqa: FBT003
+        job.symbol_samples = tuple(frames * network.shape.samples_per_frame for frames in joined_frames(parts))
+        return _no_audio(job)
+
+    def _render(self, network: Kokoro, steps: Sequence[PartStep]) -> list[Tensor]:
+        if steps[0].part.is_windowed:
+            return render_windows(network.decoder.generator, [window_of(step) for step in steps])
+        return [self._whole(network, step.part) for step in steps]
 
     @staticmethod
-    def _rendered(job: KokoroJob, samples: Tensor) -> StepResult:
-        job.rendered += 1
-        is_last = job.rendered == len(job.parts or ())
-        clipped = np.clip(samples.numpy(), -1.0, 1.0)
-        return StepResult(clipped, is_last, sum(job.symbol_samples), job.symbol_samples)
+    def _whole(network: Kokoro, part: Part) -> Tensor:
+        [decoded] = network.decode([part.given])
+        per_point = network.shape.samples_per_curve_point
+        return network.whole(decoded)[part.cursor * per_point : part.stop * per_point]
+
+
+def _no_audio(job: KokoroJob) -> StepResult:
+    return StepResult(NO_SAMPLES, False, sum(job.symbol_samples), job.symbol_samples)  # noqa: FBT003
+
+
+def _rendered(job: KokoroJob, step: PartStep, samples: Tensor) -> StepResult:
+    part = step.part
+    part.cursor = step.stop
+    if part.cursor == part.stop:
+        job.current += 1
+        part.decoded = part.measured = None  # tens of megabytes
+    clipped = np.clip(samples.float().cpu().numpy(), -1.0, 1.0)
+    return StepResult(clipped, job.current == len(job.parts or ()), sum(job.symbol_samples), job.symbol_samples)

@@ -9,10 +9,15 @@ folded when it is loaded.
 """
 
 import math
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812  the usual name
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+from phonoscope.server.engines.kokoro.moments import Moments
+from phonoscope.server.engines.mask import Mask, masked
 
 SLOPE = 0.2
 EPSILON = 1e-5
@@ -37,6 +42,22 @@ def conv(
 def bi_lstm(in_channels: int, out_channels: int) -> nn.LSTM:
     """Returns an LSTM over (batch, positions, channels) in both directions, with half of the channels each."""
     return nn.LSTM(in_channels, out_channels // 2, batch_first=True, bidirectional=True)
+
+
+def run_lstm(lstm: nn.LSTM, x: Tensor, lengths: Tensor | None) -> Tensor:
+    """Returns the outputs of an LSTM for x (batch, positions, channels); those of padding are 0.
+
+    Args:
+        lstm: as `bi_lstm` makes it.
+        x: its input.
+        lengths: real positions of each row, (batch,), on the CPU; None where there is no padding.
+    """
+    if lengths is None:
+        made: Tensor = lstm(x)[0]
+        return made
+    packed = pack_padded_sequence(x, lengths, batch_first=True, enforce_sorted=False)
+    padded, _ = pad_packed_sequence(lstm(packed)[0], batch_first=True, total_length=x.shape[1])
+    return padded
 
 
 def by_position(x: Tensor) -> Tensor:
@@ -70,33 +91,67 @@ class AdaLayerNorm(nn.Module):
         self.fc = nn.Linear(style_channels, 2 * channels)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Returns x (batch, positions, channels) normalised, for a style (1, style)."""
-        scale, shift = self.fc(style).chunk(2, dim=1)
+        """Returns x (batch, positions, channels) normalised, for a style (batch, style)."""
+        scale, shift = self.fc(style)[:, None].chunk(2, dim=2)  # (batch, 1, channels)
         styled: Tensor = F.layer_norm(x, x.shape[-1:], eps=EPSILON) * (1 + scale) + shift
         return styled
 
 
 class AdaInstanceNorm(nn.Module):
-    """Normalisation of each channel over the whole utterance, whose scale and shift come from a style."""
+    """Normalisation of each channel by moments of the utterance, whose scale and shift come from a style."""
 
     def __init__(self, style_channels: int, channels: int) -> None:
         super().__init__()
         self.fc = nn.Linear(style_channels, 2 * channels)
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Returns x (1, channels, 1, time) normalised, for a style (1, style)."""
-        scale, shift = self.fc(style)[0].chunk(2)
-        # The statistics of a batch of one are those of its instance, and this kernel is fast where channels are last.
-        return F.batch_norm(x, None, None, 1 + scale, shift, training=True, eps=EPSILON)
+    def line(self, x: Tensor, given: "Given") -> tuple[Tensor, Tensor]:
+        """Returns what normalises x (batch, channels, 1, time): factor and offset (batch, channels, 1, 1), float32."""
+        scale, shift = self.fc(given.style)[:, :, None, None].chunk(2, dim=1)
+        mean, variance = given.moments.of(x, given.mask)
+        factor = (1 + scale) * torch.rsqrt(variance + EPSILON)
+        return factor, shift - mean * factor
+
+    def forward(self, x: Tensor, given: "Given") -> Tensor:
+        """Returns x normalised."""
+        factor, offset = self.line(x, given)
+        return torch.addcmul(offset.to(x.dtype), x, factor.to(x.dtype))
 
 
-class Snake(nn.Module):
-    """x + sin²(ax)/a, for the a of each channel."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the layers of a sequence share.
 
-    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """Returns the activation of x (batch, channels, 1, time) for alpha (1, channels, 1)."""
-        alpha = alpha.unsqueeze(2)
-        return torch.addcmul(x, (x * alpha).sin_().square_(), alpha.reciprocal())
+    Attributes:
+        style: of each row, (batch, style).
+        moments: of its norms.
+        mask: real positions; None where all are. Padding is zeroed before each convolution, which reads past an end.
+    """
+
+    style: Tensor
+    moments: Moments
+    mask: Mask | None = None
+
+    def stretched(self, factor: int) -> "Given":
+        """Returns the same for `factor` positions in place of each."""
+        return self if self.mask is None else replace(self, mask=self.mask.stretched(factor))
+
+
+def snake(x: Tensor, factor: Tensor, offset: Tensor, alpha: Tensor) -> Tensor:
+    """Returns z + sin²(az)/a for z = factor * x + offset, with an a for each channel; three passes over memory.
+
+    sin²(az) is (1 - cos 2az)/2.
+
+    Args:
+        x: (batch, channels, 1, time), in the precision of the result.
+        factor: (batch, channels, 1, 1), in float32.
+        offset: as `factor`.
+        alpha: (1, channels, 1).
+    """
+    double = 2 * alpha.unsqueeze(2)
+    height = double.reciprocal()
+    ripple = torch.addcmul((double * offset).to(x.dtype), x, (double * factor).to(x.dtype)).cos_()
+    line = torch.addcmul((offset + height).to(x.dtype), x, factor.to(x.dtype))
+    return line.addcmul_(ripple, -height.to(x.dtype))
 
 
 class StyledBlock(nn.Module):
@@ -118,13 +173,14 @@ class StyledBlock(nn.Module):
             else None
         )
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Returns (1, out, 1, time) for x (1, in, 1, time); twice the time where the block doubles it."""
-        residual = F.leaky_relu(self.norm1(x, style), SLOPE)
+    def forward(self, x: Tensor, given: Given) -> Tensor:
+        """Returns (batch, out, 1, time) for x (batch, in, 1, time); twice the time where the block doubles it."""
+        residual = masked(F.leaky_relu_(self.norm1(x, given), SLOPE), given.mask)
         if self.pool is not None:
-            residual = self.pool(residual)
+            given = given.stretched(2)
+            residual = masked(self.pool(residual), given.mask)
             x = x.repeat_interleave(2, dim=3)
-        residual = F.leaky_relu(self.norm2(self.conv1(residual), style), SLOPE)
+        residual = masked(F.leaky_relu_(self.norm2(self.conv1(residual), given), SLOPE), given.mask)
         direct = x if self.conv1x1 is None else self.conv1x1(x)
         total: Tensor = self.conv2(residual) + direct
         return total * math.sqrt(0.5)

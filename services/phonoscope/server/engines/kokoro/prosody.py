@@ -1,7 +1,8 @@
 """Durations, F0 and energy, and the text encoder of the decoder. Used by `model.py`.
 
-Source: Li et al. 2023 (StyleTTS 2, arXiv:2306.07691), section 3 and appendix. Sequences of phonemes are (1, positions,
-channels), curves over time (1, channels, 1, time). Parameter names are those of the published checkpoint.
+Source: Li et al. 2023 (StyleTTS 2, arXiv:2306.07691), section 3 and appendix. Sequences of phonemes are (batch,
+positions, channels), curves over time (batch, channels, 1, time). Parameter names are those of the
+published checkpoint.
 """
 
 import torch
@@ -13,13 +14,16 @@ from phonoscope.server.engines.kokoro.layers import (
     SLOPE,
     AdaLayerNorm,
     ChannelNorm,
+    Given,
     StyledBlock,
     bi_lstm,
     by_channel,
     by_position,
     conv,
     embedding,
+    run_lstm,
 )
+from phonoscope.server.engines.mask import Mask, masked
 
 
 class DurationEncoder(nn.Module):
@@ -32,14 +36,14 @@ class DurationEncoder(nn.Module):
         for _ in range(shape.layers):
             self.lstms += [bi_lstm(channels + style_channels, channels), AdaLayerNorm(style_channels, channels)]
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Returns (1, positions, hidden + style) for x (1, positions, hidden) and a style (1, style)."""
-        styles = style.expand(x.shape[1], -1).unsqueeze(0)  # (1, positions, style)
+    def forward(self, x: Tensor, style: Tensor, lengths: Tensor | None) -> Tensor:
+        """Returns (batch, positions, hidden + style) for x (batch, positions, hidden) and styles (batch, style)."""
+        styles = style[:, None].expand(-1, x.shape[1], -1)  # (batch, positions, style)
         for layer in self.lstms:
             if isinstance(layer, AdaLayerNorm):
                 x = layer(x, style)
-            else:
-                x, _ = layer(torch.cat([x, styles], dim=2))
+            elif isinstance(layer, nn.LSTM):
+                x = run_lstm(layer, torch.cat([x, styles], dim=2), lengths)
         return torch.cat([x, styles], dim=2)
 
 
@@ -51,8 +55,8 @@ class DurationProjection(nn.Module):
         self.linear_layer = nn.Linear(shape.hidden_channels, shape.max_duration)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Returns the expected frames (positions,) of x (1, positions, hidden): the sum of their probabilities."""
-        frames: Tensor = self.linear_layer(x).sigmoid().sum(dim=2)[0]
+        """Returns the expected frames of x (batch, positions, hidden): the sum of their probabilities."""
+        frames: Tensor = self.linear_layer(x).sigmoid().sum(dim=2)
         return frames
 
 
@@ -71,21 +75,30 @@ class ProsodyPredictor(nn.Module):
         self.F0_proj = conv(channels // 2, 1)
         self.N_proj = conv(channels // 2, 1)
 
-    def durations(self, encoded: Tensor) -> Tensor:
-        """Returns the frames of each phoneme (positions,), not rounded, for the output of `text_encoder`."""
-        x, _ = self.lstm(encoded)
-        frames: Tensor = self.duration_proj(x)
+    def durations(self, encoded: Tensor, lengths: Tensor | None) -> Tensor:
+        """Returns the frames of each phoneme, not rounded, (batch, positions), for the output of `text_encoder`."""
+        frames: Tensor = self.duration_proj(run_lstm(self.lstm, encoded, lengths))
         return frames
 
-    def curves(self, aligned: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-        """Returns F0 in Hz and energy, (1, 1, 1, 2 x frames) each, for (1, frames, hidden + style)."""
-        x, _ = self.shared(aligned)
-        f0 = energy = by_channel(x)
-        for block in self.F0:
-            f0 = block(f0, style)
-        for block in self.N:
-            energy = block(energy, style)
-        return self.F0_proj(f0), self.N_proj(energy)
+    def curves(self, aligned: Tensor, given: Given, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+        """Returns F0 in Hz and energy, (batch, 1, 1, 2 x frames) each, for (batch, frames, hidden + style).
+
+        Args:
+            aligned: vectors of phonemes over frames.
+            given: its style is the second half of a style, its mask that of the frames.
+            lengths: frames of each row, (batch,), on the CPU; None where there is no padding.
+        """
+        x = by_channel(run_lstm(self.shared, aligned, lengths))
+        return self.F0_proj(_curve_of(self.F0, x, given)), self.N_proj(_curve_of(self.N, x, given))
+
+
+def _curve_of(blocks: nn.ModuleList, x: Tensor, given: Given) -> Tensor:
+    """Returns (batch, channels, 1, 2 x frames) of a curve's blocks; padding is 0."""
+    for block in blocks:
+        before = x.shape[3]
+        x = block(x, given)
+        given = given.stretched(x.shape[3] // before)
+    return masked(x, given.mask)
 
 
 def _curve(channels: int, style_channels: int) -> nn.ModuleList:
@@ -113,10 +126,9 @@ class TextEncoder(nn.Module):
         )
         self.lstm = bi_lstm(channels, channels)
 
-    def forward(self, ids: Tensor) -> Tensor:
-        """Returns (1, positions, hidden) for ids (1, positions)."""
-        x = by_channel(self.embedding(ids))
+    def forward(self, ids: Tensor, mask: Mask | None, lengths: Tensor | None) -> Tensor:
+        """Returns (batch, positions, hidden) for ids (batch, positions)."""
+        x = masked(by_channel(self.embedding(ids)), mask)
         for layer in self.cnn:
-            x = F.leaky_relu(layer(x), SLOPE)
-        encoded: Tensor = self.lstm(by_position(x))[0]
-        return encoded
+            x = masked(F.leaky_relu(layer(x), SLOPE), mask)
+        return run_lstm(self.lstm, by_position(x), lengths)

@@ -9,7 +9,7 @@ import torch
 from structlog.testing import CapturingLogger
 
 from phonoscope.server.engines.kokoro.config import AlbertShape, GeneratorShape, KokoroConfig, KokoroShape
-from phonoscope.server.engines.kokoro.model import Kokoro
+from phonoscope.server.engines.kokoro.model import DecoderInput, Kokoro, PlanInput
 from phonoscope.server.engines.loading import Loading
 from phonoscope.server.settings import ServerSettings
 
@@ -45,8 +45,29 @@ def network() -> Kokoro:
     made = Kokoro(SHAPE).eval().requires_grad_(False)
     source = torch.Generator().manual_seed(7)
     for name, parameter in made.named_parameters():
-        parameter.copy_(torch.randn(parameter.shape, generator=source) * 0.2 + (1.0 if ".alpha" in name else 0.0))
+        deviation = 0.02 if "conv_post" in name else 0.2  # samples are exponentials of its outputs
+        mean = 1.0 if ".alpha" in name else 0.0
+        parameter.copy_(torch.randn(parameter.shape, generator=source) * deviation + mean)
     return made
+
+
+@pytest.fixture(scope="session")
+def plan(network: Kokoro) -> Callable[..., list[tuple[torch.Tensor, DecoderInput]]]:
+    """Plans utterances of the tiny network together: each by its number of phonemes, with its own style and noise."""
+
+    def make(*counts: int, speed: float = 1.0, on: Kokoro = network) -> list[tuple[torch.Tensor, DecoderInput]]:
+        batch = [
+            PlanInput(
+                torch.arange(count) * 7 % SHAPE.symbols,
+                torch.randn(2 * SHAPE.style_channels, generator=torch.Generator().manual_seed(count)),
+                torch.full((count,), speed),
+            )
+            for count in counts
+        ]
+        with torch.inference_mode():
+            return on.plan(batch, [torch.Generator().manual_seed(count) for count in counts])
+
+    return make
 
 
 @pytest.fixture(scope="session")

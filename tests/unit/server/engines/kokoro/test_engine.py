@@ -1,16 +1,21 @@
 """The Kokoro engine keeps the contract of engines."""
 
+from collections import Counter
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from phonoscope.server.engines.base import Engine
+from phonoscope.server.engines.kokoro import precision_check
 from phonoscope.server.engines.kokoro.engine import KokoroEngine
 from phonoscope.server.engines.kokoro.loading import load_folders
 from phonoscope.server.types import Utterance
 
 FRAME = 600
 SYMBOLS = (0, 43, 57, 16, 48, 71, 4, 0)
+LONG_STREAMED = Utterance("af_one", (0, *((43, 57, 16) * 10), 0), seed=3, speed=0.4, is_streamed=True)
 
 
 @pytest.fixture
@@ -19,11 +24,11 @@ def engine(folder, loading) -> Engine:
     return KokoroEngine(load_folders([folder], loading(), cpu), cpu)
 
 
-def spoken(engine, utterance):
+def spoken(engine, utterance, audio_seconds=0.2):
     """Returns an utterance's samples and its last result."""
     job = engine.open(utterance)
     results = []
-    while step := job.next_step(0.2):
+    while step := job.next_step(audio_seconds):
         [result] = engine.run([step])
         if step.audio_seconds is not None:
             assert len(result.samples) == round(step.audio_seconds * 24_000)
@@ -36,14 +41,18 @@ def spoken(engine, utterance):
 class TestKokoroEngine:
     def test_it_says_what_it_is(self, engine):
         assert (engine.name, engine.device, engine.precision) == ("kokoro", "cpu", "float32")
-        assert engine.step_kinds == ("prepare", "render")
+        assert engine.step_kinds == ("prepare", "decode", "measure", "render")
         assert [voice.id for voice in engine.voices] == ["af_one", "im_two"]
-        assert dict(engine.tuning.max_batch) == {"prepare": 1, "render": 1}
+        assert dict(engine.tuning.max_batch) == dict.fromkeys(engine.step_kinds, 1)
+        assert engine.tuning.audio_seconds == (0.25, 0.5, 1.0, 2.0)
         assert engine.tuning.plans_ahead
 
     def test_it_warms_up(self, engine):
+        before, _ = spoken(engine, Utterance("af_one", SYMBOLS))
         engine.warm_up()
-        assert engine.idle_work() == 0
+        assert [engine.idle_work() for _ in range(5)] == [3, 2, 1, 0, 0]
+        after, _ = spoken(engine, Utterance("af_one", SYMBOLS))
+        np.testing.assert_allclose(after, before, atol=1e-4)
 
     def test_the_length_of_each_symbol_is_known_before_the_audio(self, engine):
         job = engine.open(Utterance("af_one", SYMBOLS))
@@ -71,6 +80,58 @@ class TestKokoroEngine:
         engine.run([mate.next_step(0.2)])
         [result] = engine.run([job.next_step(0.2)])
         assert np.array_equal(result.samples, alone)
+
+    def test_a_long_sentence_is_streamed_in_windows(self, engine):
+        kinds = Counter()
+        job = engine.open(LONG_STREAMED)
+        while step := job.next_step(0.5):
+            kinds[step.kind] += 1
+            engine.run([step])
+        assert kinds["prepare"] == kinds["decode"] == kinds["measure"] == 1
+        assert kinds["render"] > 4
+
+    def test_windows_of_any_length_make_the_same_samples(self, engine):
+        short, _ = spoken(engine, LONG_STREAMED, audio_seconds=0.25)
+        long, _ = spoken(engine, LONG_STREAMED, audio_seconds=2.0)
+        np.testing.assert_allclose(short, long, atol=2e-4)
+
+    def test_a_stream_is_near_the_whole(self, engine):
+        streamed, _ = spoken(engine, LONG_STREAMED)
+        whole, _ = spoken(engine, replace(LONG_STREAMED, is_streamed=False))
+        assert len(streamed) == len(whole)
+        assert np.corrcoef(streamed, whole)[0, 1] > 0.9
+        other, _ = spoken(engine, replace(LONG_STREAMED, is_streamed=False, seed=9))
+        assert np.corrcoef(other, whole)[0, 1] < 0.9, "or any two utterances are near"
+
+    def test_a_short_sentence_is_the_same_streamed_or_not(self, engine):
+        streamed, _ = spoken(engine, Utterance("af_one", SYMBOLS, is_streamed=True))
+        whole, _ = spoken(engine, Utterance("af_one", SYMBOLS))
+        assert np.array_equal(streamed, whole)
+
+    def test_the_first_pad_is_shortened(self, engine):
+        job = engine.open(Utterance("af_one", SYMBOLS, speed=0.1))
+        [planned] = engine.run([job.next_step(0.2)])
+        assert planned.symbol_samples[0] == 6 * FRAME
+
+    def test_a_batch_makes_what_each_makes_alone(self, folder, loading):
+        engine = KokoroEngine(load_folders([folder], loading(), torch.device("cpu")), torch.device("cpu"))
+        utterances = [replace(LONG_STREAMED, voice_id="im_two"), LONG_STREAMED, Utterance("af_one", SYMBOLS)]
+        alone = [spoken(engine, utterance)[0] for utterance in utterances]
+        jobs, together = [engine.open(one) for one in utterances], [[] for _ in utterances]
+        while ready := [step for job in jobs if (step := job.next_step(0.5))]:
+            batch = [step for step in ready if (step.kind, step.batch_key) == (ready[0].kind, ready[0].batch_key)]
+            for step, result in zip(batch, engine.run(batch), strict=True):
+                together[jobs.index(step.job)].append(result.samples)
+        for one, parts in zip(alone, together, strict=True):
+            np.testing.assert_allclose(np.concatenate(parts), one, atol=2e-3)
+
+    def test_a_precision_that_changes_the_sound_is_refused(self, folder, loading, monkeypatch):
+        monkeypatch.setattr(precision_check, "log_mel_distance_db", lambda *_: 1.5)
+        cpu = torch.device("cpu")
+        engine = KokoroEngine(load_folders([folder], loading(), cpu), cpu, precision=torch.bfloat16)
+        engine.warm_up()
+        assert (engine.precision, engine.measured) == ("float32", {"log_mel_distance_db": 1.5})
+        assert {voice.precision for voice in engine.voices} == {"float32"}
 
     def test_speed_and_rates_change_durations(self, engine):
         plain = spoken(engine, Utterance("af_one", SYMBOLS))[1].symbol_samples

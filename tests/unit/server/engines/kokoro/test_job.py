@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from phonoscope.server.engines.kokoro.job import cut_symbols, joined_frames, own_job, part_of
+from phonoscope.server.engines.kokoro.job import cut_symbols, joined_frames, own_job, own_step
 
 SPACE = 16
 
@@ -34,4 +34,4 @@ def test_the_jobs_and_steps_of_others_are_refused():
     with pytest.raises(TypeError, match="not a job of the Kokoro engine"):
         own_job(SimpleNamespace())
     with pytest.raises(TypeError, match="no part"):
-        part_of(SimpleNamespace(kind="prepare"))
+        own_step(SimpleNamespace(kind="prepare"))

@@ -8,6 +8,7 @@ import torch
 
 from phonoscope.server.engines.kokoro.alphabet import VOCABULARY
 from phonoscope.server.engines.kokoro.config import KokoroShape
+from phonoscope.server.engines.kokoro.model import PlanInput
 from phonoscope.server.engines.kokoro.packages import packaged_parts, read_parts
 from phonoscope.server.engines.kokoro.packs import find_packs, read_pack
 from phonoscope.server.engines.kokoro.weights import load_network
@@ -32,14 +33,17 @@ def style(tmp_path_factory):
     folder = Path(spec.submodule_search_locations[0]) / "data"
     packs = find_packs(folder)
     assert set(packs) == {"jf_alpha", "jf_gongitsune", "jf_nezumi", "jf_tebukuro", "jm_kumo"}
-    return read_pack(packs["jf_alpha"], SHAPE)[len(PHONEMES) - 1][None]
+    return read_pack(packs["jf_alpha"], SHAPE)[len(PHONEMES) - 1]
 
 
 def test_the_installed_model_speaks(published, style):
-    ids = torch.tensor([[0, *(VOCABULARY[symbol] for symbol in PHONEMES), 0]])
+    ids = torch.tensor([0, *(VOCABULARY[symbol] for symbol in PHONEMES), 0])
     with torch.inference_mode():
-        frames, given = published.plan(ids, style, torch.ones(ids.shape[1]))
-        samples = published.render(given, torch.zeros(int(frames.sum()) * SHAPE.samples_per_frame))
+        [(_, given)] = published.plan(
+            [PlanInput(ids, style, torch.ones(len(ids)))], [torch.Generator().manual_seed(1)]
+        )
+        [decoded] = published.decode([given])
+        samples = published.whole(decoded)
     assert 0.8 < len(samples) / 24_000 < 2.5
     assert 0.02 < samples.square().mean().sqrt() < 0.3
     f0 = given.f0[given.f0 > 50]
