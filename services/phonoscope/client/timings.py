@@ -9,7 +9,7 @@ from typing import Final
 
 @dataclass(frozen=True, slots=True)
 class WordTiming:
-    """A word, or a character in scripts without spaces between words.
+    """A word; in Chinese, a character.
 
     Attributes:
         word: as it is written in the request.

@@ -21,7 +21,7 @@ from phonoscope.server.text.line_ends import with_pauses
 from phonoscope.server.text.normalise import Normalised, normalise
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.phoneme_ids import MARKS, spell, split_phonemes
-from phonoscope.server.text.phonemizer import Clause, Phonemizer
+from phonoscope.server.text.phonemizer import Clause, Phonemizer, SpokenWord
 from phonoscope.server.text.plain import plain_stretches
 from phonoscope.server.text.split import CLOSERS, Span, split
 from phonoscope.server.text.unspoken import count_symbols
@@ -56,11 +56,12 @@ class Sentence:
 
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Phonemes of characters `start` to `stop` of the normalised text."""
+    """Phonemes of characters `start` to `stop` of the normalised text, and its words if the phonemizer knows them."""
 
     start: int
     stop: int
     phonemes: str
+    words: tuple[SpokenWord, ...] = ()
 
 
 class Stopwatch:
@@ -196,7 +197,7 @@ class TextFrontEnd:
             text = normal.text[stretch.start : stretch.stop]
             yield Sentence(start, stop, spelling.ids, spelling.unknown, text=text), spelling.voiced
             return
-        parts = words.spelled(stretch.start, stretch.stop, stretch.phonemes, self._max_phonemes)
+        parts = words.spelled(stretch.start, stretch.stop, stretch.phonemes, self._max_phonemes, stretch.words)
         for spelling, alignment, start, stop in parts:
             text = normal.text[stretch.start : stretch.stop]
             yield Sentence(start, stop, spelling.ids, spelling.unknown, alignment, text), spelling.voiced
@@ -207,8 +208,14 @@ class TextFrontEnd:
             clauses = [Clause(" ".join(sentence.split()), "", ends_sentence=True, stop=len(sentence))]
         else:
             clauses = self._phonemizer.clauses(sentence, scheme.espeak_voice)
+        words = [word for clause in clauses for word in clause.words]
         for stretch in _join(sentence, clauses, language, self._max_phonemes):
-            yield _Stretch(span.start + stretch.start, span.start + stretch.stop, stretch.phonemes)
+            own = tuple(
+                SpokenWord(span.start + word.start, span.start + word.stop, word.phonemes)
+                for word in words
+                if stretch.start <= word.start < stretch.stop
+            )
+            yield _Stretch(span.start + stretch.start, span.start + stretch.stop, stretch.phonemes, own)
 
 
 def _join(text: str, clauses: Iterable[Clause], language: str, limit: int) -> Iterator[_Stretch]:

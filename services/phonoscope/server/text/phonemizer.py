@@ -7,7 +7,15 @@ espeak-ng nor a language.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
+
+
+class SpokenWord(NamedTuple):
+    """A word of a clause: character offsets `start` to `stop` in the text, and its phonemes there."""
+
+    start: int
+    stop: int
+    phonemes: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +27,14 @@ class Clause:
         terminator: the phoneme that the closing punctuation becomes, one of `. , : ; ? !`, or "" for none.
         ends_sentence: whether speech stops after it.
         stop: end of the clause in the text, as a character offset.
+        words: of a language without spaces, in order, where the phonemizer knows them; otherwise empty.
     """
 
     phonemes: str
     terminator: str
     ends_sentence: bool
     stop: int
+    words: tuple[SpokenWord, ...] = ()
 
 
 class Phonemizer(Protocol):

@@ -40,6 +40,23 @@ def align(expected: Sequence[Sequence[str]], symbols: Sequence[str]) -> list[tup
     return _fed(ranges, expected)
 
 
+def shares(first: Sequence[str], last: Sequence[str], whole: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+    """Returns what each of two parts of a word has of its phonemes.
+
+    A part may sound as it does alone, but for the sound beside the other, which then has the rest.
+
+    Args:
+        first: phonemes of the first part alone.
+        last: phonemes of the second part alone.
+        whole: phonemes of the word.
+    """
+    if first and list(whole[: len(first) - 1]) == list(first[:-1]):
+        return whole[: len(first)], whole[len(first) :]
+    if last and list(whole[len(whole) - len(last) + 1 :]) == list(last[1:]):
+        return whole[: -len(last)], whole[-len(last) :]
+    return first, last
+
+
 def _fed(ranges: list[tuple[int, int]], expected: Sequence[Sequence[str]]) -> list[tuple[int, int]]:
     """Assigns to a word without symbols the last sound of the word that it merged with: "for a" is "fɚɹə"."""
     for index in range(1, len(ranges)):

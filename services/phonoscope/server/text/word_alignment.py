@@ -14,8 +14,8 @@ from phonoscope.server.emotions import NEUTRAL, Prosody
 from phonoscope.server.text.normalise import Normalised
 from phonoscope.server.text.passage import Passage, covering
 from phonoscope.server.text.phoneme_ids import SILENT, Spelling, spell, split_phonemes
-from phonoscope.server.text.phonemizer import Phonemizer
-from phonoscope.server.text.sequence_alignment import STRESS, align
+from phonoscope.server.text.phonemizer import Phonemizer, SpokenWord
+from phonoscope.server.text.sequence_alignment import STRESS, align, shares
 from phonoscope.server.text.words import words
 from phonoscope.server.types import PhonemeScheme
 
@@ -100,13 +100,14 @@ class WordAligner:
         return (bool(self._marks) and self._marks[0].at < last) or any(covering(one, first, last) for one in ranges)
 
     def spelled(
-        self, start: int, stop: int, phonemes: str, max_symbols: int
+        self, start: int, stop: int, phonemes: str, max_symbols: int, spoken: Sequence[SpokenWord] = ()
     ) -> Iterator[tuple[Spelling, SentenceAlignment, int, int]]:
         """Yields the ids of characters `start` to `stop`, their alignment, and their source offsets.
 
-        If overrides make it longer than `max_symbols` phonemes, it is split into parts.
+        If overrides make it longer than `max_symbols` phonemes, it is split into parts. `spoken` are its words, if the
+        phonemizer knows them.
         """
-        symbols, placed = self._placed(start, stop, phonemes)
+        symbols, placed = self._placed(start, stop, phonemes, spoken)
         source = self._passage.source(*self._normal.source(start, stop))
         parts = list(_parts(placed, len(symbols), max_symbols))
         for index, (part, first, last) in enumerate(parts):
@@ -117,14 +118,15 @@ class WordAligner:
             ends = source[1] if index + 1 == len(parts) else self._passage.source(part[-1].start, part[-1].stop)[1]
             yield spelling, alignment, begins, ends
 
-    def _placed(self, start: int, stop: int, phonemes: str) -> tuple[list[str], list[_Placed]]:
+    def _placed(
+        self, start: int, stop: int, phonemes: str, spoken: Sequence[SpokenWord]
+    ) -> tuple[list[str], list[_Placed]]:
         """Returns the symbols with overrides applied, and their words."""
-        text = self._normal.text
         symbols = split_phonemes(phonemes, self._scheme.clusters)
-        spans = list(self._spans(start, stop))
+        spans = list(self._spans(start, stop, spoken))
         if not spans:
             return symbols, []
-        ranges = align([self._alone(text[first:last], self._scheme) for first, last in spans], symbols)
+        ranges = align(self._expected(spans, spoken), symbols)
         said: list[str] = []
         placed: list[_Placed] = []
         behind = 0
@@ -137,14 +139,36 @@ class WordAligner:
             behind = high
         return said + symbols[behind:], placed
 
-    def _spans(self, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    def _expected(self, spans: Sequence[tuple[int, int]], spoken: Sequence[SpokenWord]) -> list[Sequence[str]]:
+        """Returns the phonemes of each span: those of the sentence, if the phonemizer knows its words."""
+        text = self._normal.text
+        whole = {(word.start, word.stop): split_phonemes(word.phonemes, self._scheme.clusters) for word in spoken}
+        expected: list[Sequence[str]] = [
+            whole.get(span) or self._alone(text[slice(*span)], self._scheme) for span in spans
+        ]
+        for word in spoken:
+            cut = [at for at, (first, last) in enumerate(spans) if word.start <= first and last <= word.stop]
+            match cut:
+                case [one, other]:
+                    sounds = whole[word.start, word.stop]
+                    expected[one], expected[other] = shares(expected[one], expected[other], sounds)
+        return expected
+
+    def _spans(self, start: int, stop: int, spoken: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
         """Yields the words of characters `start` to `stop`, cut where an override starts or ends within one."""
-        for first, last in words(self._normal.text, start, stop):
+        for first, last in [word[:2] for word in spoken] or words(self._normal.text, start, stop):
             while self._cuts and self._cuts[0] < last:
                 if (cut := self._cuts.popleft()) > first:
-                    yield from words(self._normal.text, first, cut)
+                    yield from self._parts(first, cut, spoken)
                     first = cut  # noqa: PLW2901
-            yield from words(self._normal.text, first, last)
+            yield from self._parts(first, last, spoken)
+
+    def _parts(self, start: int, stop: int, spoken: Sequence[SpokenWord]) -> Iterator[tuple[int, int]]:
+        """Yields a part of a word: as one, if the phonemizer knows its words."""
+        if spoken:
+            yield start, stop
+        else:
+            yield from words(self._normal.text, start, stop)
 
     def _said(self, symbols: list[str], first: int, last: int) -> Sequence[str]:
         """Returns a word's symbols: its own, or its override's, which only the first word of the override has."""

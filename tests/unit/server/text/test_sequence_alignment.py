@@ -2,7 +2,7 @@
 
 import pytest
 
-from phonoscope.server.text.sequence_alignment import align
+from phonoscope.server.text.sequence_alignment import align, shares
 
 
 def cut(words: str, said: str) -> list[str]:
@@ -29,6 +29,22 @@ def cut(words: str, said: str) -> list[str]:
 )
 def test_each_word_gets_what_is_most_like_it(words: str, said: str, found: list[str]) -> None:
     assert cut(words, said) == found
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "whole", "found"),
+    [
+        ("ab", "xx", "abcd", ("ab", "cd")),
+        ("ab", "xx", "ancd", ("an", "cd")),
+        ("xx", "cd", "abcd", ("ab", "cd")),
+        ("xx", "cd", "abnd", ("ab", "nd")),
+        ("xx", "yy", "abcd", ("xx", "yy")),
+    ],
+)
+def test_a_part_of_a_word_has_the_rest_of_what_the_other_has(
+    first: str, last: str, whole: str, found: tuple[str, str]
+) -> None:
+    assert tuple("".join(share) for share in shares(first, last, list(whole))) == found
 
 
 @pytest.mark.parametrize(

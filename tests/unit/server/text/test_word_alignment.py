@@ -8,7 +8,7 @@ from phonoscope.server.emotions import NEUTRAL, Prosody
 from phonoscope.server.text.front_end import Sentence, TextFrontEnd
 from phonoscope.server.text.lexicon import Lexicon
 from phonoscope.server.text.passage import Manner, Mark, Override, Passage
-from phonoscope.server.text.phonemizer import Clause, Letters
+from phonoscope.server.text.phonemizer import Clause, Letters, SpokenWord
 from phonoscope.server.text.word_alignment import PLAIN, IsolatedWords
 from phonoscope.server.types import PhonemeScheme, Pronunciation
 
@@ -27,6 +27,16 @@ class Counting(Letters):
     def clauses(self, text: str, voice: str) -> list[Clause]:
         self.characters += len(text)
         return super().clauses(text, voice)
+
+
+class Spoken(Letters):
+    """Letters that know two words of a text without spaces, which sound otherwise than alone: "abc" and "de"."""
+
+    def clauses(self, text: str, voice: str) -> list[Clause]:
+        if text != "abcde":
+            return super().clauses(text, voice)
+        words = (SpokenWord(0, 3, "abx"), SpokenWord(3, 5, "yy"))
+        return [Clause("abx yy", "", ends_sentence=True, stop=5, words=words)]
 
 
 def letters(passage: Passage, max_symbols: int = 400) -> list[Sentence]:
@@ -70,6 +80,21 @@ def test_an_override_within_a_word_cuts_it() -> None:
     (sentence,) = letters(Passage("abcdef.", overrides=(Override(2, 4, "zz"),)))
     assert said(sentence) == "abzzef."
     assert [(word.start, word.stop) for word in sentence.alignment.words] == [(0, 2), (2, 4), (4, 6)]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "words"),
+    [
+        ((), ["abx", "yy"]),
+        ((Override(0, 3, "zz"),), ["zz", "yy"]),
+        ((Override(0, 1, "zz"),), ["zz", "bx", "yy"]),
+        ((Override(1, 3, "zz"),), ["a", "zz", "yy"]),
+    ],
+)
+def test_the_words_are_those_that_the_phonemizer_knows(overrides: tuple[Override, ...], words: list[str]) -> None:
+    (sentence,) = TextFrontEnd(Spoken()).sentences(Passage("abcde", overrides=overrides), LETTERS, is_aligned=True)
+    assert [spelled(sentence, word.first, word.last) for word in sentence.alignment.words] == words
+    assert (sentence.alignment.words[-1].start, sentence.alignment.words[-1].stop) == (3, 5)
 
 
 def test_a_letter_that_is_read_alone_is_called_by_its_name(reader) -> None:
