@@ -15,6 +15,16 @@ from phonoscope.server.text.mandarin import reading
 from phonoscope.server.text.mandarin.numbers import in_words
 from phonoscope.server.text.normalise import edited
 from phonoscope.server.text.phonemizer import Clause, Phonemizer
+from phonoscope.server.text.wide_marks import (
+    CLOSE_QUOTES,
+    DASHES,
+    DOTS,
+    MARK,
+    OPEN_QUOTES,
+    SOUNDS,
+    STOPS,
+    TERMINATORS,
+)
 
 VOICE: Final = "cmn-misaki"
 """The name of this phonemizer's only voice. Schemes with it set `reads_numbers`."""
@@ -25,25 +35,19 @@ _LONG: Final = 300
 
 _HAN: Final = "\u3005-\u3007\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 _LATIN: Final = "A-Za-zÀ-ÖØ-öø-ɏ"
-_CLOSERS: Final = "\"'”’»›)\\]}」』）】》〉"
 _TOKEN: Final = re.compile(
     rf"""
     (?P<han>[{_HAN}]+)
     | (?P<latin>[{_LATIN}][{_LATIN}'’]*(?:[ .&-][{_LATIN}][{_LATIN}'’]*)*)
-    | (?P<dash>[—–―]+)
-    | (?P<dots>…+|\.\.+)
-    | (?P<mark>[。！？，、；：．｡､!?,;:]+|\.(?=[\s{_CLOSERS}]|$))[{_CLOSERS}]*
-    | (?P<open>[“"「『《〈【«（(])
-    | (?P<close>[”」』》〉】»）)])
+    | (?P<dash>[{DASHES}]+)
+    | (?P<dots>{DOTS})
+    | (?P<mark>{MARK})
+    | (?P<open>[{OPEN_QUOTES}（(])
+    | (?P<close>[{CLOSE_QUOTES}）)])
     | (?P<other>.)
     """,
     re.VERBOSE | re.DOTALL,
 )
-_MARKS: Final = {
-    **dict.fromkeys("。．｡.", "."), **dict.fromkeys("，、､,", ","), **dict.fromkeys("！!", "!"),
-    **dict.fromkeys("？?", "?"), **dict.fromkeys("；;", ";"), **dict.fromkeys("：:", ":"),
-}  # fmt: skip
-_STOPS: Final = frozenset(".!?;")
 _WIDE_POINT: Final = re.compile(r"(?<=\d)．(?=\d)")
 _WIDE_TO_PLAIN: Final[Mapping[int, int | str]] = {
     **{code: code - 0xFEE0 for code in range(0xFF10, 0xFF1A)},
@@ -91,7 +95,7 @@ class Mandarin:
         for sound in self._sounds(normal.text):
             stop = max(behind, normal.source(0, sound.stop)[1])
             if sound.mark:
-                is_end = sound.mark in _STOPS and bool(phonemes)
+                is_end = sound.mark in STOPS and bool(phonemes)
                 yield Clause(phonemes.strip(), sound.mark if phonemes else "", is_end, stop)
                 phonemes, behind = "", stop
                 continue
@@ -114,7 +118,7 @@ class Mandarin:
             elif kind == "latin":
                 yield _Sound(f"{self._spoken(found)} ", "", stop)
             elif kind == "mark":
-                yield _Sound("", _MARKS[found[0]], stop)
+                yield _Sound("", TERMINATORS[found[0]], stop)
             else:
                 yield _Sound(_PUNCTUATION.get(kind or "", {}).get(found[0], ""), "", stop)
 
@@ -128,8 +132,7 @@ class Mandarin:
 
 # Round brackets stay wide: "(ma)" would look like espeak-ng's change to a language "ma".
 _PUNCTUATION: Final = {
-    "open": {**dict.fromkeys('“"「『《〈【«', "“"), **dict.fromkeys("（(", "（")},
-    "close": {**dict.fromkeys("”」』》〉】»", "” "), **dict.fromkeys("）)", "） ")},
-    "dash": dict.fromkeys("—–―", "— "),
-    "dots": dict.fromkeys("….", "… "),
-}  # fmt: skip
+    **SOUNDS,
+    "open": {**SOUNDS["open"], **dict.fromkeys("（(", "（")},
+    "close": {**SOUNDS["close"], **dict.fromkeys("）)", "） ")},
+}
