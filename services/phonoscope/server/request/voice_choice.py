@@ -80,14 +80,18 @@ class VoiceChoice:
         return alias or (named, _speaker_number(named, speaker))
 
     def _of_script(self, text: str) -> Speaker:
-        """Returns the first voice that reads the main script of the text; the default if it has none."""
+        """Returns the first voice that reads the main script of the text; the default if it has none.
+
+        A language with that script only precedes one with others: Han alone is Chinese rather than Japanese.
+        """
         scripts = scripts_in(text)
         if not scripts:
             return self.default, self.default.default_speaker
-        for voice in self._voices.values():
-            if scripts[0] in scripts_of(voice.language):
-                return voice, voice.default_speaker
-        raise self._unread(scripts[0], "no loaded voice supports")
+        able = [voice for voice in self._voices.values() if scripts[0] in scripts_of(voice.language)]
+        if not able:
+            raise self._unread(scripts[0], "no loaded voice supports")
+        voice = min(able, key=lambda voice: len(scripts_of(voice.language)))  # the first of those with the fewest
+        return voice, voice.default_speaker
 
     def _check_script(self, voice: Voice, text: str) -> None:
         """Refuses a text in a script that a voice cannot read: espeak-ng would speak "Chinese letter"."""

@@ -132,6 +132,15 @@ def test_auto_goes_by_most_of_the_letters() -> None:
     assert CHOICE.asked("", "auto", "1234567890 да") == (OLGA, 0), "numbers are of no script"
 
 
+def test_han_alone_is_chinese_and_with_kana_japanese() -> None:
+    xiaoxiao = reader("xiaoxiao", "zh-CN")
+    choice = VoiceChoice([JOE, YUKI, xiaoxiao])
+    assert choice.asked("", "auto", CHINESE) == (xiaoxiao, 0)
+    assert choice.asked("", "auto", JAPANESE) == (YUKI, 0)
+    assert choice.asked("", "ja", CHINESE) == choice.asked("yuki", "auto", CHINESE) == (YUKI, 0)
+    assert VoiceChoice([JOE, YUKI]).asked("", "auto", CHINESE) == (YUKI, 0), "nobody else reads Han"
+
+
 def test_auto_takes_the_default_speaker_of_the_voice() -> None:
     assert VoiceChoice([OLGA, CHOIR]).asked("", "auto", "Hallo.") == (CHOIR, 1)
     assert VoiceChoice([CHOIR, OLGA]).asked("", "auto", "123") == (CHOIR, 1)
