@@ -52,7 +52,7 @@ class Contender:
 
 
 def memory_bytes(pid: int, field: str) -> int:
-    """Returns a process's memory: VmRSS, what is in RAM now, or VmHWM, the most that was."""
+    """Returns a process's memory, by the kernel's names: VmRSS, what is in RAM now, or VmHWM, the most that was."""
     status = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     fields = dict(line.split(":", 1) for line in status.splitlines())
     return int(fields[field].split()[0]) * KIBIBYTE
