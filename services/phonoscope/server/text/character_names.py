@@ -40,7 +40,7 @@ _WORDS: Final = {
 }
 NAMES: Final[Mapping[str, Mapping[str, str]]] = {
     language: dict(zip(_SYMBOLS.split(), words.split("|"), strict=True)) for language, words in _WORDS.items()
-}
+} | {"ja": {"〒": "郵便番号"}}
 """Names of symbols, by language."""
 PREFERRED: Final = frozenset("∂∑♯♭")
 """Symbols whose name here is better than espeak-ng's."""

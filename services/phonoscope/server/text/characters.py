@@ -89,7 +89,8 @@ class Characters:
         if category[0] in "LM":
             return character if name else self._letter(character, language, voice)
         if category[0] == "N":
-            return self._number(character, voice)
+            is_own = script_of(character) in scripts_of(language)  # such as 〇
+            return character if is_own else self._number(character, voice)
         return self._symbol(character, language, voice)
 
     def _letter(self, letter: str, language: str, voice: str) -> str:

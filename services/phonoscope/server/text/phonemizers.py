@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 
 from phonoscope.server.text.espeak import Espeak
+from phonoscope.server.text.japanese.phonemizer import VOICE as JAPANESE
+from phonoscope.server.text.japanese.phonemizer import Japanese
 from phonoscope.server.text.mandarin.phonemizer import VOICE as MANDARIN
 from phonoscope.server.text.mandarin.phonemizer import Mandarin
 from phonoscope.server.text.phonemizer import Clause, Phonemizer
@@ -39,4 +41,4 @@ def build_phonemizers() -> Phonemizers:
         StartupError: espeak-ng cannot be loaded.
     """
     espeak = Espeak()
-    return Phonemizers({MANDARIN: Mandarin(espeak)}, espeak)
+    return Phonemizers({JAPANESE: Japanese(espeak), MANDARIN: Mandarin(espeak)}, espeak)

@@ -14,8 +14,10 @@ from typing import Final
 import pytest
 
 from phonoscope.server.text.front_end import TextFrontEnd
+from phonoscope.server.text.japanese import reading as japanese
+from phonoscope.server.text.japanese.phonemizer import VOICE as JAPANESE
+from phonoscope.server.text.mandarin import reading as mandarin
 from phonoscope.server.text.mandarin.phonemizer import VOICE as MANDARIN
-from phonoscope.server.text.mandarin.reading import are_installed
 from phonoscope.server.text.markdown.document import read_markdown
 from phonoscope.server.text.markdown.incremental import IncrementalMarkdown
 from phonoscope.server.text.passage import Passage
@@ -26,7 +28,8 @@ from phonoscope.server.types import PhonemeScheme
 CORPUS: Final = Path(__file__).parent / "corpus"
 _IDS: Final = {symbol: (index,) for index, symbol in enumerate("_^$ .,:;?!")}
 _NEEDS: Final = {
-    MANDARIN: pytest.mark.skipif(not are_installed(), reason="jieba or pypinyin is missing, see [kokoro]")
+    JAPANESE: pytest.mark.skipif(not japanese.are_installed(), reason="pyopenjtalk-plus is missing, see [kokoro]"),
+    MANDARIN: pytest.mark.skipif(not mandarin.are_installed(), reason="jieba or pypinyin is missing, see [kokoro]"),
 }
 _UNHEARD: Final = str.maketrans("", "", "ˈˌ .,:;?!")
 
@@ -74,7 +77,7 @@ def heard(text: str, voice: str) -> str:
 
 def heard_of(passages: Iterable[Passage], voice: str) -> str:
     recorder, front_end = _recording_front_end()
-    scheme, read = PhonemeScheme("espeak", voice, _IDS, reads_numbers=voice == MANDARIN), list(passages)
+    scheme, read = PhonemeScheme("espeak", voice, _IDS, reads_numbers=voice in _NEEDS), list(passages)
     for passage in read:  # the first time, espeak-ng is asked what it makes of each character
         list(front_end.sentences(passage, scheme))
     recorder.phonemes = ""

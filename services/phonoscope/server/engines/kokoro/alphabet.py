@@ -126,6 +126,32 @@ MANDARIN: Final[Mapping[str, str]] = {
 }
 """Of Mandarin with English words in it; tones in Chao's letters."""
 
+# Sounds of English that Japanese has, too, but writes otherwise; its phonemizer respells the English ones.
+_NOT_IN_JAPANESE: Final = frozenset({"e", "o", "x", "r", "ɾ", "ʔ", "ː", "ʲ", "ʲo", "ʲə"})
+_STOPPED: Final = "kɡsɕztdnɲhɸbpmɾv"
+_STOPPED_PALATALS: Final = "kɡsztdnhɸbpmɾv"
+JAPANESE: Final[Mapping[str, str]] = {
+    **{ipa: written for ipa, written in AMERICAN.items() if ipa not in _NOT_IN_JAPANESE},
+    "tɕ": "ʨ",
+    "dʑ": "ʥ",
+    "ts": "ʦ",
+    "dz": "ʣ",
+    "ɰ": "β",
+    "ʷ": "ᵝ",
+    "c\u0327": "ç",
+    # Long consonants, which misaki writes with a stop before the short one.
+    **{f"{consonant}ː": f"ʔ{consonant}" for consonant in _STOPPED},
+    **{f"{consonant}ʲː": f"ʔ{consonant}ʲ" for consonant in _STOPPED_PALATALS},
+    "c\u0327ː": "ʔç",
+    "tːɕ": "ʔʨ",
+    "dːʑ": "ʔʥ",
+    "tːs": "ʔʦ",
+    "dːz": "ʔʣ",
+    "kʷː": "ʔkᵝ",
+    "ɡʷː": "ʔɡᵝ",
+}
+"""Of Japanese with English words in it; without pitch accent, which the voices were not trained with."""
+
 
 def scheme_of(espeak_voice: str, spelling: Mapping[str, str], vocabulary: Mapping[str, int]) -> PhonemeScheme:
     """Returns the scheme of a language: each phoneme, or cluster of phonemes, with its numbers.

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, MANDARIN, OTHERS, scheme_of
+from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, JAPANESE, MANDARIN, OTHERS, scheme_of
 from phonoscope.server.types import PhonemeScheme
 
 
@@ -19,8 +19,7 @@ class Language:
     Attributes:
         name: in English, for messages.
         tag: BCP 47.
-        espeak_voice: the front end's name of it: espeak-ng's, or that of another phonemizer; "" where there is none
-            like what its voices were trained on.
+        espeak_voice: the front end's name of it: espeak-ng's, or that of another phonemizer.
         spelling: how the phonemes of the front end are written in Kokoro's alphabet.
         packages: what its front end imports; `phonoscope[kokoro]` brings them.
         other_scripts: what its front end reads besides its own script.
@@ -37,8 +36,8 @@ class Language:
 
     @property
     def is_readable(self) -> bool:
-        """Whether it has a front end, with all that this imports."""
-        return bool(self.espeak_voice) and all(map(importlib.util.find_spec, self.packages))
+        """Whether all that its front end imports is installed."""
+        return all(map(importlib.util.find_spec, self.packages))
 
     def scheme(self, vocabulary: Mapping[str, int]) -> PhonemeScheme:
         """Returns how a voice of this language represents text.
@@ -52,13 +51,6 @@ class Language:
         scheme = scheme_of(self.espeak_voice, self.spelling, vocabulary)
         return replace(scheme, other_scripts=self.other_scripts, reads_numbers=self.reads_numbers)
 
-    @property
-    def advice(self) -> str:
-        """What to do if it is not readable."""
-        if self.espeak_voice:
-            return "run: pip install 'phonoscope[kokoro]'"
-        return "add packs of another language, such as af_heart"
-
 
 LANGUAGES: Final[Mapping[str, Language]] = {
     "a": Language("American English", "en-US", "en-us", AMERICAN),
@@ -68,7 +60,15 @@ LANGUAGES: Final[Mapping[str, Language]] = {
     "h": Language("Hindi", "hi", "hi", OTHERS),
     "i": Language("Italian", "it", "it", OTHERS),
     "p": Language("Brazilian Portuguese", "pt-BR", "pt-br", OTHERS),
-    "j": Language("Japanese", "ja", "", {}),
+    "j": Language(
+        "Japanese",
+        "ja",
+        "ja-misaki",
+        JAPANESE,
+        packages=("pyopenjtalk",),
+        other_scripts=frozenset({"Latin"}),
+        reads_numbers=True,
+    ),
     "z": Language(
         "Mandarin Chinese",
         "zh-CN",

@@ -24,6 +24,7 @@ from phonoscope.server.engines.loading import Loading
 from phonoscope.server.types import Voice
 
 ENGINE: Final = "kokoro"
+_ADVICE: Final = "run: pip install 'phonoscope[kokoro]'"  # brings what the front ends import
 _CHECKPOINTS: Final = ("*.pth", f"*{ONNX_SUFFIX}")
 
 
@@ -77,13 +78,12 @@ def _speakable(packs: dict[str, Path], folder: Path, loading: Loading) -> list[P
             language=language.name,
             voices=names,
             folder=str(folder),
-            advice=language.advice,
+            advice=_ADVICE,
         )
     skipped = {name for names in unread.values() for name in names}
     if skipped == set(packs):
         languages = " and ".join(language.name for language in unread)
-        advice = "; ".join(dict.fromkeys(language.advice for language in unread))
-        raise VoiceFileError(f"{folder}: has voices of {languages} only, which this server cannot read; {advice}")
+        raise VoiceFileError(f"{folder}: has voices of {languages} only, which this server cannot read; {_ADVICE}")
     return [path for name, path in packs.items() if name not in skipped]
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, OTHERS, VOCABULARY, scheme_of
+from phonoscope.server.engines.kokoro.alphabet import AMERICAN, BRITISH, JAPANESE, OTHERS, VOCABULARY, scheme_of
 from phonoscope.server.text.phoneme_ids import spell, split_phonemes
 
 LETTER = {number: symbol for symbol, number in VOCABULARY.items()}
@@ -50,6 +50,24 @@ def test_british_english_keeps_its_lengths(ipa, letters):
 )
 def test_other_languages_share_one_spelling(ipa, letters):
     assert written(ipa, OTHERS) == (letters.replace("õ", "o\u0303"), 0)
+
+
+@pytest.mark.parametrize(
+    ("ipa", "letters"),
+    [
+        ("tɕi dʑi tsɨ dza", "ʨi ʥi ʦɨ ʣa"),
+        ("ɰa kʷa ço", "βa kᵝa ço"),
+        ("kʲitːe hakʲːiɾʲi", "kʲiʔte haʔkʲiɾʲi"),
+        ("matːɕa iɕːo itːsɨ", "maʔʨa iʔɕo iʔʦɨ"),
+        ("çaçːa toː", "çaʔça toː"),
+    ],
+)
+def test_japanese_is_written_as_misaki_does(ipa, letters):
+    assert written(ipa, JAPANESE) == (letters, 0)
+
+
+def test_english_keeps_its_letters_in_japanese():
+    assert written("kˈoʊd tʃˈɛk wˈɛl", JAPANESE) == ("kˈOd ʧˈɛk wˈɛl", 0)
 
 
 def test_what_kokoro_has_no_number_for_is_counted():

@@ -17,6 +17,7 @@ from phonoscope.server.text.phonemizers import build_phonemizers
         ("ff_siwis", "fr-FR"),
         ("pm_alex", "pt-BR"),
         ("zf_xiaoni", "zh-CN"),
+        ("jm_kumo", "ja"),
     ],
 )
 def test_the_first_letter_is_the_language(name, tag):
@@ -40,11 +41,12 @@ def test_the_front_end_has_every_language_that_it_reads():
 def test_a_language_whose_packages_are_missing_is_not_readable(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     assert not LANGUAGES["z"].is_readable
+    assert not LANGUAGES["j"].is_readable
     assert LANGUAGES["a"].is_readable
-    assert "pip install 'phonoscope[kokoro]'" in LANGUAGES["z"].advice
 
 
 def test_a_scheme_says_what_its_front_end_reads_itself() -> None:
-    assert LANGUAGES["z"].scheme(VOCABULARY).reads_numbers
-    assert LANGUAGES["z"].scheme(VOCABULARY).other_scripts == {"Latin"}
+    for letter in "jz":
+        assert LANGUAGES[letter].scheme(VOCABULARY).reads_numbers
+        assert LANGUAGES[letter].scheme(VOCABULARY).other_scripts == {"Latin"}
     assert not LANGUAGES["a"].scheme(VOCABULARY).reads_numbers

@@ -44,26 +44,20 @@ def test_a_file_is_no_folder_of_kokoro(tmp_path, loading):
     assert list(tmp_path.glob(KOKORO.pattern)) == []
 
 
-def test_languages_without_a_front_end_are_left_out_and_named(folder, loading, log):
-    shutil.copy(folder / "voices" / "af_one.bin", folder / "voices" / "jf_alpha.bin")
-    voices = load_folders([folder], loading(), CPU)
-    assert [loaded.voice.id for loaded in voices] == ["af_one", "im_two"]
-    [call] = log.calls
-    assert call.kwargs["language"] == "Japanese"
-    assert call.kwargs["voices"] == ["jf_alpha"]
-
-
-def test_a_language_without_its_packages_is_left_out_with_advice(folder, loading, log, monkeypatch):
+@pytest.mark.parametrize(("letter", "language"), [("j", "Japanese"), ("z", "Mandarin Chinese")])
+def test_a_language_without_its_packages_is_left_out_with_advice(letter, language, folder, loading, log, monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    shutil.copy(folder / "voices" / "af_one.bin", folder / "voices" / "zf_xiaoni.bin")
+    shutil.copy(folder / "voices" / "af_one.bin", folder / "voices" / f"{letter}f_other.bin")
     voices = load_folders([folder], loading(), CPU)
     assert [loaded.voice.id for loaded in voices] == ["af_one", "im_two"]
     [call] = log.calls
-    assert call.kwargs["language"] == "Mandarin Chinese"
+    assert call.kwargs["language"] == language
+    assert call.kwargs["voices"] == [f"{letter}f_other"]
     assert call.kwargs["advice"] == "run: pip install 'phonoscope[kokoro]'"
 
 
-def test_a_folder_of_such_languages_only_is_refused(folder, loading, refused):
+def test_a_folder_of_such_languages_only_is_refused(folder, loading, refused, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     for name in ("af_one", "im_two"):
         (folder / "voices" / f"{name}.bin").rename(folder / "voices" / f"j{name[1:]}.bin")
     assert "voices of Japanese only" in refused(lambda: load_folders([folder], loading(), CPU), folder)

@@ -1,0 +1,1 @@
+"""Japanese: from kanji and kana to the phonemes of misaki."""
