@@ -47,7 +47,7 @@ from phonoscope.server.types import PhonemeScheme, Utterance
 
 GENEROUS_SECONDS = 60.0
 TON = tone_voice("ton", language="de-DE", sample_rate_hz=16_000, speakers=("eins", "zwei"))
-VOICES = (tone_voice("tone"), replace(TON, emotion_rendering="none"))
+VOICES = (tone_voice("tone"), replace(TON, emotion_rendering="none", gender="female", grade="B"))
 
 
 class GatedEngine:

@@ -17,6 +17,7 @@ from phonoscope.client import (
     AsyncClient,
     Client,
     Encoding,
+    Gender,
     InvalidArgument,
     ResourceExhausted,
     ServerError,
@@ -115,6 +116,9 @@ async def test_voices_are_listed_the_default_first_and_by_language(client):
     assert (first.emotion_rendering, second.emotion_rendering) == ("prosody", "none")
     assert await client.voices("de") == (second,)
     assert await client.voices("fr") == ()
+    assert (second.gender, second.grade, first.gender) == ("female", "B", "")
+    assert await client.voices(gender=Gender.FEMALE) == (second,)
+    assert await client.voices(engine="flute") == ()
 
 
 async def test_every_setting_of_a_request_takes_effect(client):

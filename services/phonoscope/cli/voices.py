@@ -6,13 +6,14 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
+from typer.core import TyperGroup
 
 from phonoscope.cli.error_reporting import report_errors
 from phonoscope.cli.shared_options import MIN_TIMEOUT_SECONDS, ServerOption, plain_app
-from phonoscope.client import Client, Voice
+from phonoscope.client import Client, Gender, Voice
 from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.common.paths import DEFAULT_VOICES_DIR
 
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 COLUMN_TITLES: Final = {
     "id": "VOICE",
     "language": "LANGUAGE",
+    "gender": "GENDER",
+    "grade": "GRADE",
     "sample_rate_hz": "HZ",
     "speakers": "SPEAKERS",
     "is_default": "DEFAULT",
@@ -45,39 +48,43 @@ TimeoutOption = Annotated[
 def voices_app() -> typer.Typer:
     """Returns the command group; without a command it lists voices."""
     app = plain_app(
-        help="List the voices of a server, or download new ones. Default command: list.", invoke_without_command=True
+        help="List the voices of a server, or download new ones. Default command: list.", cls=ListByDefault
     )
-    app.callback()(list_by_default)
     app.command("list")(list_voices)
     app.command("pull")(pull_voices)
     return app
 
 
-def list_by_default(context: typer.Context) -> None:
-    """List the voices of a server, or download new ones. Default command: list."""
-    if context.invoked_subcommand is not None:
-        return
-    listing = context.command.get_command(context, "list")  # type: ignore[attr-defined]  # the context's command is a group
-    with listing.make_context("list", [], parent=context) as own_context:  # also reads the environment
-        listing.invoke(own_context)
+class ListByDefault(TyperGroup):
+    """A group whose command is `list` where none is named; its options may stand alone."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401 - a context of click or of Typer's copy
+        """Inserts the command before options that are not the group's own."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
 
 
 def list_voices(
     *,
     server: ServerOption = DEFAULT_TARGET,
     language: Annotated[str, typer.Option(help="Only voices of this BCP 47 tag; en matches en-US.")] = "",
+    gender: Annotated[Gender | None, typer.Option(help="Only voices of this gender.")] = None,
+    engine: Annotated[str, typer.Option(help="Only voices of this engine, such as kokoro.")] = "",
     from_hub: Annotated[bool, typer.Option("--hub", help="List the voices of the hub instead of a server.")] = False,
     hub_url: Annotated[str | None, typer.Option(metavar="URL", help=HUB_HELP)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     timeout: TimeoutOption = 10.0,
 ) -> None:
     """List the voices that a server has loaded, the default voice (*) first; with --hub, those to download."""
+    if (from_hub or hub_url) and (gender or engine):
+        raise typer.BadParameter("The hub states languages only.", param_hint="--gender" if gender else "--engine")
     with report_errors():
         if from_hub or hub_url:
             rows = hub_rows(hub_url, language)
         else:
             with Client(server, timeout_seconds=timeout) as client:
-                rows = [server_row(voice) for voice in client.voices(language)]
+                rows = [server_row(voice) for voice in client.voices(language, gender=gender, engine=engine)]
         if as_json:
             typer.echo(json.dumps(rows, indent=2, ensure_ascii=False))
         else:
@@ -106,8 +113,9 @@ def pull_voices(
 
 
 def server_row(voice: Voice) -> dict[str, object]:
-    """Returns the row of a voice of the server."""
-    return dataclasses.asdict(voice)
+    """Returns the row of a voice of the server, in the order of the table's columns."""
+    members = dataclasses.asdict(voice)
+    return {key: members[key] for key in COLUMN_TITLES if key in members}
 
 
 def hub_rows(hub_url: str | None, language: str) -> list[dict[str, object]]:

@@ -18,7 +18,7 @@ from phonoscope.client.incremental_input import AsyncIncrementalInput
 from phonoscope.client.options import SpeechOptions
 from phonoscope.client.retries import Attempts, closed_while_waiting
 from phonoscope.client.tracing import CallTrace, Untraced
-from phonoscope.client.types import AudioChunk, Flush, Speech, Voice
+from phonoscope.client.types import AudioChunk, Flush, Gender, Speech, Voice
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
 
 if TYPE_CHECKING:
@@ -86,9 +86,23 @@ class AsyncClient(BaseClient):
         settings = wire.speech_request("", options)
         return self._incremental_chunks(settings, pieces, timeout_seconds)
 
-    async def voices(self, language: str = "", *, timeout_seconds: float | None = None) -> tuple[Voice, ...]:
-        """Returns the voices of the server, or those of one language (BCP 47 tag); the default voice is the first."""
-        request = tts_pb2.ListVoicesRequest(language=language)
+    async def voices(
+        self,
+        language: str = "",
+        *,
+        gender: Gender | None = None,
+        engine: str = "",
+        timeout_seconds: float | None = None,
+    ) -> tuple[Voice, ...]:
+        """Returns the voices of the server, the default voice first.
+
+        Args:
+            language: only voices of this BCP 47 tag; "en" covers "en-US".
+            gender: only voices of this gender.
+            engine: only voices of this engine, such as "kokoro".
+            timeout_seconds: deadline of the call.
+        """
+        request = wire.voices_request(language, gender, engine)
         trace = self._tracer.call("ListVoices")
         response = await self._unary(self._speech.ListVoices, request, self._attempts(timeout_seconds), trace)
         return wire.voices(response)

@@ -29,6 +29,13 @@ class TimingType(enum.Enum):
     MARK = "mark"
 
 
+class Gender(enum.Enum):
+    """The gender that a voice sounds like."""
+
+    FEMALE = "female"
+    MALE = "male"
+
+
 class TextFormat(enum.Enum):
     """How a text is written."""
 
@@ -129,6 +136,8 @@ class Voice:
         precision: number format of its vocoder: "float32", "bfloat16" or "float16"; "" from an older server.
         emotion_rendering: how it renders emotions: "none", "prosody" or "native"; "" from an older server.
         aliases: other values of the option `voice` for it, or for one of its speakers.
+        gender: "female" or "male", as its maker states; "" when unknown.
+        grade: as its maker gives it, such as "A" or "C+"; "" when unknown.
     """
 
     id: str
@@ -141,3 +150,5 @@ class Voice:
     precision: str = ""
     emotion_rendering: str = ""
     aliases: tuple[str, ...] = ()
+    gender: str = ""
+    grade: str = ""

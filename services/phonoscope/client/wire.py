@@ -13,6 +13,7 @@ from phonoscope.client.types import (
     AudioChunk,
     Encoding,
     Flush,
+    Gender,
     Pronunciation,
     Speech,
     TextFormat,
@@ -162,6 +163,12 @@ def encoding_of(value: tts_pb2.AudioEncoding.ValueType) -> Encoding:
     return Encoding[tts_pb2.AudioEncoding.Name(value).removeprefix("AUDIO_ENCODING_")]
 
 
+def voices_request(language: str, gender: Gender | None, engine: str) -> tts_pb2.ListVoicesRequest:
+    """Returns the message that asks for voices; "" and None mean any."""
+    wanted = tts_pb2.GENDER_UNSPECIFIED if gender is None else tts_pb2.Gender.Value(f"GENDER_{gender.name}")
+    return tts_pb2.ListVoicesRequest(language=language, gender=wanted, engine=engine)
+
+
 def serving_status(response: health_pb2.HealthCheckResponse) -> str:
     """Returns the name of a health status, such as "SERVING"."""
     return str(health_pb2.HealthCheckResponse.ServingStatus.Name(response.status))
@@ -185,7 +192,16 @@ def voice(message: tts_pb2.Voice) -> Voice:
         precision=message.precision,
         emotion_rendering=_rendering(message.emotion_rendering),
         aliases=tuple(message.aliases),
+        gender=_gender(message.gender),
+        grade=message.grade,
     )
+
+
+def _gender(value: tts_pb2.Gender.ValueType) -> str:
+    """Returns the name in lower case; empty when the server does not state one that this client knows."""
+    if value not in (tts_pb2.GENDER_FEMALE, tts_pb2.GENDER_MALE):
+        return ""
+    return tts_pb2.Gender.Name(value).removeprefix("GENDER_").lower()
 
 
 def _rendering(value: tts_pb2.EmotionRendering.ValueType) -> str:

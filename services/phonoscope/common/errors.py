@@ -70,6 +70,7 @@ class InvalidRequest(ServiceError):
         "LANGUAGE_UNKNOWN",
         "LANGUAGE_MISMATCH",
         "SCRIPT_NOT_SPOKEN",
+        "GENDER_UNKNOWN",
         "SSML_INVALID",
         "SSML_UNSUPPORTED",
         "PRONUNCIATION_INVALID",

@@ -140,7 +140,7 @@ class OpenAiRoutes:
     async def list_voices(self, request: Request, *, legacy: bool = False) -> Response:
         """Returns the loaded voices and their speakers, as Open WebUI reads them; with `legacy` their names only."""
         timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
-        voices = await run_while_connected(request.receive, self._backend.list_voices("", timeout_seconds))
+        voices = await run_while_connected(request.receive, self._backend.list_voices(timeout_seconds))
         names = [name for voice in voices for name in _names(voice)]
         return JSONResponse({"voices": names if legacy else [{"id": name, "name": name} for name in names]})
 

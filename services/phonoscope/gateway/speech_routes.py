@@ -5,11 +5,13 @@ FastAPI takes names and docstrings of the handlers for the OpenAPI document.
 
 import base64
 from dataclasses import asdict
+from typing import Annotated
 
 from fastapi import APIRouter, Request
+from pydantic import BeforeValidator
 from starlette.responses import JSONResponse, Response
 
-from phonoscope.gateway.backend.base import Backend
+from phonoscope.gateway.backend.base import Backend, Gender
 from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
 from phonoscope.gateway.openapi import AUDIO_RESPONSES, LEGACY_RESPONSES, PROBLEM_RESPONSES, VOICES_RESPONSES
@@ -17,6 +19,10 @@ from phonoscope.gateway.request_timeout import request_timeout_seconds
 from phonoscope.gateway.response_formats import PlainAudio, SpeechEvents
 from phonoscope.gateway.schemas import LegacyBody, SpeechBody
 from phonoscope.gateway.speech_response import SpeechResponse
+
+
+def _none_if_empty(value: str | None) -> str | None:
+    return value or None
 
 
 class SpeechRoutes:
@@ -56,9 +62,16 @@ class SpeechRoutes:
         response_format = SpeechEvents(is_timed=bool(body.timings)) if body.stream_format == "sse" else PlainAudio()
         return SpeechResponse(chunks, self._emit, response_format)
 
-    async def voices(self, request: Request, language: str = "") -> Response:
-        """Returns the loaded voices, or those of a language, the default voice first."""
-        listing = self._backend.list_voices(language, self._timeout_seconds(request))
+    async def voices(
+        self,
+        request: Request,
+        language: str = "",
+        gender: Annotated[Gender | None, BeforeValidator(_none_if_empty)] = None,
+        engine: str = "",
+    ) -> Response:
+        """Returns the loaded voices, or those of a language, a gender and an engine, the default voice first."""
+        seconds = self._timeout_seconds(request)
+        listing = self._backend.list_voices(seconds, language=language, gender=gender, engine=engine)
         voices = await run_while_connected(request.receive, listing)
         return JSONResponse({"voices": [asdict(voice) for voice in voices]})
 

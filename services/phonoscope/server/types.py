@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 EmotionRendering = Literal["none", "prosody", "native"]
+Gender = Literal["", "female", "male"]
+GENDERS: Final[tuple[Gender, ...]] = get_args(Gender)
 
 
 class Encoding(enum.Enum):
@@ -90,6 +92,8 @@ class Voice:
         alphabets: phoneme alphabets in which a caller may write pronunciations, such as "ipa".
         reference: the recording to imitate; None for voices that need none.
         aliases: other names of its speakers, with their numbers.
+        gender: as its maker states it; "" when unknown.
+        grade: as its maker gives it, such as "A" or "C+"; "" when unknown.
     """
 
     id: str
@@ -106,6 +110,8 @@ class Voice:
     alphabets: tuple[str, ...] = ("ipa",)
     reference: Reference | None = None
     aliases: tuple[tuple[str, int], ...] = ()
+    gender: Gender = ""
+    grade: str = ""
 
 
 TextFormat = Literal["plain", "markdown"]

@@ -13,6 +13,8 @@ def test_the_voices_of_the_server_are_listed_a_line_each(run, server, command):
     assert heading.split() == [
         "VOICE",
         "LANGUAGE",
+        "GENDER",
+        "GRADE",
         "HZ",
         "SPEAKERS",
         "DEFAULT",
@@ -23,13 +25,40 @@ def test_the_voices_of_the_server_are_listed_a_line_each(run, server, command):
         "ALIASES",
     ]
     assert first.split() == ["en_US-joe-medium", "en-US", "22050", "*", "vits", "medium", "bfloat16", "prosody"]
-    assert second.split() == ["de_DE-mls-medium", "de-DE", "22050", "anna,", "bert"]
+    assert second.split() == ["de_DE-mls-medium", "de-DE", "female", "C+", "22050", "anna,", "bert"]
 
 
 def test_the_list_is_json_for_programs(run, server):
     result = run("voices", "list", "--server", server.target, "--language", "de", "--json")
     (voice,) = json.loads(result.stdout)
     assert (voice["id"], voice["speakers"], voice["is_default"]) == ("de_DE-mls-medium", ["anna", "bert"], False)
+
+
+@pytest.mark.parametrize(
+    ("flags", "ids"),
+    [
+        (["--gender", "female"], ["de_DE-mls-medium"]),
+        (["--engine", "vits"], ["en_US-joe-medium"]),
+        (["--language", "en", "--gender", "male"], []),
+    ],
+)
+def test_voices_are_listed_by_what_they_are_also_without_the_commands_name(run, server, flags, ids):
+    for command in (["voices"], ["voices", "list"]):
+        result = run(*command, *flags, "--server", server.target, "--json")
+        assert [voice["id"] for voice in json.loads(result.stdout)] == ids
+
+
+def test_an_unknown_gender_is_a_usage_error(run):
+    result = run("voices", "list", "--gender", "neuter")
+    assert result.exit_code == 2
+    assert "'neuter' is not one of 'female', 'male'" in result.stderr
+
+
+@pytest.mark.parametrize("flags", [["--gender", "male"], ["--engine", "vits"]])
+def test_the_hub_does_not_state_gender_and_engine(run, flags):
+    result = run("voices", "list", "--hub", *flags)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "The hub states languages only." in result.stderr
 
 
 def test_no_voice_of_a_language_prints_nothing_on_standard_output(run, server):

@@ -56,7 +56,14 @@ VOICES = (
         precision="bfloat16",
         emotion_rendering=tts_pb2.EMOTION_RENDERING_PROSODY,
     ),
-    tts_pb2.Voice(id="de_DE-mls-medium", language="de-DE", sample_rate_hertz=22050, speakers=["anna", "bert"]),
+    tts_pb2.Voice(
+        id="de_DE-mls-medium",
+        language="de-DE",
+        sample_rate_hertz=22050,
+        speakers=["anna", "bert"],
+        gender=tts_pb2.GENDER_FEMALE,
+        grade="C+",
+    ),
 )
 
 
@@ -235,7 +242,15 @@ class ScriptedServer(tts_pb2_grpc.TextToSpeechServicer):
     def ListVoices(self, request: Any, context: grpc.ServicerContext) -> tts_pb2.ListVoicesResponse:  # noqa: N802 - the name of the wire
         self._remember("ListVoices", request, context)
         list(self._next_act()(context))
-        return tts_pb2.ListVoicesResponse(voices=[v for v in VOICES if v.language.startswith(request.language)])
+        return tts_pb2.ListVoicesResponse(
+            voices=[
+                voice
+                for voice in VOICES
+                if voice.language.startswith(request.language)
+                and request.gender in (tts_pb2.GENDER_UNSPECIFIED, voice.gender)
+                and request.engine in ("", voice.engine)
+            ]
+        )
 
     def _next_act(self) -> Act:
         return self._script.popleft() if self._script else lambda context: iter(PLAIN_PIECES)

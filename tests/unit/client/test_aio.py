@@ -14,6 +14,7 @@ from phonoscope.client import (
     Cancelled,
     DeadlineExceeded,
     Encoding,
+    Gender,
     InvalidArgument,
     ResourceExhausted,
     TimingType,
@@ -352,6 +353,11 @@ async def test_closing_the_client_ends_the_wait_for_a_busy_server(client, server
 
 async def test_voices_are_listed_by_language(client):
     assert [voice.id for voice in await client.voices("de")] == ["de_DE-mls-medium"]
+
+
+async def test_voices_are_listed_by_gender_and_engine(client):
+    assert [voice.id for voice in await client.voices(gender=Gender.FEMALE)] == ["de_DE-mls-medium"]
+    assert [voice.id for voice in await client.voices(engine="vits")] == ["en_US-joe-medium"]
 
 
 async def test_health_names_the_status_of_a_service(client, server):

@@ -13,6 +13,7 @@ from phonoscope.client import (
     Cancelled,
     Client,
     Encoding,
+    Gender,
     InvalidArgument,
     MarkTiming,
     PhonemeTiming,
@@ -240,6 +241,13 @@ def test_voices_are_listed_default_first_and_by_language(client):
     assert (first.id, first.is_default, first.quality, first.speakers) == ("en_US-joe-medium", True, "medium", ())
     assert (second.speakers, second.sample_rate_hz) == (("anna", "bert"), 22050)
     assert [voice.id for voice in client.voices("de")] == ["de_DE-mls-medium"]
+
+
+def test_voices_are_listed_by_gender_and_engine_and_say_what_their_maker_states(client):
+    assert [(voice.gender, voice.grade) for voice in client.voices()] == [("", ""), ("female", "C+")]
+    assert [voice.id for voice in client.voices(gender=Gender.FEMALE)] == ["de_DE-mls-medium"]
+    assert [voice.id for voice in client.voices(engine="vits")] == ["en_US-joe-medium"]
+    assert client.voices("de", gender=Gender.MALE) == ()
 
 
 def test_health_names_the_status_of_a_service(client, server):

@@ -43,7 +43,7 @@ CHUNKS = (
 )
 VOICES = (
     Voice("en_US-joe-medium", "en-US", 22_050, (), True, "vits", "medium", "bfloat16", "prosody"),
-    Voice("de_DE-mls-medium", "de-DE", 22_050, ("anna", "bert"), False, "vits", "medium"),
+    Voice("de_DE-mls-medium", "de-DE", 22_050, ("anna", "bert"), False, "vits", "medium", gender="female", grade="C+"),
 )
 
 

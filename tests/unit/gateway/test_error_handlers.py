@@ -41,7 +41,7 @@ async def test_an_error_of_the_backend_has_its_status_and_its_reason_is_logged(h
 
 
 async def test_a_defect_is_logged_and_a_problem_without_its_details(http, backend, logger, monkeypatch):
-    async def fail(language, timeout_seconds):
+    async def fail(timeout_seconds, **query):
         raise RuntimeError("secret")
 
     monkeypatch.setattr(backend, "list_voices", fail)

@@ -206,7 +206,29 @@ async def test_voices_are_listed_by_language(http):
         "precision": "",
         "emotion_rendering": "",
         "aliases": [],
+        "gender": "female",
+        "grade": "C+",
     }
+
+
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ("gender=female", ["de_DE-mls-medium"]),
+        ("gender=male", []),
+        ("gender=", ["en_US-joe-medium", "de_DE-mls-medium"]),
+        ("engine=vits&language=en", ["en_US-joe-medium"]),
+        ("engine=flute", []),
+    ],
+)
+async def test_voices_are_listed_by_gender_and_engine(http, query, ids):
+    assert [voice["id"] for voice in (await http.get(f"/v1/voices?{query}")).json()["voices"]] == ids
+
+
+async def test_an_unknown_gender_is_refused_with_the_known_ones(http):
+    reply = await http.get("/v1/voices", params={"gender": "neuter"})
+    assert (reply.status_code, reply.json()["reason"]) == (400, "BODY_INVALID")
+    assert reply.json()["detail"] == "gender: input should be 'female' or 'male', got 'neuter'"
 
 
 async def test_the_older_contract_is_one_object(http, backend, plain_audio):

@@ -13,6 +13,7 @@ from phonoscope.client import (
     AudioChunk,
     Encoding,
     Flush,
+    Gender,
     Pronunciation,
     Speech,
     SpeechOptions,
@@ -33,6 +34,7 @@ __all__ = [
     "Code",
     "Encoding",
     "Flush",
+    "Gender",
     "Option",
     "Pronunciation",
     "Speech",
@@ -108,8 +110,10 @@ class Backend(Protocol):
     async def synthesize(self, text: str, options: SpeechOptions, timeout_seconds: float) -> Speech:
         """Returns the audio of a whole text, up to 4 MiB."""
 
-    async def list_voices(self, language: str, timeout_seconds: float) -> Sequence[Voice]:
-        """Returns the voices of a language (BCP 47), or all for "", the default voice first."""
+    async def list_voices(
+        self, timeout_seconds: float, *, language: str = "", gender: Gender | None = None, engine: str = ""
+    ) -> Sequence[Voice]:
+        """Returns the voices of a language (BCP 47), a gender and an engine, the default voice first."""
 
     async def is_serving(self) -> bool:
         """Returns whether the speech server accepts requests; False when it does not answer."""

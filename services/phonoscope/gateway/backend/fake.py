@@ -8,6 +8,7 @@ from phonoscope.gateway.backend.base import (
     Backend,
     BackendError,
     Flush,
+    Gender,
     Speech,
     SpeechOptions,
     TextInput,
@@ -30,12 +31,13 @@ class FakeBackend(Backend):
 
     Args:
         chunks: the audio of every text; the first one carries the seed, the voice and the request id.
-        voices: all voices; `list_voices` selects by the start of their language.
+        voices: all voices; `list_voices` selects by the start of their language, by gender and engine.
 
     Attributes:
         error: raised by every call after its last chunk; None for calls that succeed.
         has_server: what `is_serving` returns.
         calls: the calls for speech so far.
+        lists: how often the voices were listed.
     """
 
     def __init__(self, chunks: Sequence[AudioChunk] = (), voices: Sequence[Voice] = ()) -> None:
@@ -44,6 +46,7 @@ class FakeBackend(Backend):
         self.error: BackendError | None = None
         self.has_server = True
         self.calls: list[Call] = []
+        self.lists = 0
 
     async def stream(
         self, text: TextInput, options: SpeechOptions, timeout_seconds: float
@@ -73,10 +76,24 @@ class FakeBackend(Backend):
             voice=first.voice,
         )
 
-    async def list_voices(self, language: str, timeout_seconds: float) -> Sequence[Voice]:  # noqa: ARG002  the Protocol's signature
-        """Returns the voices of a language."""
+    async def list_voices(
+        self,
+        timeout_seconds: float,  # noqa: ARG002  the Protocol's signature
+        *,
+        language: str = "",
+        gender: Gender | None = None,
+        engine: str = "",
+    ) -> Sequence[Voice]:
+        """Returns the voices of a language, a gender and an engine."""
+        self.lists += 1
         self._raise_error()
-        return [voice for voice in self.voices if voice.language.startswith(language)]
+        return [
+            voice
+            for voice in self.voices
+            if voice.language.startswith(language)
+            and (gender is None or voice.gender == gender.value)
+            and engine in ("", voice.engine)
+        ]
 
     async def is_serving(self) -> bool:
         """Returns `has_server`."""

@@ -6,7 +6,7 @@ from typing import Final, Self, cast
 
 from opentelemetry.trace import TracerProvider
 
-from phonoscope.client import AsyncClient, AudioChunk, PhonoscopeClientError, Speech, SpeechOptions, Voice
+from phonoscope.client import AsyncClient, AudioChunk, Gender, PhonoscopeClientError, Speech, SpeechOptions, Voice
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.backend.base import Backend, BackendError, Code, TextInput
 
@@ -55,10 +55,12 @@ class GrpcBackend(Backend):
         with _backend_errors():
             return await self._client.synthesize(text, timeout_seconds=timeout_seconds, **options)
 
-    async def list_voices(self, language: str, timeout_seconds: float) -> Sequence[Voice]:
-        """Returns the voices of a language, or all for "", the default voice first."""
+    async def list_voices(
+        self, timeout_seconds: float, *, language: str = "", gender: Gender | None = None, engine: str = ""
+    ) -> Sequence[Voice]:
+        """Returns the voices of a language, a gender and an engine, the default voice first."""
         with _backend_errors():
-            return await self._client.voices(language, timeout_seconds=timeout_seconds)
+            return await self._client.voices(language, gender=gender, engine=engine, timeout_seconds=timeout_seconds)
 
     async def is_serving(self) -> bool:
         """Returns whether the health service reports SERVING; False when there is no answer."""

@@ -12,7 +12,6 @@ from grpc.aio import ServicerContext
 
 from phonoscope.common.errors import InvalidRequest
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
-from phonoscope.server.request.voice_choice import speaks
 from phonoscope.server.rpc import wire
 from phonoscope.server.rpc.readiness import Speech
 from phonoscope.server.speech.incremental_input import Flush
@@ -66,16 +65,12 @@ class TextToSpeechServicer(tts_pb2_grpc.TextToSpeechServicer):
                     sequence += 1
 
     async def ListVoices(self, request: tts_pb2.ListVoicesRequest, context: Context) -> tts_pb2.ListVoicesResponse:
-        """Lists the loaded voices, the default first."""
+        """Lists the voices that the request asks for, the default first."""
         synthesizer = self._speech.synthesizer()
         voices = synthesizer.voices
-        default = voices[0].id
+        default, asked = voices[0].id, wire.voice_query(request)
         return tts_pb2.ListVoicesResponse(
-            voices=[
-                wire.wire_voice(voice, is_default=voice.id == default)
-                for voice in voices
-                if not request.language or speaks(voice, request.language)
-            ]
+            voices=[wire.wire_voice(voice, is_default=voice.id == default) for voice in voices if asked.matches(voice)]
         )
 
 

@@ -8,15 +8,17 @@ from google.protobuf.descriptor import EnumDescriptor
 
 from phonoscope.protos.tts.v1 import tts_pb2
 from phonoscope.server.request.resolver import ResolvedRequest
+from phonoscope.server.request.voice_query import VoiceQuery
 from phonoscope.server.speech.delivery import SpokenChunk
 from phonoscope.server.speech.synthesizer import Spoken
 from phonoscope.server.speech.timings import Timings
 from phonoscope.server.text.visemes import VISEMES
-from phonoscope.server.types import Encoding, Pronunciation, SpeechRequest, Voice
+from phonoscope.server.types import Encoding, Gender, Pronunciation, SpeechRequest, Voice
 
 STATUS: Final = "success"
 # Maximum audio in a stream message: readers and proxies buffer whole messages. Even, so that no sample is split.
 MAX_MESSAGE_BYTES: Final = 64 * 2**10
+_GENDER: Final = "GENDER_"
 
 
 def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
@@ -44,6 +46,16 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
             request.unpronounceable_text, tts_pb2.UnpronounceableText.DESCRIPTOR, "UNPRONOUNCEABLE_TEXT_"
         ),
     )
+
+
+def voice_query(request: tts_pb2.ListVoicesRequest) -> VoiceQuery:
+    """Returns which voices are asked for.
+
+    Raises:
+        InvalidRequest: the gender is unknown.
+    """
+    gender = _set_name(request.gender, tts_pb2.Gender.DESCRIPTOR, _GENDER)
+    return VoiceQuery.of(request.language, gender, request.engine)
 
 
 def _encoding_name(number: int) -> str:
@@ -96,6 +108,10 @@ def _wire_timings(timings: Timings | None) -> tts_pb2.Timings | None:
 
 def _wire_encoding(encoding: Encoding) -> tts_pb2.AudioEncoding.ValueType:
     return tts_pb2.AudioEncoding.Value(f"AUDIO_ENCODING_{encoding.name}")
+
+
+def _wire_gender(gender: Gender) -> tts_pb2.Gender.ValueType:
+    return tts_pb2.Gender.Value(f"{_GENDER}{(gender or 'unspecified').upper()}")
 
 
 def unary_response(spoken: Spoken) -> tts_pb2.SynthesizeResponse:
@@ -157,4 +173,6 @@ def wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
         precision=voice.precision,
         emotion_rendering=tts_pb2.EmotionRendering.Value(f"EMOTION_RENDERING_{voice.emotion_rendering.upper()}"),
         aliases=[name for name, _ in voice.aliases],
+        gender=_wire_gender(voice.gender),
+        grade=voice.grade,
     )

@@ -57,8 +57,8 @@ CHARACTER_BUCKETS: Final = (10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32)
 PADDING_BUCKETS: Final = (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1)
 LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
-# Refused before there is a request to count: such calls are in grpc_server_handled_total only.
-BEFORE_REQUESTS: Final = ("MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP")
+# Refused before there is a request for speech to count: such calls are in grpc_server_handled_total only.
+BEFORE_REQUESTS: Final = ("GENDER_UNKNOWN", "MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP")
 REASONS: Final[Mapping[Outcome, Sequence[str]]] = {
     "completed": ("",),
     "cancelled": ("", *StreamNotRead.REASONS),

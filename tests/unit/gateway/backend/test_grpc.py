@@ -80,11 +80,11 @@ async def test_a_whole_text_is_returned_as_one_speech(backend, plain_audio):
 
 
 async def test_voices_are_listed_by_language(backend):
-    assert [voice.id for voice in await backend.list_voices("", TIMEOUT_SECONDS)] == [
+    assert [voice.id for voice in await backend.list_voices(TIMEOUT_SECONDS)] == [
         "en_US-joe-medium",
         "de_DE-mls-medium",
     ]
-    [german] = await backend.list_voices("de", TIMEOUT_SECONDS)
+    [german] = await backend.list_voices(TIMEOUT_SECONDS, language="de")
     assert german.speakers == ("anna", "bert")
 
 
@@ -105,7 +105,7 @@ async def test_every_method_reports_failures_as_backend_errors(backend, server):
         lambda: collect(backend, "Hello"),
         lambda: collect(backend, parts("Hello")),
         lambda: backend.synthesize("Hello", SpeechOptions(), TIMEOUT_SECONDS),
-        lambda: backend.list_voices("", TIMEOUT_SECONDS),
+        lambda: backend.list_voices(TIMEOUT_SECONDS),
     ):
         server.then_fail(grpc.StatusCode.INTERNAL, "the engine failed")
         with pytest.raises(BackendError, match=r"^the engine failed$") as failed:

@@ -225,6 +225,36 @@ async def test_voices_can_be_listed_by_language(servicer: TextToSpeechServicer, 
     assert [voice.id for voice in reply.voices] == ids
 
 
+@pytest.mark.parametrize(
+    ("query", "ids"),
+    [
+        ({"gender": tts_pb2.GENDER_FEMALE}, ["af"]),
+        ({"gender": tts_pb2.GENDER_MALE, "engine": "kokoro"}, ["bm"]),
+        ({"engine": "tone"}, ["joe"]),
+        ({"engine": "flute"}, []),
+        ({"language": "en", "gender": tts_pb2.GENDER_FEMALE}, ["af"]),
+        ({}, ["joe", "af", "bm"]),
+    ],
+)
+async def test_voices_can_be_listed_by_gender_and_engine(
+    servicer: TextToSpeechServicer, synthesizer: ScriptedSynthesizer, query: dict[str, Any], ids: list[str]
+) -> None:
+    female, male = (replace(JOE, engine="kokoro", gender=gender) for gender in ("female", "male"))
+    synthesizer.voices = (JOE, replace(female, id="af", grade="A"), replace(male, id="bm"))
+    reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(**query), Context())  # type: ignore[arg-type]
+    assert [voice.id for voice in reply.voices] == ids
+    assert all(
+        voice.grade == "A" and voice.gender == tts_pb2.GENDER_FEMALE for voice in reply.voices if voice.id == "af"
+    )
+
+
+async def test_an_unknown_gender_is_refused(servicer: TextToSpeechServicer) -> None:
+    request = tts_pb2.ListVoicesRequest(gender=7)  # type: ignore[arg-type]  # of a newer contract
+    with pytest.raises(InvalidRequest, match="'7' is unknown; use one of GENDER_FEMALE, GENDER_MALE") as caught:
+        await servicer.ListVoices(request, Context())  # type: ignore[arg-type]
+    assert caught.value.reason == "GENDER_UNKNOWN"
+
+
 LONG = SpokenChunk(bytes(range(256)) * 600, 3.0, (4, 9), Timings(marks=(MarkTiming("a", 0.5),)))
 
 

@@ -150,7 +150,7 @@ def test_every_outcome_and_reason_is_there_at_0_for_each_voice_and_for_none(
 
 def test_every_reason_that_a_request_can_end_with_is_known_and_no_other() -> None:
     refused = {*InvalidRequest.REASONS, *NotServed.REASONS, *Overloaded.REASONS, *NotReady.REASONS}
-    assert set(BEFORE_REQUESTS) == {"MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP"}
+    assert set(BEFORE_REQUESTS) == {"GENDER_UNKNOWN", "MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP"}
     assert set(REASONS["rejected"]) == refused - set(BEFORE_REQUESTS)
     assert set(REASONS["failed"]) == {"ENGINE_FAILED", "DEADLINE_UNREACHABLE", "INTERNAL"}
     assert REASONS["completed"] == ("",)

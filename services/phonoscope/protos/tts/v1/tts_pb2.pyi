@@ -234,6 +234,30 @@ AUDIO_ENCODING_ALAW: AudioEncoding.ValueType  # 8
 """G.711 A-law without header: 8 bits a sample."""
 global___AudioEncoding = AudioEncoding
 
+class _Gender:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _GenderEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_Gender.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    GENDER_UNSPECIFIED: _Gender.ValueType  # 0
+    """Not stated."""
+    GENDER_FEMALE: _Gender.ValueType  # 1
+    """Female."""
+    GENDER_MALE: _Gender.ValueType  # 2
+    """Male."""
+
+class Gender(_Gender, metaclass=_GenderEnumTypeWrapper):
+    """The gender that a voice sounds like."""
+
+GENDER_UNSPECIFIED: Gender.ValueType  # 0
+"""Not stated."""
+GENDER_FEMALE: Gender.ValueType  # 1
+"""Female."""
+GENDER_MALE: Gender.ValueType  # 2
+"""Male."""
+global___Gender = Gender
+
 class _EmotionRendering:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -307,7 +331,8 @@ class SynthesizeRequest(google.protobuf.message.Message):
     speaker_id: builtins.str
     """Who says it: a voice id ("en_US-joe-medium"), or voice:speaker for voices with several speakers, by name or by
     number ("en_US-libritts-high:p225", "en_US-libritts-high:7"). Empty or "default" means the server's default
-    voice, or the first voice of `language` when that is given.
+    voice, or the first voice of `language` when that is given. A mixture of voices of one Kokoro model is written with
+    their weights, 1 where none is written: "af_bella(2)+af_sky". It speaks the language of its first voice.
     """
     speed: builtins.float
     """Speaking rate as a ratio: 2.0 is twice as fast. 0.25 to 4.0; 0 or absent means 1.0."""
@@ -794,14 +819,22 @@ class ListVoicesRequest(google.protobuf.message.Message):
     DESCRIPTOR: google.protobuf.descriptor.Descriptor
 
     LANGUAGE_FIELD_NUMBER: builtins.int
+    GENDER_FIELD_NUMBER: builtins.int
+    ENGINE_FIELD_NUMBER: builtins.int
     language: builtins.str
     """Only voices of this language, as a BCP 47 tag; "en" matches "en-US". Empty means all."""
+    gender: global___Gender.ValueType
+    """Only voices of this gender. Unspecified means all."""
+    engine: builtins.str
+    """Only voices of this engine, such as "kokoro". Empty means all."""
     def __init__(
         self,
         *,
         language: builtins.str = ...,
+        gender: global___Gender.ValueType = ...,
+        engine: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["language", b"language"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["engine", b"engine", "gender", b"gender", "language", b"language"]) -> None: ...
 
 global___ListVoicesRequest = ListVoicesRequest
 
@@ -814,7 +847,7 @@ class ListVoicesResponse(google.protobuf.message.Message):
     VOICES_FIELD_NUMBER: builtins.int
     @property
     def voices(self) -> google.protobuf.internal.containers.RepeatedCompositeFieldContainer[global___Voice]:
-        """The default voice first, the others by id."""
+        """The default voice first, the others by id; then the mixtures that the server's settings name."""
 
     def __init__(
         self,
@@ -841,6 +874,8 @@ class Voice(google.protobuf.message.Message):
     PRECISION_FIELD_NUMBER: builtins.int
     EMOTION_RENDERING_FIELD_NUMBER: builtins.int
     ALIASES_FIELD_NUMBER: builtins.int
+    GENDER_FIELD_NUMBER: builtins.int
+    GRADE_FIELD_NUMBER: builtins.int
     id: builtins.str
     """What to send as speaker_id."""
     language: builtins.str
@@ -857,6 +892,10 @@ class Voice(google.protobuf.message.Message):
     """In which its vocoder computes here: "float32", "bfloat16" or "float16"."""
     emotion_rendering: global___EmotionRendering.ValueType
     """What it makes of emotions."""
+    gender: global___Gender.ValueType
+    """As its maker states it; unspecified when unknown, and for a mixture of both."""
+    grade: builtins.str
+    """The grade that its maker gives it, such as "A" or "C+"; empty when unknown."""
     @property
     def speakers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of its speakers in order of their numbers; empty when there is one."""
@@ -878,7 +917,9 @@ class Voice(google.protobuf.message.Message):
         precision: builtins.str = ...,
         emotion_rendering: global___EmotionRendering.ValueType = ...,
         aliases: collections.abc.Iterable[builtins.str] | None = ...,
+        gender: global___Gender.ValueType = ...,
+        grade: builtins.str = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["aliases", b"aliases", "emotion_rendering", b"emotion_rendering", "engine", b"engine", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["aliases", b"aliases", "emotion_rendering", b"emotion_rendering", "engine", b"engine", "gender", b"gender", "grade", b"grade", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
 
 global___Voice = Voice

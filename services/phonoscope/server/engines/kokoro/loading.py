@@ -19,6 +19,7 @@ from phonoscope.server.engines.kokoro.languages import LANGUAGES, Language, lang
 from phonoscope.server.engines.kokoro.model import Kokoro
 from phonoscope.server.engines.kokoro.packages import packaged_parts, read_parts
 from phonoscope.server.engines.kokoro.packs import FOLDER, find_packs, read_pack
+from phonoscope.server.engines.kokoro.published_voices import GRADES, gender_of
 from phonoscope.server.engines.kokoro.weights import ONNX_SUFFIX, load_network
 from phonoscope.server.engines.loading import Loading
 from phonoscope.server.types import Voice
@@ -142,4 +143,12 @@ def _voice(path: Path, config: KokoroConfig) -> Voice:
         raise VoiceFileError(
             f"{path}: the vocabulary of {CONFIG_NAME} has no {error}; use the one of Kokoro-82M"
         ) from error
-    return Voice(name, language.tag, SAMPLE_RATE_HZ, scheme, engine=ENGINE)
+    return Voice(
+        name,
+        language.tag,
+        SAMPLE_RATE_HZ,
+        scheme,
+        engine=ENGINE,
+        gender=gender_of(name),
+        grade=GRADES.get(name, ""),
+    )

@@ -26,6 +26,16 @@ def test_each_pack_is_a_voice(folder, loading):
     assert one.network is two.network
 
 
+def test_a_voice_has_the_gender_and_the_grade_that_its_maker_states(folder, loading):
+    shutil.copy(folder / "voices" / "af_one.bin", folder / "voices" / "am_adam.bin")
+    voices = [loaded.voice for loaded in load_folders([folder], loading(), CPU)]
+    assert [(voice.id, voice.gender, voice.grade) for voice in voices] == [
+        ("af_one", "female", ""),
+        ("am_adam", "male", "F+"),
+        ("im_two", "male", ""),
+    ]
+
+
 def test_the_registry_finds_the_folder(folder, loading, monkeypatch):
     monkeypatch.setattr("phonoscope.server.engines.voice_files.EMBEDDED_PACKAGE", "nowhere_to_be_found")
     [loaded] = registry.load_engines(loading())
