@@ -43,7 +43,8 @@ class SpeechOptions(TypedDict, total=False):
         str,
         Option(
             "",
-            "Voice id, or voice:speaker. Defaults to the first voice of the language, or of the server.",
+            "Voice id, voice:speaker, or a mixture such as af_bella(2)+af_sky. Defaults to the first voice of the "
+            "language, or of the server.",
             wire="speaker_id",
         ),
     ]

@@ -60,6 +60,7 @@ class InvalidRequest(ServiceError):
         "TEXT_FORMAT_UNKNOWN",
         "TEXT_FORMAT_OF_SSML",
         "VOICE_UNKNOWN",
+        "MIXTURE_INVALID",
         "SPEAKER_UNKNOWN",
         "SPEED_OUT_OF_RANGE",
         "PITCH_OUT_OF_RANGE",

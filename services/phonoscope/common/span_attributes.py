@@ -29,6 +29,7 @@ HTTP_STATUS: Final = "http.response.status_code"
 # Of a request for speech, on its call's SERVER span.
 REQUEST_ID: Final = "tts.request_id"
 VOICE: Final = "tts.voice"
+MIXTURE: Final = "tts.mixture"
 LANGUAGE: Final = "tts.language"
 OUTCOME: Final = "tts.outcome"
 REASON: Final = "tts.reason"

@@ -26,7 +26,8 @@ from phonoscope.server.engines.base import Engine
 from phonoscope.server.engines.loading import LoadedEngine
 from phonoscope.server.engines.voice_files import order_voices
 from phonoscope.server.events import Emit, HealthChanged
-from phonoscope.server.request.voice_aliases import with_aliases
+from phonoscope.server.request.mixtures import is_mixture
+from phonoscope.server.request.voice_aliases import with_aliases, with_default_mixture
 from phonoscope.server.rpc import legacy, servicer
 from phonoscope.server.rpc.legacy import LegacyServicer
 from phonoscope.server.rpc.readiness import Speech
@@ -113,13 +114,16 @@ def build_synthesizer(
 
 
 def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequence[Voice]:
-    """Returns the voices of all engines, the default first.
+    """Returns the voices of all engines and the mixtures that the settings name, the default first.
 
     Raises:
         SettingsError: the default voice of the settings, or one that has an alias, is not loaded.
     """
-    voices = order_voices([voice for engine in engines for voice in engine.voices], settings.default_voice)
-    return with_aliases(voices, settings.voice_alias_names)
+    loaded = [voice for engine in engines for voice in engine.voices]
+    default, names = settings.default_voice, {voice.id for voice in loaded}
+    if not is_mixture(default) or default in names:
+        return with_aliases(order_voices(loaded, default), settings.voice_alias_names)
+    return with_default_mixture(with_aliases(order_voices(loaded, ""), settings.voice_alias_names), default)
 
 
 def build_front_end(settings: ServerSettings) -> TextFrontEnd:

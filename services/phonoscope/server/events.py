@@ -249,6 +249,7 @@ class RequestFinished:
         audio_seconds: audio sent.
         engine_seconds: the engine's time for it: its share of each of its batches.
         first_audio_seconds: from the call to its first audio; None when there was none.
+        mixture: name of the mixture that spoke; `voice` is its first voice then. "" for a loaded voice.
     """
 
     request: int
@@ -261,6 +262,7 @@ class RequestFinished:
     audio_seconds: float
     engine_seconds: float
     first_audio_seconds: float | None
+    mixture: str = ""
 
 
 Event = (

@@ -64,11 +64,12 @@ class ServerSettings(StrictSettings):
     """Required voices: names separated by commas; missing ones are downloaded from the hub at start."""
 
     default_voice: str = ""
-    """Default voice, for requests without a voice; empty selects the embedded en_US-joe-medium."""
+    """Default voice, for requests without a voice, or a mixture of voices; empty selects the embedded
+    en_US-joe-medium."""
 
     voice_aliases: str = ""
-    """Other names of voices, for clients that expect them: NAME=VOICE or NAME=VOICE:SPEAKER, separated by commas, such
-    as female1=en_US-joe-medium."""
+    """Other names of voices, for clients that expect them: NAME=VOICE, NAME=VOICE:SPEAKER or NAME=MIXTURE, separated
+    by commas, such as female1=en_US-joe-medium,duo=af_bella(2)+af_sky."""
 
     skip_bad_voices: bool = False
     """Skip voices that cannot be loaded, instead of failing to start."""
@@ -137,7 +138,7 @@ class ServerSettings(StrictSettings):
 
     @property
     def voice_alias_names(self) -> Mapping[str, str]:
-        """The voice, or voice:speaker, of each name in `voice_aliases`.
+        """The voice, voice:speaker or mixture of each name in `voice_aliases`.
 
         Raises:
             SettingsError: an entry has not the form NAME=VOICE, or a name occurs twice.

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 EmotionRendering = Literal["none", "prosody", "native"]
 Gender = Literal["", "female", "male"]
 GENDERS: Final[tuple[Gender, ...]] = get_args(Gender)
+Mixture = tuple[tuple[str, int], ...]
+"""Ids of loaded voices, each with its weight."""
 
 
 class Encoding(enum.Enum):
@@ -75,7 +77,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """A voice that an engine has loaded.
+    """A voice that an engine has loaded, or a mixture of such voices.
 
     Attributes:
         id: unique name, such as "en_US-joe-medium".
@@ -94,6 +96,9 @@ class Voice:
         aliases: other names of its speakers, with their numbers.
         gender: as its maker states it; "" when unknown.
         grade: as its maker gives it, such as "A" or "C+"; "" when unknown.
+        mixing_group: voices of one group can be mixed: they have the same engine, network and sample rate, and one
+            speaker each. "" for a voice that cannot.
+        mixture: the loaded voices that it mixes; empty for a loaded voice.
     """
 
     id: str
@@ -112,6 +117,13 @@ class Voice:
     aliases: tuple[tuple[str, int], ...] = ()
     gender: Gender = ""
     grade: str = ""
+    mixing_group: str = ""
+    mixture: Mixture = ()
+
+    @property
+    def loaded_id(self) -> str:
+        """The id of the loaded voice: its own, or that of the first in its mixture. Metrics have it as a label."""
+        return self.mixture[0][0] if self.mixture else self.id
 
 
 TextFormat = Literal["plain", "markdown"]
@@ -160,7 +172,7 @@ class Utterance:
     """One sentence, ready for an engine, with everything that any engine may need.
 
     Attributes:
-        voice_id: the voice to speak with.
+        voice_id: the loaded voice to speak with.
         symbols: the voice's front end's output for the sentence, in order: phoneme ids, or characters. Only the engine
             interprets them; other code only counts them.
         speaker: speaker number within the voice.
@@ -173,6 +185,7 @@ class Utterance:
             all others.
         reference: the recording to imitate; None for voices that need none.
         is_streamed: whether its first audio is wanted before the rest; otherwise all of it at once.
+        mixture: the loaded voices to mix, `voice_id` first; empty for one voice. Their `Voice.mixing_group` is one.
     """
 
     voice_id: str
@@ -189,6 +202,7 @@ class Utterance:
     emotion_intensity: float = 1.0
     reference: Reference | None = None
     is_streamed: bool = False
+    mixture: Mixture = ()
 
     @property
     def speeds(self) -> tuple[float, ...]:

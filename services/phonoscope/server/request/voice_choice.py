@@ -3,11 +3,13 @@
 Called by `resolver.py`, and by the SSML reader for `voice` and `lang`.
 """
 
+import difflib
 from collections.abc import Sequence
 from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
-from phonoscope.server.messages import listed, shown
+from phonoscope.server.messages import LONGEST_SHOWN, listed, shown
+from phonoscope.server.request.mixtures import is_mixture, mixture_of, parts_of
 from phonoscope.server.text.writing import has_letters_of, languages_written_in, scripts_in, scripts_of
 from phonoscope.server.types import Voice
 
@@ -42,7 +44,7 @@ class VoiceChoice:
         return speaker
 
     def named(self, speaker_id: str) -> Speaker:
-        """Returns the voice, or voice:speaker, of that name. Raises InvalidRequest if there is none."""
+        """Returns the voice, voice:speaker or mixture of that name. Raises InvalidRequest if there is none."""
         return self._named(speaker_id, "")
 
     def of_language(self, language: str) -> Voice:
@@ -61,15 +63,7 @@ class VoiceChoice:
         return sorted({voice.language for voice in self._voices.values()})
 
     def _named(self, speaker_id: str, language: str) -> Speaker:
-        name, _, speaker = speaker_id.partition(":")
-        alias = self._aliases.get(speaker_id)
-        named = alias[0] if alias else self._voices.get(name)
-        if named is None:
-            raise InvalidRequest.of(
-                "speaker_id",
-                f"{shown(name)} is not loaded; use one of {listed([*self._voices, *self._aliases])}",
-                reason="VOICE_UNKNOWN",
-            )
+        named, speaker = self._speaker(speaker_id)
         if language and not speaks(named, language):
             raise InvalidRequest.of(
                 "language",
@@ -77,7 +71,31 @@ class VoiceChoice:
                 "speaker_id empty",
                 reason="LANGUAGE_MISMATCH",
             )
-        return alias or (named, _speaker_number(named, speaker))
+        return named, speaker
+
+    def _speaker(self, name: str) -> Speaker:
+        """Returns the voice and speaker of an alias, a mixture, a voice or voice:speaker."""
+        if alias := self._aliases.get(name):
+            return alias
+        voice_id, _, number = name.partition(":")
+        voice = self._voices.get(voice_id)
+        if is_mixture(name) and not (voice and is_mixture(voice_id)):
+            return self._mixture(name), 0
+        if voice is None:
+            raise self._unknown(voice_id)
+        return voice, _speaker_number(voice, number)
+
+    def _mixture(self, written: str) -> Voice:
+        parts = [(self._speaker(name)[0], weight) for name, weight in parts_of(written)]
+        mixture = mixture_of(parts, [voice.id for voice in self._voices.values() if voice.mixing_group])
+        return self._voices.get(mixture.id, mixture)
+
+    def _unknown(self, name: str) -> InvalidRequest:
+        known = [*self._voices, *self._aliases]
+        near = difflib.get_close_matches(name, known) if len(name) <= LONGEST_SHOWN else []
+        hint = f" (near it: {', '.join(near)})" if near else ""
+        description = f"{shown(name)} is not loaded{hint}; use one of {listed(known)}"
+        return InvalidRequest.of("speaker_id", description, reason="VOICE_UNKNOWN")
 
     def _of_script(self, text: str) -> Speaker:
         """Returns the first voice that reads the main script of the text; the default if it has none.

@@ -28,6 +28,7 @@ class RequestStats:
     had_text: float = field(default_factory=time.monotonic)
     voice: str = ""
     language: str = ""
+    mixture: str = ""
     encoding: str = ""
     audio_seconds: float = 0.0
     engine_seconds: float = 0.0
@@ -72,6 +73,7 @@ class RequestStats:
                 audio_seconds=self.audio_seconds,
                 engine_seconds=self.engine_seconds,
                 first_audio_seconds=self.first_audio_seconds,
+                mixture=self.mixture,
             )
         )
 

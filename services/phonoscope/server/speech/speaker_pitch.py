@@ -28,6 +28,8 @@ from phonoscope.server.types import Utterance, Voice
 PITCH_TEXT: Final = "1234567. 7654321."
 # For admission: its approximate duration.
 PITCH_TEXT_SECONDS: Final = 8.0
+# Speakers whose pitch is kept: mixtures of voices have no bound of their own.
+MAX_KEPT: Final = 4096
 
 
 class SpeakerPitches:
@@ -63,9 +65,12 @@ class SpeakerPitches:
         """
         name = speaker_name(voice, speaker)
         async with self._measuring:
-            if name not in self._hz:
-                self._hz[name] = await self._measure(voice, speaker, deadline_seconds)
-            return self._hz[name]
+            if (known := self._hz.pop(name, None)) is None:
+                known = await self._measure(voice, speaker, deadline_seconds)
+            self._hz[name] = known  # the latest is last
+            if len(self._hz) > MAX_KEPT:
+                del self._hz[next(iter(self._hz))]
+            return known
 
     async def _measure(self, voice: Voice, speaker: int, deadline_seconds: float | None) -> float:
         utterances = await asyncio.get_running_loop().run_in_executor(
@@ -75,7 +80,7 @@ class SpeakerPitches:
             return 0.0
         stream = self._scheduler.open(
             request=self._next_number(),
-            voice_id=voice.id,
+            voice_id=voice.loaded_id,
             audio_seconds=PITCH_TEXT_SECONDS,
             deadline_seconds=deadline_seconds,
             is_unary=True,
@@ -93,13 +98,14 @@ class SpeakerPitches:
         sentences = self._front_end.sentences(Passage(PITCH_TEXT), voice.phonemes)
         return [
             Utterance(
-                voice.id,
+                voice.loaded_id,
                 sentence.symbols,
                 speaker,
                 sentence_seed(0, number),
                 text=sentence.text,
                 language=voice.language,
                 reference=voice.reference,
+                mixture=voice.mixture,
             )
             for number, sentence in enumerate(sentences)
         ]

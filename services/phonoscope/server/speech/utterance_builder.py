@@ -99,7 +99,7 @@ class UtteranceBuilder:
         speed, rates = _speed(sentence, voice.phonemes, resolved.speed_of(voice), prosody.pauses)
         is_native = voice.emotion_rendering == "native"
         utterance = Utterance(
-            voice_id=voice.id,
+            voice_id=voice.loaded_id,
             symbols=sentence.symbols,
             speaker=speaker,
             seed=sentence_seed(resolved.seed, number),
@@ -113,6 +113,7 @@ class UtteranceBuilder:
             emotion_intensity=resolved.emotion_intensity if is_native else 1.0,
             reference=voice.reference,
             is_streamed=self._is_streamed,
+            mixture=voice.mixture,
         )
         return utterance, context
 

@@ -96,6 +96,7 @@ class LogSink:
             if count is None:
                 return
             left_out = {"left_out": count} if count else {}
+        mixture = {"mixture": event.mixture} if event.mixture else {}
         first = event.first_audio_seconds
         self._logger.info(
             "request_finished",
@@ -107,6 +108,7 @@ class LogSink:
             audio_seconds=round(event.audio_seconds, 3),
             engine_seconds=round(event.engine_seconds, 4),
             first_audio_seconds=None if first is None else round(first, 4),
+            **mixture,
             **left_out,
         )
 

@@ -191,6 +191,8 @@ def _facts(event: RequestFinished) -> dict[str, str | int | float]:
         names.CHARACTERS: event.characters,
         names.AUDIO_SECONDS: event.audio_seconds,
     }
+    if event.mixture:
+        facts[names.MIXTURE] = event.mixture
     if event.reason:
         facts[names.REASON] = event.reason
     if event.first_audio_seconds is not None:

@@ -131,9 +131,9 @@ def test_speakers_go_by_name_or_by_number(speaker_id: str, voice: Any, speaker: 
 def test_an_unknown_voice_is_refused_with_the_loaded_ones(name: str) -> None:
     reason, field, description = fault(speaker_id=name)
     assert (reason, field) == ("VOICE_UNKNOWN", "speaker_id")
-    assert description == (
-        f"{name.partition(':')[0]!r} is not loaded; use one of en_US-joe-medium, en_US-choir-high, de_DE-eva-low"
-    )
+    known = "en_US-joe-medium, en_US-choir-high, de_DE-eva-low"
+    near = " (near it: en_US-joe-medium)" if name.startswith("EN_US") else ""
+    assert description == f"{name.partition(':')[0]!r} is not loaded{near}; use one of {known}"
 
 
 @pytest.mark.parametrize("speaker", ["3", "-1", "1.0", "Anna", "²", "٢", "9" * 5000, "0000000001", "4294967296"])

@@ -14,6 +14,7 @@ from phonoscope.server.emotions import Prosody
 from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest
 from phonoscope.server.scheduling.stream import Rendered
+from phonoscope.server.speech import speaker_pitch
 from phonoscope.server.speech.speaker_pitch import PITCH_TEXT, SpeakerPitches, check_hertz, pitch_ratio
 from phonoscope.server.speech.utterance_builder import sentence_seed
 from phonoscope.server.text.front_end import TextFrontEnd
@@ -106,6 +107,18 @@ async def test_who_asks_later_gets_what_was_measured(pitches: SpeakerPitches, sc
     await pitches.of(JOE, 0, None)
     scheduler.hertz = 300.0
     assert await pitches.of(JOE, 0, None) == pytest.approx(150.0, rel=0.01)
+
+
+async def test_a_mixture_is_measured_for_itself_and_the_oldest_are_forgotten(
+    pitches: SpeakerPitches, scheduler: HummingScheduler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speaker_pitch, "MAX_KEPT", 2)
+    mixtures = [replace(JOE, id=f"joe+v{number}", mixture=(("joe", 1), (f"v{number}", 1))) for number in range(3)]
+    for voice in (mixtures[0], mixtures[1], mixtures[0], mixtures[2], mixtures[0], mixtures[1]):
+        await pitches.of(voice, 0, None)
+    said = [stream.utterances[0] for stream in scheduler.streams]
+    assert [one.mixture for one in said] == [mixtures[number].mixture for number in (0, 1, 2, 1)]
+    assert {one.voice_id for one in said} == {asked["voice_id"] for asked in scheduler.opened} == {"joe"}
 
 
 async def test_every_speaker_of_a_voice_has_a_pitch_of_their_own(

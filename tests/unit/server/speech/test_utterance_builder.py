@@ -72,6 +72,16 @@ def test_a_plain_sentence_is_spoken_as_the_request_wants_it() -> None:
     assert utterance.symbols == (50, 51, 52, 53)
 
 
+def test_a_mixture_is_spoken_by_its_first_voice_and_named_in_the_utterance() -> None:
+    mixable = [replace(JOE, id=name, mixing_group="kokoro-82m") for name in ("af_bella", "af_sky")]
+    request = SpeechRequest("Hello.", speaker_id="af_bella+af_sky(3)")
+    resolved = RequestResolver(mixable, max_characters=1000).resolve(request)
+    utterance, context = UtteranceBuilder(resolved).build(sentence(), PASSAGE, "Hello.")
+    assert (utterance.voice_id, utterance.mixture) == ("af_bella", (("af_bella", 1), ("af_sky", 3)))
+    assert context.voice.id == resolved.speaker_id == "af_bella+af_sky(3)"
+    assert built(sentence()).mixture == ()
+
+
 def test_a_speaker_is_the_one_that_the_request_names() -> None:
     utterance = built(sentence(), speaker_id="duo:bea")
     assert (utterance.voice_id, utterance.speaker) == ("duo", 1)

@@ -94,6 +94,22 @@ def _nothing_bound() -> Iterator[None]:
             },
         ),
         (
+            RequestFinished(7, "id-1", "af_a", "en", "completed", "", 12, 1.0, 0.5, 0.1, "af_a+af_b"),
+            "info",
+            "request_finished",
+            {
+                "request_id": "id-1",
+                "voice": "af_a",
+                "mixture": "af_a+af_b",
+                "outcome": "completed",
+                "reason": "",
+                "characters": 12,
+                "audio_seconds": 1.0,
+                "engine_seconds": 0.5,
+                "first_audio_seconds": 0.1,
+            },
+        ),
+        (
             RequestFinished(7, "id-1", "", "", "rejected", "VOICE_UNKNOWN", 12, 0.0, 0.0, None),
             "info",
             "request_finished",

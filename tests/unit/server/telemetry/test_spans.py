@@ -304,6 +304,15 @@ def test_a_request_that_is_refused_has_no_spans_below_its_call(traced: Traced) -
     assert "tts.real_time_factor" not in attributes
 
 
+def test_a_call_that_a_mixture_spoke_names_it(traced: Traced) -> None:
+    call = traced.started()
+    traced.sink(RequestFinished(1, "id-1", "af_a", "en", "completed", "", 4, 1.0, 0.1, 0.1, "af_a+af_b"))
+    call.end()
+    attributes = traced.one(PATH).attributes
+    assert attributes is not None
+    assert (attributes["tts.voice"], attributes["tts.mixture"]) == ("af_a", "af_a+af_b")
+
+
 def test_a_batch_that_the_engine_raised_on_is_an_error_with_the_kind_and_not_the_words(traced: Traced) -> None:
     traced.started()
     traced.sink(UtteranceQueued(1, 0, 12))

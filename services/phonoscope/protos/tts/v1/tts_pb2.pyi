@@ -651,7 +651,9 @@ class SynthesizeResponse(google.protobuf.message.Message):
     request_id: builtins.str
     """The request's id, or the one that the server made."""
     speaker_id: builtins.str
-    """The voice that spoke, as voice or voice:speaker."""
+    """The voice that spoke, as voice or voice:speaker; of a mixture, its one name: "af_bella(2)+af_sky" for
+    "af_bella(0.5) + af_sky(0.25)".
+    """
     @property
     def timings(self) -> global___Timings:
         """What was asked for by timing_types."""
@@ -707,7 +709,7 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
     request_id: builtins.str
     """The request's id, or the one that the server made. In the first message only."""
     speaker_id: builtins.str
-    """The voice that speaks, as voice or voice:speaker. In the first message only."""
+    """The voice that speaks, as in SynthesizeResponse. In the first message only."""
     sequence: builtins.int
     """Number of this message in its stream, from 0."""
     @property

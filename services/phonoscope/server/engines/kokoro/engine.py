@@ -40,6 +40,7 @@ from phonoscope.server.engines.kokoro.job import (
     window_of,
 )
 from phonoscope.server.engines.kokoro.loading import ENGINE, LoadedVoice, load_folders
+from phonoscope.server.engines.kokoro.mixing import PackMixer
 from phonoscope.server.engines.kokoro.model import Kokoro, PlanInput
 from phonoscope.server.engines.kokoro.precision import in_precision
 from phonoscope.server.engines.kokoro.precision_check import PrecisionCheck
@@ -112,6 +113,7 @@ class KokoroEngine:
         self._check = check or PrecisionCheck(Decisions(None), must_be_faster=False)
         self.measured: Mapping[str, float] = {}
         self._idle_work: deque[Callable[[], object]] = deque()
+        self._mixer = PackMixer(self._voices)
 
     @property
     def precision(self) -> str:
@@ -167,6 +169,7 @@ class KokoroEngine:
         self._voices = {
             name: replace(loaded, network=quick[id(loaded.network)]) for name, loaded in self._voices.items()
         }
+        self._mixer = PackMixer(self._voices)
 
     def _in_precision(self, precision: torch.dtype) -> Mapping[int, Kokoro]:
         """Returns each network in a precision, by its identity."""
@@ -237,7 +240,7 @@ class KokoroEngine:
 
     def _inputs(self, network: Kokoro, utterance: Utterance) -> list[PlanInput]:
         """Returns what the network reads of an utterance, cut into as much as it reads at once."""
-        loaded = self._voices[utterance.voice_id]
+        loaded = self._mixer.voice_of(utterance)
         space = loaded.voice.phonemes.ids.get(" ", ())
         symbols = [int(symbol) for symbol in utterance.symbols]
         cuts = list(cut_symbols(symbols, network.shape.max_symbols, space[0] if space else PAD))

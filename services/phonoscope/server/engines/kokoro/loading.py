@@ -1,7 +1,7 @@
 """Loads the voices of Kokoro's folders: the network of each once, and its style packs. Called by `engine.py`."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -53,7 +53,8 @@ def load_folders(folders: Sequence[Path], loading: Loading, device: torch.device
             loading.skip(folder, error)
             continue
         for loaded in _load_voices(packs, config, network, loading, device):
-            voices.setdefault(loaded.voice.id, loaded)
+            voice = replace(loaded.voice, mixing_group=folder.name)
+            voices.setdefault(voice.id, replace(loaded, voice=voice))
     return list(voices.values())
 
 

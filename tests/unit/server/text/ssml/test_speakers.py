@@ -61,6 +61,13 @@ def test_names_are_tried_in_order_and_no_further_than_the_first_that_is_there(
     assert voices.looked_for == ["zoe", "duo:7", "duo:eins"]
 
 
+def test_a_name_may_be_that_of_a_mixture() -> None:
+    mixable = [replace(voice, mixing_group="model") for voice in (ANN, BEN)]
+    frame = Speakers(EVA, VoiceChoice([EVA, *mixable])).named(element(name="zoe+ann ann(2)+ben"))
+    assert frame.voice is not None
+    assert (frame.voice.id, frame.voice.mixture, frame.speaker) == ("ann(2)+ben", (("ann", 2), ("ben", 1)), 0)
+
+
 def test_a_voice_without_a_speakers_name_is_its_default_speaker(speakers: Speakers) -> None:
     assert speakers.named(element(name="duo")).speaker == 1
     assert speakers.of_language(element("lang"), "de-AT").speaker == 1
