@@ -70,7 +70,7 @@ class OpenAiBody(RequestModel):
     input: str
     """Text to synthesize."""
     voice: Annotated[str, BeforeValidator(_voice_name, json_schema_input_type=str | OpenAiVoice)]
-    """An OpenAI voice name, or a voice of GET /v1/audio/voices."""
+    """An OpenAI voice name, a voice of GET /v1/audio/voices, or a mixture such as af_bella(2)+af_sky."""
     response_format: Annotated[AudioFormat, BeforeValidator(_unchanged, json_schema_input_type=AudioFormat | None)] = (
         "mp3"
     )

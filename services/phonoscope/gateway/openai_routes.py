@@ -25,6 +25,7 @@ from phonoscope.gateway.backend.base import (
 from phonoscope.gateway.disconnects import run_while_connected
 from phonoscope.gateway.events import Emit
 from phonoscope.gateway.openai_body import LenientOpenAiBody, OpenAiBody
+from phonoscope.gateway.openai_voices import OpenAiVoices
 from phonoscope.gateway.openapi import (
     AUDIO_RESPONSES,
     MODEL_RESPONSES,
@@ -76,7 +77,8 @@ class OpenAiRoutes:
         emit: takes events.
         max_timeout_seconds: the longest time for one request.
         models: accepted model names; all of them stand for this service.
-        voices: voice by OpenAI's name, "" for the default voice; the server gets other names unchanged.
+        voices: voice by OpenAI's name; "" for the loaded voice of that name, or the default voice if there is none.
+            The server gets other names unchanged.
         is_strict: whether members that OpenAI does not have are rejected; else the response's header names them.
     """
 
@@ -94,7 +96,7 @@ class OpenAiRoutes:
         self._emit = emit
         self._max_timeout_seconds = max_timeout_seconds
         self._models = models
-        self._voices = voices
+        self._voices = OpenAiVoices(backend, voices)
         self._is_strict = is_strict
 
     def router(self) -> APIRouter:
@@ -118,11 +120,11 @@ class OpenAiRoutes:
 
     async def speak(self, body: LenientOpenAiBody, request: Request) -> Response:
         """Synthesizes a text as OpenAI's API does."""
-        return self._speak(body, request)
+        return await self._speak(body, request)
 
     async def speak_strictly(self, body: OpenAiBody, request: Request) -> Response:
         """Synthesizes a text as OpenAI's API does, and rejects members that it does not have."""
-        return self._speak(body, request)
+        return await self._speak(body, request)
 
     async def list_models(self) -> Response:
         """Returns the accepted models."""
@@ -144,17 +146,20 @@ class OpenAiRoutes:
         names = [name for voice in voices for name in _names(voice)]
         return JSONResponse({"voices": names if legacy else [{"id": name, "name": name} for name in names]})
 
-    def _speak(self, body: OpenAiBody, request: Request) -> Response:
+    async def _speak(self, body: OpenAiBody, request: Request) -> Response:
         self._check_model(body.model)
         timeout_seconds = request_timeout_seconds(request.headers, self._max_timeout_seconds)
-        chunks = self._backend.stream(body.input, self._options(body), timeout_seconds)
+        language = next(iter(body.languages().values()), "")
+        finding = self._voices.find(body.voice, language, timeout_seconds)
+        voice = await run_while_connected(request.receive, finding)
+        chunks = self._backend.stream(body.input, self._options(body, voice, language), timeout_seconds)
         response_format = OpenAiEvents() if body.stream_format == "sse" else PlainAudio()
         return SpeechResponse(chunks, self._emit, response_format, self._ignored_header(body))
 
-    def _options(self, body: OpenAiBody) -> SpeechOptions:
+    def _options(self, body: OpenAiBody, voice: str, language: str) -> SpeechOptions:
         """Returns the options of a request; defaults that clients of OpenAI's API expect belong here."""
         options = SpeechOptions(
-            voice=self._voice(body),
+            voice=voice,
             speed=body.speed,
             emotion=emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
@@ -163,21 +168,14 @@ class OpenAiRoutes:
             # OpenAI answers "..." with audio, and its clients send such sentences of a longer text.
             unpronounceable_text=UnpronounceableText.SILENCE,
         )
-        if self._chooses_by_language(body):
-            options["language"] = next(iter(body.languages().values()))
+        if language and not voice:  # a voice that is named speaks its own language
+            options["language"] = language
         return options
-
-    def _voice(self, body: OpenAiBody) -> str:
-        return self._voices.get(body.voice, body.voice)
-
-    def _chooses_by_language(self, body: OpenAiBody) -> bool:
-        """Returns whether the language selects the voice. A voice that is named speaks its own language."""
-        return not self._voice(body) and bool(body.languages())
 
     def _ignored_header(self, body: OpenAiBody) -> dict[str, str]:
         """Returns the header that names the members without effect; empty if there are none."""
         ignored = [name for name in body.unknown_members() if MEMBER.fullmatch(name)]
-        if not self._chooses_by_language(body):
+        if not self._voices.follows_language(body.voice):
             ignored += body.languages()
         return {IGNORED_HEADER: ", ".join(ignored[:MAX_IGNORED])} if ignored else {}
 

@@ -165,7 +165,7 @@ class LegacyBody(RequestModel):
     text: str
     """Text to synthesize."""
     speaker_id: str | None = None
-    """Voice id, or voice:speaker."""
+    """Voice id, voice:speaker, or a mixture such as af_bella(2)+af_sky."""
     emotion: str | None = None
     """Emotion by name."""
     speed: Ratio | None = None

@@ -57,7 +57,8 @@ class GatewaySettings(StrictSettings):
     """Allowed CORS origins, separated by commas; * allows all, empty allows only the gateway's own page."""
 
     openai_voices: str = OPENAI_VOICES
-    """OpenAI voice names to accept, separated by commas: NAME=VOICE, or NAME for the default voice."""
+    """OpenAI voice names to accept, separated by commas: NAME=VOICE, or NAME for the loaded voice of that name, such
+    as Kokoro's af_alloy for alloy, and otherwise the default voice."""
 
     openai_models: str = OPENAI_MODELS
     """OpenAI model names to accept, separated by commas."""
@@ -107,7 +108,7 @@ class GatewaySettings(StrictSettings):
 
     @property
     def voice_aliases(self) -> dict[str, str]:
-        """Voice by alias, "" for the default voice. SettingsError for an entry without a name."""
+        """Voice by alias, "" for an alias without one. SettingsError for an entry without a name."""
         aliases = {}
         for entry in _split(self.openai_voices):
             name, _, voice = (part.strip() for part in entry.partition("="))

@@ -1,9 +1,12 @@
 """OpenAI's API: what its clients send, what they get, and the emotion that instructions select."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 
 from phonoscope.gateway.app import build_app, endings
+from phonoscope.gateway.backend.base import BackendError
 from phonoscope.gateway.openai_routes import EMOTION_WORDS, emotion_of
 from phonoscope.gateway.settings import GatewaySettings
 from phonoscope.gateway.telemetry import build_telemetry
@@ -29,6 +32,33 @@ async def test_members_without_a_meaning_are_ignored_and_named(http, backend, me
     reply = await http.post("/v1/audio/speech", json=BODY | members)
     assert (reply.status_code, reply.headers.get("x-phonoscope-ignored")) == (200, ignored)
     assert backend.calls[0].options.get("language") == language
+
+
+@pytest.mark.parametrize(
+    ("members", "voice", "language", "ignored"),
+    [
+        ({}, "af_alloy", None, None),
+        ({"lang_code": "a"}, "af_alloy", None, None),
+        ({"lang_code": "z"}, "", "zh", None),
+        ({"language": "auto"}, "", "auto", None),
+        ({"voice": "shimmer"}, "", None, None),
+        ({"voice": "", "language": "de"}, "", "de", None),
+        ({"voice": "alloy+af_alloy(2)", "language": "en"}, "af_alloy+af_alloy(2)", None, "language"),
+    ],
+)
+async def test_openais_names_are_those_of_loaded_voices(http, backend, members, voice, language, ignored):
+    backend.voices = (*backend.voices, replace(backend.voices[0], id="af_alloy"))
+    reply = await http.post("/v1/audio/speech", json=BODY | members)
+    assert (reply.status_code, reply.headers.get("x-phonoscope-ignored")) == (200, ignored)
+    options = backend.calls[0].options
+    assert (options.get("voice"), options.get("language")) == (voice, language)
+
+
+async def test_a_server_that_is_away_is_reported_before_there_is_a_voice(http, backend):
+    backend.error = BackendError("nobody there", code="UNAVAILABLE")
+    reply = await http.post("/v1/audio/speech", json=BODY)
+    assert (reply.status_code, reply.json()["error"]["type"]) == (503, "server_error")
+    assert reply.headers["retry-after"] == "1"
 
 
 @pytest.fixture
