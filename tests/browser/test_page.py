@@ -287,9 +287,73 @@ async def test_a_speech_that_fails_after_another_is_not_said_to_be_cut(page):
     await expect(page.locator("#state")).to_have_text("Failed.")
 
 
+# The groups of the voices, as they are shown: each with its options.
+VOICE_GROUPS = """() => Object.fromEntries([...document.querySelectorAll("#voice optgroup")].map(
+  (group) => [group.label, [...group.children].map((option) => option.textContent)]))"""
+
+
+def listed(name: str, language: str, **facts: object) -> dict[str, object]:
+    """A voice as GET /v1/voices lists it."""
+    return {"id": name, "language": language, "speakers": [], "gender": "", "grade": ""} | facts
+
+
+async def opened_with(browser: Any, gateway: Any, voices: list[dict[str, object]], **options: Any) -> Page:
+    """Returns the page of a server with these voices."""
+    context = await browser.new_context(**options)
+    page = await context.new_page()
+    await page.route("**/v1/voices", lambda route: route.fulfill(json={"voices": voices}))
+    await page.goto(gateway.url)
+    await expect(page.locator("#server")).to_have_text("Speech server ready")
+    return page
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+async def test_many_voices_are_grouped_by_language(browser, gateway, width):
+    languages = {"a": "en-US", "b": "en-GB", "z": "zh-CN", "x": "no tag at all"}
+    voices = [listed("en_US-joe-medium", "en-US")]
+    voices += [
+        listed(f"{letter}{sex}_{number}", language, gender={"f": "female", "m": "male"}[sex], grade="C+")
+        for letter, language in languages.items()
+        for sex in "fm"
+        for number in range(7)
+    ]
+    page = await opened_with(browser, gateway, voices, viewport={"width": width, "height": 800})
+    groups = await page.evaluate(VOICE_GROUPS)
+    assert {label: len(options) for label, options in groups.items()} == {
+        "American English (en-US)": 15,
+        "British English (en-GB)": 14,
+        "Chinese (China) (zh-CN)": 14,
+        "no tag at all": 14,
+    }
+    assert groups["American English (en-US)"][:2] == ["en_US-joe-medium", "af_0 (female, grade C+)"]
+    assert await page.evaluate("document.documentElement.scrollWidth") <= width
+    await page.select_option("#voice", "zm_3")
+    await shot(page, f"voices-{width}")
+    await page.close()
+
+
+async def test_one_voice_is_one_group(browser, gateway):
+    page = await opened_with(browser, gateway, [listed("af_heart", "en-US", grade="A")])
+    assert await page.evaluate(VOICE_GROUPS) == {"American English (en-US)": ["af_heart (grade A)"]}
+    assert await page.input_value("#voice") == ""
+    await page.close()
+
+
+async def test_the_script_selects_the_voice_where_the_language_is_automatic(page):
+    await page.get_by_text("More options").click()
+    await page.select_option("#language", "auto")
+    async with page.expect_response("**/v1/speech") as reply:
+        await page.click("#speak")
+    sent = (await reply.value).request.post_data_json
+    assert (sent["voice"], sent["language"]) == ("", "auto")
+    assert (await (await reply.value).all_headers())["x-voice"] == "tone"
+
+
 async def test_voices_are_offered(page, gateway):
-    names = await page.locator("#voice option").all_text_contents()
-    assert names == ["Default", "tone (en-US)", "ton:eins (de-DE)", "ton:zwei (de-DE)"]
+    assert await page.evaluate(VOICE_GROUPS) == {
+        "American English (en-US)": ["tone"],
+        "German (Germany) (de-DE)": ["ton:eins (female, grade B)", "ton:zwei (female, grade B)"],
+    }
     await page.select_option("#voice", "ton:zwei")
     await page.fill("#text", SENTENCE)
     async with page.expect_response("**/v1/speech") as reply:

@@ -4,6 +4,7 @@ import { Speech } from "./speech.js";
 
 const find = (id) => document.getElementById(id);
 const HEALTH_MS = 5000;
+const LANGUAGE_NAMES = new Intl.DisplayNames(["en"], { type: "language" });
 
 let context = null;
 let speech = null;
@@ -225,12 +226,26 @@ async function listVoices() {
   const response = await fetch("v1/voices", { headers: headers() });
   if (!response.ok) { showError((await problemOf(response)).message); return; }
   const { voices } = await response.json();
-  const options = voices.flatMap((voice) => {
-    const names = voice.speakers.length ? voice.speakers.map((speaker) => `${voice.id}:${speaker}`) : [voice.id];
-    return names.map((name) => new Option(`${name} (${voice.language})`, name));
+  const languages = [...new Set(voices.map((voice) => voice.language))];
+  const groups = languages.map((language) => {
+    const group = document.createElement("optgroup");
+    group.label = languageName(language);
+    group.append(...voices.filter((voice) => voice.language === language).flatMap(voiceOptions));
+    return group;
   });
-  find("voice").replaceChildren(new Option("Default", ""), ...options);
+  find("voice").replaceChildren(new Option("Default", ""), ...groups);
   listLanguages(voices);
+}
+
+// Returns the options of a voice's speakers, with what its maker states: "af_heart (female, grade A)".
+function voiceOptions(voice) {
+  const names = voice.speakers.length ? voice.speakers.map((speaker) => `${voice.id}:${speaker}`) : [voice.id];
+  const facts = [voice.gender, voice.grade && `grade ${voice.grade}`].filter(Boolean).join(", ");
+  return names.map((name) => new Option(facts ? `${name} (${facts})` : name, name));
+}
+
+function languageName(tag) {
+  try { return `${LANGUAGE_NAMES.of(tag)} (${tag})`; } catch { return tag; } // a voice may state any text
 }
 
 function listLanguages(voices) {
