@@ -32,9 +32,11 @@ def find_voices(
 
     Raises:
         VoiceDownloadError: a named voice could not be fetched.
+        VoiceFileError: the folder cannot be read.
         SettingsError: there is no voice at all.
     """
     folder = settings.voices_dir.expanduser()
+    check_folder(folder)
     found = {path.stem: path for path in _embedded_voices()}
     for pattern in patterns:
         found |= {path.stem: path for path in sorted(folder.glob(pattern))}
@@ -101,13 +103,27 @@ def read_voice_file(path: Path) -> bytes:
         raise VoiceFileError(f"{path}: is a directory; put the voice's file in its place, or remove it") from None
     except PermissionError:
         raise VoiceFileError(
-            f"{path}: permission denied for {_own_user()}, who runs the server; make the file readable for that user"
+            f"{path}: permission denied for {_own_user()}, who runs the server; make the file readable for that user, "
+            "such as by chmod a+r"
         ) from None
     except OSError as error:
         raise VoiceFileError(f"{path}: cannot be read: {error.strerror or error}") from error
     if not content:
         raise VoiceFileError(f"{path}: is empty; download it again")
     return content
+
+
+def check_folder(path: Path) -> None:
+    """Raises VoiceFileError if a folder is there and may not be read: its files would seem not to be there."""
+    try:
+        is_folder = path.is_dir()
+    except PermissionError:  # of a folder above, such as another user's home
+        return
+    if is_folder and not os.access(path, os.R_OK | os.X_OK):
+        raise VoiceFileError(
+            f"{path}: permission denied for {_own_user()}, who runs the server; make the folder readable for that "
+            "user, such as by chmod -R a+rX"
+        )
 
 
 def _own_user() -> str:

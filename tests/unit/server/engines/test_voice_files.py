@@ -160,6 +160,13 @@ def test_an_unknown_voice_of_kokoro_is_refused_before_any_download(find: Find) -
         find(voices="kokoro-82m/af_hart", kokoro_hub_url="http://127.0.0.1:9")
 
 
+def test_a_folder_that_may_not_be_read_is_reported(find: Find, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != folder)
+    monkeypatch.setattr(os, "geteuid", lambda: 3_999_999_999)
+    with pytest.raises(VoiceFileError, match=f"{folder}: permission denied for uid 3999999999, who runs the server"):
+        find()
+
+
 @pytest.mark.usefixtures("no_embedded_voice")
 def test_no_voice_at_all_is_reported_with_advice(find: Find, folder: Path) -> None:
     with pytest.raises(SettingsError) as caught:

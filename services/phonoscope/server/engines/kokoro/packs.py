@@ -17,7 +17,7 @@ from torch import Tensor
 
 from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.engines.kokoro.config import KokoroShape
-from phonoscope.server.engines.voice_files import read_voice_file
+from phonoscope.server.engines.voice_files import check_folder, read_voice_file
 
 FOLDER: Final = "voices"
 _ARRAY: Final = ".npy"
@@ -27,10 +27,12 @@ def find_packs(folder: Path) -> dict[str, Path]:
     """Returns the path of each pack in a folder and in its folder "voices", by name; of two of one name, the first.
 
     Raises:
-        VoiceFileError: an archive is corrupt.
+        VoiceFileError: an archive is corrupt, or a folder cannot be read.
     """
     found: dict[str, Path] = {}
+    check_folder(folder)  # before what is in it
     for place in (folder / FOLDER, folder):
+        check_folder(place)
         for suffix in (".pt", ".bin", ".npz"):
             for path in sorted(place.glob(f"*{suffix}")):
                 for one in _packs_in(path):

@@ -1,9 +1,13 @@
 """Style packs in every format, and bad ones."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
+from phonoscope.common.errors import VoiceFileError
 from phonoscope.server.engines.kokoro.packs import find_packs, read_pack
 
 
@@ -24,6 +28,27 @@ def test_packs_are_found_beside_the_checkpoint_and_in_its_folder_of_voices(tmp_p
     torch.save(pack, tmp_path / "af_a.pt")
     torch.save(pack, tmp_path / "voices" / "af_b.pt")
     assert sorted(find_packs(tmp_path)) == ["af_a", "af_b"]
+
+
+@pytest.mark.parametrize("place", ["kokoro-82m", "kokoro-82m/voices"])
+def test_a_folder_that_may_not_be_read_names_the_user(tmp_path, monkeypatch, place):
+    (tmp_path / "kokoro-82m" / "voices").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path / place)
+    monkeypatch.setattr(os, "geteuid", lambda: 3_999_999_999)
+    with pytest.raises(VoiceFileError, match=f"{tmp_path / place}: permission denied for uid 3999999999, who runs"):
+        find_packs(tmp_path / "kokoro-82m")
+
+
+@pytest.mark.parametrize("name", ["af_heart.bin", "af_heart.pt", "af_heart.npz"])
+def test_a_pack_that_may_not_be_read_names_the_user(tmp_path, monkeypatch, shape, refused, name):
+    def deny(_path):
+        raise PermissionError(13, "Permission denied")
+
+    (tmp_path / name).touch()
+    monkeypatch.setattr(Path, "read_bytes", deny)
+    monkeypatch.setattr(os, "geteuid", lambda: 3_999_999_999)
+    message = refused(lambda: read_pack(tmp_path / name, shape), tmp_path / name)
+    assert "permission denied for uid 3999999999, who runs the server" in message
 
 
 @pytest.mark.parametrize("rows", [1, 31, 33])
