@@ -3,6 +3,7 @@
 import collections
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -10,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import IO, Final
 
 from phonoscope.client import Client
@@ -31,12 +33,14 @@ class Served:
         client: connected to it.
         pid: of its process.
         ready_seconds: from the start of the process until its health was SERVING.
+        ready_cpu_seconds: CPU time of the process until then.
     """
 
     address: str
     client: Client
     pid: int
     ready_seconds: float
+    ready_cpu_seconds: float
 
     def speak(self, text: str) -> float:
         """Streams a whole text; returns the seconds of audio."""
@@ -111,11 +115,18 @@ def serving(threads: int, *flags: str, device: str = "cpu") -> Iterator[Served]:
             with Client(f"127.0.0.1:{port}", timeout_seconds=READY_SECONDS, waits_when_busy=False) as client:
                 _wait_until_serving(client)
                 ready_seconds = time.perf_counter() - began
+                ready_cpu_seconds = _cpu_seconds(process.pid)
                 log.is_warm.wait(WARM_SECONDS)
-                yield Served(client.target, client, process.pid, ready_seconds)
+                yield Served(client.target, client, process.pid, ready_seconds, ready_cpu_seconds)
         finally:
             process.terminate()
             process.wait(STOP_SECONDS)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Returns a process's time in user and kernel mode: fields 14 and 15 of proc_pid_stat(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _wait_until_serving(client: Client) -> None:

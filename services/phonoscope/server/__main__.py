@@ -87,6 +87,7 @@ async def run(settings: ServerSettings, timer: StartupTimer) -> None:
             gc.freeze()
             gc.enable()
             scheduler.begin_idle_work()
+            synthesizer.prepare_languages()
 
             await stop.wait()
 
@@ -113,6 +114,7 @@ async def _start_engines(
     loaded = await _load(Loading(settings, logger, emit, lambda voice: front_end.check(voice.phonemes)), timer)
     timer.end("load_voices", emit)
     engines = [one.engine for one in loaded]
+    front_end.prepare(build.loaded_voices(engines, settings)[0].phonemes)  # of other languages later: it takes seconds
     while_serving.enter_context(gpu_telemetry(engines[0].device, telemetry.registry, logger))
     scheduler = build.build_scheduler(engines, emit, settings)
     build.export_engines(loaded, scheduler, telemetry, settings)

@@ -6,6 +6,7 @@ so that the first sentence is spoken before the last is read. Shaping and compre
 
 import asyncio
 import itertools
+import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -104,6 +105,15 @@ class Synthesizer:
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
         self._audio_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audio")
         self._pitches = SpeakerPitches(scheduler, front_end, self._text_thread, lambda: next(self._numbers))
+
+    def prepare_languages(self) -> None:
+        """Loads the data of the voices' languages on a thread; the first text of each would wait for it."""
+
+        def prepare() -> None:
+            for scheme in {voice.phonemes.espeak_voice: voice.phonemes for voice in self.voices}.values():
+                self._front_end.prepare(scheme)
+
+        threading.Thread(target=prepare, name="languages", daemon=True).start()
 
     async def speak(self, request: SpeechRequest, deadline_seconds: float | None) -> Spoken:
         """Speaks a whole text and returns it at once.

@@ -7,7 +7,7 @@ espeak-ng nor a language.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 
 class SpokenWord(NamedTuple):
@@ -45,6 +45,14 @@ class Phonemizer(Protocol):
 
     def clauses(self, text: str, voice: str) -> list[Clause]:
         """Reads all of `text`; the clauses are consecutive and cover all of it."""
+
+
+@runtime_checkable
+class Preparable(Protocol):
+    """A Phonemizer whose first text waits for data, which can be loaded before."""
+
+    def prepare(self, voice: str) -> None:
+        """Begins to load the data of a voice that was checked."""
 
 
 _LETTERS_CLAUSE: Final = re.compile(r"([^.,:;?!]*)([.,:;?!]*)\s*")

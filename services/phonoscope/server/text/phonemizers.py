@@ -7,7 +7,7 @@ from phonoscope.server.text.japanese.phonemizer import VOICE as JAPANESE
 from phonoscope.server.text.japanese.phonemizer import Japanese
 from phonoscope.server.text.mandarin.phonemizer import VOICE as MANDARIN
 from phonoscope.server.text.mandarin.phonemizer import Mandarin
-from phonoscope.server.text.phonemizer import Clause, Phonemizer
+from phonoscope.server.text.phonemizer import Clause, Phonemizer, Preparable
 
 
 class Phonemizers:
@@ -25,6 +25,12 @@ class Phonemizers:
     def check_voice(self, voice: str) -> None:
         """Raises VoiceFileError when the voice's phonemizer has no such voice."""
         self._of(voice).check_voice(voice)
+
+    def prepare(self, voice: str) -> None:
+        """Begins to load what the voice's first text would wait for."""
+        phonemizer = self._of(voice)
+        if isinstance(phonemizer, Preparable):
+            phonemizer.prepare(voice)
 
     def clauses(self, text: str, voice: str) -> list[Clause]:
         """Reads all of `text` with the voice's phonemizer."""

@@ -245,6 +245,21 @@ async def test_the_chunks_of_a_stream_are_the_whole_reply_to_the_last_bit(stage:
     assert spoken.audio_seconds == len(spoken.audio) / 2 / spoken.request.sample_rate_hz
 
 
+async def test_each_language_is_prepared_once(stage: Stage, monkeypatch: pytest.MonkeyPatch):
+    prepared: list[str] = []
+    monkeypatch.setattr(TextFrontEnd, "prepare", lambda _self, scheme: prepared.append(scheme.espeak_voice))
+    english, german = (replace(tone_voice("a").phonemes, espeak_voice=name) for name in ("en-us", "de"))
+    stage.synthesizer.voices = tuple(
+        replace(tone_voice(name), phonemes=scheme)
+        for name, scheme in {"a": english, "b": german, "c": replace(english)}.items()
+    )
+    stage.synthesizer.prepare_languages()
+    for thread in threading.enumerate():
+        if thread.name == "languages":
+            thread.join(GENEROUS_SECONDS)
+    assert prepared == ["en-us", "de"]
+
+
 async def test_every_sentence_is_spoken_in_order(stage: Stage):
     spoken = await stage.speak(seed=7)
     assert len(stage.engine.prepared) == 3

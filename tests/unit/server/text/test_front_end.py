@@ -1,6 +1,7 @@
 """Text becomes sentences of phoneme ids, lazily, with spans in the caller's text."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -228,6 +229,39 @@ def test_a_language_that_espeak_does_not_know_is_refused(english: TextFrontEnd) 
     english.check(PhonemeScheme("text", "xx", SCHEME.ids))
     with pytest.raises(VoiceFileError, match='"xx"'):
         english.check(PhonemeScheme("espeak", "xx", SCHEME.ids))
+
+
+class Loading(Letters):
+    """Notes the voices whose data it is asked to load."""
+
+    def __init__(self) -> None:
+        self.prepared: list[str] = []
+
+    def prepare(self, voice: str) -> None:
+        self.prepared.append(voice)
+
+
+def test_data_of_a_language_is_loaded_when_it_is_prepared_and_not_when_it_is_checked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rules: list[str] = []
+    monkeypatch.setattr("phonoscope.server.text.front_end.prepare", rules.append)
+    phonemizer = Loading()
+    front_end = TextFrontEnd(phonemizer)
+    front_end.check(SCHEME)
+    assert (rules, phonemizer.prepared) == ([], [])
+    front_end.prepare(SCHEME)
+    assert (rules, phonemizer.prepared) == ([SCHEME.espeak_voice], [SCHEME.espeak_voice])
+    front_end.prepare(replace(SCHEME, reads_numbers=True))
+    front_end.prepare(PhonemeScheme("plain", "", {}))
+    assert rules == [SCHEME.espeak_voice]
+
+
+def test_rules_are_not_loaded_where_numbers_are_not_put_into_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    rules: list[str] = []
+    monkeypatch.setattr("phonoscope.server.text.front_end.prepare", rules.append)
+    TextFrontEnd(Letters(), verbalizes=False).prepare(SCHEME)
+    assert rules == []
 
 
 def test_the_bound_must_be_positive() -> None:

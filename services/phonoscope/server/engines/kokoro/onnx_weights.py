@@ -98,13 +98,15 @@ class _Export:
         zeros = self._array(zero_point) if zero_point else np.zeros_like(scales)
         if values.ndim == 3 and scales.ndim:  # noqa: PLR2004  an LSTM: one for each direction, or for its columns too
             scales, zeros = (one.reshape(one.shape[0], 1, -1) for one in (scales, zeros))
-        return (values - zeros) * scales
+        values -= zeros  # in place: the array is a copy of the stored bytes
+        values *= scales
+        return values
 
     def _array(self, name: str) -> Array:
         tensor = self._stored[name]
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise ValueError(f"the weights of {name} are in another file, which is not supported")
-        return np.asarray(numpy_helper.to_array(tensor), dtype=np.float32)
+        return np.array(numpy_helper.to_array(tensor), dtype=np.float32)
 
 
 def _input(node: onnx.NodeProto, index: int) -> str:

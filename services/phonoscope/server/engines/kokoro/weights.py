@@ -130,5 +130,11 @@ def _laid_out(parameters: Mapping[str, Tensor], network: nn.Module) -> dict[str,
 
 
 def _check_finite(path: Path, parameters: Mapping[str, Tensor]) -> None:
-    if broken := [name for name, tensor in parameters.items() if not tensor.isfinite().all()]:
+    # A sum is several times faster than to look at each number, and is finite only if all are.
+    broken = [name for name, tensor in parameters.items() if not tensor.sum().isfinite() and not _is_finite(tensor)]
+    if broken:
         raise VoiceFileError(f"{path}: is corrupt: {broken[0]} is not finite; download it again")
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return bool(tensor.isfinite().all())

@@ -82,6 +82,9 @@ class Mandarin:
             raise VoiceFileError(f'there is no Mandarin voice "{voice}"; use "{VOICE}"')
         if not reading.are_installed():
             raise VoiceFileError("reading Chinese needs jieba and pypinyin; run: pip install 'phonoscope[kokoro]'")
+
+    def prepare(self, voice: str) -> None:  # noqa: ARG002 - there is one
+        """Begins to load the dictionaries."""
         reading.load_in_background()
 
     def clauses(self, text: str, voice: str) -> list[Clause]:  # noqa: ARG002 - there is one

@@ -75,3 +75,8 @@ def test_a_foreign_file_is_refused(shape, tmp_path, refused):
 def test_a_tensor_is_refused(shape, tmp_path, refused):
     path = saved(torch.zeros(3), tmp_path)
     assert "not a checkpoint of Kokoro" in refused(lambda: load_network(path, None, shape), path)
+
+
+def test_finite_numbers_whose_sum_is_not_are_accepted(checkpoint, shape, tmp_path):
+    bert = checkpoint["bert_encoder"] | {"module.bias": torch.full((16,), 3e38)}
+    load_network(saved(checkpoint | {"bert_encoder": bert}, tmp_path), None, shape)

@@ -219,3 +219,13 @@ def test_missing_packages_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(VoiceFileError, match=r"pip install 'phonoscope\[kokoro\]'"):
         PHONEMIZERS.check_voice(VOICE)
+
+
+def test_the_dictionaries_are_loaded_when_the_voice_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    loads: list[str] = []
+    monkeypatch.setattr("phonoscope.server.text.mandarin.reading.load_in_background", lambda: loads.append("begun"))
+    PHONEMIZERS.check_voice(VOICE)
+    PHONEMIZERS.prepare("en-us")
+    assert loads == []
+    PHONEMIZERS.prepare(VOICE)
+    assert loads == ["begun"]
