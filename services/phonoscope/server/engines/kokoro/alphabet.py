@@ -4,6 +4,8 @@ Called by `config.py` and `languages.py`. Kokoro was trained on the phonemes of 
 diphthong and affricate: "A" is eɪ. A scheme joins the phonemes that have one letter (clusters) and gives the others
 their numbers, so the front end, pronunciations, timings and visemes have IPA, and only the numbers are Kokoro's.
 
+English comes from `text/english/`, which has changed what espeak-ng and the dictionaries write differently.
+
 Sources: the numbers are those of the published `config.json` of Kokoro-82M; the spelling follows the tables that
 misaki 0.9 documents for espeak-ng. docs/kokoro.md lists the differences.
 """
@@ -56,15 +58,19 @@ PAD: Final = 0
 _SYLLABIC: Final = "\u0329"
 # Written between phonemes by espeak-ng; misaki removes it.
 _HYPHEN: Final = "-"
+# Between two sounds that are not one, and after a syllable of Mandarin.
+_SYLLABLE_END: Final = "\u2060"
 
 _DIPHTHONGS: Final = {"aɪ": "I", "aʊ": "W", "eɪ": "A", "ɔɪ": "Y", "tʃ": "ʧ", "dʒ": "ʤ"}
 _SYLLABICS: Final = {f"{consonant}{_SYLLABIC}": f"ᵊ{consonant}" for consonant in "lmnrɹ"}
+# Brackets are wide in the phonemes of our own front ends: "(en)" is espeak-ng's change to a language.
+_MARKS: Final = {_SYLLABLE_END: "", "（": "(", "）": ")"}
 _ENGLISH: Final = {
     **_DIPHTHONGS,
     **_SYLLABICS,
+    **_MARKS,
     f"ʔn{_SYLLABIC}": "tn",
     f"ʔˌn{_SYLLABIC}": "tn",
-    "əl": "ᵊl",
     "ʲo": "jo",
     "ʲə": "jə",
     "ʲ": "",
@@ -72,7 +78,6 @@ _ENGLISH: Final = {
     "r": "ɹ",
     "x": "k",
     "c\u0327": "k",  # ç, decomposed
-    "ɐ": "ə",
     "ɚ": "əɹ",
     "ɬ": "l",
     "ɾ": "T",
@@ -82,15 +87,8 @@ _ENGLISH: Final = {
     _SYLLABIC: "",
     _HYPHEN: "",
 }
-AMERICAN: Final[Mapping[str, str]] = {
-    **_ENGLISH,
-    "oʊ": "O",
-    "ɜː": "ɜɹ",
-    "ɜːɹ": "ɜɹ",
-    "ɪə": "iə",
-    "ː": "",
-}
-BRITISH: Final[Mapping[str, str]] = {**_ENGLISH, "əʊ": "Q", "eə": "ɛː", "iə": "ɪə"}
+AMERICAN: Final[Mapping[str, str]] = {**_ENGLISH, "oʊ": "O", "ɜː": "ɜɹ", "ɜːɹ": "ɜɹ", "ː": ""}
+BRITISH: Final[Mapping[str, str]] = {**_ENGLISH, "əʊ": "Q", "eə": "ɛː"}
 OTHERS: Final[Mapping[str, str]] = {
     **_DIPHTHONGS,
     "ts": "ʦ",
@@ -108,6 +106,9 @@ OTHERS: Final[Mapping[str, str]] = {
 _NOT_IN_MANDARIN: Final = frozenset({"e", "o", "x", "ɚ"})
 MANDARIN: Final[Mapping[str, str]] = {
     **{ipa: written for ipa, written in AMERICAN.items() if ipa not in _NOT_IN_MANDARIN},
+    "əl": "ᵊl",
+    "ɐ": "ə",
+    "ɪə": "iə",
     "ʈʂ": "ꭧ",
     "tʂ": "ꭧ",
     "tɕ": "ʨ",
@@ -120,9 +121,6 @@ MANDARIN: Final[Mapping[str, str]] = {
     "˨˩˦": "↓",
     "˨˩": "↓",
     "˥˩": "↘",
-    "\u2060": "",  # the end of a syllable
-    "（": "(",
-    "）": ")",
 }
 """Of Mandarin with English words in it; tones in Chao's letters."""
 

@@ -21,7 +21,8 @@ class Language:
         tag: BCP 47.
         espeak_voice: the front end's name of it: espeak-ng's, or that of another phonemizer.
         spelling: how the phonemes of the front end are written in Kokoro's alphabet.
-        packages: what its front end imports; `phonoscope[kokoro]` brings them.
+        packages: what its front end needs; `phonoscope[kokoro]` brings them.
+        dictionary: a package that its front end reads better with; "" for none.
         other_scripts: what its front end reads besides its own script.
         reads_numbers: whether its front end puts numbers into words itself.
     """
@@ -31,6 +32,7 @@ class Language:
     espeak_voice: str
     spelling: Mapping[str, str]
     packages: tuple[str, ...] = ()
+    dictionary: str = ""
     other_scripts: frozenset[str] = frozenset()
     reads_numbers: bool = False
 
@@ -51,10 +53,15 @@ class Language:
         scheme = scheme_of(self.espeak_voice, self.spelling, vocabulary)
         return replace(scheme, other_scripts=self.other_scripts, reads_numbers=self.reads_numbers)
 
+    @property
+    def lacks_dictionary(self) -> bool:
+        """Whether its front end could read better."""
+        return bool(self.dictionary) and importlib.util.find_spec(self.dictionary) is None
+
 
 LANGUAGES: Final[Mapping[str, Language]] = {
-    "a": Language("American English", "en-US", "en-us", AMERICAN),
-    "b": Language("British English", "en-GB", "en", BRITISH),
+    "a": Language("American English", "en-US", "en-us-misaki", AMERICAN, dictionary="misaki"),
+    "b": Language("British English", "en-GB", "en-gb-misaki", BRITISH, dictionary="misaki"),
     "e": Language("Spanish", "es", "es", OTHERS),
     "f": Language("French", "fr-FR", "fr", OTHERS),
     "h": Language("Hindi", "hi", "hi", OTHERS),

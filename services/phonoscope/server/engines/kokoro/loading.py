@@ -1,6 +1,6 @@
 """Loads the voices of Kokoro's folders: the network of each once, and its style packs. Called by `engine.py`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -82,11 +82,26 @@ def _speakable(packs: dict[str, Path], folder: Path, loading: Loading) -> list[P
             folder=str(folder),
             advice=_ADVICE,
         )
+    _report_dictionaries(packs, loading)
     skipped = {name for names in unread.values() for name in names}
     if skipped == set(packs):
         languages = " and ".join(language.name for language in unread)
         raise VoiceFileError(f"{folder}: has voices of {languages} only, which this server cannot read; {_ADVICE}")
     return [path for name, path in packs.items() if name not in skipped]
+
+
+def _report_dictionaries(packs: Iterable[str], loading: Loading) -> None:
+    """Logs the languages that are read without their dictionary."""
+    spoken = {language for name in packs if (language := language_of(name)) is not None}
+    for language in spoken:
+        if language.lacks_dictionary:
+            loading.logger.warning(
+                "voices_without_dictionary",
+                engine=ENGINE,
+                language=language.name,
+                dictionary=language.dictionary,
+                advice="run: pip install 'phonoscope[kokoro]', with Python 3.12 or older",
+            )
 
 
 def _load_model(folder: Path, device: torch.device) -> tuple[KokoroConfig, Kokoro]:

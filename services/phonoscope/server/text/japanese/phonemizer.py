@@ -105,6 +105,9 @@ class Japanese:
             raise VoiceFileError(f'there is no Japanese voice "{voice}"; use "{VOICE}"')
         if not reading.are_installed():
             raise VoiceFileError("reading Japanese needs pyopenjtalk-plus; run: pip install 'phonoscope[kokoro]'")
+
+    def prepare(self, voice: str) -> None:  # noqa: ARG002 - there is one
+        """Begins to load the dictionaries."""
         reading.load_in_background()
 
     def clauses(self, text: str, voice: str) -> list[Clause]:  # noqa: ARG002 - there is one

@@ -63,10 +63,19 @@ def test_a_language_without_its_packages_is_left_out_with_advice(letter, languag
     shutil.copy(folder / "voices" / "af_one.bin", folder / "voices" / f"{letter}f_other.bin")
     voices = load_folders([folder], loading(), CPU)
     assert [loaded.voice.id for loaded in voices] == ["af_one", "im_two"]
-    [call] = log.calls
+    [call] = [one for one in log.calls if "voices" in one.kwargs]
     assert call.kwargs["language"] == language
     assert call.kwargs["voices"] == [f"{letter}f_other"]
     assert call.kwargs["advice"] == "run: pip install 'phonoscope[kokoro]'"
+
+
+def test_a_missing_dictionary_is_logged_and_its_voices_speak(folder, loading, log, monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    voices = load_folders([folder], loading(), CPU)
+    assert [loaded.voice.id for loaded in voices] == ["af_one", "im_two"]
+    [call] = log.calls
+    assert (call.kwargs["language"], call.kwargs["dictionary"]) == ("American English", "misaki")
+    assert "pip install 'phonoscope[kokoro]'" in call.kwargs["advice"]
 
 
 def test_a_folder_of_such_languages_only_is_refused(folder, loading, refused, monkeypatch):
