@@ -7,12 +7,15 @@ for each voice, in a frame of Latin letters, and the result is kept.
 import functools
 import itertools
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from phonoscope.server.text.phonemizer import Phonemizer
 
 # Letters of scripts that no voice reads, with codes that begin differently: all that they share is the word "letter".
 _UNREAD: Final = ("\u16a0", "\ua000", "\ua4d1")
+# Letters that most voices know by their script only, "Chinese letter": they share a word, too, at the end.
+_OF_SCRIPTS: Final = ("\u4f60", "\u304b")
 _SHORTEST_WORD: Final = 3
 _FLAG: Final = re.compile(r"\([a-z0-9-]+\)")
 _UNHEARD: Final = re.compile(r"\([a-z0-9-]+\)|[ˈˌ]")
@@ -30,7 +33,7 @@ class Readability:
         self.is_mark_heard = functools.lru_cache(_MAX_MEASURED)(self._is_mark_heard)
         self.is_minus_heard = functools.lru_cache(None)(self._is_minus_heard)
         self.is_ordinal_heard = functools.lru_cache(None)(self._is_ordinal_heard)
-        self._word_of_codes = functools.lru_cache(None)(self._measured_word_of_codes)
+        self._words_of_codes = functools.lru_cache(None)(self._measured_words_of_codes)
 
     def _is_part_of_words(self, letter: str, voice: str) -> bool:
         """Returns whether a word with this letter is read as a word, in contrast to letter by letter."""
@@ -63,16 +66,20 @@ class Readability:
         return " " not in phonemes and phonemes != self._heard("1", voice)
 
     def _is_code(self, phonemes: str, voice: str) -> bool:
-        word = self._word_of_codes(voice)
-        return bool(word) and word in phonemes
+        return any(word in phonemes for word in self._words_of_codes(voice))
 
-    def _measured_word_of_codes(self, voice: str) -> str:
-        """Returns the phonemes of "letter" in this language; "" if they are unknown."""
-        columns = zip(*(self._heard(letter, voice) for letter in _UNREAD), strict=False)
-        shared = itertools.takewhile(lambda column: len(set(column)) == 1, columns)
-        word = "".join(column[0] for column in shared).strip()
-        return word if len(word) >= _SHORTEST_WORD else ""
+    def _measured_words_of_codes(self, voice: str) -> tuple[str, ...]:
+        """Returns the phonemes of "letter" in this language, in each form that it has; none if they are unknown."""
+        first = _shared([self._heard(letter, voice) for letter in _UNREAD]).strip()
+        last = _shared([self._heard(letter, voice)[::-1] for letter in _OF_SCRIPTS])[::-1].strip()
+        return tuple(word for word in (first, last) if len(word) >= _SHORTEST_WORD)
 
     def _heard(self, text: str, voice: str) -> str:
         phonemes = " ".join(clause.phonemes for clause in self._phonemizer.clauses(text, voice))
         return " ".join(_UNHEARD.sub("", phonemes).split())
+
+
+def _shared(texts: Sequence[str]) -> str:
+    """Returns what all texts begin with."""
+    columns = zip(*texts, strict=False)
+    return "".join(column[0] for column in itertools.takewhile(lambda column: len(set(column)) == 1, columns))

@@ -5,6 +5,7 @@ without (Han, kana), each character is a word.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from typing import Final
 
@@ -34,6 +35,13 @@ def words(text: str, start: int, stop: int) -> Iterator[tuple[int, int]]:
             if found is None:
                 continue
             first = found.start()
-        while not (text[last - 1].isalnum() or text[last - 1] in _SPEAKABLE_SIGNS):
+        while not _ends_word(text, last):
             last -= 1
         yield first, last
+
+
+def _ends_word(text: str, stop: int) -> bool:
+    """Returns whether the character before `stop` is spoken: a letter, also with marks such as Hindi's vowels."""
+    while unicodedata.category(text[stop - 1])[0] == "M":
+        stop -= 1
+    return text[stop - 1].isalnum() or text[stop - 1] in _SPEAKABLE_SIGNS

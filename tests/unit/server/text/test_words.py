@@ -25,6 +25,8 @@ def words_of(text: str) -> list[str]:
         ("안녕 세계", ["안녕", "세계"]),
         ("a 😀 b", ["a", "b"]),
         ("\U00020000x", ["\U00020000", "x"]),
+        ("कुत्ता सोता है।", ["कुत्ता", "सोता", "है"]),
+        ("love❤\ufe0f, e\u0301", ["love", "e\u0301"]),
     ],
 )
 def test_a_word_is_what_stands_between_spaces_or_a_character_where_there_are_none(text: str, found: list[str]) -> None:

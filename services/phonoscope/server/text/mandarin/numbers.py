@@ -22,6 +22,7 @@ _MONEY: Final = {
 }  # fmt: skip
 _UNITS: Final = {
     "km/h": "公里每小时", "m/s": "米每秒", "km²": "平方公里", "m²": "平方米", "cm²": "平方厘米", "m³": "立方米",
+    "km2": "平方公里", "m2": "平方米", "cm2": "平方厘米", "m3": "立方米", "㎡": "平方米", "㎥": "立方米",
     "km": "公里", "cm": "厘米", "mm": "毫米", "nm": "纳米", "m": "米", "kg": "公斤", "mg": "毫克", "g": "克",
     "ml": "毫升", "mL": "毫升", "L": "升", "℃": "摄氏度", "°C": "摄氏度", "℉": "华氏度", "°F": "华氏度", "°": "度",
     "kWh": "千瓦时", "kW": "千瓦", "W": "瓦", "V": "伏", "Hz": "赫兹", "kHz": "千赫", "MHz": "兆赫", "GHz": "吉赫",
@@ -37,7 +38,10 @@ _SIGNS: Final = {
 _NUMBER: Final = r"\d+(?:,\d{3})+(?:\.\d+)?(?!\d)|\d+(?:\.\d+)?"
 _COUNTING: Final = "个位名只条张件本次块杯瓶辆台座家层种群对双倍岁天年周秒米升克元亩公千万亿点两份篇首支把"
 _MARKS_OF_MONEY: Final = "|".join(sorted(map(re.escape, _MONEY), key=len, reverse=True))
-_MARKS_OF_UNITS: Final = "|".join(sorted(map(re.escape, _UNITS), key=len, reverse=True))
+# "5m2" is an area, "5m25" a length.
+_MARKS_OF_UNITS: Final = "|".join(
+    re.escape(unit) + (r"(?!\d)" if unit[-1].isdecimal() else "") for unit in sorted(_UNITS, key=len, reverse=True)
+)
 
 _PATTERN: Final = re.compile(
     rf"""

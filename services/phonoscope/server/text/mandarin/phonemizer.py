@@ -126,7 +126,8 @@ class Mandarin:
                 yield _Sound(_PUNCTUATION.get(kind or "", {}).get(found[0], ""), "", stop)
 
     def _spoken(self, english: str) -> str:
-        clauses = self._english.clauses(english, _ENGLISH_VOICE)
+        letter = f"{english}." if len(english) == 1 else english  # espeak-ng reads "A" as the article
+        clauses = self._english.clauses(letter, _ENGLISH_VOICE)
         phonemes = " ".join(clause.phonemes for clause in clauses if clause.phonemes)
         for sound, plainer in _ENGLISH_SOUNDS:
             phonemes = phonemes.replace(sound, plainer)

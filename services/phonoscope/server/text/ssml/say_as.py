@@ -26,6 +26,8 @@ MAX_DIGITS: Final = 30
 _PAUSE: Final = ", "
 _SEPARATORS: Final = frozenset(" \u00a0-‐‑–./()")
 _ORDINAL: Final = re.compile(r"(\d+)(?:st|nd|rd|th|\.|º|ª|er|e|ème|de|te)?", re.IGNORECASE)
+# Languages that have a sign for ordinals, and whose front ends read the number after it.
+_ORDINAL_SIGN: Final = {"zh": "第{}", "cmn": "第{}"}
 _DATE_PARTS: Final = re.compile(r"\d+|\?+")
 _DATE_CHARACTERS: Final = re.compile(r"[\d?\s./,-]+")
 _UNKNOWN: Final = "?"  # in place of the digits of a part that is not spoken
@@ -99,7 +101,7 @@ def _ordinal(content: str, _form: str, language: str) -> list[Piece]:
     found = _ORDINAL.fullmatch(content.strip())
     if found is None or len(found[1]) > MAX_DIGITS:
         raise ValueError("is not an ordinal; use a number such as 3 or 3rd")
-    words = _in_words(int(found[1]), language, "ordinal")
+    words = _in_words(int(found[1]), language, "ordinal") or _ORDINAL_SIGN.get(_primary(language), "").format(found[1])
     if not words:
         raise LookupError(f"this ordinal is not supported in {language}; write it in words")
     return _whole(content, words)
@@ -171,9 +173,19 @@ def _by_locale(date: dt.date, given: Mapping[str, int], locale: Locale) -> str:
         case "my":
             return format_skeleton("yMMMM", date, locale=locale)
         case "m":
-            return str(get_month_names("wide", "stand-alone", locale)[date.month])
+            return _month_alone(date.month, locale)
         case single:
-            return str(given[single])
+            return format_skeleton(single, date, locale=locale)
+
+
+def _month_alone(month: int, locale: Locale) -> str:
+    """Returns the name of a month on its own.
+
+    Languages without such names inherit those of the root, where Babel 2.18 keeps the names of the first that asked.
+    """
+    inherited = get_month_names("wide", "stand-alone", Locale("root"))[month]
+    own = get_month_names("wide", "stand-alone", locale)[month]
+    return str(get_month_names("wide", "format", locale)[month] if own == inherited else own)
 
 
 READINGS: Final[Mapping[str, Callable[[str, str, str], list[Piece]]]] = {

@@ -96,6 +96,8 @@ def test_tones_change_beside_others(text: str, heard: str) -> None:
         ("2026年11月26日", "二零二六年十一月二十六日"),
         ("气温-5℃", "气温零下五摄氏度"),
         ("面积30㎡", "面积三十平方米"),
+        ("面积5m²", "面积五平方米"),
+        ("面积5m2，长5m25", "面积五平方米，长五米二十五"),
         ("１２３人", "一百二十三人"),
     ],
 )
@@ -112,6 +114,10 @@ def test_numbers_are_read_whatever_the_setting_for_espeak_ng(verbalizes: bool) -
 
 def test_english_words_are_read_in_english() -> None:
     assert letters("我用Python写AI。") == ["wo↓jʊ↘ŋ pˈIθən ɕje↓ ˌAˈI."]
+
+
+def test_a_single_letter_has_its_name() -> None:
+    assert letters("A型") == ["ˈA ɕi↗ŋ"]
 
 
 def test_english_sounds_do_not_become_chinese_ones() -> None:

@@ -304,6 +304,17 @@ def test_as_many_numbers_are_wanted_as_the_format_names() -> None:
     assert refusal("date", "1/2/3", form="md") == "contains 3 numbers; format 'md' requires 2, separated by - or /"
 
 
+def test_a_month_is_named_in_its_language_whatever_was_asked_before() -> None:
+    languages = ("zh-CN", "de-DE", "ru-RU", "hi", "it", "pt-BR", "de-DE")
+    months = ["五月", "Mai", "май", "मई", "maggio", "maio", "Mai"]
+    assert [said("date", "5", one, "m") for one in languages] == months
+
+
+@pytest.mark.parametrize(("content", "form", "text"), [("2026", "y", "2026年"), ("7", "d", "7日"), ("3", "", "第3")])
+def test_chinese_has_signs_for_years_days_and_ordinals(content: str, form: str, text: str) -> None:
+    assert said("date" if form else "ordinal", content, "zh-CN", form) == text
+
+
 @pytest.mark.parametrize("language", ["tlh", "not a tag", "x"])
 def test_a_date_is_not_read_in_a_language_without_months(language: str) -> None:
     assert not_read("date", "5", language, "m") == f"dates are not supported in {language}; write the date in words"
