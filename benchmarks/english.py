@@ -25,7 +25,8 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.kokoro_listening import SENTENCES, WHISPER_RATE_HZ, Samples, plain_words, whisper_base
+from benchmarks.kokoro_listening import SENTENCES as TWENTY
+from benchmarks.kokoro_listening import WHISPER_RATE_HZ, Samples, plain_words, whisper_base
 from benchmarks.machine import neighbours, this_machine
 from benchmarks.texts import TEXTS
 from phonoscope.server.build import build_front_end
@@ -44,7 +45,7 @@ Symbols = list[Sequence[int]]
 Read = Callable[[str], Symbols]
 
 SENTENCES: Final = (
-    *SENTENCES["en"],
+    *TWENTY["en"],
     "The train to the coast leaves at seven in the morning.",
     "She put the kettle on and opened the kitchen window.",
     "Please turn off the lights when you leave the room.",

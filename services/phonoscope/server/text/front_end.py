@@ -5,9 +5,10 @@ Built by `build.py`, called by `speech/text_producer.py` on the single text thre
 differences from piper-tts.
 """
 
+import functools
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +33,8 @@ from phonoscope.server.types import PhonemeScheme
 
 _PAUSE_MARKS: Final = frozenset(",;:")
 _WIDE_PAUSES: Final = frozenset("，、：；︙")
+Starts = Callable[[str, str], list[tuple[int, int]]]
+"""Returns where each word of a text starts: in its phonemes, and in the text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +218,8 @@ class TextFrontEnd:
         else:
             clauses = self._phonemizer.clauses(sentence, scheme.espeak_voice)
         words = [word for clause in clauses for word in clause.words]
-        for stretch in _join(sentence, clauses, language, self._max_phonemes):
+        starts = functools.partial(self._alone.starts, scheme=scheme)
+        for stretch in _join(sentence, clauses, language, self._max_phonemes, starts):
             own = tuple(
                 SpokenWord(span.start + word.start, span.start + word.stop, word.phonemes)
                 for word in words
@@ -224,12 +228,18 @@ class TextFrontEnd:
             yield _Stretch(span.start + stretch.start, span.start + stretch.stop, stretch.phonemes, own)
 
 
-def _join(text: str, clauses: Iterable[Clause], language: str, limit: int) -> Iterator[_Stretch]:
+def _join(
+    text: str,
+    clauses: Iterable[Clause],
+    language: str,
+    limit: int,
+    starts: Callable[[str, str], list[tuple[int, int]]],
+) -> Iterator[_Stretch]:
     """Joins clauses until one ends a sentence, or until the next would exceed the limit."""
     start = stop = 0
     phonemes = ""
     for clause in clauses:
-        for piece in _pieces(text, stop, clause, language, limit):
+        for piece in _pieces(text, stop, clause, language, limit, starts):
             if phonemes and len(phonemes) + len(piece.phonemes) > limit:
                 yield _stripped(text, start, stop, phonemes)
                 phonemes = ""
@@ -244,15 +254,17 @@ def _join(text: str, clauses: Iterable[Clause], language: str, limit: int) -> It
         yield _stripped(text, start, stop, phonemes)
 
 
-def _pieces(text: str, start: int, clause: Clause, language: str, limit: int) -> Iterator[_Stretch]:
+def _pieces(text: str, start: int, clause: Clause, language: str, limit: int, starts: Starts) -> Iterator[_Stretch]:
     """Splits a clause at spaces into pieces of at most `limit` phonemes; usually there is only one."""
     phonemes = clause.phonemes + _closing(text, clause, language)
-    stop = _after_closers(text, clause.stop)
+    begin, stop = start, _after_closers(text, clause.stop)
+    places = starts(text[start:stop], phonemes) if len(phonemes) > limit else []
     done = 0
     while len(phonemes) - done > limit:
         space = phonemes.rfind(" ", done + 1, done + limit)
         cut = done + limit if space < 0 else space + 1
-        middle = _near(text, start, stop, (cut - done) / (len(phonemes) - done))
+        middle = next((begin + at for first, at in places if first >= cut and begin + at > start), 0)
+        middle = middle or _near(text, start, stop, (cut - done) / (len(phonemes) - done))
         yield _Stretch(start, middle, phonemes[done:cut])
         start, done = middle, cut
     yield _Stretch(start, stop, phonemes[done:])

@@ -5,6 +5,7 @@ utterance; characters are those of the normalised text until `Passage.source` co
 """
 
 import functools
+import unicodedata
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -223,6 +224,15 @@ class IsolatedWords:
     def __call__(self, word: str, scheme: PhonemeScheme) -> tuple[str, ...]:
         """Returns the phonemes of a word in a voice's scheme."""
         return self._known(word, scheme.kind, scheme.espeak_voice, scheme.clusters)
+
+    def starts(self, text: str, phonemes: str, scheme: PhonemeScheme) -> list[tuple[int, int]]:
+        """Returns where each word of a text starts: in its phonemes (NFD), and in the text."""
+        symbols = split_phonemes(phonemes)
+        spans = list(words(text, 0, len(text)))
+        if not spans or "".join(symbols) != unicodedata.normalize("NFD", phonemes):
+            return []  # with languages named among the phonemes, places are unknown
+        ranges = align([split_phonemes("".join(self(text[slice(*span)], scheme))) for span in spans], symbols)
+        return [(first, start) for (first, _), (start, _) in zip(ranges, spans, strict=True)]
 
     def _read(self, word: str, kind: str, voice: str, clusters: frozenset[tuple[str, ...]]) -> tuple[str, ...]:
         if kind == "text":

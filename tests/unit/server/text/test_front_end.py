@@ -170,6 +170,15 @@ def test_the_estimated_span_of_a_piece_begins_with_a_word(english: TextFrontEnd)
     assert all(piece.start == 0 or text[piece.start - 1] == " " for piece in pieces)
 
 
+def test_words_of_a_cut_clause_keep_their_phonemes(english: TextFrontEnd) -> None:
+    text = "la casa di mia madre è molto grande e " * 60
+    scheme = replace(SCHEME, espeak_voice="it")
+    pieces = list(english.sentences(text, scheme, is_aligned=True))
+    assert len(pieces) > 1
+    found = [text[word.start : word.stop] for piece in pieces for word in piece.alignment.words]
+    assert found == text.split()
+
+
 def test_a_long_word_is_cut_anywhere() -> None:
     assert letters("a" * 10, max_phonemes=4) == ["aaaa", "aaaa", "aa"]
 
