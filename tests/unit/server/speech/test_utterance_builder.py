@@ -76,7 +76,7 @@ def test_a_mixture_is_spoken_by_its_first_voice_and_named_in_the_utterance() -> 
     mixable = [replace(JOE, id=name, mixing_group="kokoro-82m") for name in ("af_bella", "af_sky")]
     request = SpeechRequest("Hello.", speaker_id="af_bella+af_sky(3)")
     resolved = RequestResolver(mixable, max_characters=1000).resolve(request)
-    utterance, context = UtteranceBuilder(resolved).build(sentence(), PASSAGE, "Hello.")
+    utterance, context = UtteranceBuilder(resolved, is_streamed=True).build(sentence(), PASSAGE, "Hello.")
     assert (utterance.voice_id, utterance.mixture) == ("af_bella", (("af_bella", 1), ("af_sky", 3)))
     assert context.voice.id == resolved.speaker_id == "af_bella+af_sky(3)"
     assert built(sentence()).mixture == ()

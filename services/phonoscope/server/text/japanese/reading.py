@@ -175,7 +175,8 @@ class _OpenJTalk:
     def nodes(self, text: str) -> list[_Node]:
         """Returns the words of a text."""
         # Without its model for 何, which needs onnxruntime; 言う is spoken as ユー.
-        return list(self._read(text, predict_nani=False, iu_pronunciation="YuuBase")[0])
+        nodes, _ = self._read(text, predict_nani=False, iu_pronunciation="YuuBase")
+        return [dict(node) for node in nodes]
 
     def has_word(self, text: str) -> bool:
         """Returns whether a text is one word of the dictionary."""

@@ -102,7 +102,7 @@ def test_other_latin_words_are_read_in_english() -> None:
 
 def test_english_sounds_do_not_become_japanese_ones() -> None:
     assert letters("birdwatcher") == ["bˈɜɹdwɑʧəɹ"]
-    assert letters("PROMETHEUS") == ["pɹOmˈiθiəs"], "too long for an abbreviation"
+    assert letters("PROMETHEUS") == ["pɹOmˈiθɪəs"], "too long for an abbreviation"
 
 
 @pytest.mark.parametrize(
