@@ -9,15 +9,12 @@ from typing import Final
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection_pb2
 
 from phonoscope import __version__
-from phonoscope.common.call_events import CALL_KINDS, Method
-from phonoscope.common.grpc_server import build_server, enable_reflection
+from phonoscope.common.call_events import Method
+from phonoscope.common.grpc_server import HEALTH_SERVICE, build_server, enable_reflection, methods_of
 from phonoscope.common.health import LIVENESS, Health, add_health
 from phonoscope.common.interceptors import CallObserver, ErrorMapper
-from phonoscope.common.reflection import v1_descriptor
 from phonoscope.common.refusals import RefusalPacer
 from phonoscope.common.unread import UnreadGuard
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
@@ -46,7 +43,6 @@ from phonoscope.server.types import Voice
 MAX_REPLY_BYTES: Final = 4 * 2**20 - 4096
 # The services whose health is the readiness of this server.
 SERVICES: Final = ("", servicer.SERVICE_NAME, legacy.SERVICE_NAME)
-HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 # How long a thread may hold the interpreter while another waits for it. With Python's default of 5 ms, a call waits
 # for several such periods while spans are encoded, metrics are scraped or text is read.
 SWITCH_SECONDS: Final = 0.0005
@@ -164,10 +160,4 @@ def report_build(
 
 def served_methods() -> list[Method]:
     """Returns every method that is served, as metrics name them."""
-    own = (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)
-    return [
-        Method(service.full_name, method.name, CALL_KINDS[method.client_streaming, method.server_streaming])
-        for file in (*own, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR, v1_descriptor())
-        for service in file.services_by_name.values()
-        for method in service.methods
-    ]
+    return methods_of(tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)
