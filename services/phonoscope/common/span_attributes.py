@@ -37,6 +37,11 @@ AUDIO_SECONDS: Final = "tts.audio_seconds"
 REAL_TIME_FACTOR: Final = "tts.real_time_factor"
 TIME_TO_FIRST_AUDIO: Final = "tts.time_to_first_audio"
 
+# Of an analysis, on the emotion service's SERVER span; WORK_SECONDS is there too.
+EMOTION_TEXTS: Final = "emotion.texts"
+EMOTIONS: Final = "emotion.strongest"
+WAIT_SECONDS: Final = "emotion.wait_seconds"
+
 # Below the SERVER span.
 TEXT_SPAN: Final = "tts.text"
 SENTENCES: Final = "tts.sentences"
