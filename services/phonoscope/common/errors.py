@@ -101,9 +101,9 @@ class InvalidRequest(ServiceError):
 
 
 class NotServed(ServiceError):
-    """The voice does not support this feature of the contract; the message names voices that do."""
+    """The voice, or this server, does not support a feature of the contract; the message says what does."""
 
-    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED", "TIMINGS_NOT_SERVED")
+    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED", "EMOTION_AUTO_NOT_SERVED", "TIMINGS_NOT_SERVED")
 
 
 class Overloaded(ServiceError):

@@ -42,6 +42,10 @@ EMOTION_TEXTS: Final = "emotion.texts"
 EMOTIONS: Final = "emotion.strongest"
 WAIT_SECONDS: Final = "emotion.wait_seconds"
 
+# Of a sentence that is neutral, although its emotion was to be found: an event of the SERVER span, and the reason.
+EMOTION_FALLBACK_EVENT: Final = "tts.emotion_fallback"
+EMOTION_FALLBACK: Final = "tts.emotion.fallback"
+
 # Below the SERVER span.
 TEXT_SPAN: Final = "tts.text"
 SENTENCES: Final = "tts.sentences"

@@ -43,8 +43,9 @@ class EmotionSettings(StrictSettings):
     model_dir: Path | None = None
     """Directory of the qwen model: qwen0.6bemo4-merge of IndexTTS2, with config.json, tokenizer and weights."""
 
-    threads: Annotated[int, Field(ge=0, le=1024)] = 0
-    """CPU threads of the model; 0 selects one per core that this process may use."""
+    threads: Annotated[int, Field(ge=0, le=1024)] = 1
+    """CPU threads of the model; 0 selects one per core that this process may use. A sentence is too short for several
+    to help, and on a busy machine they wait for each other."""
 
     max_texts: Annotated[int, Field(ge=1, le=1024)] = 64
     """Maximum texts of one request."""

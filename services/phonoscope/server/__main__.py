@@ -22,6 +22,7 @@ from phonoscope.common.loop_lag import LoopLag
 from phonoscope.common.metrics_endpoint import serving_metrics
 from phonoscope.common.signals import leave, on_signals
 from phonoscope.server import build
+from phonoscope.server.emotion_analysis.client import EmotionClient
 from phonoscope.server.engines.loading import LoadedEngine, Loading
 from phonoscope.server.events import Emit, LoopLagged
 from phonoscope.server.rpc.readiness import report_lost_engine
@@ -76,7 +77,7 @@ async def run(settings: ServerSettings, timer: StartupTimer) -> None:
             await rpc.health.set(LIVENESS, is_serving=True)
             logger.info("listening", host=settings.host, port=port, metrics_port=metrics_port, version=__version__)
             timer.end("listen", telemetry.emit)
-            scheduler, synthesizer = await _start_engines(settings, telemetry, logger, timer, while_serving)
+            scheduler, synthesizer, emotions = await _start_engines(settings, telemetry, logger, timer, while_serving)
             stop = asyncio.Event()
             on_signals(lambda _number: stop.set())
             rpc.speech.begin(synthesizer)
@@ -93,6 +94,8 @@ async def run(settings: ServerSettings, timer: StartupTimer) -> None:
             logger.info("draining", drain_seconds=settings.drain_seconds, stop_seconds=settings.stop_seconds)
             await _drain(settings, rpc, scheduler)
             synthesizer.close()
+            if emotions is not None:
+                await emotions.close()
             logger.info("stopped")
     finally:
         await rpc.server.stop(None)
@@ -105,7 +108,7 @@ async def _start_engines(
     logger: Logger,
     timer: StartupTimer,
     while_serving: contextlib.ExitStack,
-) -> tuple[Scheduler, Synthesizer]:
+) -> tuple[Scheduler, Synthesizer, EmotionClient | None]:
     """Loads the engines, warms them up, and returns the parts that speak with them."""
     emit: Emit = telemetry.emit
     front_end = build.build_front_end(settings)
@@ -113,12 +116,13 @@ async def _start_engines(
     timer.end("load_voices", emit)
     engines = [one.engine for one in loaded]
     while_serving.enter_context(gpu_telemetry(engines[0].device, telemetry.registry, logger))
+    emotions = build.build_emotion_client(settings, telemetry)
     scheduler = build.build_scheduler(engines, emit, settings)
     build.export_engines(loaded, scheduler, telemetry, settings)
     await scheduler.start()
     timer.end("warm_up", emit)
     build.report_build(loaded, telemetry, settings, logger)
-    return scheduler, build.build_synthesizer(scheduler, engines, front_end, emit, settings)
+    return scheduler, build.build_synthesizer(scheduler, engines, front_end, emit, settings, emotions), emotions
 
 
 async def _load(loading: Loading, timer: StartupTimer) -> list[LoadedEngine]:

@@ -19,6 +19,8 @@ from phonoscope.common.refusals import RefusalPacer
 from phonoscope.common.unread import UnreadGuard
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+from phonoscope.server.emotion_analysis.base import EmotionAnalysis
+from phonoscope.server.emotion_analysis.client import EmotionClient
 from phonoscope.server.engines.base import Engine
 from phonoscope.server.engines.loading import LoadedEngine
 from phonoscope.server.engines.voice_files import order_voices
@@ -92,8 +94,22 @@ def build_scheduler(engines: Sequence[Engine], emit: Emit, settings: ServerSetti
     return Scheduler(engines, emit, admission=admission, policy=EarliestDeadlineFirst())
 
 
+def build_emotion_client(settings: ServerSettings, telemetry: Telemetry) -> EmotionClient | None:
+    """Returns the client of the emotion service; None without an address. Call it on the event loop."""
+    if not settings.emotion_address:
+        return None
+    telemetry.metrics.make_emotion_series()
+    provider = telemetry.tracing.provider if telemetry.tracing.is_on else None
+    return EmotionClient(settings.emotion_address, telemetry.emit, provider)
+
+
 def build_synthesizer(
-    scheduler: Scheduler, engines: Sequence[Engine], front_end: TextFrontEnd, emit: Emit, settings: ServerSettings
+    scheduler: Scheduler,
+    engines: Sequence[Engine],
+    front_end: TextFrontEnd,
+    emit: Emit,
+    settings: ServerSettings,
+    emotions: EmotionAnalysis | None = None,
 ) -> Synthesizer:
     """Returns the synthesizer for the voices of warmed-up engines."""
     limits = Limits(
@@ -105,7 +121,7 @@ def build_synthesizer(
     )
     lexicons = LexiconFiles(settings.lexicon_paths, emit)
     voices = loaded_voices(engines, settings)
-    return Synthesizer(scheduler, front_end, voices, emit, limits=limits, lexicons=lexicons)
+    return Synthesizer(scheduler, front_end, voices, emit, limits=limits, lexicons=lexicons, emotions=emotions)
 
 
 def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequence[Voice]:

@@ -85,7 +85,7 @@ class SentenceEncoder:
 
     def _layer(self, hidden: Tensor, mask: Tensor, name: str) -> Tensor:
         query, key, value = (
-            self._linear(hidden, f"{name}attention.self.{part}").unflatten(2, (HEADS, -1)).transpose(1, 2)
+            self._linear(hidden, f"{name}attention.self.{part}").reshape(*hidden.shape[:2], HEADS, -1).transpose(1, 2)
             for part in ("query", "key", "value")
         )  # each (batch, heads, tokens, 32)
         mixed = scaled_dot_product_attention(query, key, value, attn_mask=mask).transpose(1, 2).flatten(2)
