@@ -60,10 +60,11 @@ class QwenModel:
             ) from None
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(directory, local_files_only=True)
-            self._model: Any = AutoModelForCausalLM.from_pretrained(directory, local_files_only=True).eval()
+            model: Any = AutoModelForCausalLM.from_pretrained(directory, local_files_only=True)
         except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
             first = str(error).strip().splitlines()[0]
             raise ModelFileError(f"{directory}: cannot be loaded as a text-emotion model: {first}") from error
+        self._model: Any = model.eval()
 
     def estimate(self, sentences: Sequence[Sentence]) -> list[Estimate]:
         """Returns the estimates of the sentences, one after the other: padding would change the answers."""
