@@ -27,7 +27,7 @@ PENALTIES: Final = {"en": 1e-3, "zh": 1e-3}
 def trained_heads() -> Mapping[str, Tensor]:
     """Returns weights and biases of both languages, by name."""
     encoder = SentenceEncoder(package_dir())
-    heads = {}
+    heads: dict[str, Tensor] = {}
     for language, penalty in PENALTIES.items():
         rows = [one for one in training_set() if one.sentence.language == language]
         sentences = [one.sentence for one in rows]
@@ -50,7 +50,7 @@ def _fit(features: Tensor, labels: Tensor, penalty: float) -> tuple[Tensor, Tens
         loss.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
         return loss.item()
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]  # torch leaves it untyped
     return weight.detach().half().contiguous(), bias.detach().half().contiguous()
 
 
