@@ -134,6 +134,7 @@ class Load:
 
     def _moved(self, client: Client) -> None:
         assert client.synthesize("Hooray!", emotion="auto").audio
+        self._stop.wait(1.0)  # leaves the places to the others
 
     def _rude(self, client: Client) -> None:
         with contextlib.suppress(InvalidArgument, NotFound):
