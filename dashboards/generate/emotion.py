@@ -103,7 +103,7 @@ EMOTION_ROW: Final = Row(
             quantiles("emotion_confidence", EMOTION),
             About(
                 "How sure the model is of the strongest emotion, from 0 to 1.",
-                "p50 above 0.4.",
+                "p50 above 0.6.",
                 "it falls: texts unlike those that the model was trained on, such as another kind of text.",
             ),
         ),
