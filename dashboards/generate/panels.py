@@ -31,6 +31,7 @@ TRACED: Final = {
     "tts_queue_wait_seconds",
     "tts_inter_chunk_seconds",
     "tts_playback_slack_seconds",
+    "tts_emotion_seconds",
     "http_server_request_duration_seconds",
     "gateway_time_to_first_audio_seconds",
 }

@@ -27,6 +27,7 @@ from phonoscope.common.logs import configure_logs
 from phonoscope.protos.legacy import tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
 from phonoscope.server.build import SERVICES, build_scheduler, served_methods
+from phonoscope.server.emotion_analysis.base import EmotionAnalysis
 from phonoscope.server.engines.base import Job, Step, StepResult
 from phonoscope.server.engines.tone import RENDER, ToneEngine, tone_voice
 from phonoscope.server.events import Event, HealthChanged, QueueMoved, RequestFinished
@@ -165,6 +166,7 @@ async def running(
     observe: Callable[[CallEvent], None] = lambda _event: None,
     fail: Callable[[str, BaseException], None] = lambda _method, _error: None,
     lexicons: Sequence[Path] = (),
+    emotions: EmotionAnalysis | None = None,
 ) -> AsyncIterator[TestServer]:
     """A server that is ready, in the order in which `__main__` builds one; its events go to those sinks first."""
     server = TestServer()
@@ -186,6 +188,7 @@ async def running(
         tell,
         limits=Limits(max_characters=5000, max_reply_bytes=2**20),
         lexicons=LexiconFiles(lexicons, tell),
+        emotions=emotions,
     )
     await grpc_server.start()
     await server.scheduler.start()

@@ -98,8 +98,8 @@ class Load:
         self.died = threading.Event()
         self.errors: list[BaseException] = []
         self._stop = threading.Event()
-        self._clients = [Client(target, waits_when_busy=False) for _ in range(2)]
-        rounds = zip((self._calm, self._rude), self._clients, strict=True)
+        self._clients = [Client(target, waits_when_busy=False) for _ in range(3)]
+        rounds = zip((self._calm, self._moved, self._rude), self._clients, strict=True)
         self._threads = [threading.Thread(target=self._repeat, args=round_) for round_ in rounds]
         for thread in self._threads:
             thread.start()
@@ -131,6 +131,10 @@ class Load:
         # The crowd may have taken all places.
         assert self._browser.post("/v1/speech", json={"text": SHORT}).status_code in {200, 429}
         assert self._browser.post("/v1/speech", json={"text": ""}).status_code in {400, 429}
+
+    def _moved(self, client: Client) -> None:
+        assert client.synthesize("Hooray!", emotion="auto").audio
+        self._stop.wait(1.0)  # leaves the places to the others
 
     def _rude(self, client: Client) -> None:
         with contextlib.suppress(InvalidArgument, NotFound):
@@ -182,7 +186,27 @@ def spans() -> Iterator[tuple[SpanReceiver, int]]:
 
 
 @pytest.fixture(scope="session")
-def server(spans: tuple[SpanReceiver, int], tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+def emotion(spans: tuple[SpanReceiver, int]) -> Iterator[dict[str, Any]]:
+    """The emotion service's own words of where it listens; it is ready."""
+    settings = {
+        "port": 0,
+        "metrics-port": 0,
+        "log-format": "json",
+        "drain-seconds": 0,
+        "stop-seconds": 2,
+        "otlp-endpoint": f"http://{LOCAL}:{spans[1]}",
+    }
+    flags = [f"--{name}={value}" for name, value in settings.items()]
+    with contextlib.closing(Process([sys.executable, "-m", "phonoscope.emotion", *flags])) as process:
+        listening = yaml.safe_load(process.line('"event": "listening"'))
+        process.line('"event": "ready"')
+        yield listening
+
+
+@pytest.fixture(scope="session")
+def server(
+    spans: tuple[SpanReceiver, int], emotion: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, Any]]:
     """The server's own words of where it listens; it is ready."""
     settings = {
         "port": 0,
@@ -191,6 +215,7 @@ def server(spans: tuple[SpanReceiver, int], tmp_path_factory: pytest.TempPathFac
         "voices-dir": tmp_path_factory.mktemp("voices"),
         "log-format": "json",
         "max-requests": MAX_REQUESTS,
+        "emotion-address": f"{LOCAL}:{emotion['port']}",
         "drain-seconds": 0,
         "stop-seconds": 2,
         "otlp-endpoint": f"http://{LOCAL}:{spans[1]}",
@@ -226,15 +251,16 @@ def load(server: dict[str, Any], gateway: int) -> Iterator[Load]:
 
 @pytest.fixture(scope="session")
 def prometheus(
-    load: Load, server: dict[str, Any], gateway: int, tmp_path_factory: pytest.TempPathFactory
+    load: Load, server: dict[str, Any], emotion: dict[str, Any], gateway: int, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Prometheus]:
-    """A Prometheus that scrapes server and gateway under load every second, and itself."""
+    """A Prometheus that scrapes server, gateway and emotion service under load every second, and itself."""
     program = shutil.which("prometheus")
     if not program:
         pytest.skip("no prometheus on this machine: .ci/check-dashboards gets one")
     folder, port = tmp_path_factory.mktemp("prometheus"), free_port()
     targets = {"phonoscope": [f"{LOCAL}:{server['metrics_port']}", f"{LOCAL}:{free_port()}"]}
-    configure(folder, targets | {"gateway": [f"{LOCAL}:{gateway}"], "prometheus": [f"{LOCAL}:{port}"]})
+    others = {"gateway": gateway, "emotion": emotion["metrics_port"], "prometheus": port}
+    configure(folder, targets | {job: [f"{LOCAL}:{number}"] for job, number in others.items()})
     flags = {
         "config.file": folder / "prometheus.yml",
         "storage.tsdb.path": folder / "data",

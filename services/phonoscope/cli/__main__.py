@@ -11,7 +11,7 @@ import phonoscope
 from phonoscope.cli.bench import bench_app
 from phonoscope.cli.health import health
 from phonoscope.cli.say import say
-from phonoscope.cli.serve import gateway, serve
+from phonoscope.cli.serve import emotion, gateway, serve
 from phonoscope.cli.shared_options import plain_app
 from phonoscope.cli.voices import voices_app
 
@@ -24,7 +24,7 @@ def main() -> None:
 def command_line() -> typer.Typer:
     """Returns the application with all its commands."""
     app = plain_app(
-        help="Text to speech over gRPC: speak, manage voices, check and benchmark a server, run server and gateway.",
+        help="Text to speech over gRPC: speak, manage voices, check and benchmark a server, run the services.",
         epilog="Exit status: 0 success; 1 failure; 2 usage error; 130 interrupted. `health --help` lists its own.",
         no_args_is_help=True,
     )
@@ -33,7 +33,7 @@ def command_line() -> typer.Typer:
     app.add_typer(voices_app(), name="voices")
     app.command("health")(health)
     app.add_typer(bench_app(), name="bench")
-    for name, service in (("serve", serve), ("gateway", gateway)):
+    for name, service in (("serve", serve), ("gateway", gateway), ("emotion", emotion)):
         app.command(
             name,
             add_help_option=False,  # the service prints its own help
@@ -55,7 +55,7 @@ def global_options(
         bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
     ] = False,
 ) -> None:
-    """Text to speech over gRPC: speak, manage voices, check and benchmark a server, run server and gateway."""
+    """Text to speech over gRPC: speak, manage voices, check and benchmark a server, run the services."""
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`phonoscope serve` and `phonoscope gateway`: run a service, which parses its own flags and prints its own help."""
+"""`phonoscope serve`, `gateway` and `emotion`: run a service, which parses its own flags and prints its own help."""
 
 import importlib
 from typing import NoReturn
@@ -16,6 +16,11 @@ def serve(context: typer.Context) -> None:
 def gateway(context: typer.Context) -> None:
     """Run the HTTP gateway; `phonoscope gateway --help` lists its settings."""
     _run_service("gateway", context)
+
+
+def emotion(context: typer.Context) -> None:
+    """Run the emotion service; `phonoscope emotion --help` lists its settings."""
+    _run_service("emotion", context)
 
 
 def _run_service(service: str, context: typer.Context) -> NoReturn:

@@ -51,7 +51,12 @@ class SpeechOptions(TypedDict, total=False):
     speed: Annotated[float, Option(1.0, "Speaking rate as a ratio, 0.25 to 4; 2 is twice as fast.")]
     pitch: Annotated[float, Option(1.0, "Pitch as a ratio, 0.5 to 2; 2 is an octave higher.")]
     emotion: Annotated[
-        str, Option("", "Emotion: happy, angry, sad, afraid, disgusted, melancholic, surprised, calm or neutral.")
+        str,
+        Option(
+            "",
+            "Emotion: happy, angry, sad, afraid, disgusted, melancholic, surprised, calm or neutral; or auto, which "
+            "finds the emotion of each sentence by its text.",
+        ),
     ]
     emotion_weights: Annotated[
         Mapping[str, float],

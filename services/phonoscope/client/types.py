@@ -75,6 +75,8 @@ class Speech:
         request_id: id of the request in the server's logs.
         voice: voice that was used, as voice or voice:speaker.
         timings: the timings that `timing_types` requested.
+        emotion_fallback: with the emotion auto: why a sentence is neutral whose emotion was not found, such as
+            "timeout"; "" when all were found.
     """
 
     audio: bytes
@@ -85,6 +87,7 @@ class Speech:
     request_id: str
     voice: str
     timings: Timings = NO_TIMINGS
+    emotion_fallback: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,7 @@ class AudioChunk:
         seed, request_id, voice: as in Speech, on the first chunk; None, "" and "" on the others.
         text_span: only from `stream_pieces`: the characters (start, stop) of all pieces joined that it speaks.
         timings: the requested timings that start in this chunk.
+        emotion_fallback: as in Speech, of the sentences that start in this chunk.
     """
 
     audio: bytes
@@ -110,6 +114,7 @@ class AudioChunk:
     voice: str = ""
     text_span: tuple[int, int] | None = None
     timings: Timings = NO_TIMINGS
+    emotion_fallback: str = ""
 
 
 class Flush(enum.Enum):

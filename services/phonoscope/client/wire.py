@@ -98,6 +98,7 @@ def speech(response: tts_pb2.SynthesizeResponse) -> Speech:
         request_id=response.request_id,
         voice=response.speaker_id,
         timings=timings(response.timings),
+        emotion_fallback=response.emotion_fallback,
     )
 
 
@@ -113,6 +114,7 @@ def audio_chunk(response: tts_pb2.SynthesizeStreamResponse) -> AudioChunk:
         request_id=response.request_id,
         voice=response.speaker_id,
         timings=timings(response.timings),
+        emotion_fallback=response.emotion_fallback,
     )
 
 

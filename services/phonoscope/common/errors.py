@@ -13,6 +13,7 @@
         ├── SettingsError            a setting is unknown or out of range
         ├── VoiceFileError           a voice file is missing, corrupt, truncated or of another format
         ├── VoiceDownloadError       a voice could not be downloaded
+        ├── ModelFileError           a model's file is missing, damaged or of another model
         ├── LexiconFileError         a lexicon is missing or not PLS; at startup only: later the old one stays in use
         └── PortTaken                an address is in use or cannot be bound
 
@@ -102,9 +103,9 @@ class InvalidRequest(ServiceError):
 
 
 class NotServed(ServiceError):
-    """The voice does not support this feature of the contract; the message names voices that do."""
+    """The voice, or this server, does not support a feature of the contract; the message says what does."""
 
-    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED", "TIMINGS_NOT_SERVED")
+    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED", "EMOTION_AUTO_NOT_SERVED", "TIMINGS_NOT_SERVED")
 
 
 class Overloaded(ServiceError):
@@ -168,6 +169,10 @@ class VoiceFileError(StartupError):
 
 class VoiceDownloadError(StartupError):
     """A voice could not be downloaded from the hub; the message names the voice and the address."""
+
+
+class ModelFileError(StartupError):
+    """A model cannot be loaded; the message names the file or the package."""
 
 
 class LexiconFileError(StartupError):

@@ -9,10 +9,15 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import grpc
+from google.protobuf.descriptor import FileDescriptor
+from grpc_health.v1 import health_pb2
+from grpc_reflection.v1alpha import reflection_pb2
 
+from phonoscope.common.call_events import CALL_KINDS, Method
 from phonoscope.common.errors import PortTaken
-from phonoscope.common.reflection import add_reflection
+from phonoscope.common.reflection import add_reflection, v1_descriptor
 
+HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 MEBIBYTE: Final = 2**20
 
 # Requests are text: 1 MiB is a hundred times the maximum length. Replies have up to 4 MiB of audio. Clients may ping
@@ -40,6 +45,16 @@ def build_server(interceptors: Sequence["grpc.aio.ServerInterceptor[Any, Any]"])
 def enable_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:
     """Enables reflection, so that tools such as grpcurl can list and describe these services."""
     add_reflection(server, services)
+
+
+def methods_of(*own: FileDescriptor) -> list[Method]:
+    """Returns the methods of a service's own files, of health and of reflection, as metrics name them."""
+    return [
+        Method(service.full_name, method.name, CALL_KINDS[method.client_streaming, method.server_streaming])
+        for file in (*own, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR, v1_descriptor())
+        for service in file.services_by_name.values()
+        for method in service.methods
+    ]
 
 
 def bind(server: grpc.aio.Server, host: str, port: int) -> int:

@@ -85,3 +85,9 @@ class Health(health_pb2_grpc.HealthServicer):  # type: ignore[misc]  # grpcio-he
 
     def _watched(self, service: str) -> int:
         return int(self._statuses.get(service, Status.SERVICE_UNKNOWN))
+
+
+async def set_ready(health: Health, services: Iterable[str], *, is_serving: bool) -> None:
+    """Sets the health of all services."""
+    for service in services:
+        await health.set(service, is_serving=is_serving)

@@ -24,7 +24,7 @@ from phonoscope.common.errors import SettingsError
 
 PREFIX = "PHONOSCOPE_"
 # Prefixes of other programs of this distribution, whose variables the server ignores.
-FOREIGN_PREFIXES = ("CLIENT_", "GATEWAY_", "LOADGEN_", "CI_")
+FOREIGN_PREFIXES = ("CLIENT_", "EMOTION_", "GATEWAY_", "LOADGEN_", "CI_")
 # Variables that Kubernetes adds to a pod for a Service named phonoscope or phonoscope-…, without the prefix.
 SERVICE_LINK = re.compile(r"(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)")
 
@@ -35,9 +35,11 @@ class StrictSettings(BaseSettings):
     """Settings of one service; every field is a flag, an environment variable and a key of the file.
 
     STANDARD_VARIABLES names variables that other programs use too, by field: they have the lowest precedence.
+    FOREIGN_VARIABLES are variables with this service's prefix that belong to another service, without the prefix.
     """
 
     STANDARD_VARIABLES: ClassVar[Mapping[str, Sequence[str]]] = {}
+    FOREIGN_VARIABLES: ClassVar[frozenset[str]] = frozenset()
 
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
@@ -101,7 +103,7 @@ class StrictSettings(BaseSettings):
         known = {name.upper() for name in cls.model_fields} | {"CONFIG"}
         for variable, value in os.environ.items():
             name = variable.upper().removeprefix(prefix)  # pydantic reads variables of either case
-            is_foreign = prefix == PREFIX and name.startswith(FOREIGN_PREFIXES)
+            is_foreign = name in cls.FOREIGN_VARIABLES or (prefix == PREFIX and name.startswith(FOREIGN_PREFIXES))
             if not variable.upper().startswith(prefix) or is_foreign:
                 continue
             is_link = SERVICE_LINK.fullmatch(name) or (name.endswith("PORT") and value.startswith(LINK_SCHEMES))

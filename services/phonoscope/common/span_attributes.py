@@ -38,6 +38,15 @@ AUDIO_SECONDS: Final = "tts.audio_seconds"
 REAL_TIME_FACTOR: Final = "tts.real_time_factor"
 TIME_TO_FIRST_AUDIO: Final = "tts.time_to_first_audio"
 
+# Of an analysis, on the emotion service's SERVER span; WORK_SECONDS is there too.
+EMOTION_TEXTS: Final = "emotion.texts"
+EMOTIONS: Final = "emotion.strongest"
+WAIT_SECONDS: Final = "emotion.wait_seconds"
+
+# Of a sentence that is neutral, although its emotion was to be found: an event of the SERVER span, and the reason.
+EMOTION_FALLBACK_EVENT: Final = "tts.emotion_fallback"
+EMOTION_FALLBACK: Final = "tts.emotion.fallback"
+
 # Below the SERVER span.
 TEXT_SPAN: Final = "tts.text"
 SENTENCES: Final = "tts.sentences"

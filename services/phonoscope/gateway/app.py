@@ -43,6 +43,7 @@ EXPOSED_HEADERS: Final = (
     "X-Sample-Rate",
     "X-Seed",
     "X-Trace-Id",
+    "X-Emotion-Fallback",
     "Retry-After",
     IGNORED_HEADER,
 )

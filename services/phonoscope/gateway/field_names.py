@@ -45,7 +45,6 @@ NATIVE: Final = FieldNames(
 OPENAI: Final = FieldNames(
     members={
         "text": "input",
-        "emotion": "instructions",
         "language": "lang_code",
         "encoding": "response_format",
         "sample_rate_hz": "response_format",

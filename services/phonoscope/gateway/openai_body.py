@@ -83,6 +83,9 @@ class OpenAiBody(RequestModel):
     """audio streams the audio bytes; sse streams events with audio in base64."""
     instructions: str | None = None
     """The first word for an emotion, such as "cheerful" or "calmly", selects that emotion; the rest is ignored."""
+    emotion: str | None = None
+    """Emotion by name, or auto, which finds the emotion of each sentence by its text; an extension of OpenAI's API.
+    Overrides instructions."""
     text_format: Annotated[TextFormat, Field(strict=False)] | None = None
     """plain or markdown; an extension of OpenAI's API. Defaults to markdown for a text with marks of Markdown."""
 

@@ -161,7 +161,7 @@ class OpenAiRoutes:
         options = SpeechOptions(
             voice=voice,
             speed=body.speed,
-            emotion=emotion_of(body.instructions or ""),
+            emotion=body.emotion or emotion_of(body.instructions or ""),
             encoding=ENCODINGS[body.response_format],
             sample_rate_hz=PCM_RATE_HZ if body.response_format == "pcm" else 0,
             text_format=body.text_format or (TextFormat.MARKDOWN if is_markdown(body.input) else TextFormat.PLAIN),

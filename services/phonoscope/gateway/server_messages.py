@@ -35,6 +35,8 @@ def audio(chunk: AudioChunk, *, is_timed: bool) -> Message:
     }
     if chunk.text_span is not None:
         message["text_start"], message["text_stop"] = chunk.text_span
+    if chunk.emotion_fallback:
+        message["emotion_fallback"] = chunk.emotion_fallback
     if is_timed:
         message["timings"] = asdict(chunk.timings)
     return message

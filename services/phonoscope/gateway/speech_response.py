@@ -32,6 +32,8 @@ def speech_headers(chunk: AudioChunk) -> dict[str, str]:
         "X-Sample-Rate": str(chunk.sample_rate_hz),
         "X-Seed": str(chunk.seed),
     }
+    if chunk.emotion_fallback:
+        headers["X-Emotion-Fallback"] = chunk.emotion_fallback
     if trace_id := current_trace_id():
         headers["X-Trace-Id"] = trace_id
     return headers

@@ -6,10 +6,8 @@ Run by `phonoscope serve` and by `python -m phonoscope.server`.
 import asyncio
 import contextlib
 import gc
-import os
-import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -18,14 +16,16 @@ import structlog
 from phonoscope import __version__
 from phonoscope.common.errors import StartupError
 from phonoscope.common.grpc_server import bind
-from phonoscope.common.health import LIVENESS
+from phonoscope.common.health import LIVENESS, set_ready
 from phonoscope.common.logs import configure_logs
 from phonoscope.common.loop_lag import LoopLag
 from phonoscope.common.metrics_endpoint import serving_metrics
+from phonoscope.common.signals import leave, on_signals
 from phonoscope.server import build
+from phonoscope.server.emotion_analysis.client import EmotionClient
 from phonoscope.server.engines.loading import LoadedEngine, Loading
 from phonoscope.server.events import Emit, LoopLagged
-from phonoscope.server.rpc.readiness import report_lost_engine, set_ready
+from phonoscope.server.rpc.readiness import report_lost_engine
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.speech.synthesizer import Synthesizer
@@ -62,7 +62,7 @@ async def run(settings: ServerSettings, timer: StartupTimer) -> None:
     """
     sys.setswitchinterval(build.SWITCH_SECONDS)
     logger = configure_logs(settings.log_format, settings.log_level)
-    _on_signals(lambda number: _leave(number, logger))
+    on_signals(lambda number: leave(number, logger))
     telemetry = build_telemetry(settings, logger, build.served_methods())
     timer.end_imports(telemetry.emit)
     rpc = build.build_rpc(settings, telemetry)
@@ -77,9 +77,9 @@ async def run(settings: ServerSettings, timer: StartupTimer) -> None:
             await rpc.health.set(LIVENESS, is_serving=True)
             logger.info("listening", host=settings.host, port=port, metrics_port=metrics_port, version=__version__)
             timer.end("listen", telemetry.emit)
-            scheduler, synthesizer = await _start_engines(settings, telemetry, logger, timer, while_serving)
+            scheduler, synthesizer, emotions = await _start_engines(settings, telemetry, logger, timer, while_serving)
             stop = asyncio.Event()
-            _on_signals(lambda _number: stop.set())
+            on_signals(lambda _number: stop.set())
             rpc.speech.begin(synthesizer)
             await set_ready(rpc.health, build.SERVICES, is_serving=True)
             watching = asyncio.create_task(report_lost_engine(rpc.health, build.SERVICES, scheduler))
@@ -95,6 +95,8 @@ async def run(settings: ServerSettings, timer: StartupTimer) -> None:
             logger.info("draining", drain_seconds=settings.drain_seconds, stop_seconds=settings.stop_seconds)
             await _drain(settings, rpc, scheduler)
             synthesizer.close()
+            if emotions is not None:
+                await emotions.close()
             logger.info("stopped")
     finally:
         await rpc.server.stop(None)
@@ -107,7 +109,7 @@ async def _start_engines(
     logger: Logger,
     timer: StartupTimer,
     while_serving: contextlib.ExitStack,
-) -> tuple[Scheduler, Synthesizer]:
+) -> tuple[Scheduler, Synthesizer, EmotionClient | None]:
     """Loads the engines, warms them up, and returns the parts that speak with them."""
     emit: Emit = telemetry.emit
     front_end = build.build_front_end(settings)
@@ -116,12 +118,13 @@ async def _start_engines(
     engines = [one.engine for one in loaded]
     front_end.prepare(build.loaded_voices(engines, settings)[0].phonemes)  # of other languages later: it takes seconds
     while_serving.enter_context(gpu_telemetry(engines[0].device, telemetry.registry, logger))
+    emotions = build.build_emotion_client(settings, telemetry)
     scheduler = build.build_scheduler(engines, emit, settings)
     build.export_engines(loaded, scheduler, telemetry, settings)
     await scheduler.start()
     timer.end("warm_up", emit)
     build.report_build(loaded, telemetry, settings, logger)
-    return scheduler, build.build_synthesizer(scheduler, engines, front_end, emit, settings)
+    return scheduler, build.build_synthesizer(scheduler, engines, front_end, emit, settings, emotions), emotions
 
 
 async def _load(loading: Loading, timer: StartupTimer) -> list[LoadedEngine]:
@@ -151,22 +154,6 @@ async def _drain(settings: ServerSettings, rpc: build.Rpc, scheduler: Scheduler)
     stopping = asyncio.create_task(rpc.server.stop(settings.stop_seconds))
     await scheduler.drain(settings.stop_seconds)
     await stopping
-
-
-def _on_signals(act: Callable[[int], None]) -> None:
-    """Makes SIGTERM and SIGINT call `act` with their number from now on."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, act, number)
-
-
-def _leave(number: int, logger: Logger) -> None:
-    """Ends a process that is not ready yet, immediately and with the exit status that shells expect.
-
-    No request was accepted, and the thread that loads voices, or downloads them for minutes, cannot be interrupted;
-    the next start resumes a partial download.
-    """
-    logger.info("stopped_before_ready")
-    os._exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -9,19 +9,18 @@ from typing import Final
 
 import grpc
 import structlog
-from grpc_health.v1 import health_pb2
-from grpc_reflection.v1alpha import reflection_pb2
 
 from phonoscope import __version__
-from phonoscope.common.call_events import CALL_KINDS, Method
-from phonoscope.common.grpc_server import build_server, enable_reflection
+from phonoscope.common.call_events import Method
+from phonoscope.common.grpc_server import HEALTH_SERVICE, build_server, enable_reflection, methods_of
 from phonoscope.common.health import LIVENESS, Health, add_health
 from phonoscope.common.interceptors import CallObserver, ErrorMapper
-from phonoscope.common.reflection import v1_descriptor
 from phonoscope.common.refusals import RefusalPacer
 from phonoscope.common.unread import UnreadGuard
 from phonoscope.protos.legacy import tts_service_pb2, tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+from phonoscope.server.emotion_analysis.base import EmotionAnalysis
+from phonoscope.server.emotion_analysis.client import EmotionClient
 from phonoscope.server.engines.base import Engine
 from phonoscope.server.engines.loading import LoadedEngine
 from phonoscope.server.engines.voice_files import order_voices
@@ -47,7 +46,6 @@ from phonoscope.server.types import Voice
 MAX_REPLY_BYTES: Final = 4 * 2**20 - 4096
 # The services whose health is the readiness of this server.
 SERVICES: Final = ("", servicer.SERVICE_NAME, legacy.SERVICE_NAME)
-HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 # How long a thread may hold the interpreter while another waits for it. With Python's default of 5 ms, a call waits
 # for several such periods while spans are encoded, metrics are scraped or text is read.
 SWITCH_SECONDS: Final = 0.0005
@@ -97,8 +95,22 @@ def build_scheduler(engines: Sequence[Engine], emit: Emit, settings: ServerSetti
     return Scheduler(engines, emit, admission=admission, policy=EarliestDeadlineFirst())
 
 
+def build_emotion_client(settings: ServerSettings, telemetry: Telemetry) -> EmotionClient | None:
+    """Returns the client of the emotion service; None without an address. Call it on the event loop."""
+    if not settings.emotion_address:
+        return None
+    telemetry.metrics.make_emotion_series()
+    provider = telemetry.tracing.provider if telemetry.tracing.is_on else None
+    return EmotionClient(settings.emotion_address, telemetry.emit, provider)
+
+
 def build_synthesizer(
-    scheduler: Scheduler, engines: Sequence[Engine], front_end: TextFrontEnd, emit: Emit, settings: ServerSettings
+    scheduler: Scheduler,
+    engines: Sequence[Engine],
+    front_end: TextFrontEnd,
+    emit: Emit,
+    settings: ServerSettings,
+    emotions: EmotionAnalysis | None = None,
 ) -> Synthesizer:
     """Returns the synthesizer for the voices of warmed-up engines."""
     limits = Limits(
@@ -110,7 +122,7 @@ def build_synthesizer(
     )
     lexicons = LexiconFiles(settings.lexicon_paths, emit)
     voices = loaded_voices(engines, settings)
-    return Synthesizer(scheduler, front_end, voices, emit, limits=limits, lexicons=lexicons)
+    return Synthesizer(scheduler, front_end, voices, emit, limits=limits, lexicons=lexicons, emotions=emotions)
 
 
 def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequence[Voice]:
@@ -168,10 +180,4 @@ def report_build(
 
 def served_methods() -> list[Method]:
     """Returns every method that is served, as metrics name them."""
-    own = (tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)
-    return [
-        Method(service.full_name, method.name, CALL_KINDS[method.client_streaming, method.server_streaming])
-        for file in (*own, health_pb2.DESCRIPTOR, reflection_pb2.DESCRIPTOR, v1_descriptor())
-        for service in file.services_by_name.values()
-        for method in service.methods
-    ]
+    return methods_of(tts_pb2.DESCRIPTOR, tts_service_pb2.DESCRIPTOR)

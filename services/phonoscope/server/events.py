@@ -16,6 +16,8 @@ Delivery = Literal["stream", "whole"]
 # Phases of a start, in order: from the process's start to SERVING.
 StartupPhase = Literal["import", "listen", "import_engines", "load_voices", "warm_up"]
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
+# Why a sentence whose emotion was to be found is neutral.
+EmotionFallback = Literal["timeout", "unavailable", "overloaded", "refused", "invalid_answer", "circuit_open"]
 # What a character is that is accepted and not spoken.
 UnspokenKind = Literal["control", "digit", "emoji", "format", "letter", "mark", "private_use", "symbol", "unassigned"]
 
@@ -111,6 +113,26 @@ class TextRead:
     sentences: int
     unknown_phonemes: int
     unspoken: Mapping[UnspokenKind, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionAnalyzed:
+    """The emotion service was asked about a sentence, in `seconds`.
+
+    Attributes:
+        fallback: None for an answer; else why the sentence is neutral.
+    """
+
+    request: int
+    fallback: EmotionFallback | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class EmotionSkipped:
+    """The emotion service was not asked about a sentence, because it keeps failing; the sentence is neutral."""
+
+    request: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +297,8 @@ Event = (
     | LexiconRead
     | RequestStarted
     | TextRead
+    | EmotionAnalyzed
+    | EmotionSkipped
     | QueueLeft
     | UtteranceQueued
     | UtteranceSpoken

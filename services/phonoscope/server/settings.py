@@ -86,6 +86,10 @@ class ServerSettings(StrictSettings):
     """Pronunciation lexicons (W3C PLS 1.0): files separated by commas; earlier files take precedence. Changed files
     are reloaded."""
 
+    emotion_address: str = ""
+    """Emotion service (`phonoscope emotion`) for requests with the emotion auto, as HOST:PORT or any gRPC target such
+    as dns:///emotion:50052; empty refuses such requests."""
+
     unsupported_ssml: Literal["refuse", "skip"] = "refuse"
     """How to handle unsupported elements and attributes of SSML: refuse rejects the request, skip ignores them and
     speaks their content."""

@@ -32,3 +32,13 @@ def test_without_its_extra_it_says_what_to_install(run, monkeypatch):
     assert result.exit_code == 1
     assert result.stderr.startswith("phonoscope: the server is not installed (")
     assert result.stderr.endswith("pip install 'phonoscope[server]'\n")
+
+
+@pytest.mark.parametrize("service", ["gateway", "emotion"])
+def test_the_other_services_get_their_arguments_too(run, monkeypatch, service):
+    calls: list[list[str]] = []
+    module = ModuleType(service)
+    module.main = lambda argv: calls.append(argv) or 7  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, f"phonoscope.{service}.__main__", module)
+    assert run(service, "--port", "0").exit_code == 7
+    assert calls == [["--port", "0"]]

@@ -16,6 +16,7 @@ TRACED = {
         for name in ("time_to_first_audio", "stage", "encode", "queue_wait", "inter_chunk", "playback_slack")
     ),
     "tts_real_time_factor",
+    "tts_emotion_seconds",
     "http_server_request_duration_seconds",
     "gateway_time_to_first_audio_seconds",
 }
@@ -85,7 +86,7 @@ def test_rates_of_what_is_scraped_seldom_say_so(dashboard):
     assert seldom
     for panel in dashboard.graphs:
         for target in panel["targets"]:
-            is_often = re.search(r'job="(?:phonoscope|gateway)"', target["expr"])
+            is_often = re.search(r'job="(?:phonoscope|gateway|emotion)"', target["expr"])
             is_seldom = "$__rate_interval" in target["expr"] and not is_often
             assert target.get("interval") == (seldom[1] if is_seldom else None), panel["title"]
 

@@ -75,7 +75,7 @@ def test_rules_name_documented_metrics_only() -> None:
     named = {
         name
         for rule in rules()
-        for name in re.findall(r"(?<![:\w])(?:grpc_server|tts|process|python)_\w+(?![\w:])", told(rule))
+        for name in re.findall(r"(?<![:\w])(?:grpc_server|tts|emotion|process|python)_\w+(?![\w:])", told(rule))
     }
     assert len(named) > 10
     assert named - documented() - BUILT_IN == set()
@@ -168,5 +168,5 @@ def test_only_the_server_and_prometheus_are_expected_to_be_there() -> None:
     static = [job["job_name"] for job in config["scrape_configs"] if "static_configs" in job]
     looked_up = [job["job_name"] for job in config["scrape_configs"] if "dns_sd_configs" in job]
     assert static == ["phonoscope", "prometheus"]
-    assert looked_up == ["gateway", "otel-collector", "tempo", "grafana", "alertmanager", "loki", "dcgm"]
+    assert looked_up == ["gateway", "emotion", "otel-collector", "tempo", "grafana", "alertmanager", "loki", "dcgm"]
     assert all("static_configs" not in manager for manager in config["alerting"]["alertmanagers"])

@@ -123,3 +123,8 @@ def test_the_first_word_for_an_emotion_selects_it(instructions: str, emotion: st
 def test_every_emotion_can_be_selected_and_no_other() -> None:
     assert set(EMOTION_WORDS.values()) == set(EMOTIONS)
     assert all(EMOTION_WORDS[name] == name for name in EMOTIONS)
+
+
+async def test_the_member_emotion_overrides_the_instructions(http, backend):
+    await http.post("/v1/audio/speech", json=BODY | {"emotion": "auto", "instructions": "Sound cheerful."})
+    assert backend.calls[0].options["emotion"] == "auto"

@@ -83,3 +83,8 @@ def test_an_error_is_a_problem_whose_type_is_error() -> None:
         "errors": [{"field": "speed", "detail": "is 9"}],
         "retry_after": 1.5,
     }
+
+
+def test_a_chunk_says_why_a_sentence_in_it_has_no_emotion() -> None:
+    assert audio(replace(FIRST, emotion_fallback="timeout"), is_timed=False)["emotion_fallback"] == "timeout"
+    assert "emotion_fallback" not in audio(FIRST, is_timed=False)

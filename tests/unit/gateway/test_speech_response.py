@@ -100,3 +100,8 @@ async def test_a_disconnect_closes_the_stream_and_is_recorded(respond, chunks):
     _, state, _ = await respond(endless(), receive=receive)
     assert closed.is_set()
     assert state[OUTCOME] == (499, "")
+
+
+async def test_a_sentence_whose_emotion_was_not_found_is_a_header(respond, chunks):
+    sent, _, _ = await respond(stream(replace(chunks[0], emotion_fallback="timeout")))
+    assert (b"x-emotion-fallback", b"timeout") in sent[0]["headers"]

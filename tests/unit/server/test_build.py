@@ -3,10 +3,12 @@
 from dataclasses import replace
 
 import pytest
+from structlog.testing import CapturingLogger
 
-from phonoscope.server.build import build_front_end, loaded_voices
+from phonoscope.server.build import build_emotion_client, build_front_end, loaded_voices
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
 from phonoscope.server.settings import ServerSettings
+from phonoscope.server.telemetry.pipeline import build_telemetry
 from phonoscope.server.types import PhonemeScheme
 
 _SOUNDS = " .,:;?!ˈˌːaæbdðeəɚɛfɡhiɪklmnŋoɔpɹsʃtθuʊvwzʌɑ"
@@ -37,3 +39,13 @@ def test_text_normalization_decides_whether_numbers_become_words(normalization: 
     scheme = PhonemeScheme("espeak", "en-us", _IDS)
     (sentence,) = build_front_end(settings).sentences("$5", scheme)
     assert sentence.text == word
+
+
+async def test_without_an_address_there_is_no_client_of_the_emotion_service() -> None:
+    settings = ServerSettings()
+    telemetry = build_telemetry(settings, CapturingLogger(), [])
+    assert build_emotion_client(settings, telemetry) is None
+    client = build_emotion_client(ServerSettings(emotion_address="localhost:1"), telemetry)
+    assert client is not None
+    await client.close()
+    assert telemetry.registry.get_sample_value("tts_emotion_calls_total", {"outcome": "ok"}) == 0

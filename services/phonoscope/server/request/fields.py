@@ -36,6 +36,7 @@ LONGEST_REQUEST_ID: Final = 128
 INTENSITY_RANGE: Final = (0.0, 1.0)
 WEIGHT_RANGE: Final = (0.0, 1.0)
 NEUTRAL_NAME: Final = "neutral"
+AUTO_NAME: Final = "auto"
 # A sum of 32-bit floats may exceed 1 by rounding.
 MAX_WEIGHT: Final = 1.0 + 1e-5
 
@@ -147,6 +148,8 @@ def prosody(weights: Mapping[str, float], intensity: float) -> Prosody:
 def emotion_weights(request: SpeechRequest) -> Mapping[str, float]:
     """Returns the weights of emotions by name, in lower case."""
     if not request.emotion_weights:
+        if emotion_is_auto(request):
+            return {}
         return {_emotion_name("emotion", request.emotion): 1.0} if request.emotion else {}
     if request.emotion:
         raise InvalidRequest.of(
@@ -165,10 +168,16 @@ def emotion_weights(request: SpeechRequest) -> Mapping[str, float]:
     return weights
 
 
+def emotion_is_auto(request: SpeechRequest) -> bool:
+    """Whether the emotion of each sentence is to be found by the emotion service."""
+    return request.emotion.lower() == AUTO_NAME
+
+
 def _emotion_name(field: str, given: str) -> str:
     name = given.lower()
     if name not in EMOTIONS and name != NEUTRAL_NAME:
-        known = ", ".join((NEUTRAL_NAME, *EMOTIONS))
+        names = (NEUTRAL_NAME, *EMOTIONS) if field == "emotion_weights" else (AUTO_NAME, NEUTRAL_NAME, *EMOTIONS)
+        known = ", ".join(names)
         raise InvalidRequest.of(field, f"{shown(given)} is unknown; use one of {known}", reason="EMOTION_UNKNOWN")
     return name
 

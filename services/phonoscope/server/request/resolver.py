@@ -38,6 +38,7 @@ class ResolvedRequest:
         speed, pitch, volume_gain_db: of the request's own voice, including the effect of its emotions.
         prosody: of the emotions alone, for voices that render them by prosody.
         emotion_weights, emotion_intensity: as requested, for voices that render emotions natively.
+        emotion_is_auto: whether each sentence's emotion is to be found; prosody is neutral, weights are empty then.
         lexicons: pronunciations, by the language of the speaking voice.
         timing_types: timings to return with the audio.
         text_format: how the source is written, unless it is a document.
@@ -61,19 +62,24 @@ class ResolvedRequest:
     source_field: str = "text"
     emotion_weights: Mapping[str, float] = field(default_factory=dict)
     emotion_intensity: float = 1.0
+    emotion_is_auto: bool = False
     text_format: TextFormat = "plain"
     unpronounceable_text: UnpronounceableText = "error"
 
     @property
     def has_emotion(self) -> bool:
         """Whether any emotion but neutral is requested."""
-        return any(name != fields.NEUTRAL_NAME and weight for name, weight in self.emotion_weights.items()) and bool(
-            self.emotion_intensity
-        )
+        is_named = any(name != fields.NEUTRAL_NAME and weight for name, weight in self.emotion_weights.items())
+        return (is_named or self.emotion_is_auto) and bool(self.emotion_intensity)
 
     def prosody_of(self, voice: Voice) -> Prosody:
         """Returns the emotions' prosody for a voice: neutral if the engine renders them natively."""
         return NEUTRAL if voice.emotion_rendering == "native" else self.prosody
+
+    def prosody_of_sentence(self, voice: Voice, weights: Mapping[str, float]) -> Prosody:
+        """Returns the prosody of a sentence whose emotion was found, in addition to `prosody_of`."""
+        is_native = voice.emotion_rendering == "native"
+        return NEUTRAL if is_native else fields.prosody(weights, self.emotion_intensity)
 
     def speed_of(self, voice: Voice) -> float:
         """Returns the speed at which a voice speaks."""
@@ -121,7 +127,8 @@ class ResolvedRequest:
     def changes_pitch(self) -> bool:
         """Whether any of it is spoken at a pitch other than the voice's own."""
         voices = [voice for voice, _ in self.speakers]
-        return self.script.has_pitch or self._changes_range or any(self.pitch_of(voice) != 1.0 for voice in voices)
+        is_changed = self.script.has_pitch or self._changes_range
+        return is_changed or any(self.pitch_of(voice) != 1.0 for voice in voices)
 
     @property
     def needs_speaker_pitch(self) -> bool:
@@ -130,7 +137,14 @@ class ResolvedRequest:
 
     @property
     def _changes_range(self) -> bool:
-        return any(self.prosody_of(voice).pitch_range != 1.0 for voice, _ in self.speakers)
+        return self.may_change_prosody or any(self.prosody_of(voice).pitch_range != 1.0 for voice, _ in self.speakers)
+
+    @property
+    def may_change_prosody(self) -> bool:
+        """Whether emotions that are yet to be found may change rate, pitch and loudness."""
+        if not (self.emotion_is_auto and self.emotion_intensity):
+            return False
+        return any(voice.emotion_rendering == "prosody" for voice, _ in self.speakers)
 
     @property
     def speakers(self) -> list[tuple[Voice, int]]:
@@ -152,6 +166,7 @@ class RequestResolver:
         server_lexicon: the server's own entries for a language.
         max_characters: longest text served.
         skips_unsupported_ssml: whether to skip unsupported parts of a document.
+        finds_emotions: whether an emotion service is there to be asked.
     """
 
     def __init__(
@@ -161,12 +176,14 @@ class RequestResolver:
         *,
         max_characters: int,
         skips_unsupported_ssml: bool = False,
+        finds_emotions: bool = False,
     ) -> None:
         self._voices = tuple(voices)
         self._choice = VoiceChoice(voices)
         self._server_lexicon = server_lexicon
         self._max_characters = max_characters
         self._skips_unsupported_ssml = skips_unsupported_ssml
+        self._finds_emotions = finds_emotions
 
     def resolve(self, request: SpeechRequest, *, in_pieces: bool = False) -> ResolvedRequest:
         """Returns the fully resolved request.
@@ -217,6 +234,7 @@ class RequestResolver:
             source_field="ssml" if request.ssml else "text",
             emotion_weights=weights,
             emotion_intensity=intensity,
+            emotion_is_auto=fields.emotion_is_auto(request),
             text_format=text_format,
             unpronounceable_text=checked(fields.unpronounceable_text, "error"),
         )
@@ -226,7 +244,13 @@ class RequestResolver:
         return resolved
 
     def _check_served(self, resolved: ResolvedRequest) -> None:
-        """Raises NotServed if a voice of the request does not support a requested feature."""
+        """Raises NotServed if the server, or a voice of the request, does not support a requested feature."""
+        if resolved.emotion_is_auto and not self._finds_emotions:
+            raise NotServed(
+                "emotion: auto needs the emotion service, and this server has none; name an emotion, or start the "
+                "service (phonoscope emotion) and set the server's --emotion-address",
+                reason="EMOTION_AUTO_NOT_SERVED",
+            )
         voices = [voice for voice, _ in resolved.speakers]
         if resolved.has_emotion and (unable := [one for one in voices if one.emotion_rendering == "none"]):
             able = [one.id for one in self._voices if one.emotion_rendering != "none"]

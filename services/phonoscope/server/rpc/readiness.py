@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from phonoscope.common.errors import NotReady
-from phonoscope.common.health import LIVENESS, Health
+from phonoscope.common.health import LIVENESS, Health, set_ready
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.speech.synthesizer import Synthesizer
 
@@ -34,12 +34,6 @@ class Speech:
                 retry_after_seconds=RETRY_SECONDS,
             )
         return self._synthesizer
-
-
-async def set_ready(health: Health, services: Iterable[str], *, is_serving: bool) -> None:
-    """Sets the health of all services."""
-    for service in services:
-        await health.set(service, is_serving=is_serving)
 
 
 async def report_lost_engine(health: Health, services: Iterable[str], scheduler: Scheduler) -> None:

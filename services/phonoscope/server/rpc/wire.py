@@ -127,6 +127,7 @@ def unary_response(spoken: Spoken) -> tts_pb2.SynthesizeResponse:
         request_id=resolved.request_id,
         speaker_id=resolved.speaker_id,
         timings=_wire_timings(spoken.timings),
+        emotion_fallback=spoken.emotion_fallback or "",
     )
 
 
@@ -139,7 +140,8 @@ def message_parts(chunk: SpokenChunk) -> Iterator[SpokenChunk]:
         audio = chunk.audio[start : start + MAX_MESSAGE_BYTES]
         seconds = chunk.audio_seconds * len(audio) / len(chunk.audio)
         timings = chunk.timings if start == 0 else None  # the first has all timings
-        yield replace(chunk, audio=audio, audio_seconds=seconds, timings=timings)
+        fallback = chunk.emotion_fallback if start == 0 else None
+        yield replace(chunk, audio=audio, audio_seconds=seconds, timings=timings, emotion_fallback=fallback)
 
 
 def stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int) -> tts_pb2.SynthesizeStreamResponse:
@@ -152,6 +154,7 @@ def stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int
         audio_seconds=chunk.audio_seconds,
         sequence=sequence,
         timings=_wire_timings(chunk.timings),
+        emotion_fallback=chunk.emotion_fallback or "",
     )
     if sequence == 0:
         response.seed = resolved.seed

@@ -13,6 +13,7 @@ from typing import Final
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.audio.encode import AudioEncoder
 from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.events import EmotionFallback
 from phonoscope.server.request.resolver import ResolvedRequest, speaker_name
 from phonoscope.server.scheduling.stream import Rendered
 from phonoscope.server.speech.speaker_pitch import pitch_ratio
@@ -44,6 +45,9 @@ class AudioAssembler:
         self._notes = TimingNotes(resolved.timing_types)
         self._first: SpokenSentence | None = None  # that began since the last call of `span`
         self._last: SpokenSentence | None = None
+        self._emotion_fallback: EmotionFallback | None = (
+            None  # of what began since the last call of `emotion_fallback`
+        )
 
     @property
     def seconds_out(self) -> float:
@@ -61,6 +65,8 @@ class AudioAssembler:
             raise TypeError(f"the context of an utterance is a {type(spoken).__name__}, not a SpokenSentence")
         self._last = spoken
         self._first = self._first or spoken
+        if rendered.start == 0:
+            self._emotion_fallback = self._emotion_fallback or spoken.emotion_fallback
         parts = [self._begin(spoken, rendered)] if rendered.start == 0 else []
         for start, stop, prosody in _stretches(spoken, rendered):
             parts += self._change(spoken, prosody), self._encoder.encode(rendered.samples[start:stop])
@@ -79,6 +85,11 @@ class AudioAssembler:
         """Returns the characters of all samples added since the last call; the last sentence's if there were none."""
         first, self._first = self._first or self._last, None
         return (first.sentence.start, self._last.sentence.stop) if first and self._last else None
+
+    def emotion_fallback(self) -> EmotionFallback | None:
+        """Returns why the first of the sentences that began since the last call is neutral, if one of them is."""
+        fallback, self._emotion_fallback = self._emotion_fallback, None
+        return fallback
 
     def _begin(self, spoken: SpokenSentence, rendered: Rendered) -> bytes:
         """Adds the silence before a sentence, and notes when each of its words begins."""
@@ -100,11 +111,12 @@ class AudioAssembler:
         """Sets how the next samples are shaped; returns bytes that this makes ready."""
         resolved, voice = self._resolved, spoken.voice
         own_hz = self._speaker_hz.get(speaker_name(voice, spoken.speaker), 0.0)
-        emotion = resolved.prosody_of(voice)
-        pitch = within(resolved.pitch_of(voice) * pitch_ratio(prosody, own_hz), PITCH_LIMITS)
+        emotion, found = resolved.prosody_of(voice), spoken.emotion
+        pitch = within(resolved.pitch_of(voice) * found.pitch * pitch_ratio(prosody, own_hz), PITCH_LIMITS)
         # The encoder's gain is that of the request's own voice.
-        gain_db = prosody.gain_db + emotion.gain_db - resolved.prosody_of(resolved.voice).gain_db
-        manner = replace(NEUTRAL, pitch=pitch, pitch_range=emotion.pitch_range, gain_db=gain_db)
+        gain_db = prosody.gain_db + emotion.gain_db + found.gain_db - resolved.prosody_of(resolved.voice).gain_db
+        pitch_range = emotion.pitch_range * found.pitch_range
+        manner = replace(NEUTRAL, pitch=pitch, pitch_range=pitch_range, gain_db=gain_db)
         return self._encoder.set_prosody(voice.sample_rate_hz, manner, own_hz)
 
 

@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 
-from phonoscope.server.events import ChunkSent, Delivery, Emit, FirstAudio
+from phonoscope.server.events import ChunkSent, Delivery, Emit, EmotionFallback, FirstAudio
 from phonoscope.server.scheduling.stream import Rendered
 from phonoscope.server.speech.audio_assembler import AudioAssembler
 from phonoscope.server.speech.playback import PlaybackClock
@@ -27,12 +27,14 @@ class SpokenChunk:
         audio: empty for a mark after the end of all audio.
         text_span: the characters that it speaks; of all pieces joined, for incremental input.
         timings: of what begins in it, if requested.
+        emotion_fallback: why a sentence that begins in it is neutral, although its emotion was to be found.
     """
 
     audio: bytes
     audio_seconds: float
     text_span: tuple[int, int] | None = None
     timings: Timings | None = None
+    emotion_fallback: EmotionFallback | None = None
 
 
 class AudioDelivery:
@@ -65,6 +67,10 @@ class AudioDelivery:
         self._stats.audio_seconds = self._assembler.seconds_out
         return self._assembler.timings(is_end=True)
 
+    def emotion_fallback(self) -> EmotionFallback | None:
+        """Returns why a sentence of a unary reply is neutral, although its emotion was to be found."""
+        return self._assembler.emotion_fallback()
+
     def chunk(self, audio: bytes, player: PlaybackClock) -> SpokenChunk:
         """Returns bytes as the next chunk of a stream, and reports it."""
         return self._chunk(audio, self._assembler.timings(), player)
@@ -76,7 +82,8 @@ class AudioDelivery:
 
     def _chunk(self, audio: bytes, timings: Timings | None, player: PlaybackClock) -> SpokenChunk:
         stats, seconds_out = self._stats, self._assembler.seconds_out
-        chunk = SpokenChunk(audio, seconds_out - stats.audio_seconds, self._assembler.span(), timings)
+        span, fallback = self._assembler.span(), self._assembler.emotion_fallback()
+        chunk = SpokenChunk(audio, seconds_out - stats.audio_seconds, span, timings, fallback)
         stats.audio_seconds = seconds_out
         played = player.chunk(time.monotonic(), chunk.audio_seconds)
         if stats.first_audio_seconds is None:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from phonoscope.server.audio.encode import AudioEncoder, whole_file
-from phonoscope.server.events import Emit
+from phonoscope.server.emotion_analysis.base import EmotionAnalysis
+from phonoscope.server.events import Emit, EmotionFallback
 from phonoscope.server.request.fields import accepted_request_id
 from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest, speaker_name
 from phonoscope.server.scheduling.scheduler import Scheduler
@@ -46,6 +47,7 @@ class Spoken:
     audio: bytes
     audio_seconds: float
     timings: Timings | None = None
+    emotion_fallback: EmotionFallback | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class Synthesizer:
         emit: receives the events of each request.
         limits: what is accepted.
         lexicons: pronunciations in addition to those of a request.
+        emotions: finds the emotion of sentences; None refuses requests whose emotion is auto.
     """
 
     def __init__(
@@ -88,18 +91,21 @@ class Synthesizer:
         *,
         limits: Limits,
         lexicons: LexiconFiles | None = None,
+        emotions: EmotionAnalysis | None = None,
     ) -> None:
         self.voices = tuple(voices)
         self._limits = limits
         self._scheduler = scheduler
         self._front_end = front_end
         self._emit = emit
+        self._emotions = emotions
         self._lexicons = lexicons or LexiconFiles((), emit)
         self._resolver = RequestResolver(
             voices,
             self._lexicons.of_language,
             max_characters=limits.max_characters,
             skips_unsupported_ssml=limits.skips_unsupported_ssml,
+            finds_emotions=emotions is not None,
         )
         self._numbers = itertools.count(1)
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
@@ -137,7 +143,7 @@ class Synthesizer:
             pcm = b"".join(parts)
             audio = whole_file(pcm, encoding=resolved.encoding, sample_rate_hz=resolved.sample_rate_hz)
             timings = delivery.whole()
-            return Spoken(resolved, audio, stats.audio_seconds, timings)
+            return Spoken(resolved, audio, stats.audio_seconds, timings, delivery.emotion_fallback())
 
     async def speak_in_chunks(
         self, request: SpeechRequest, deadline_seconds: float | None
@@ -234,7 +240,7 @@ class Synthesizer:
 
     def _producer(self, resolved: ResolvedRequest, stats: RequestStats, *, is_streamed: bool = True) -> TextProducer:
         builder = UtteranceBuilder(resolved, is_streamed=is_streamed)
-        return TextProducer(self._front_end, self._text_thread, builder, resolved, stats, self._emit)
+        return TextProducer(self._front_end, self._text_thread, builder, resolved, stats, self._emit, self._emotions)
 
     async def _delivery(self, resolved: ResolvedRequest, stats: RequestStats, *, is_whole: bool) -> AudioDelivery:
         speaker_hz = {}
@@ -250,7 +256,7 @@ class Synthesizer:
             target_rate_hz=resolved.sample_rate_hz,
             volume_gain_db=resolved.volume_gain_db,
             changes_pitch=resolved.changes_pitch,
-            may_be_loud=resolved.script.is_louder,
+            may_be_loud=resolved.script.is_louder or resolved.may_change_prosody,
             is_whole=is_whole,
         )
         assembler = AudioAssembler(resolved, encoder, speaker_hz)

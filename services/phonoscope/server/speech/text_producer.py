@@ -13,18 +13,22 @@ from dataclasses import replace
 from typing import Final
 
 from phonoscope.common.errors import InvalidRequest
+from phonoscope.server.emotion_analysis.base import EmotionAnalysis, SentenceEmotion
 from phonoscope.server.events import Emit, TextRead
 from phonoscope.server.request.resolver import ResolvedRequest
 from phonoscope.server.scheduling.stream import SpeechStream
 from phonoscope.server.speech.incremental_input import Flush, IncrementalInput, speak_incrementally
 from phonoscope.server.speech.request_stats import RequestStats
-from phonoscope.server.speech.utterance_builder import Silence, UtteranceBuilder
+from phonoscope.server.speech.utterance_builder import NO_EMOTION, Silence, UtteranceBuilder
 from phonoscope.server.text.front_end import Reading, Sentence, TextFrontEnd
 from phonoscope.server.text.incremental import Stretch
 from phonoscope.server.text.passage import Passage
 
 # What stands for a text with nothing to speak: as long as the silence that a voice leaves after a sentence.
 UNPRONOUNCEABLE_SECONDS: Final = 0.2
+# Maximum time to find a sentence's emotion: while nothing else is to be spoken, and behind other sentences.
+FIRST_EMOTION_SECONDS: Final = 0.05
+EMOTION_SECONDS: Final = 0.25
 
 
 class TextProducer:
@@ -37,6 +41,7 @@ class TextProducer:
         resolved: the request.
         stats: of the request.
         emit: receives an event when all of it is read.
+        emotions: finds the emotion of each sentence, for a request whose emotion is auto.
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class TextProducer:
         resolved: ResolvedRequest,
         stats: RequestStats,
         emit: Emit,
+        emotions: EmotionAnalysis | None = None,
     ) -> None:
         self._front_end = front_end
         self._text_thread = text_thread
@@ -54,6 +60,7 @@ class TextProducer:
         self._resolved = resolved
         self._stats = stats
         self._emit = emit
+        self._emotions = emotions if resolved.emotion_is_auto and resolved.emotion_intensity else None
         self._began = 0.0
         self._readings: list[Reading] = []
 
@@ -69,7 +76,8 @@ class TextProducer:
             builder.pause(passage.pause_seconds)
             reading = self._reading(passage)
             async for sentence in self._read(reading):
-                stream.say(*builder.build(sentence, passage, self._resolved.source))
+                emotion = await self._emotion(sentence, passage, stream)
+                stream.say(*builder.build(sentence, passage, self._resolved.source, emotion=emotion))
             builder.leave_marks(reading.marks_left)
         builder.pause(script.pause_seconds)
         self._finish(stream)
@@ -106,9 +114,18 @@ class TextProducer:
         passage = stretch.passage
         self._builder.pause(passage.pause_seconds)
         async for sentence in self._read(self._reading(passage)):
+            emotion = await self._emotion(sentence, passage, stream)
             if stream.unspoken_utterances == 0:
                 incoming.player.restart()
-            stream.say(*self._builder.build(sentence, passage, stretch.text, stretch.start))
+            stream.say(*self._builder.build(sentence, passage, stretch.text, stretch.start, emotion=emotion))
+
+    async def _emotion(self, sentence: Sentence, passage: Passage, stream: SpeechStream) -> SentenceEmotion:
+        """Finds the emotion of a sentence; a request that has nothing else to speak waits for a short time only."""
+        if self._emotions is None:
+            return NO_EMOTION
+        voice, _ = self._builder.speaker_of(passage)
+        seconds = EMOTION_SECONDS if stream.unspoken_utterances else FIRST_EMOTION_SECONDS
+        return await self._emotions.analyze(self._stats.request, sentence.text, voice.language, seconds)
 
     def _reading(self, passage: Passage) -> Reading:
         voice = passage.voice or self._resolved.voice

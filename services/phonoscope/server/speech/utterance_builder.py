@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
-from phonoscope.server.emotions import NEUTRAL
+from phonoscope.server.emotion_analysis.base import SentenceEmotion
+from phonoscope.server.emotions import NEUTRAL, Prosody
+from phonoscope.server.events import EmotionFallback
 from phonoscope.server.request.resolver import ResolvedRequest
 from phonoscope.server.text.front_end import Sentence
 from phonoscope.server.text.passage import Passage
@@ -20,6 +22,7 @@ from phonoscope.server.types import PhonemeScheme, Utterance, Voice
 SPEED_LIMITS: Final = (0.2, 5.0)
 # What a voice renders as a pause within a sentence.
 PAUSE_MARKS: Final = ",;:"
+NO_EMOTION: Final = SentenceEmotion()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +46,8 @@ class SpokenSentence:
         voice, speaker: who speaks it.
         written, written_from: the text that its offsets refer to, and the offset of that text's first character.
         before: the silence before it.
+        emotion: the prosody of its own emotion, where that was found, in addition to the request's.
+        emotion_fallback: why it has none, although it was to be found.
     """
 
     sentence: Sentence
@@ -51,6 +56,8 @@ class SpokenSentence:
     written: str
     written_from: int
     before: Silence
+    emotion: Prosody = NEUTRAL
+    emotion_fallback: EmotionFallback | None = None
 
 
 class UtteranceBuilder:
@@ -80,7 +87,13 @@ class UtteranceBuilder:
         self._marks += ((self._pause_seconds, name) for name in names)
 
     def build(
-        self, sentence: Sentence, passage: Passage, written: str, written_from: int = 0
+        self,
+        sentence: Sentence,
+        passage: Passage,
+        written: str,
+        written_from: int = 0,
+        *,
+        emotion: SentenceEmotion = NO_EMOTION,
     ) -> tuple[Utterance, SpokenSentence]:
         """Returns the next sentence as an utterance, and its context.
 
@@ -89,14 +102,18 @@ class UtteranceBuilder:
             passage: names the speaker.
             written: the caller's text that contains it.
             written_from: offset of its first character.
+            emotion: of the sentence, if the request's emotion is auto.
         """
         resolved = self._resolved
-        own = (resolved.voice, resolved.speaker)
-        voice, speaker = (passage.voice, passage.speaker) if passage.voice else own
-        context = SpokenSentence(sentence, voice, speaker, written, written_from, self.silence())
+        voice, speaker = self.speaker_of(passage)
+        found = resolved.prosody_of_sentence(voice, emotion.weights)
+        context = SpokenSentence(
+            sentence, voice, speaker, written, written_from, self.silence(), found, emotion.fallback
+        )
         number, self.sentences = self.sentences, self.sentences + 1
-        prosody = resolved.prosody_of(voice)
-        speed, rates = _speed(sentence, voice.phonemes, resolved.speed_of(voice), prosody.pauses)
+        prosody = found if resolved.emotion_is_auto else resolved.prosody_of(voice)
+        speed = resolved.speed_of(voice) * found.rate
+        speed, rates = _speed(sentence, voice.phonemes, speed, prosody.pauses)
         is_native = voice.emotion_rendering == "native"
         utterance = Utterance(
             voice_id=voice.loaded_id,
@@ -109,13 +126,17 @@ class UtteranceBuilder:
             rates=rates,
             variation=prosody.noise,
             rhythm_variation=prosody.rhythm,
-            emotion_weights=resolved.emotion_weights if is_native else {},
+            emotion_weights=(emotion.weights or resolved.emotion_weights) if is_native else {},
             emotion_intensity=resolved.emotion_intensity if is_native else 1.0,
             reference=voice.reference,
             is_streamed=self._is_streamed,
             mixture=voice.mixture,
         )
         return utterance, context
+
+    def speaker_of(self, passage: Passage) -> tuple[Voice, int]:
+        """Returns the voice and the number of the speaker of a passage."""
+        return (passage.voice, passage.speaker) if passage.voice else (self._resolved.voice, self._resolved.speaker)
 
     def silence(self) -> Silence:
         """Returns the silence since the last sentence, with its marks, and resets it."""

@@ -26,6 +26,9 @@ from phonoscope.server.events import (
     BatchRan,
     ChunkSent,
     Delivery,
+    EmotionAnalyzed,
+    EmotionFallback,
+    EmotionSkipped,
     Event,
     FirstAudio,
     HealthChanged,
@@ -56,6 +59,7 @@ AUDIO_BUCKETS: Final = (0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600)
 CHARACTER_BUCKETS: Final = (10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000)
 BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32)
 PADDING_BUCKETS: Final = (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1)
+EMOTION_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5)
 LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
 # Refused before there is a request for speech to count: such calls are in grpc_server_handled_total only.
 BEFORE_REQUESTS: Final = ("GENDER_UNKNOWN", "MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP")
@@ -140,6 +144,13 @@ class MetricsSink:
         self._lag = Histogram(
             "tts_event_loop_lag_seconds", "How late the loop runs.", buckets=LAG_BUCKETS, registry=registry
         )
+        self._emotion_calls = counter("tts_emotion_calls", "Calls of the emotion service.", ("outcome",))
+        self._emotion_fallbacks = counter(
+            "tts_emotion_fallbacks", "Sentences that are neutral for want of an answer.", ("reason",)
+        )
+        self._emotion_seconds = Histogram(
+            "tts_emotion_seconds", "Time of a call of the emotion service.", buckets=EMOTION_BUCKETS, registry=registry
+        )
         self._health = gauge("tts_health_status", "1 where a service is SERVING.", ("service",))
         self._lexicon = Gauge("tts_lexicon_entries", "Entries of lexicon files in use.", registry=registry)
         self._lexicon_current = Gauge(
@@ -153,6 +164,8 @@ class MetricsSink:
         self._takers: dict[type, Callable[[Any], None]] = {
             RequestStarted: self._start_request,
             TextRead: self._count_text,
+            EmotionAnalyzed: self._count_emotion,
+            EmotionSkipped: lambda _event: self._emotion_fallbacks.labels("circuit_open").inc(),
             QueueLeft: self._count_wait,
             BatchRan: self._count_batch,
             AudioEncoded: self._count_encoding,
@@ -200,6 +213,14 @@ class MetricsSink:
             )
             self._slowdown.labels(name).set_function(value_of(name, lambda known: known.slowdown))
         self._demand.set_function(demand_ratio)
+
+    def make_emotion_series(self) -> None:
+        """Creates the series of calls to the emotion service, at 0."""
+        for reason in get_args(EmotionFallback):
+            self._emotion_fallbacks.labels(reason)
+            if reason != "circuit_open":
+                self._emotion_calls.labels(reason)
+        self._emotion_calls.labels("ok")
 
     def make_voice_series(self, voices: Mapping[str, Collection[str]]) -> None:
         """Creates the series of the loaded voices, at 0.
@@ -259,6 +280,12 @@ class MetricsSink:
         for member in event.members:
             if member.request is not None:
                 self._stage(member.request, event.voice, event.stage, member.seconds)
+
+    def _count_emotion(self, event: EmotionAnalyzed) -> None:
+        self._emotion_calls.labels(event.fallback or "ok").inc()
+        self._emotion_seconds.observe(event.seconds, self._traces.get(event.request))
+        if event.fallback is not None:
+            self._emotion_fallbacks.labels(event.fallback).inc()
 
     def _count_encoding(self, event: AudioEncoded) -> None:
         self._stage(event.request, event.voice, "encode", event.seconds)

@@ -26,6 +26,8 @@ from phonoscope.common.span_recorder import NO_STATUS, SpanRecorder
 from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
+    EmotionAnalyzed,
+    EmotionSkipped,
     EngineRaised,
     Event,
     FirstAudio,
@@ -37,7 +39,17 @@ from phonoscope.server.events import (
     UtteranceSpoken,
 )
 
-_OfRequest = TextRead | QueueLeft | UtteranceQueued | UtteranceSpoken | FirstAudio | AudioEncoded | RequestFinished
+_OfRequest = (
+    EmotionAnalyzed
+    | EmotionSkipped
+    | TextRead
+    | QueueLeft
+    | UtteranceQueued
+    | UtteranceSpoken
+    | FirstAudio
+    | AudioEncoded
+    | RequestFinished
+)
 
 
 @dataclass(slots=True)
@@ -73,6 +85,8 @@ class SpanSink:
         self._requests: dict[int, _Traced] = {}
         of_traced: dict[type, Callable[[Any, _Traced], None]] = {
             TextRead: self._text,
+            EmotionAnalyzed: self._emotion,
+            EmotionSkipped: self._emotion,
             QueueLeft: self._queue,
             UtteranceQueued: self._begin_utterance,
             UtteranceSpoken: self._end_utterance,
@@ -105,6 +119,13 @@ class SpanSink:
     def _text(self, event: TextRead, traced: _Traced) -> None:
         facts = {names.CHARACTERS: event.characters, names.SENTENCES: event.sentences}
         self._past(traced, names.TEXT_SPAN, _epoch_ns(event.began), time.time_ns(), facts)
+
+    def _emotion(self, event: EmotionAnalyzed | EmotionSkipped, traced: _Traced) -> None:
+        """Adds an event to the SERVER span for a sentence that is neutral for want of an answer."""
+        reason = "circuit_open" if isinstance(event, EmotionSkipped) else event.fallback
+        if reason is not None:
+            traced.call.add_event(names.EMOTION_FALLBACK_EVENT, {names.EMOTION_FALLBACK: reason})
+            traced.call.set_attribute(names.EMOTION_FALLBACK, reason)
 
     def _queue(self, event: QueueLeft, traced: _Traced) -> None:
         now = time.time_ns()

@@ -255,7 +255,7 @@ def test_an_unknown_encoding_is_refused_with_the_supported_ones() -> None:
 def test_an_unknown_emotion_is_refused_with_the_known_ones() -> None:
     reason, field, description = fault(emotion="hungry")
     assert (reason, field) == ("EMOTION_UNKNOWN", "emotion")
-    assert description == f"'hungry' is unknown; use one of neutral, {', '.join(EMOTIONS)}"
+    assert description == f"'hungry' is unknown; use one of auto, neutral, {', '.join(EMOTIONS)}"
 
 
 @pytest.mark.parametrize("given", ["x" * 129, "naïve", "a\nb", "tab\t", "\x7f"])

@@ -359,3 +359,26 @@ def test_timings_come_with_the_bytes_that_they_begin_in_and_once() -> None:
         returned.append([word for word, *_ in words_of(assembly.timings())])
     assert returned == [["a", "b"], ["c"], ["d"], []]
     assert words_of(assembly.timings(is_end=True)) == []
+
+
+def test_an_emotion_that_was_found_for_a_sentence_shapes_it_in_addition_to_the_request() -> None:
+    resolved = resolve(pitch=1.2)
+    noting = encoder(resolved)
+    found = AudioAssembler(resolved, noting)
+    found.add(rendered(replace(spoken(), emotion=EMOTIONS["sad"]), sound(4)))
+    manner, sad = noting.changes[-1][1], EMOTIONS["sad"]
+    assert (manner.pitch, manner.pitch_range, manner.gain_db) == (
+        pytest.approx(1.2 * sad.pitch),
+        sad.pitch_range,
+        sad.gain_db,
+    )
+
+
+def test_why_an_emotion_was_not_found_is_said_once_with_the_first_samples_of_its_sentence() -> None:
+    assembling = assembler()
+    late = replace(spoken(), emotion_fallback="timeout")
+    assembling.add(rendered(spoken(), sound(4)))
+    assert assembling.emotion_fallback() is None
+    assembling.add(rendered(late, sound(4)))
+    assembling.add(rendered(late, sound(4), start=4))
+    assert [assembling.emotion_fallback(), assembling.emotion_fallback()] == ["timeout", None]

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from phonoscope.server.emotion_analysis.base import SentenceEmotion
 from phonoscope.server.emotions import EMOTIONS, NEUTRAL, Prosody
 from phonoscope.server.engines.tone import tone_voice
 from phonoscope.server.request.resolver import RequestResolver, ResolvedRequest
@@ -281,3 +282,40 @@ def test_the_silence_at_the_end_is_what_came_since_the_last_sentence() -> None:
     one.leave_marks(("end",))
     assert one.silence() == Silence(0.25, ((0.25, "end"),))
     assert one.silence() == Silence()
+
+
+# --- emotions that were found for a sentence --------------------------------------------------------------------
+
+SAD = SentenceEmotion({"sad": 1.0})
+
+
+def auto(**fields: Any) -> UtteranceBuilder:
+    resolver = RequestResolver(VOICES, max_characters=1000, finds_emotions=True)
+    return UtteranceBuilder(resolver.resolve(SpeechRequest(**({"text": "Hello.", "emotion": "Auto"} | fields))))
+
+
+def test_an_emotion_that_was_found_shapes_its_sentence_only() -> None:
+    building = auto(speed=2.0)
+    sad, context = building.build(sentence(), PASSAGE, "Hello.", emotion=SAD)
+    neutral, after = building.build(sentence(), PASSAGE, "Hello.")
+    assert (sad.speed, neutral.speed) == (pytest.approx(2.0 * EMOTIONS["sad"].rate), 2.0)
+    assert (sad.variation, neutral.variation) == (EMOTIONS["sad"].noise, 1.0)
+    assert (context.emotion, after.emotion) == (EMOTIONS["sad"], NEUTRAL)
+
+
+def test_the_intensity_of_the_request_scales_what_was_found() -> None:
+    utterance, _ = auto(emotion_intensity=0.5).build(sentence(), PASSAGE, "Hello.", emotion=SAD)
+    assert utterance.speed == pytest.approx(EMOTIONS["sad"].rate ** 0.5)
+
+
+def test_a_voice_that_renders_emotions_natively_gets_what_was_found() -> None:
+    building = auto(speaker_id="actor", emotion_intensity=0.5)
+    utterance, context = building.build(sentence(), PASSAGE, "Hello.", emotion=SAD)
+    assert (utterance.emotion_weights, utterance.emotion_intensity, utterance.speed) == ({"sad": 1.0}, 0.5, 1.0)
+    assert context.emotion == NEUTRAL
+    assert building.build(sentence(), PASSAGE, "Hello.")[0].emotion_weights == {}
+
+
+def test_why_an_emotion_was_not_found_passes_the_scheduler_with_its_sentence() -> None:
+    _, context = auto().build(sentence(), PASSAGE, "Hello.", emotion=SentenceEmotion(fallback="timeout"))
+    assert context.emotion_fallback == "timeout"

@@ -15,6 +15,8 @@ from phonoscope.server.events import (
     BatchRan,
     ChunkSent,
     Delivery,
+    EmotionAnalyzed,
+    EmotionSkipped,
     EngineRaised,
     Event,
     FirstAudio,
@@ -485,3 +487,20 @@ def test_exemplars_show_in_openmetrics_only(sink: MetricsSink, registry: Collect
         sink(event)
     assert f'# {{trace_id="{TRACE}"}} 0.07'.encode() in as_openmetrics(registry)
     assert TRACE.encode() not in as_text(registry)
+
+
+def test_calls_of_the_emotion_service_are_counted_by_outcome_and_neutral_sentences_by_reason(
+    sink: MetricsSink, registry: CollectorRegistry
+) -> None:
+    sink.make_emotion_series()
+    assert registry.get_sample_value("tts_emotion_fallbacks_total", {"reason": "circuit_open"}) == 0
+    sink(EmotionAnalyzed(1, None, 0.01))
+    sink(EmotionAnalyzed(1, "timeout", 0.05))
+    sink(EmotionSkipped(1))
+    value = registry.get_sample_value
+    assert value("tts_emotion_calls_total", {"outcome": "ok"}) == 1
+    assert value("tts_emotion_calls_total", {"outcome": "timeout"}) == 1
+    assert value("tts_emotion_calls_total", {"outcome": "circuit_open"}) is None
+    assert value("tts_emotion_fallbacks_total", {"reason": "timeout"}) == 1
+    assert value("tts_emotion_fallbacks_total", {"reason": "circuit_open"}) == 1
+    assert value("tts_emotion_seconds_count") == 2

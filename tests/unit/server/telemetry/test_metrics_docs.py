@@ -12,6 +12,9 @@ from phonoscope.common.call_events import CALL_KINDS, Method
 from phonoscope.common.call_metrics import CODE_NAMES, CallMetrics
 from phonoscope.common.errors import InvalidRequest, NotReady, NotServed, Overloaded
 from phonoscope.common.trace_metrics import RESULTS, TraceMetrics
+from phonoscope.emotion.events import HealthChanged as EmotionHealthChanged
+from phonoscope.emotion.events import StartupPhaseEnded as EmotionStartupPhaseEnded
+from phonoscope.emotion.telemetry.metrics import MetricsSink as EmotionMetrics
 from phonoscope.gateway.app import endings
 from phonoscope.gateway.events import FirstAudio
 from phonoscope.gateway.metrics import GatewayMetrics
@@ -19,6 +22,7 @@ from phonoscope.server.engines.tone import ToneEngine
 from phonoscope.server.events import (
     STAGES,
     Delivery,
+    EmotionFallback,
     HealthChanged,
     IdleWorkDone,
     Outcome,
@@ -38,7 +42,9 @@ Metric = tuple[str, str, frozenset[str]]
 
 
 def of_page() -> list[Metric]:
-    rows = [line for line in TEXT.splitlines() if re.match(r"\| `(grpc_server|tts|http_server|gateway)_", line)]
+    rows = [
+        line for line in TEXT.splitlines() if re.match(r"\| `(grpc_server|tts|http_server|gateway|emotion)_", line)
+    ]
     found = [ROW.fullmatch(line) for line in rows]
     assert all(found), "a row has no five cells"
     return [(row["name"], row["type"], frozenset(re.findall(r"`(\w+)`", row["labels"]))) for row in found if row]
@@ -59,6 +65,12 @@ def families() -> Iterator[Family]:
     sink(StartupPhaseEnded("warm_up", 0.2))
     sink(IdleWorkDone("tone", 0, 0.1))
     sink(HealthChanged("", is_serving=True))
+    sink.make_emotion_series()
+    emotion = EmotionMetrics(registry)
+    emotion.make_series(["en"])
+    emotion.build(version="1", revision="8df7b4d", model="embedded")
+    emotion(EmotionStartupPhaseEnded("import", 0.1))
+    emotion(EmotionHealthChanged("", is_serving=True))
     return iter(registry.collect())
 
 
@@ -105,7 +117,13 @@ def test_the_page_says_which_histogram_has_no_sum() -> None:
 
 def test_the_page_names_every_value_of_the_labels_that_it_lists() -> None:
     section = TEXT.split("## Labels")[0]
-    for values in ((*STAGES, *ToneEngine.step_kinds), get_args(Delivery), get_args(Outcome), RESULTS):
+    for values in (
+        (*STAGES, *ToneEngine.step_kinds),
+        get_args(Delivery),
+        get_args(Outcome),
+        RESULTS,
+        get_args(EmotionFallback),
+    ):
         for value in values:
             assert f"`{value}`" in section, value
     for kind in CALL_KINDS.values():

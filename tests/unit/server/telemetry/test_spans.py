@@ -18,6 +18,8 @@ from phonoscope.common.span_recorder import SpanRecorder
 from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
+    EmotionAnalyzed,
+    EmotionSkipped,
     EngineRaised,
     FirstAudio,
     HealthChanged,
@@ -413,3 +415,17 @@ def test_batches_on_another_thread_may_end_while_their_requests_do(
     assert len(traced.named("tts.utterance")) == rounds - 1
     known = {span.context.span_id for span in traced.named("tts.utterance")}
     assert all(link.context.span_id in known for made in traced.named("tts.batch") for link in made.links)
+
+
+def test_a_sentence_that_is_neutral_for_want_of_an_answer_is_an_event_of_its_call(traced: Traced) -> None:
+    call = traced.started()
+    traced.sink(EmotionAnalyzed(1, None, 0.01))
+    traced.sink(EmotionAnalyzed(1, "timeout", 0.05))
+    traced.sink(EmotionSkipped(1))
+    spoken(traced)
+    call.end()
+    span = traced.one(PATH)
+    reasons = [event.attributes["tts.emotion.fallback"] for event in span.events if event.attributes]
+    assert reasons == ["timeout", "circuit_open"]
+    assert span.attributes is not None
+    assert span.attributes["tts.emotion.fallback"] == "circuit_open"

@@ -340,7 +340,9 @@ class SynthesizeRequest(google.protobuf.message.Message):
     """Pitch as a ratio: 2.0 is an octave up. 0.5 to 2.0; 0 or absent means 1.0. Duration and timbre stay."""
     emotion: builtins.str
     """Emotion by name: happy, angry, sad, afraid, disgusted, melancholic, surprised or calm, in letters of any case.
-    Empty or "neutral" means none. A voice whose emotion_rendering is NONE answers UNIMPLEMENTED.
+    Empty or "neutral" means none. "auto" finds the emotion of each sentence by its text; a sentence whose emotion is
+    not found in time is neutral. A voice whose emotion_rendering is NONE answers UNIMPLEMENTED, and so does a server
+    without an emotion service to "auto".
     """
     language: builtins.str
     """Language of the text as a BCP 47 tag ("en-US", "de"; "en_US" is understood too). Picks a voice when speaker_id
@@ -636,6 +638,7 @@ class SynthesizeResponse(google.protobuf.message.Message):
     REQUEST_ID_FIELD_NUMBER: builtins.int
     SPEAKER_ID_FIELD_NUMBER: builtins.int
     TIMINGS_FIELD_NUMBER: builtins.int
+    EMOTION_FALLBACK_FIELD_NUMBER: builtins.int
     audio_data: builtins.bytes
     """The audio, in the asked encoding; at most 4 MiB."""
     sample_rate: builtins.int
@@ -654,6 +657,10 @@ class SynthesizeResponse(google.protobuf.message.Message):
     """The voice that spoke, as voice or voice:speaker; of a mixture, its one name: "af_bella(2)+af_sky" for
     "af_bella(0.5) + af_sky(0.25)".
     """
+    emotion_fallback: builtins.str
+    """With the emotion "auto": why a sentence is neutral whose emotion was not found, the first of them: timeout,
+    unavailable, overloaded, refused, invalid_answer or circuit_open. Empty when all were found.
+    """
     @property
     def timings(self) -> global___Timings:
         """What was asked for by timing_types."""
@@ -670,9 +677,10 @@ class SynthesizeResponse(google.protobuf.message.Message):
         request_id: builtins.str = ...,
         speaker_id: builtins.str = ...,
         timings: global___Timings | None = ...,
+        emotion_fallback: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["timings", b"timings"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "speaker_id", b"speaker_id", "status", b"status", "timings", b"timings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "emotion_fallback", b"emotion_fallback", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "speaker_id", b"speaker_id", "status", b"status", "timings", b"timings"]) -> None: ...
 
 global___SynthesizeResponse = SynthesizeResponse
 
@@ -692,6 +700,7 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
     SPEAKER_ID_FIELD_NUMBER: builtins.int
     SEQUENCE_FIELD_NUMBER: builtins.int
     TIMINGS_FIELD_NUMBER: builtins.int
+    EMOTION_FALLBACK_FIELD_NUMBER: builtins.int
     audio_data: builtins.bytes
     """The next bytes of the stream, in the asked encoding; whole samples always, and at most 64 KiB. None in the last
     message where that is there for the sake of a mark at the very end.
@@ -712,6 +721,8 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
     """The voice that speaks, as in SynthesizeResponse. In the first message only."""
     sequence: builtins.int
     """Number of this message in its stream, from 0."""
+    emotion_fallback: builtins.str
+    """As in SynthesizeResponse, of the sentences that begin in this message."""
     @property
     def timings(self) -> global___Timings:
         """What was asked for by timing_types, of all that begins to sound in this message."""
@@ -729,9 +740,10 @@ class SynthesizeStreamResponse(google.protobuf.message.Message):
         speaker_id: builtins.str = ...,
         sequence: builtins.int = ...,
         timings: global___Timings | None = ...,
+        emotion_fallback: builtins.str = ...,
     ) -> None: ...
     def HasField(self, field_name: typing.Literal["timings", b"timings"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "sequence", b"sequence", "speaker_id", b"speaker_id", "status", b"status", "timings", b"timings"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["audio_data", b"audio_data", "audio_seconds", b"audio_seconds", "emotion_fallback", b"emotion_fallback", "encoding", b"encoding", "request_id", b"request_id", "sample_rate", b"sample_rate", "seed", b"seed", "sequence", b"sequence", "speaker_id", b"speaker_id", "status", b"status", "timings", b"timings"]) -> None: ...
 
 global___SynthesizeStreamResponse = SynthesizeStreamResponse
 
