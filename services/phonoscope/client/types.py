@@ -1,7 +1,7 @@
 """The values that callers pass to the client and get back: frozen records and enums, without gRPC or protobuf."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from phonoscope.client.timings import NO_TIMINGS, Timings
@@ -56,6 +56,21 @@ class Pronunciation:
     phrase: str
     ipa: str = ""
     respelling: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of a person who speaks: either `audio` or `name`.
+
+    Attributes:
+        audio: an audio file, such as the content of a WAV, FLAC, MP3 or Ogg file, of 3 to 30 s and up to 10 MiB.
+        name: of a recording that the server has.
+        transcript: the words in `audio`, if they are known.
+    """
+
+    audio: bytes = field(default=b"", repr=False)
+    name: str = ""
+    transcript: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +144,10 @@ class Voice:
         precision: number format of its vocoder: "float32", "bfloat16" or "float16"; "" from an older server.
         emotion_rendering: how it renders emotions: "none", "prosody" or "native"; "" from an older server.
         aliases: other values of the option `voice` for it, or for one of its speakers.
+        reference_use: whether it takes a recording to speak like: "none", "optional" or "required"; "" from an older
+            server.
+        takes_emotion_reference: whether it takes a recording to speak with its emotion.
+        is_recording: whether it is a recording of the server, whose name `Recording` takes.
     """
 
     id: str
@@ -141,3 +160,6 @@ class Voice:
     precision: str = ""
     emotion_rendering: str = ""
     aliases: tuple[str, ...] = ()
+    reference_use: str = ""
+    takes_emotion_reference: bool = False
+    is_recording: bool = False

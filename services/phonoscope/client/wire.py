@@ -14,6 +14,7 @@ from phonoscope.client.types import (
     Encoding,
     Flush,
     Pronunciation,
+    Recording,
     Speech,
     TextFormat,
     TimingType,
@@ -66,6 +67,8 @@ def _wire_value(value: object) -> object:
             return ENUM_PREFIXES[type(value)] + value.name
         case Pronunciation():
             return pronunciation(value)
+        case Recording():
+            return recording(value)
         case str() | Mapping():
             return value
         case Iterable():
@@ -83,6 +86,18 @@ def pronunciation(record: Pronunciation) -> tts_pb2.Pronunciation:
         message.ipa = record.ipa
     elif record.respelling:
         message.respelling = record.respelling
+    return message
+
+
+def recording(record: Recording) -> tts_pb2.Recording:
+    """Returns the message of a recording; raises ValueError when it has both audio and a name."""
+    if record.audio and record.name:
+        raise ValueError("a recording has both audio and a name; use one of them")
+    message = tts_pb2.Recording(transcript=record.transcript)
+    if record.audio:
+        message.audio = record.audio
+    elif record.name:
+        message.name = record.name
     return message
 
 
@@ -185,6 +200,9 @@ def voice(message: tts_pb2.Voice) -> Voice:
         precision=message.precision,
         emotion_rendering=_rendering(message.emotion_rendering),
         aliases=tuple(message.aliases),
+        reference_use=_reference_use(message.reference_use),
+        takes_emotion_reference=message.takes_emotion_reference,
+        is_recording=message.is_recording,
     )
 
 
@@ -193,3 +211,10 @@ def _rendering(value: tts_pb2.EmotionRendering.ValueType) -> str:
     if value == tts_pb2.EMOTION_RENDERING_UNSPECIFIED:
         return ""
     return tts_pb2.EmotionRendering.Name(value).removeprefix("EMOTION_RENDERING_").lower()
+
+
+def _reference_use(value: tts_pb2.ReferenceUse.ValueType) -> str:
+    """Returns the name in lower case; empty when the server does not state it."""
+    if value == tts_pb2.REFERENCE_USE_UNSPECIFIED:
+        return ""
+    return tts_pb2.ReferenceUse.Name(value).removeprefix("REFERENCE_USE_").lower()

@@ -38,6 +38,9 @@ REAL_TIME_FACTOR: Final = "tts.real_time_factor"
 TIME_TO_FIRST_AUDIO: Final = "tts.time_to_first_audio"
 
 # Below the SERVER span.
+RECORDING_SPAN: Final = "tts.recording"
+RECORDING_OUTCOME: Final = "tts.recording.outcome"
+RECORDING_SECONDS: Final = "tts.recording.seconds"
 TEXT_SPAN: Final = "tts.text"
 SENTENCES: Final = "tts.sentences"
 QUEUE_SPAN: Final = "tts.queue"

@@ -16,6 +16,8 @@ Delivery = Literal["stream", "whole"]
 # Phases of a start, in order: from the process's start to SERVING.
 StartupPhase = Literal["import", "listen", "import_engines", "load_voices", "warm_up"]
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
+# The outcome of the check of a recording, unless it is refused.
+ACCEPTED: Final = "accepted"
 # What a character is that is accepted and not spoken.
 UnspokenKind = Literal["control", "digit", "emoji", "format", "letter", "mark", "private_use", "symbol", "unassigned"]
 
@@ -88,6 +90,21 @@ class RequestStarted:
 
     request: int
     request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChecked:
+    """The recording that a request brought was decoded and checked, in `seconds` of work until now.
+
+    Attributes:
+        outcome: ACCEPTED, or the reason of its refusal.
+        audio_seconds: its duration as accepted; 0 where it was refused.
+    """
+
+    request: int
+    outcome: str
+    seconds: float
+    audio_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +289,7 @@ Event = (
     | QueueMoved
     | LexiconRead
     | RequestStarted
+    | RecordingChecked
     | TextRead
     | QueueLeft
     | UtteranceQueued

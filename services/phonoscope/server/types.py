@@ -145,6 +145,11 @@ class Voice:
         return self.reference_use != "none"
 
     @property
+    def needs_reference(self) -> bool:
+        """Whether it cannot speak a request that brings no recording."""
+        return self.reference_use == "required" and self.reference is None
+
+    @property
     def recording_rate_hz(self) -> int:
         """The sample rate of the recordings that its engine gets."""
         return self.reference_rate_hz or self.sample_rate_hz
@@ -165,6 +170,21 @@ class Pronunciation:
     phrase: str
     ipa: str = ""
     respelling: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRecording:
+    """A recording as a request brings it, unchecked.
+
+    Attributes:
+        audio: an audio file; empty where `name` is given.
+        name: of a recording that the server has.
+        transcript: the words in `audio`.
+    """
+
+    audio: bytes = field(default=b"", repr=False)
+    name: str = ""
+    transcript: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +209,8 @@ class SpeechRequest:
     timing_types: Sequence[str] = ()
     text_format: str = ""
     unpronounceable_text: str = ""
+    reference: GivenRecording | None = None
+    emotion_reference: GivenRecording | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from phonoscope.server.speech.delivery import SpokenChunk
 from phonoscope.server.speech.synthesizer import Spoken
 from phonoscope.server.speech.timings import Timings
 from phonoscope.server.text.visemes import VISEMES
-from phonoscope.server.types import Encoding, Pronunciation, SpeechRequest, Voice
+from phonoscope.server.types import Encoding, GivenRecording, Pronunciation, ReferenceUse, SpeechRequest, Voice
 
 STATUS: Final = "success"
 # Maximum audio in a stream message: readers and proxies buffer whole messages. Even, so that no sample is split.
@@ -43,7 +43,13 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         unpronounceable_text=_set_name(
             request.unpronounceable_text, tts_pb2.UnpronounceableText.DESCRIPTOR, "UNPRONOUNCEABLE_TEXT_"
         ),
+        reference=_given(request.reference) if request.HasField("reference") else None,
+        emotion_reference=_given(request.emotion_reference) if request.HasField("emotion_reference") else None,
     )
+
+
+def _given(recording: tts_pb2.Recording) -> GivenRecording:
+    return GivenRecording(recording.audio, recording.name, recording.transcript)
 
 
 def _encoding_name(number: int) -> str:
@@ -144,6 +150,11 @@ def stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int
     return response
 
 
+def _reference_use(voice: Voice) -> ReferenceUse:
+    """Returns what a voice does with a request's recording: a named recording takes no other one."""
+    return "none" if voice.base else voice.reference_use
+
+
 def wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
     """Returns a voice as ListVoices describes it."""
     return tts_pb2.Voice(
@@ -157,4 +168,7 @@ def wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
         precision=voice.precision,
         emotion_rendering=tts_pb2.EmotionRendering.Value(f"EMOTION_RENDERING_{voice.emotion_rendering.upper()}"),
         aliases=[name for name, _ in voice.aliases],
+        reference_use=tts_pb2.ReferenceUse.Value(f"REFERENCE_USE_{_reference_use(voice).upper()}"),
+        takes_emotion_reference=voice.takes_emotion_reference,
+        is_recording=voice.reference is not None,
     )

@@ -28,6 +28,8 @@ from phonoscope.server.types import Utterance, Voice
 PITCH_TEXT: Final = "1234567. 7654321."
 # For admission: its approximate duration.
 PITCH_TEXT_SECONDS: Final = 8.0
+# Speakers whose pitch is kept: the recordings of requests have no bound of their own.
+MAX_KEPT: Final = 4096
 
 
 class SpeakerPitches:
@@ -61,11 +63,14 @@ class SpeakerPitches:
         Raises:
             ServiceError: what the scheduler raises; the next caller tries again.
         """
-        name = speaker_name(voice, speaker)
+        name = speaker_name(voice, speaker) + (voice.reference.digest if voice.reference else "")
         async with self._measuring:
-            if name not in self._hz:
-                self._hz[name] = await self._measure(voice, speaker, deadline_seconds)
-            return self._hz[name]
+            if (known := self._hz.pop(name, None)) is None:
+                known = await self._measure(voice, speaker, deadline_seconds)
+            self._hz[name] = known  # the latest is last
+            if len(self._hz) > MAX_KEPT:
+                del self._hz[next(iter(self._hz))]
+            return known
 
     async def _measure(self, voice: Voice, speaker: int, deadline_seconds: float | None) -> float:
         utterances = await asyncio.get_running_loop().run_in_executor(
