@@ -23,9 +23,9 @@ def speech_option_flags() -> Callable[..., SpeechOptions]:
     def build(**flags: object) -> SpeechOptions:
         weights = emotion_weights_of(str(flags.pop("emotion_weights")))
         by_ipa, by_words = (cast("list[str]", flags.pop(name)) for name in ("pronounce", "respell"))
+        recordings = recordings_of(*(cast("str", flags.pop(name)) for name in RECORDING_FLAGS))
         parsed = {"emotion_weights": weights, "pronunciations": pronunciations_of(by_ipa, by_words)}
-        parsed |= recordings_of(*(cast("str", flags.pop(name)) for name in RECORDING_FLAGS))
-        return cast("SpeechOptions", flags | parsed)
+        return cast("SpeechOptions", flags | parsed | recordings)
 
     build.__signature__ = inspect.Signature(list(_flags()))  # type: ignore[attr-defined]  # PEP 362
     return build

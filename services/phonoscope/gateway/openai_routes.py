@@ -163,6 +163,8 @@ class OpenAiRoutes:
             # OpenAI answers "..." with audio, and its clients send such sentences of a longer text.
             unpronounceable_text=UnpronounceableText.SILENCE,
         )
+        if recording := body.recording():
+            options["reference"] = recording
         if self._chooses_by_language(body):
             options["language"] = next(iter(body.languages().values()))
         return options

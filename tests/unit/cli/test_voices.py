@@ -20,6 +20,7 @@ def test_the_voices_of_the_server_are_listed_a_line_each(run, server, command):
         "QUALITY",
         "PRECISION",
         "EMOTIONS",
+        "RECORDINGS",
         "ALIASES",
     ]
     assert first.split() == ["en_US-joe-medium", "en-US", "22050", "*", "vits", "medium", "bfloat16", "prosody"]

@@ -206,6 +206,9 @@ async def test_voices_are_listed_by_language(http):
         "precision": "",
         "emotion_rendering": "",
         "aliases": [],
+        "reference_use": "",
+        "takes_emotion_reference": False,
+        "is_recording": False,
     }
 
 

@@ -113,7 +113,7 @@ def _read(container: "InputContainer") -> Decoded:
         raise _unreadable("has no audio in it")
     stream = container.streams.audio[0]
     codec = stream.codec_context
-    if codec.name not in _CODECS and not codec.name.startswith(_PCM):
+    if codec is None or not (codec.name in _CODECS or codec.name.startswith(_PCM)):
         raise _unreadable("has an encoding that is not supported")
     rate, channels = codec.sample_rate, codec.layout.nb_channels
     _check_shape(rate, channels)

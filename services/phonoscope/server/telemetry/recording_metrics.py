@@ -1,7 +1,7 @@
 """The sink of what becomes of the recordings that requests bring. Built by `pipeline.py`; see docs/metrics.md."""
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
@@ -30,12 +30,16 @@ class RecordingMetrics:
             registry=registry,
         )
         self._current_trace_id = current_trace_id
+        self._takers: dict[type, Callable[[Any], None]] = {RecordingChecked: self._count_check}
         for outcome in (ACCEPTED, *RECORDING_REASONS):
             self._checks.labels(outcome)
 
     def __call__(self, event: Event) -> None:
         """Takes an event of the core."""
-        if isinstance(event, RecordingChecked):
-            trace_id = self._current_trace_id()
-            self._checks.labels(event.outcome).inc()
-            self._seconds.observe(event.seconds, {"trace_id": trace_id} if trace_id else None)
+        if take := self._takers.get(type(event)):
+            take(event)
+
+    def _count_check(self, event: RecordingChecked) -> None:
+        trace_id = self._current_trace_id()
+        self._checks.labels(event.outcome).inc()
+        self._seconds.observe(event.seconds, {"trace_id": trace_id} if trace_id else None)
