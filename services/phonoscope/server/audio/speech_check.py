@@ -26,7 +26,7 @@ SPEECH_RANGE_DB: Final = 40.0
 LOUD_PERCENTILE: Final = 95
 MIN_SOUNDING_RATIO: Final = 0.3
 MAX_CLIPPED_RATIO: Final = 0.001
-# Measured by benchmarks/reference_checks.py.
+# benchmarks/reference_checks.py shows what they accept.
 MIN_QUIET_RATIO: Final = 0.05
 MIN_VOICED_RATIO: Final = 0.15
 AROUND_SECONDS: Final = 1.0

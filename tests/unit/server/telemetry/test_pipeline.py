@@ -107,7 +107,7 @@ def test_with_an_endpoint_the_spans_come_first(build: Any) -> None:
 def test_otel_sdk_disabled_turns_traces_off(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     telemetry = build(otlp_endpoint=NOBODY)
-    assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, LogSink]
+    assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, RecordingMetrics, LogSink]
 
 
 def test_an_endpoint_that_cannot_be_read_is_an_error_of_the_settings(build: Any) -> None:
