@@ -17,6 +17,7 @@ from dashboards.generate.panels import (
     quantiles,
     table,
 )
+from dashboards.generate.recordings import RECORDINGS
 
 STAGES: Final = Row(
     "Where a request's time goes",
@@ -232,33 +233,6 @@ PROCESS: Final = Row(
             width=6,
         ),
         graph(
-            "Recordings of requests",
-            "short",
-            [
-                Query(
-                    f"sum by (outcome) (increase(tts_reference_checks_total{{{SERVER}}}[$__rate_interval]))",
-                    "{{outcome}}",
-                )
-            ],
-            About(
-                "Recordings that requests brought as voices, by the outcome of their check.",
-                "accepted; nothing at all where no voice takes recordings.",
-                "another outcome: a client records or encodes badly; docs/references.md has each reason.",
-            ),
-            width=6,
-        ),
-        graph(
-            "Time to check a recording, p99",
-            "s",
-            quantile_by("tts_reference_check_seconds", SERVER, 99),
-            About(
-                "Time to decode and check a recording, p99. Each dot is a request.",
-                "tenths of a second.",
-                "seconds: long or large files, or a busy CPU; recordings are checked one after the other.",
-            ),
-            width=6,
-        ),
-        graph(
             "Characters not spoken",
             "short",
             [
@@ -349,7 +323,7 @@ BOARD: Final = Board(
     "engine",
     "Engine",
     "Causes of slow requests: stages, queue, utilisation, batches, streams and the process.",
-    (STAGES, QUEUE, UTILISATION, BATCHES_ROW, STREAMS, PROCESS),
+    (STAGES, QUEUE, UTILISATION, BATCHES_ROW, STREAMS, RECORDINGS, PROCESS),
     variables=(INSTANCE, VOICE),
     links=(
         to_traces("Traces"),
