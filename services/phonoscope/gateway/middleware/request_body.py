@@ -46,7 +46,7 @@ class BodyReader:
     on_large: Callable[[], None]
 
     async def read(self, scope: Scope, receive: Receive) -> bytes:
-        """Returns the whole body as JSON in UTF-8, also of a form.
+        """Returns the whole body as JSON in UTF-8; that of a form too, whose scope then has the type of JSON.
 
         Raises:
             ProblemError: it is too large, too late, not UTF-8, or has another Content-Type.
@@ -63,7 +63,10 @@ class BodyReader:
         except TimeoutError:
             raise _body_late(self.limits) from None
         if content_type.lower().startswith("multipart/"):
-            return await asyncio.to_thread(json_of_multipart, body, content_type, self.schema)
+            body = await asyncio.to_thread(json_of_multipart, body, content_type, self.schema)
+            others = [(name, value) for name, value in scope["headers"] if name != b"content-type"]
+            scope["headers"] = [*others, (b"content-type", b"application/json")]
+            return body
         if len(body) > self.limits.max_bytes and not any(f'"{name}"'.encode() in body for name in RECORDINGS):
             raise _body_too_large(self.limits)
         _check_utf8(body)
