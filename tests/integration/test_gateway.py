@@ -744,6 +744,7 @@ class TestRecordings:
         async with websockets.connect(gateway.url.replace("http", "ws") + "/v1/speech/stream") as ws:
             for message in (start, {"type": "text", "text": TEXT}, {"type": "end"}):
                 await ws.send(json.dumps(message))
-            messages = [message async for message in ws]
-        audio = b"".join(message for message in messages if isinstance(message, bytes))
+            audio = b""
+            while isinstance(message := await ws.recv(), bytes) or json.loads(message)["type"] != "done":
+                audio += message if isinstance(message, bytes) else b""
         assert audio == (await gateway.client.synthesize(TEXT, seed=5, reference=Recording(content))).audio

@@ -9,13 +9,14 @@ import io
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Final, Literal, cast, get_args
 
 import av
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream
     from av.container import InputContainer
 
@@ -112,7 +113,7 @@ def _read(container: "InputContainer") -> Decoded:
     if not container.streams.audio:
         raise _unreadable("has no audio in it")
     stream = container.streams.audio[0]
-    codec = stream.codec_context
+    codec = cast("AudioCodecContext | None", stream.codec_context)  # None for a codec that FFmpeg does not know
     if codec is None or not (codec.name in _CODECS or codec.name.startswith(_PCM)):
         raise _unreadable("has an encoding that is not supported")
     rate, channels = codec.sample_rate, codec.layout.nb_channels
