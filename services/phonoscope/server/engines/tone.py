@@ -2,7 +2,7 @@
 
 Tests of the layers above the engines use it, and demos that need no voice. It follows the contract of base.py exactly,
 and refuses calls that break it, so that a scheduler that works with it works with the real engine. It also speaks like
-a recording: its tones then lie in the octave and a half above the recording's own pitch.
+a recording: its tones then lie in the two octaves above the recording's own pitch.
 """
 
 from bisect import bisect_right
