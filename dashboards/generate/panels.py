@@ -28,6 +28,7 @@ TRACED: Final = {
     "tts_real_time_factor",
     "tts_stage_seconds",
     "tts_encode_seconds",
+    "tts_reference_check_seconds",
     "tts_queue_wait_seconds",
     "tts_inter_chunk_seconds",
     "tts_playback_slack_seconds",

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.async_api import Page, expect
 
-from phonoscope.client import Pronunciation, TimingType
+from phonoscope.client import Pronunciation, Recording, TimingType
 
 pytestmark = pytest.mark.browser
 
@@ -408,3 +408,46 @@ async def test_everything_can_be_reached_by_keyboard_and_has_a_name(page):
         await page.keyboard.press("Tab")
         reached.append(await page.evaluate("document.activeElement.id"))
     assert reached == ["voice", "speed", "pitch", "emotion", "seed", "speak"]
+
+
+async def test_a_recording_that_is_chosen_is_what_the_voice_speaks_like(page, gateway, speech, wav):
+    content = wav(speech(hz=170.0))
+    await expect(page.locator("#recording")).to_be_visible()
+    await page.fill("#seed", "5")
+    await page.set_input_files("#reference", {"name": "me.wav", "mimeType": "audio/wav", "buffer": content})
+    await page.fill("#reference-transcript", "Its words.")
+    await page.click("#speak")
+    await expect(page.locator("#state")).to_have_text("Finished.", timeout=1000 * GENEROUS_SECONDS)
+    text = await page.input_value("#text")
+    spoken = await gateway.client.synthesize(text, seed=5, reference=Recording(content))
+    assert await kept(page) == spoken.audio
+    await shot(page, "recording")
+    await page.click("#reference-clear")
+    assert await page.evaluate("document.getElementById('reference').files.length") == 0
+    await expect(page.locator("#reference-clear")).to_be_hidden()
+
+
+async def test_a_recording_that_is_dropped_is_refused_with_what_to_record(page):
+    await page.evaluate("""() => {
+      const files = new DataTransfer();
+      files.items.add(new File(["no audio"], "me.wav", { type: "audio/wav" }));
+      const drop = new DragEvent("drop", { dataTransfer: files, bubbles: true });
+      document.getElementById("recording").dispatchEvent(drop);
+    }""")
+    await page.click("#speak")
+    await expect(page.locator("#error")).to_contain_text("reference.audio: is not an audio file of a known format")
+
+
+async def test_without_a_voice_that_takes_recordings_none_is_offered(browser, gateway):
+    context = await browser.new_context()
+    page = await context.new_page()
+
+    async def without(route: Any) -> None:
+        reply = await route.fetch()
+        voices = [voice | {"reference_use": "none"} for voice in (await reply.json())["voices"]]
+        await route.fulfill(response=reply, json={"voices": voices})
+
+    await page.route("**/v1/voices", without)
+    await page.goto(gateway.url)
+    await expect(page.locator("#voice option")).not_to_have_count(1)
+    await expect(page.locator("#recording")).to_be_hidden()

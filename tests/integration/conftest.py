@@ -26,7 +26,7 @@ from phonoscope.common.interceptors import CallObserver, ErrorMapper
 from phonoscope.common.logs import configure_logs
 from phonoscope.protos.legacy import tts_service_pb2_grpc
 from phonoscope.protos.tts.v1 import tts_pb2_grpc
-from phonoscope.server.build import SERVICES, build_scheduler, served_methods
+from phonoscope.server.build import MAX_REQUEST_BYTES, SERVICES, build_scheduler, served_methods
 from phonoscope.server.emotion_analysis.base import EmotionAnalysis
 from phonoscope.server.engines.base import Job, Step, StepResult
 from phonoscope.server.engines.tone import RENDER, ToneEngine, tone_voice
@@ -171,7 +171,8 @@ async def running(
     """A server that is ready, in the order in which `__main__` builds one; its events go to those sinks first."""
     server = TestServer()
     tell, engine, speech = Telling(emit, server.tell), server.engine, server.speech
-    grpc_server = build_server([CallObserver(Telling(observe, server.observe)), ErrorMapper(both(fail, server.fail))])
+    interceptors = [CallObserver(Telling(observe, server.observe)), ErrorMapper(both(fail, server.fail))]
+    grpc_server = build_server(interceptors, MAX_REQUEST_BYTES)
     server.health = Health((*SERVICES, LIVENESS), lambda name, serving: tell(HealthChanged(name, serving)))
     tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(speech), grpc_server)
     tts_service_pb2_grpc.add_TTSServiceServicer_to_server(LegacyServicer(speech), grpc_server)

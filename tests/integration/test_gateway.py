@@ -20,7 +20,7 @@ import pytest
 import structlog
 import websockets
 
-from phonoscope.client import AsyncClient, Encoding, TimingType
+from phonoscope.client import AsyncClient, Encoding, Recording, TimingType
 from phonoscope.gateway.__main__ import Server, uvicorn_config
 from phonoscope.gateway.app import endings
 from phonoscope.gateway.backend.grpc import GrpcBackend
@@ -702,3 +702,49 @@ async def test_every_answer_is_one_that_the_openapi_document_declares(gateway):
     )
     told, _ = await process.communicate()
     assert process.returncode == 0, told.decode()[-6000:]
+
+
+class TestRecordings:
+    @pytest.fixture
+    def content(self, speech: Any, wav: Any) -> bytes:
+        return wav(speech(hz=170.0))
+
+    async def test_json_a_form_and_grpc_give_the_same_audio(self, gateway, http, content):
+        audio = (await gateway.client.synthesize(TEXT, seed=5, reference=Recording(content))).audio
+        assert audio != (await gateway.client.synthesize(TEXT, seed=5)).audio
+        recording = {"audio": base64.b64encode(content).decode(), "transcript": "Its words."}
+        reply = await http.post("/v1/speech", json={"text": TEXT, "seed": 5, "reference": recording})
+        assert (reply.status_code, reply.content) == (200, audio)
+        form = {"text": TEXT, "seed": "5", "reference.transcript": "Its words."}
+        reply = await http.post("/v1/speech", data=form, files={"reference": ("me.wav", content, "audio/wav")})
+        assert (reply.status_code, reply.content) == (200, audio)
+        body = {"model": "tts-1", "voice": "alloy", "input": TEXT, "response_format": "flac", "reference": recording}
+        reply = await http.post("/v1/audio/speech", json=body)
+        assert (reply.status_code, reply.content[:4]) == (200, b"fLaC")
+
+    async def test_one_that_cannot_be_used_is_named_with_what_to_record(self, http):
+        reply = await http.post("/v1/speech", data={"text": TEXT}, files={"reference": b"no audio"})
+        problem = reply.json()
+        assert (reply.status_code, problem["reason"]) == (400, "REFERENCE_UNREADABLE")
+        assert problem["errors"][0]["field"] == "reference.audio"
+        reply = await http.post("/v1/speech", json={"text": TEXT, "reference": {"audio": "planted!", "transcript": 7}})
+        assert reply.status_code == 400
+        assert "planted" not in reply.text
+
+    async def test_ten_megabytes_are_taken_and_no_more(self, http, content):
+        whole = content + bytes(10 * 2**20 - len(content))
+        reply = await http.post("/v1/speech", data={"text": TEXT}, files={"reference": whole})
+        assert reply.status_code == 200
+        larger = whole + bytes(2**20)
+        reply = await http.post("/v1/speech", data={"text": TEXT}, files={"reference": larger})
+        assert (reply.status_code, reply.json()["reason"]) == (413, "BODY_TOO_LARGE")
+
+    async def test_it_is_the_voice_of_a_websocket_too(self, gateway, content):
+        start = {"type": "start", "seed": 5, "reference": {"audio": base64.b64encode(content).decode()}}
+        async with websockets.connect(gateway.url.replace("http", "ws") + "/v1/speech/stream") as ws:
+            for message in (start, {"type": "text", "text": TEXT}, {"type": "end"}):
+                await ws.send(json.dumps(message))
+            audio = b""
+            while isinstance(message := await ws.recv(), bytes) or json.loads(message)["type"] != "done":
+                audio += message if isinstance(message, bytes) else b""
+        assert audio == (await gateway.client.synthesize(TEXT, seed=5, reference=Recording(content))).audio

@@ -10,23 +10,28 @@ import threading
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from structlog.testing import CapturingLogger
 
+from phonoscope import client
 from phonoscope.client import AsyncClient, Pronunciation, TimingType
 from phonoscope.client.errors import DeadlineExceeded, InvalidArgument, ServerError, Unimplemented
 from phonoscope.common.grpc_server import bind
 from phonoscope.common.logs import configure_logs
 from phonoscope.server import build
+from phonoscope.server.audio.f0 import median_hz
 from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.tone import ToneEngine, tone_voice
+from phonoscope.server.request.recorded_voices import recorded_voices
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.telemetry.pipeline import build_telemetry
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.phonemizer import Letters
-from phonoscope.server.types import PhonemeScheme, Reference, Utterance, Voice
+from phonoscope.server.types import PhonemeScheme, Recording, Utterance, Voice
 
 TOKEN_SAMPLES = 800
 RATE_HZ = 16_000
@@ -64,7 +69,7 @@ class MurmurEngine:
     tuning = Tuning({"decode": 1, "vocode": 1}, max_jobs=1)
 
     def __init__(self) -> None:
-        recording = Reference(np.full(RATE_HZ, 0.5, np.float32), RATE_HZ, "A second of something.")
+        recording = Recording.of(np.full(RATE_HZ, 0.5, np.float32), RATE_HZ, "A second of something.")
         self.voices = (
             Voice(
                 "murmur",
@@ -76,6 +81,9 @@ class MurmurEngine:
                 has_timings=False,
                 alphabets=(),
                 reference=recording,
+                reference_use="required",
+                takes_emotion_reference=True,
+                reference_rate_hz=RATE_HZ,
             ),
         )
         self.open_jobs: list[MurmurJob] = []
@@ -132,7 +140,7 @@ class Running:
 
 
 @asynccontextmanager
-async def serving(**changes: object) -> AsyncIterator[Running]:
+async def serving(*, recorded: Sequence[Voice] = (), **changes: object) -> AsyncIterator[Running]:
     """The server as `__main__` builds it, with engines of our own in the place of those that the registry loads."""
     settings = ServerSettings(**changes)
     murmur, events = MurmurEngine(), []
@@ -148,7 +156,7 @@ async def serving(**changes: object) -> AsyncIterator[Running]:
     telemetry.metrics.make_voice_series({voice.id: e.step_kinds for e in engines for voice in e.voices})
     telemetry.metrics.watch_engines([e.name for e in engines], scheduler.estimates, scheduler.demand_ratio)
     await scheduler.start()
-    synthesizer = build.build_synthesizer(scheduler, engines, TextFrontEnd(Letters()), emit, settings)
+    synthesizer = build.build_synthesizer(scheduler, engines, TextFrontEnd(Letters()), emit, settings, recorded)
     target = f"127.0.0.1:{bind(rpc.server, '127.0.0.1', 0)}"
     await rpc.server.start()
     rpc.speech.begin(synthesizer)
@@ -270,6 +278,41 @@ async def test_it_reads_text_and_gets_its_recording(running: Running) -> None:
     [spoken] = running.murmur.spoken
     assert (spoken.symbols, spoken.text, spoken.language) == ("Read this.", "Read this.", "en-US")
     assert spoken.reference is running.murmur.voices[0].reference
+
+
+async def test_it_gets_the_recordings_of_a_request(running: Running, speech: Any, wav: Any) -> None:
+    voice, emotion = wav(speech(hz=100.0)), wav(speech(hz=200.0, rate_hz=48_000), 48_000)
+    await running.client.synthesize(
+        "Read this.",
+        voice="murmur",
+        reference=client.Recording(voice, transcript="Its words."),
+        emotion_reference=client.Recording(emotion),
+        emotion_intensity=0.5,
+    )
+    [spoken] = running.murmur.spoken
+    assert spoken.reference is not None
+    assert spoken.emotion_reference is not None
+    assert (spoken.reference.transcript, spoken.reference.sample_rate_hz) == ("Its words.", RATE_HZ)
+    assert median_hz(spoken.reference.samples, RATE_HZ) == pytest.approx(100.0, rel=0.05)
+    assert median_hz(spoken.emotion_reference.samples, RATE_HZ) == pytest.approx(200.0, rel=0.05)
+    assert (dict(spoken.emotion_weights), spoken.emotion_intensity) == ({}, 0.5)
+
+
+async def test_a_named_recording_is_a_voice_of_an_engine(tmp_path: Path, speech: Any, wav: Any) -> None:
+    (tmp_path / "ann.wav").write_bytes(wav(speech(hz=100.0)))
+    (tmp_path / "ann.json").write_text('{"language": "en-GB", "consent": "Ann agreed."}')
+    tone = tone_voice("tone")
+    recorded = recorded_voices(tmp_path, [tone], lambda _path, error: pytest.fail(str(error)), CapturingLogger())
+    async with serving(recorded=recorded) as running:
+        named = await running.client.synthesize("Aaaaaaa.", voice="ann", seed=1)
+        assert named.voice == "ann"
+        asked = client.Recording(name="ann")
+        assert (await running.client.synthesize("Aaaaaaa.", seed=1, reference=asked)).audio == named.audio
+        by_tone = await running.client.synthesize("Aaaaaaa.", voice="tone", seed=1, reference=asked)
+        assert (by_tone.voice, by_tone.audio) == ("tone", named.audio)
+        assert (await running.client.synthesize("Aaaaaaa.", voice="tone", seed=1)).audio != named.audio
+        listed = {voice.id: (voice.is_recording, voice.reference_use) for voice in await running.client.voices()}
+        assert listed == {"tone": (False, "optional"), "ann": (True, "none"), "murmur": (True, "required")}
 
 
 async def test_phonemes_are_refused_to_a_voice_that_takes_none(running: Running) -> None:

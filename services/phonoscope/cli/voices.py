@@ -33,6 +33,7 @@ COLUMN_TITLES: Final = {
     "quality": "QUALITY",
     "precision": "PRECISION",
     "emotion_rendering": "EMOTIONS",
+    "reference_use": "RECORDINGS",
     "aliases": "ALIASES",
     "total_bytes": "MEGABYTES",
 }
@@ -186,10 +187,11 @@ def print_table(rows: Sequence[Mapping[str, object]]) -> None:
     from rich.table import Table  # noqa: PLC0415 - likewise
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for key in rows[0]:
+    keys = [key for key in rows[0] if key in COLUMN_TITLES]  # JSON has all
+    for key in keys:
         table.add_column(COLUMN_TITLES[key], no_wrap=key == "id", overflow="fold")
     for row in rows:
-        table.add_row(*(cell(key, value) for key, value in row.items()))
+        table.add_row(*(cell(key, row[key]) for key in keys))
     Console(width=None if sys.stdout.isatty() else PIPE_COLUMNS, highlight=False, markup=False).print(table)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Annotated, TypedDict, get_type_hints
 
-from phonoscope.client.types import Encoding, Pronunciation, TextFormat, TimingType, UnpronounceableText
+from phonoscope.client.types import Encoding, Pronunciation, Recording, TextFormat, TimingType, UnpronounceableText
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,12 @@ class SpeechOptions(TypedDict, total=False):
             UnpronounceableText.ERROR,
             "Response to a text with nothing to pronounce, such as an emoji: an error, or 0.2 s of silence.",
         ),
+    ]
+    reference: Annotated[
+        Recording | None, Option(None, "Recording to speak like, 3 to 30 s of one person's speech, up to 10 MiB.")
+    ]
+    emotion_reference: Annotated[
+        Recording | None, Option(None, "Recording to speak with the emotion of, in place of the other emotions.")
     ]
 
 

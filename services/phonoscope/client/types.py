@@ -1,7 +1,7 @@
 """The values that callers pass to the client and get back: frozen records and enums, without gRPC or protobuf."""
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from phonoscope.client.timings import NO_TIMINGS, Timings
@@ -63,6 +63,21 @@ class Pronunciation:
     phrase: str
     ipa: str = ""
     respelling: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """A recording of a person who speaks: either `audio` or `name`.
+
+    Attributes:
+        audio: an audio file, such as the content of a WAV, FLAC, MP3 or Ogg file, of 3 to 30 s and up to 10 MiB.
+        name: of a recording that the server has.
+        transcript: the words in `audio`, if they are known.
+    """
+
+    audio: bytes = field(default=b"", repr=False)
+    name: str = ""
+    transcript: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +158,10 @@ class Voice:
         aliases: other values of the option `voice` for it, or for one of its speakers.
         gender: "female" or "male", as its maker states; "" when unknown.
         grade: as its maker gives it, such as "A" or "C+"; "" when unknown.
+        reference_use: whether it takes a recording to speak like: "none", "optional" or "required"; "" from an older
+            server.
+        takes_emotion_reference: whether it takes a recording to speak with its emotion.
+        is_recording: whether it is a recording of the server, whose name `Recording` takes.
     """
 
     id: str
@@ -157,3 +176,6 @@ class Voice:
     aliases: tuple[str, ...] = ()
     gender: str = ""
     grade: str = ""
+    reference_use: str = ""
+    takes_emotion_reference: bool = False
+    is_recording: bool = False

@@ -15,6 +15,7 @@ from phonoscope.client.types import (
     Flush,
     Gender,
     Pronunciation,
+    Recording,
     Speech,
     TextFormat,
     TimingType,
@@ -67,6 +68,8 @@ def _wire_value(value: object) -> object:
             return ENUM_PREFIXES[type(value)] + value.name
         case Pronunciation():
             return pronunciation(value)
+        case Recording():
+            return recording(value)
         case str() | Mapping():
             return value
         case Iterable():
@@ -84,6 +87,18 @@ def pronunciation(record: Pronunciation) -> tts_pb2.Pronunciation:
         message.ipa = record.ipa
     elif record.respelling:
         message.respelling = record.respelling
+    return message
+
+
+def recording(record: Recording) -> tts_pb2.Recording:
+    """Returns the message of a recording; raises ValueError when it has both audio and a name."""
+    if record.audio and record.name:
+        raise ValueError("a recording has both audio and a name; use one of them")
+    message = tts_pb2.Recording(transcript=record.transcript)
+    if record.audio:
+        message.audio = record.audio
+    elif record.name:
+        message.name = record.name
     return message
 
 
@@ -196,6 +211,9 @@ def voice(message: tts_pb2.Voice) -> Voice:
         aliases=tuple(message.aliases),
         gender=_gender(message.gender),
         grade=message.grade,
+        reference_use=_reference_use(message.reference_use),
+        takes_emotion_reference=message.takes_emotion_reference,
+        is_recording=message.is_recording,
     )
 
 
@@ -211,3 +229,10 @@ def _rendering(value: tts_pb2.EmotionRendering.ValueType) -> str:
     if value == tts_pb2.EMOTION_RENDERING_UNSPECIFIED:
         return ""
     return tts_pb2.EmotionRendering.Name(value).removeprefix("EMOTION_RENDERING_").lower()
+
+
+def _reference_use(value: tts_pb2.ReferenceUse.ValueType) -> str:
+    """Returns the name in lower case; empty when the server does not state it."""
+    if value == tts_pb2.REFERENCE_USE_UNSPECIFIED:
+        return ""
+    return tts_pb2.ReferenceUse.Name(value).removeprefix("REFERENCE_USE_").lower()

@@ -79,6 +79,21 @@ class InvalidRequest(ServiceError):
         "TIMING_TYPE_UNKNOWN",
         "TIMINGS_NOT_CARRIED",
         "UNPRONOUNCEABLE_TEXT_UNKNOWN",
+        "REFERENCE_EMPTY",
+        "REFERENCE_TWICE",
+        "REFERENCE_REQUIRED",
+        "REFERENCE_UNKNOWN",
+        "REFERENCE_TOO_LARGE",
+        "REFERENCE_TRANSCRIPT_INVALID",
+        "REFERENCE_UNREADABLE",
+        "REFERENCE_CHANNELS",
+        "REFERENCE_SAMPLE_RATE",
+        "REFERENCE_TOO_SHORT",
+        "REFERENCE_TOO_LONG",
+        "REFERENCE_SILENT",
+        "REFERENCE_TOO_QUIET",
+        "REFERENCE_CLIPPED",
+        "REFERENCE_NOT_SPEECH",
         "ENCODING_UNKNOWN",
         "SAMPLE_RATE_OUT_OF_RANGE",
         "VOLUME_GAIN_OUT_OF_RANGE",
@@ -101,11 +116,24 @@ class InvalidRequest(ServiceError):
         """Returns the error for one field."""
         return cls([FieldViolation(field, description)], reason=reason)
 
+    @classmethod
+    def joined(cls, faults: Sequence["InvalidRequest"]) -> "InvalidRequest":
+        """Returns one error for all of these, at least one; a single one keeps its own reason."""
+        if len(faults) == 1:
+            return faults[0]
+        return cls([violation for fault in faults for violation in fault.violations], reason="SEVERAL_FIELDS")
+
 
 class NotServed(ServiceError):
     """The voice, or this server, does not support a feature of the contract; the message says what does."""
 
-    REASONS: ClassVar[tuple[str, ...]] = ("EMOTION_NOT_SERVED", "EMOTION_AUTO_NOT_SERVED", "TIMINGS_NOT_SERVED")
+    REASONS: ClassVar[tuple[str, ...]] = (
+        "EMOTION_NOT_SERVED",
+        "EMOTION_AUTO_NOT_SERVED",
+        "TIMINGS_NOT_SERVED",
+        "REFERENCE_NOT_SERVED",
+        "EMOTION_REFERENCE_NOT_SERVED",
+    )
 
 
 class Overloaded(ServiceError):

@@ -20,12 +20,11 @@ from phonoscope.common.reflection import add_reflection, v1_descriptor
 HEALTH_SERVICE: Final = "grpc.health.v1.Health"
 MEBIBYTE: Final = 2**20
 
-# Requests are text: 1 MiB is a hundred times the maximum length. Replies have up to 4 MiB of audio. Clients may ping
-# every 10 s, also between calls, so that their keepalive detects dead connections; the server pings after a minute
-# without traffic, so that dead clients do not keep streams open. Connections end after half an hour, with two minutes
-# for calls in flight: clients reconnect through the load balancer and find new replicas.
+# Replies have up to 4 MiB of audio. Clients may ping every 10 s, also between calls, so that their keepalive detects
+# dead connections; the server pings after a minute without traffic, so that dead clients do not keep streams open.
+# Connections end after half an hour, with two minutes for calls in flight: clients reconnect through the load balancer
+# and find new replicas.
 OPTIONS: Final[Sequence[tuple[str, int]]] = (
-    ("grpc.max_receive_message_length", MEBIBYTE),
     ("grpc.max_send_message_length", 4 * MEBIBYTE + 64 * 1024),
     ("grpc.keepalive_time_ms", 60_000),
     ("grpc.keepalive_timeout_ms", 20_000),
@@ -37,9 +36,17 @@ OPTIONS: Final[Sequence[tuple[str, int]]] = (
 )
 
 
-def build_server(interceptors: Sequence["grpc.aio.ServerInterceptor[Any, Any]"]) -> grpc.aio.Server:
-    """Returns a server; `interceptors` run in this order, the outermost first."""
-    return grpc.aio.server(interceptors=list(interceptors), options=list(OPTIONS))
+def build_server(
+    interceptors: Sequence["grpc.aio.ServerInterceptor[Any, Any]"], max_request_bytes: int = MEBIBYTE
+) -> grpc.aio.Server:
+    """Returns a server.
+
+    Args:
+        interceptors: run in this order, the outermost first.
+        max_request_bytes: of a message; 1 MiB of text is a hundred times the maximum length.
+    """
+    options = [*OPTIONS, ("grpc.max_receive_message_length", max_request_bytes)]
+    return grpc.aio.server(interceptors=list(interceptors), options=options)
 
 
 def enable_reflection(server: grpc.aio.Server, services: Sequence[str]) -> None:

@@ -48,6 +48,9 @@ EMOTION_FALLBACK_EVENT: Final = "tts.emotion_fallback"
 EMOTION_FALLBACK: Final = "tts.emotion.fallback"
 
 # Below the SERVER span.
+RECORDING_SPAN: Final = "tts.recording"
+RECORDING_OUTCOME: Final = "tts.recording.outcome"
+RECORDING_SECONDS: Final = "tts.recording.seconds"
 TEXT_SPAN: Final = "tts.text"
 SENTENCES: Final = "tts.sentences"
 QUEUE_SPAN: Final = "tts.queue"

@@ -20,7 +20,7 @@ import uvicorn
 from phonoscope import __version__
 from phonoscope.common.errors import PortTaken, StartupError
 from phonoscope.common.logs import configure_logs
-from phonoscope.gateway.app import build_app, endings
+from phonoscope.gateway.app import body_limits, build_app, endings
 from phonoscope.gateway.backend.base import Backend
 from phonoscope.gateway.backend.grpc import GrpcBackend
 from phonoscope.gateway.logs import Logger
@@ -78,7 +78,7 @@ def uvicorn_config(
         # httptools loses the body of a request that offers an upgrade, and sends chunks to clients of HTTP/1.0.
         http="h11",
         ws="websockets-sansio",
-        ws_max_size=settings.max_body_bytes,
+        ws_max_size=body_limits(settings).max_json_bytes,
         ws_per_message_deflate=False,  # audio does not compress
         lifespan="off",
         log_config=None,

@@ -55,8 +55,8 @@ def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness,
     app: ASGIApp = LimitsMiddleware(
         api,
         max_requests=settings.max_requests,
-        body_limits=BodyLimits(settings.max_body_bytes, settings.idle_seconds),
-        body_paths=BODY_SCHEMAS,
+        body_limits=body_limits(settings),
+        body_schemas=BODY_SCHEMAS,
     )
     if settings.keys:  # before a body is read
         app = ApiKeyMiddleware(app, settings.keys)
@@ -70,6 +70,11 @@ def build_app(settings: GatewaySettings, backend: Backend, readiness: Readiness,
             expose_headers=EXPOSED_HEADERS,
         )
     return AbsoluteTargetMiddleware(TelemetryMiddleware(app, telemetry, _route_of))
+
+
+def body_limits(settings: GatewaySettings) -> BodyLimits:
+    """Returns the limits of request bodies and of WebSocket messages."""
+    return BodyLimits(settings.max_body_bytes, settings.idle_seconds, settings.max_recording_bytes)
 
 
 def _route_of(path: str) -> str:

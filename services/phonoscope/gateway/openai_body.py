@@ -10,8 +10,8 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from phonoscope.gateway.backend.base import TextFormat
-from phonoscope.gateway.schemas import Ratio, RequestModel
+from phonoscope.gateway.backend.base import Recording, TextFormat
+from phonoscope.gateway.schemas import Ratio, RecordingBody, RequestModel
 
 AudioFormat = Literal["mp3", "opus", "aac", "flac", "wav", "pcm"]
 StreamFormat = Literal["sse", "audio"]
@@ -100,6 +100,10 @@ class OpenAiBody(RequestModel):
         """Returns the languages that the body asks for, as BCP 47 tags by member."""
         return {}
 
+    def recording(self) -> Recording | None:
+        """Returns the recording to speak like."""
+        return None
+
     def unknown_members(self) -> list[str]:
         """Returns the names of members that have no meaning here."""
         return list(self.model_extra or {})
@@ -114,6 +118,8 @@ class LenientOpenAiBody(OpenAiBody):
     """Speaking rate as a ratio, 0.25 to 4.0; also as a text."""
     stream: bool | None = None
     """Accepted and without effect: the audio is always streamed."""
+    reference: RecordingBody | None = None
+    """Recording to speak like; an extension of OpenAI's API."""
     lang_code: str | None = None
     """Language of the default voice: a BCP 47 tag, or Kokoro's code, such as "a" for en-US."""
     language: str | None = None
@@ -123,3 +129,7 @@ class LenientOpenAiBody(OpenAiBody):
         """Returns the languages that the body asks for, as BCP 47 tags by member."""
         stated = {"lang_code": self.lang_code, "language": self.language}
         return {member: _LANGUAGES.get(code.lower(), code) for member, code in stated.items() if code}
+
+    def recording(self) -> Recording | None:
+        """Returns the recording to speak like."""
+        return self.reference.record() if self.reference else None

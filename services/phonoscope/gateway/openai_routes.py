@@ -170,6 +170,8 @@ class OpenAiRoutes:
         )
         if language and not voice:  # a voice that is named speaks its own language
             options["language"] = language
+        if recording := body.recording():
+            options["reference"] = recording
         return options
 
     def _ignored_header(self, body: OpenAiBody) -> dict[str, str]:

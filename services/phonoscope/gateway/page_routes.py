@@ -13,6 +13,7 @@ PAGE: Final = {
     "/page.js": ("page.js", "text/javascript; charset=utf-8"),
     "/speech.js": ("speech.js", "text/javascript; charset=utf-8"),
     "/reading.js": ("reading.js", "text/javascript; charset=utf-8"),
+    "/recording.js": ("recording.js", "text/javascript; charset=utf-8"),
     "/page.css": ("page.css", "text/css; charset=utf-8"),
 }
 PAGE_HEADERS: Final = {

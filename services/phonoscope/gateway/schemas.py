@@ -6,16 +6,27 @@ Ranges are the speech server's to check: its errors name the value, the limit an
 on. Values that protobuf cannot carry are rejected here. FastAPI takes the docstrings for the OpenAPI document.
 """
 
+import base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, ClassVar, Final, Literal, Self, cast, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, create_model, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    create_model,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from phonoscope.gateway.backend.base import (
     Encoding,
     Option,
     Pronunciation,
+    Recording,
     SpeechOptions,
     TextFormat,
     TimingType,
@@ -23,6 +34,7 @@ from phonoscope.gateway.backend.base import (
     option_specs,
 )
 
+RECORDINGS: Final = ("reference", "emotion_reference")
 INT32_MAX = 2**31 - 1
 Ratio = Annotated[float, Field(allow_inf_nan=False)]
 
@@ -41,6 +53,16 @@ class RequestModel(BaseModel):
         if any("\ud800" <= character <= "\udfff" for text in texts for character in text):
             raise ValueError("contains a lone surrogate; send complete Unicode characters")
         return value
+
+
+def _decoded(value: object) -> object:
+    """Returns the bytes of a text in base64."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return base64.b64decode(value, validate=True)
+    except ValueError:
+        raise PydanticCustomError("base64", "is not base64; send the bytes of an audio file in base64") from None
 
 
 class PronunciationBody(RequestModel):
@@ -66,6 +88,29 @@ class PronunciationBody(RequestModel):
         return Pronunciation(self.phrase, self.ipa, self.respelling)
 
 
+class RecordingBody(RequestModel):
+    """A recording of a person who speaks: either audio or name."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["audio"]}, {"required": ["name"]}]})
+
+    audio: Annotated[bytes, BeforeValidator(_decoded), WithJsonSchema({"type": "string", "format": "byte"})] = b""
+    """An audio file in base64: 3 to 30 s of one person's speech as WAV, FLAC, MP3, Ogg, MP4 or WebM."""
+    name: str = ""
+    """The name of a recording that the server has."""
+    transcript: str = ""
+    """The words in the audio, if they are known."""
+
+    @model_validator(mode="after")
+    def _has_one_source(self) -> Self:
+        if len({"audio", "name"} & self.model_fields_set) != 1:
+            raise ValueError('requires either "audio" or "name"')
+        return self
+
+    def record(self) -> Recording:
+        """Returns the record for the backend."""
+        return Recording(self.audio, self.name, self.transcript)
+
+
 class _OptionMembers(RequestModel):
     """How a text is synthesized; every member is optional."""
 
@@ -73,6 +118,8 @@ class _OptionMembers(RequestModel):
         """Returns the options for the backend."""
         members = {name: getattr(self, _member(name)) for name in _settings_options()}
         members["pronunciations"] = [one.record() for one in members["pronunciations"]]
+        for name in RECORDINGS:
+            members[name] = members[name] and members[name].record()
         return cast("SpeechOptions", members)
 
 
@@ -104,6 +151,7 @@ _JSON_TYPES: Final[Mapping[object, object]] = {
     Mapping[str, float]: dict[str, Ratio],
     Encoding: Annotated[Encoding, Field(strict=False)],
     Sequence[Pronunciation]: list[PronunciationBody],
+    Recording | None: RecordingBody | None,
     Collection[TimingType]: list[Annotated[TimingType, Field(strict=False)]],
     TextFormat: Annotated[TextFormat, Field(strict=False)],
     UnpronounceableText: Annotated[UnpronounceableText, Field(strict=False)],

@@ -42,7 +42,10 @@ class GatewaySettings(StrictSettings):
     """Maximum time of a request; clients request less with the header X-Timeout-Seconds."""
 
     max_body_bytes: Annotated[int, Field(ge=1024, le=2**30)] = 256 * 1024
-    """Maximum size of a request body and of a WebSocket message."""
+    """Maximum size of a request body and of a WebSocket message, without recordings."""
+
+    max_recording_bytes: Annotated[int, Field(ge=0, le=10 * 2**20)] = 10 * 2**20
+    """Maximum size of the recordings in a request, in addition; 0 accepts none but by their name."""
 
     max_requests: Annotated[int, Field(ge=1, le=100_000)] = 512
     """Maximum number of open requests and WebSockets; more get status 503."""

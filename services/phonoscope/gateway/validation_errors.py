@@ -8,12 +8,14 @@ from pydantic_core import ErrorDetails
 
 from phonoscope.common.errors import FieldViolation
 from phonoscope.gateway.problems import Problem
-from phonoscope.gateway.schemas import RequestModel
+from phonoscope.gateway.schemas import RECORDINGS, RequestModel
 
 SchemaClass = type[RequestModel]
 SchemaClasses = SchemaClass | Mapping[str, SchemaClass] | None
 WRAPPERS: Final = ("body", "query", "path", "header")
 NOT_AN_OBJECT: Final = ("model_attributes_type", "model_type", "missing", "dict_type")
+# Members whose values are never in errors: what is spoken, and recordings with their transcripts.
+PRIVATE: Final = frozenset(("text", "ssml", "input", *RECORDINGS))
 MAX_SHOWN_CHARACTERS: Final = 48
 MAX_ERRORS: Final = 16
 
@@ -61,10 +63,6 @@ def _received(error: ErrorDetails) -> str:
     value = error.get("input")
     if isinstance(value, bool | int | float) or value is None:
         return "" if error["type"] == "missing" else f", got {value!r}"
-    if (
-        isinstance(value, str)
-        and len(value) <= MAX_SHOWN_CHARACTERS
-        and not {"text", "ssml", "input"} & set(error["loc"])
-    ):
+    if isinstance(value, str) and len(value) <= MAX_SHOWN_CHARACTERS and not PRIVATE & set(error["loc"]):
         return f", got {value!r}"
     return ""

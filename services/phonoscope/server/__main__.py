@@ -25,6 +25,7 @@ from phonoscope.server import build
 from phonoscope.server.emotion_analysis.client import EmotionClient
 from phonoscope.server.engines.loading import LoadedEngine, Loading
 from phonoscope.server.events import Emit, LoopLagged
+from phonoscope.server.request.recorded_voices import recorded_voices
 from phonoscope.server.rpc.readiness import report_lost_engine
 from phonoscope.server.scheduling.scheduler import Scheduler
 from phonoscope.server.settings import ServerSettings
@@ -113,7 +114,8 @@ async def _start_engines(
     """Loads the engines, warms them up, and returns the parts that speak with them."""
     emit: Emit = telemetry.emit
     front_end = build.build_front_end(settings)
-    loaded = await _load(Loading(settings, logger, emit, lambda voice: front_end.check(voice.phonemes)), timer)
+    loading = Loading(settings, logger, emit, lambda voice: front_end.check(voice.phonemes))
+    loaded = await _load(loading, timer)
     timer.end("load_voices", emit)
     engines = [one.engine for one in loaded]
     front_end.prepare(build.loaded_voices(engines, settings)[0].phonemes)  # of other languages later: it takes seconds
@@ -122,9 +124,14 @@ async def _start_engines(
     scheduler = build.build_scheduler(engines, emit, settings)
     build.export_engines(loaded, scheduler, telemetry, settings)
     await scheduler.start()
+    voices = [voice for engine in engines for voice in engine.voices]
+    recorded = await asyncio.to_thread(recorded_voices, settings.voices_dir, voices, loading.skip, logger)
     timer.end("warm_up", emit)
     build.report_build(loaded, telemetry, settings, logger)
-    return scheduler, build.build_synthesizer(scheduler, engines, front_end, emit, settings, emotions), emotions
+    synthesizer = build.build_synthesizer(
+        scheduler, engines, front_end, emit, settings, emotions=emotions, recorded=recorded
+    )
+    return scheduler, synthesizer, emotions
 
 
 async def _load(loading: Loading, timer: StartupTimer) -> list[LoadedEngine]:

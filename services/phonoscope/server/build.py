@@ -12,7 +12,7 @@ import structlog
 
 from phonoscope import __version__
 from phonoscope.common.call_events import Method
-from phonoscope.common.grpc_server import HEALTH_SERVICE, build_server, enable_reflection, methods_of
+from phonoscope.common.grpc_server import HEALTH_SERVICE, MEBIBYTE, build_server, enable_reflection, methods_of
 from phonoscope.common.health import LIVENESS, Health, add_health
 from phonoscope.common.interceptors import CallObserver, ErrorMapper
 from phonoscope.common.refusals import RefusalPacer
@@ -26,6 +26,7 @@ from phonoscope.server.engines.loading import LoadedEngine
 from phonoscope.server.engines.voice_files import order_voices
 from phonoscope.server.events import Emit, HealthChanged
 from phonoscope.server.request.mixtures import is_mixture
+from phonoscope.server.request.references import MAX_RECORDING_BYTES
 from phonoscope.server.request.voice_aliases import with_aliases, with_default_mixture
 from phonoscope.server.rpc import legacy, servicer
 from phonoscope.server.rpc.legacy import LegacyServicer
@@ -44,6 +45,8 @@ from phonoscope.server.types import Voice
 
 # A whole reply, envelope included, stays within the 4 MiB that gRPC clients accept by default.
 MAX_REPLY_BYTES: Final = 4 * 2**20 - 4096
+# The recordings of a request, and its text: a hundred times the maximum length.
+MAX_REQUEST_BYTES: Final = MAX_RECORDING_BYTES + MEBIBYTE
 # The services whose health is the readiness of this server.
 SERVICES: Final = ("", servicer.SERVICE_NAME, legacy.SERVICE_NAME)
 # How long a thread may hold the interpreter while another waits for it. With Python's default of 5 ms, a call waits
@@ -76,7 +79,8 @@ def build_rpc(settings: ServerSettings, telemetry: Telemetry) -> Rpc:
             CallObserver(telemetry.observe),
             UnreadGuard(settings.max_unread_seconds),
             ErrorMapper(telemetry.log.unexpected, RefusalPacer()),
-        ]
+        ],
+        MAX_REQUEST_BYTES,
     )
     tts_pb2_grpc.add_TextToSpeechServicer_to_server(TextToSpeechServicer(speech), server)
     tts_service_pb2_grpc.add_TTSServiceServicer_to_server(LegacyServicer(speech), server)
@@ -110,9 +114,11 @@ def build_synthesizer(
     front_end: TextFrontEnd,
     emit: Emit,
     settings: ServerSettings,
+    *,
     emotions: EmotionAnalysis | None = None,
+    recorded: Sequence[Voice] = (),
 ) -> Synthesizer:
-    """Returns the synthesizer for the voices of warmed-up engines."""
+    """Returns the synthesizer for the voices of warmed-up engines, and the recorded ones."""
     limits = Limits(
         max_characters=settings.max_text_characters,
         max_reply_bytes=MAX_REPLY_BYTES,
@@ -121,17 +127,19 @@ def build_synthesizer(
         skips_unsupported_ssml=settings.unsupported_ssml == "skip",
     )
     lexicons = LexiconFiles(settings.lexicon_paths, emit)
-    voices = loaded_voices(engines, settings)
+    voices = loaded_voices(engines, settings, recorded)
     return Synthesizer(scheduler, front_end, voices, emit, limits=limits, lexicons=lexicons, emotions=emotions)
 
 
-def loaded_voices(engines: Sequence[Engine], settings: ServerSettings) -> Sequence[Voice]:
-    """Returns the voices of all engines and the mixtures that the settings name, the default first.
+def loaded_voices(
+    engines: Sequence[Engine], settings: ServerSettings, recorded: Sequence[Voice] = ()
+) -> Sequence[Voice]:
+    """Returns the voices of all engines, the recorded ones and the mixtures of the settings, the default first.
 
     Raises:
         SettingsError: the default voice of the settings, or one that has an alias, is not loaded.
     """
-    loaded = [voice for engine in engines for voice in engine.voices]
+    loaded = [*(voice for engine in engines for voice in engine.voices), *recorded]
     default, names = settings.default_voice, {voice.id for voice in loaded}
     if not is_mixture(default) or default in names:
         return with_aliases(order_voices(loaded, default), settings.voice_alias_names)

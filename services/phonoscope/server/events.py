@@ -18,6 +18,8 @@ StartupPhase = Literal["import", "listen", "import_engines", "load_voices", "war
 Outcome = Literal["completed", "cancelled", "rejected", "failed"]
 # Why a sentence whose emotion was to be found is neutral.
 EmotionFallback = Literal["timeout", "unavailable", "overloaded", "refused", "invalid_answer", "circuit_open"]
+# The outcome of the check of a recording, unless it is refused.
+ACCEPTED: Final = "accepted"
 # What a character is that is accepted and not spoken.
 UnspokenKind = Literal["control", "digit", "emoji", "format", "letter", "mark", "private_use", "symbol", "unassigned"]
 
@@ -90,6 +92,21 @@ class RequestStarted:
 
     request: int
     request_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingChecked:
+    """The recording that a request brought was decoded and checked, in `seconds` of work until now.
+
+    Attributes:
+        outcome: ACCEPTED, or the reason of its refusal.
+        audio_seconds: its duration as accepted; 0 where it was refused.
+    """
+
+    request: int
+    outcome: str
+    seconds: float
+    audio_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +313,7 @@ Event = (
     | QueueMoved
     | LexiconRead
     | RequestStarted
+    | RecordingChecked
     | TextRead
     | EmotionAnalyzed
     | EmotionSkipped

@@ -55,7 +55,7 @@ class ServerSettings(StrictSettings):
 
     voices_dir: Path = DEFAULT_VOICES_DIR
     """Directory of additional voices: of Piper, as pairs NAME.onnx and NAME.onnx.json; of Kokoro, as directories
-    kokoro*/ with a checkpoint and style packs."""
+    kokoro*/ with a checkpoint and style packs; recordings, as pairs NAME.wav and NAME.json."""
 
     cache_dir: Path = DEFAULT_CACHE_DIR
     """Directory for results of measurements at start, so that the next start does not repeat them. Several servers can

@@ -5,9 +5,10 @@ make Utterances, `scheduling/` and `engines/` turn these into samples, `audio/` 
 """
 
 import enum
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ Gender = Literal["", "female", "male"]
 GENDERS: Final[tuple[Gender, ...]] = get_args(Gender)
 Mixture = tuple[tuple[str, int], ...]
 """Ids of loaded voices, each with its weight."""
+ReferenceUse = Literal["none", "optional", "required"]
 
 
 class Encoding(enum.Enum):
@@ -61,18 +63,34 @@ class PhonemeScheme:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reference:
-    """A recording for a voice to imitate, for engines that support it.
+class Recording:
+    """A recording of a person, checked and prepared, for engines that speak like one. Make it with `Recording.of`.
 
     Attributes:
-        samples: in [-1, 1], shape (n,), one channel.
-        sample_rate_hz: of `samples`.
+        samples: in [-1, 1], shape (n,), one channel, without silence at the ends; read-only.
+        sample_rate_hz: of `samples`; the `reference_rate_hz` of the voice that gets it.
         transcript: the words of the recording; "" where they are unknown.
+        digest: hexadecimal; equal for equal samples, rate and transcript. A key for what engines derive from it.
     """
 
-    samples: NDArray[np.float32]
+    samples: NDArray[np.float32] = field(repr=False)
     sample_rate_hz: int
-    transcript: str = ""
+    transcript: str = field(repr=False)
+    digest: str
+
+    @classmethod
+    def of(cls, samples: NDArray[np.float32], sample_rate_hz: int, transcript: str = "") -> Self:
+        """Returns the recording of these samples, which become read-only."""
+        own = np.ascontiguousarray(samples, np.float32)
+        own.flags.writeable = False
+        digest = hashlib.blake2b(own.data, digest_size=16)
+        digest.update(f"{sample_rate_hz}:{transcript}".encode())
+        return cls(own, sample_rate_hz, transcript, digest.hexdigest())
+
+    @property
+    def seconds(self) -> float:
+        """Its duration."""
+        return len(self.samples) / self.sample_rate_hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,13 +110,18 @@ class Voice:
             them itself, "none" where it cannot.
         has_timings: whether its engine reports how long each symbol lasts.
         alphabets: phoneme alphabets in which a caller may write pronunciations, such as "ipa".
-        reference: the recording to imitate; None for voices that need none.
+        reference: the recording that it speaks like unless a request brings another one; None where it has none.
         aliases: other names of its speakers, with their numbers.
         gender: as its maker states it; "" when unknown.
         grade: as its maker gives it, such as "A" or "C+"; "" when unknown.
         mixing_group: voices of one group can be mixed: they have the same engine, network and sample rate, and one
             speaker each. "" for a voice that cannot.
         mixture: the loaded voices that it mixes; empty for a loaded voice.
+        reference_use: whether a request may bring a recording to speak like; "required" where the engine cannot speak
+            without one, neither its own nor the request's.
+        takes_emotion_reference: whether a request may bring a recording whose emotion the engine speaks with.
+        reference_rate_hz: the sample rate of the recordings that its engine gets; 0 for `sample_rate_hz`.
+        base: the id of the loaded voice that speaks it, where that is another one: see `loaded_id`.
     """
 
     id: str
@@ -113,17 +136,39 @@ class Voice:
     emotion_rendering: EmotionRendering = "prosody"
     has_timings: bool = True
     alphabets: tuple[str, ...] = ("ipa",)
-    reference: Reference | None = None
+    reference: Recording | None = None
     aliases: tuple[tuple[str, int], ...] = ()
     gender: Gender = ""
     grade: str = ""
     mixing_group: str = ""
     mixture: Mixture = ()
+    reference_use: ReferenceUse = "none"
+    takes_emotion_reference: bool = False
+    reference_rate_hz: int = 0
+    base: str = ""
 
     @property
     def loaded_id(self) -> str:
-        """The id of the loaded voice: its own, or that of the first in its mixture. Metrics have it as a label."""
-        return self.mixture[0][0] if self.mixture else self.id
+        """The id under which its engine and the metrics know it.
+
+        A mixture has that of its first voice, a named recording that of the voice that speaks it.
+        """
+        return self.mixture[0][0] if self.mixture else self.base or self.id
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether a request may bring a recording to speak like."""
+        return self.reference_use != "none"
+
+    @property
+    def needs_reference(self) -> bool:
+        """Whether it cannot speak a request that brings no recording."""
+        return self.reference_use == "required" and self.reference is None
+
+    @property
+    def recording_rate_hz(self) -> int:
+        """The sample rate of the recordings that its engine gets."""
+        return self.reference_rate_hz or self.sample_rate_hz
 
 
 TextFormat = Literal["plain", "markdown"]
@@ -141,6 +186,21 @@ class Pronunciation:
     phrase: str
     ipa: str = ""
     respelling: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GivenRecording:
+    """A recording as a request brings it, unchecked.
+
+    Attributes:
+        audio: an audio file; empty where `name` is given.
+        name: of a recording that the server has.
+        transcript: the words in `audio`.
+    """
+
+    audio: bytes = field(default=b"", repr=False)
+    name: str = ""
+    transcript: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +225,8 @@ class SpeechRequest:
     timing_types: Sequence[str] = ()
     text_format: str = ""
     unpronounceable_text: str = ""
+    reference: GivenRecording | None = None
+    emotion_reference: GivenRecording | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +245,9 @@ class Utterance:
         variation, rhythm_variation: how much intonation and rhythm vary, as ratios to the voice's own.
         emotion_weights, emotion_intensity: as requested, for voices that render emotions natively; empty for
             all others.
-        reference: the recording to imitate; None for voices that need none.
+        reference: the recording to speak like; None where the voice speaks like itself.
+        emotion_reference: the recording whose emotion to speak with, `emotion_intensity` strong; None for none. There
+            are no `emotion_weights` then.
         is_streamed: whether its first audio is wanted before the rest; otherwise all of it at once.
         mixture: the loaded voices to mix, `voice_id` first; empty for one voice. Their `Voice.mixing_group` is one.
     """
@@ -200,7 +264,8 @@ class Utterance:
     rhythm_variation: float = 1.0
     emotion_weights: Mapping[str, float] = field(default_factory=dict)
     emotion_intensity: float = 1.0
-    reference: Reference | None = None
+    reference: Recording | None = None
+    emotion_reference: Recording | None = None
     is_streamed: bool = False
     mixture: Mixture = ()
 

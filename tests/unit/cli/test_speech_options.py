@@ -6,15 +6,22 @@ import pytest
 import typer
 
 from phonoscope.cli import speech_options
-from phonoscope.cli.speech_options import FLAGS, emotion_weights_of, pronunciations_of, speech_option_flags
-from phonoscope.client import Pronunciation, SpeechOptions, wire
+from phonoscope.cli.speech_options import (
+    FLAGS,
+    MAX_RECORDING_BYTES,
+    emotion_weights_of,
+    pronunciations_of,
+    recordings_of,
+    speech_option_flags,
+)
+from phonoscope.client import Pronunciation, Recording, SpeechOptions, wire
 from phonoscope.client.options import Option, option_specs
 from phonoscope.protos.tts.v1 import tts_pb2
 
 EVERY_FLAG = (
     "--voice v:3 --speed 1.5 --pitch 2 --emotion happy --emotion-weights sad=0.5 --emotion-intensity 0.25 "
     "--language de --sample-rate 8000 --volume-gain-db -6 --seed 7 --pronounce tomato=təˈmɑːtoʊ --respell SQL=sequel "
-    "--unpronounceable-text silence"
+    "--unpronounceable-text silence --reference ann --emotion-reference bea"
 )
 SET_BY_SAY = {"text", "ssml", "text_format", "timing_types", "request_id", "audio_config.encoding"}
 """Fields that `say` sets without a flag of their own, or leaves to the server."""
@@ -87,3 +94,23 @@ def test_weights_by_name():
 def test_what_is_not_a_list_of_weights_is_refused_with_an_example(given):
     with pytest.raises(typer.BadParameter, match=r"for example happy=0\.6,sad=0\.2"):
         emotion_weights_of(given)
+
+
+def test_a_recording_is_read_from_its_file_with_its_words(tmp_path):
+    path = tmp_path / "me.wav"
+    path.write_bytes(b"RIFF")
+    assert recordings_of(str(path), "Who I am.", "ann") == {
+        "reference": Recording(b"RIFF", transcript="Who I am."),
+        "emotion_reference": Recording(name="ann"),
+    }
+    assert recordings_of("", "", "") == {"reference": None, "emotion_reference": None}
+
+
+def test_a_recording_that_cannot_be_sent_is_refused_before_the_request(tmp_path):
+    with pytest.raises(typer.BadParameter, match=r"gone\.wav cannot be read: No such file or directory"):
+        recordings_of(str(tmp_path / "gone.wav"), "", "")
+    (tmp_path / "large.wav").write_bytes(bytes(MAX_RECORDING_BYTES + 1))
+    with pytest.raises(typer.BadParameter, match="has more than 10 MiB; send 3 to 30 s of speech"):
+        recordings_of("", "", str(tmp_path / "large.wav"))
+    with pytest.raises(typer.BadParameter, match="needs --reference"):
+        recordings_of("", "Who I am.", "")

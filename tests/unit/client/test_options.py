@@ -5,7 +5,16 @@ from typing import Any
 import pytest
 from google.protobuf import descriptor
 
-from phonoscope.client import Encoding, Pronunciation, SpeechOptions, TextFormat, TimingType, UnpronounceableText, wire
+from phonoscope.client import (
+    Encoding,
+    Pronunciation,
+    Recording,
+    SpeechOptions,
+    TextFormat,
+    TimingType,
+    UnpronounceableText,
+    wire,
+)
 from phonoscope.client.options import option_specs
 from phonoscope.protos.tts.v1 import tts_pb2
 
@@ -30,6 +39,8 @@ EVERY_OPTION: SpeechOptions = {
     "timing_types": {TimingType.MARK},
     "text_format": TextFormat.MARKDOWN,
     "unpronounceable_text": UnpronounceableText.SILENCE,
+    "reference": Recording(b"RIFF", transcript="Hello."),
+    "emotion_reference": Recording(name="ann"),
 }
 
 
@@ -100,3 +111,15 @@ def test_an_unknown_option_is_an_error_that_lists_the_options():
 @pytest.mark.parametrize("option", option_specs().values(), ids=list(option_specs()))
 def test_each_option_is_documented_in_a_sentence(option):
     assert option.doc.endswith(".")
+
+
+def test_a_recording_is_a_file_or_a_name():
+    with pytest.raises(ValueError, match="has both audio and a name; use one of them"):
+        wire.speech_request("Hi.", {"reference": Recording(b"RIFF", name="ann")})
+    assert wire.speech_request("Hi.", {"reference": Recording()}).HasField("reference"), (
+        "the server says what is missing"
+    )
+
+
+def test_a_recording_shows_neither_audio_nor_words():
+    assert repr(Recording(b"planted", transcript="planted")) == "Recording(name='')"

@@ -108,9 +108,8 @@ async def test_a_name_with_an_address_that_is_not_there_still_serves_its_others(
     await server.stop(None)
 
 
-def test_a_request_of_more_than_a_megabyte_is_too_much_and_a_reply_of_4_mib_is_not() -> None:
+def test_a_reply_of_4_mib_is_sent() -> None:
     options = dict(OPTIONS)
-    assert options["grpc.max_receive_message_length"] == MEBIBYTE
     assert options["grpc.max_send_message_length"] >= 4 * MEBIBYTE
 
 

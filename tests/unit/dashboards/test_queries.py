@@ -10,6 +10,7 @@ FOREIGN = re.compile(r"up|ALERTS|scrape_\w+|process_\w+|python_gc_\w+|prometheus
 SUFFIXES = {"histogram": ("_bucket", "_sum", "_count")}
 GRAFANAS_OWN = {"__rate_interval", "__from", "__to"}
 TRACED = {
+    "tts_reference_check_seconds",
     "grpc_server_handling_seconds",
     *(
         f"tts_{name}_seconds"

@@ -39,6 +39,8 @@ NEUTRAL = {
     "timing_types": [],
     "text_format": TextFormat.PLAIN,
     "unpronounceable_text": UnpronounceableText.ERROR,
+    "reference": None,
+    "emotion_reference": None,
 }
 
 

@@ -208,6 +208,9 @@ async def test_voices_are_listed_by_language(http):
         "aliases": [],
         "gender": "female",
         "grade": "C+",
+        "reference_use": "",
+        "takes_emotion_reference": False,
+        "is_recording": False,
     }
 
 

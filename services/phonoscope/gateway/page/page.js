@@ -1,10 +1,12 @@
 // The page: requests samples and timings from POST /v1/speech, and plays, draws and marks them while they arrive.
 import { Reading } from "./reading.js";
+import { Recording } from "./recording.js";
 import { Speech } from "./speech.js";
 
 const find = (id) => document.getElementById(id);
 const HEALTH_MS = 5000;
 const LANGUAGE_NAMES = new Intl.DisplayNames(["en"], { type: "language" });
+const recording = new Recording(...["recording", "reference", "reference-transcript", "reference-clear"].map(find));
 
 let context = null;
 let speech = null;
@@ -19,13 +21,14 @@ function headers() {
 
 function isSsml() { return find("ssml").checked; }
 
-function body() {
+async function body() {
   const seed = find("seed").value.trim();
   const members = { [isSsml() ? "ssml" : "text"]: find("text").value, stream_format: "sse", timings: ["word"] };
   if (find("markdown").checked) members.text_format = "markdown";
   for (const name of ["voice", "emotion", "language"]) members[name] = find(name).value;
   for (const name of ["speed", "pitch"]) members[name] = Number(find(name).value);
   members.pronunciations = find("pronunciations").value.split("\n").filter((line) => line.trim()).map(pronunciation);
+  members.reference = await recording.member();
   let json = JSON.stringify(members);
   if (seed) json = `${json.slice(0, -1)},"seed":${BigInt(seed)}}`; // seeds have 64 bits, numbers in JavaScript 53
   return json;
@@ -65,7 +68,8 @@ async function speak() {
   setBusy(true);
   const began = performance.now();
   try {
-    const json = body(), text = find("text").value;
+    const json = await body(), text = find("text").value;
+    mine.signal.throwIfAborted();
     const response = await fetch("v1/speech", {
       method: "POST",
       headers: { "Content-Type": "application/json", ...headers() },
@@ -235,6 +239,7 @@ async function listVoices() {
   });
   find("voice").replaceChildren(new Option("Default", ""), ...groups);
   listLanguages(voices);
+  recording.offer(voices);
 }
 
 // Returns the options of a voice's speakers, with what its maker states: "af_heart (female, grade A)".

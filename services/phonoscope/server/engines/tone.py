@@ -1,10 +1,12 @@
 """A test engine that plays tones instead of speech: one short sine per symbol, without torch and without weights.
 
 Tests of the layers above the engines use it, and demos that need no voice. It follows the contract of base.py exactly,
-and refuses calls that break it, so that a scheduler that works with it works with the real engine.
+and refuses calls that break it, so that a scheduler that works with it works with the real engine. It also speaks like
+a recording: its tones then lie in the two octaves above the recording's own pitch.
 """
 
 from bisect import bisect_right
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -13,10 +15,11 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from phonoscope.server.audio.f0 import median_hz
 from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.tone_voice import pauses, tone_voice
 from phonoscope.server.engines.windows import nearest_size, window_stops
-from phonoscope.server.types import Utterance, Voice
+from phonoscope.server.types import Recording, Utterance, Voice
 
 SAMPLES_PER_FRAME: Final = 256
 FRAMES: Final = (16, 32, 64, 128, 256)
@@ -28,6 +31,8 @@ _AMPLITUDE: Final = 0.5
 _LOWEST_HZ: Final = 150.0
 _STEPS_PER_OCTAVE: Final = 24
 _STEPS: Final = 96
+_IMITATED_STEPS: Final = 36
+_MAX_RECORDINGS: Final = 64
 _TONE_FRAMES: Final = 8
 _DETUNE: Final = 0.0133
 _RHYTHM: Final = 0.12
@@ -117,6 +122,7 @@ class ToneEngine:
         self._sizes = tuple(sizes)
         self._max_batch = max_batch
         self._voice_by_id = {voice.id: voice for voice in self._voices}
+        self._recordings = _Pitches()
         self._pauses_by_id = {voice.id: pauses(voice.phonemes.ids) for voice in self._voices}
 
     @property
@@ -196,21 +202,42 @@ class ToneEngine:
             max(1, round(silent.get(phoneme, _TONE_FRAMES) * float(ratio)))
             for phoneme, ratio in zip(symbols, stretch, strict=True)
         )
+        own_hz = self._recordings.of(utterance.reference) if utterance.reference else 0.0
         return TonePlan(
             voice_id=voice.id,
             sample_rate_hz=voice.sample_rate_hz,
             symbol_frames=frames,
             pitches_hz=tuple(
-                0.0 if phoneme in silent else _pitch_hz(phoneme, utterance.speaker) * float(ratio)
+                0.0 if phoneme in silent else _pitch_hz(phoneme, utterance.speaker, own_hz) * float(ratio)
                 for phoneme, ratio in zip(symbols, detune, strict=True)
             ),
         )
 
 
-def _pitch_hz(phoneme: int, speaker: int) -> float:
-    """Returns 150 to 3 300 Hz: a step per id, a step per speaker; below half of 8 000 Hz, the lowest rate served."""
-    steps = phoneme % _STEPS + speaker % (_STEPS_PER_OCTAVE // 2)
-    return float(_LOWEST_HZ * 2.0 ** (steps / _STEPS_PER_OCTAVE))
+class _Pitches:
+    """The pitch of the latest recordings."""
+
+    def __init__(self) -> None:
+        self._hz: OrderedDict[str, float] = OrderedDict()
+
+    def of(self, recording: Recording) -> float:
+        """Returns the median pitch of a recording; 0 if it has none."""
+        if recording.digest not in self._hz:
+            self._hz[recording.digest] = median_hz(recording.samples, recording.sample_rate_hz)
+        self._hz.move_to_end(recording.digest)
+        if len(self._hz) > _MAX_RECORDINGS:
+            self._hz.popitem(last=False)
+        return self._hz[recording.digest]
+
+
+def _pitch_hz(phoneme: int, speaker: int, own_hz: float) -> float:
+    """Returns the pitch of a symbol: a step per id, a step per speaker.
+
+    Without a recording's own pitch, 150 to 3 300 Hz; with one, up to two octaves above it, which is 500 Hz at most.
+    Both are below half of 8 000 Hz, the lowest rate served.
+    """
+    lowest, steps = (own_hz, phoneme % _IMITATED_STEPS) if own_hz else (_LOWEST_HZ, phoneme % _STEPS)
+    return float(lowest * 2.0 ** ((steps + speaker % (_STEPS_PER_OCTAVE // 2)) / _STEPS_PER_OCTAVE))
 
 
 def _check_batch(steps: Sequence[Step], max_batch: int) -> None:

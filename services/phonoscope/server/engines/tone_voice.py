@@ -6,6 +6,8 @@ from typing import Final
 
 from phonoscope.server.types import PhonemeScheme, Voice
 
+# Its pitch is all that is taken from a recording.
+REFERENCE_RATE_HZ: Final = 16_000
 _MARKS: Final = ("_", "^", "$")
 _MARK_FRAMES: Final = 1
 _GAP_FRAMES: Final = 4
@@ -20,7 +22,10 @@ def tone_voice(
     sample_rate_hz: int = 22_050,
     speakers: Sequence[str] = (),
 ) -> Voice:
-    """Returns a voice for ToneEngine that reads plain text: letters and digits sound, the rest are pauses."""
+    """Returns a voice for ToneEngine that reads plain text: letters and digits sound, the rest are pauses.
+
+    It takes a recording to speak like.
+    """
     return Voice(
         id=voice_id,
         language=language,
@@ -28,6 +33,8 @@ def tone_voice(
         phonemes=PhonemeScheme(kind="text", espeak_voice="", ids=_text_ids()),
         speakers=tuple(speakers),
         engine="tone",
+        reference_use="optional",
+        reference_rate_hz=REFERENCE_RATE_HZ,
     )
 
 

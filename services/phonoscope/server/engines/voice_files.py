@@ -136,7 +136,7 @@ def _own_user() -> str:
 
 
 def order_voices(voices: Sequence[Voice], default: str) -> list[Voice]:
-    """Returns the voices with the default first: the named one, else the first loaded one.
+    """Returns the voices with the default first: the named one, else the first that speaks without a recording.
 
     Raises:
         SettingsError: the named one is not loaded.
@@ -144,5 +144,5 @@ def order_voices(voices: Sequence[Voice], default: str) -> list[Voice]:
     by_id = {voice.id: voice for voice in voices}
     if default and default not in by_id:
         raise SettingsError(f"default_voice {default!r} is not loaded; use one of {', '.join(sorted(by_id))}")
-    first = by_id[default] if default else voices[0]
+    first = by_id[default] if default else next((one for one in voices if not one.needs_reference), voices[0])
     return [first, *sorted((voice for voice in voices if voice is not first), key=lambda voice: voice.id)]

@@ -8,18 +8,27 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeVar
 
-from phonoscope.common.errors import FieldViolation, InvalidRequest, NotServed, ServiceError
+from phonoscope.common.errors import InvalidRequest, NotServed
 from phonoscope.server.audio.codecs import CODECS
 from phonoscope.server.audio.encode import BYTES_PER_SAMPLE
 from phonoscope.server.emotions import NEUTRAL, Prosody
-from phonoscope.server.messages import listed
+from phonoscope.server.messages import other_voices
 from phonoscope.server.request import fields
+from phonoscope.server.request.references import References
 from phonoscope.server.request.voice_choice import VoiceChoice
 from phonoscope.server.text.lexicon import EMPTY, Lexicon
 from phonoscope.server.text.markdown.document import read_markdown
 from phonoscope.server.text.passage import Passage, Script
 from phonoscope.server.text.ssml.document import read_document
-from phonoscope.server.types import Encoding, SpeechRequest, TextFormat, TimingType, UnpronounceableText, Voice
+from phonoscope.server.types import (
+    Encoding,
+    Recording,
+    SpeechRequest,
+    TextFormat,
+    TimingType,
+    UnpronounceableText,
+    Voice,
+)
 
 LONGEST_SSML_RATIO: Final = 8
 # Approximate duration of an English character at speed 1, for admission before exact lengths are known.
@@ -43,6 +52,7 @@ class ResolvedRequest:
         timing_types: timings to return with the audio.
         text_format: how the source is written, unless it is a document.
         unpronounceable_text: what a text with nothing to pronounce is answered with.
+        emotion_reference: the recording whose emotion its voices speak with.
     """
 
     source: str
@@ -65,6 +75,7 @@ class ResolvedRequest:
     emotion_is_auto: bool = False
     text_format: TextFormat = "plain"
     unpronounceable_text: UnpronounceableText = "error"
+    emotion_reference: Recording | None = None
 
     @property
     def has_emotion(self) -> bool:
@@ -180,6 +191,7 @@ class RequestResolver:
     ) -> None:
         self._voices = tuple(voices)
         self._choice = VoiceChoice(voices)
+        self._references = References(voices, self._choice)
         self._server_lexicon = server_lexicon
         self._max_characters = max_characters
         self._skips_unsupported_ssml = skips_unsupported_ssml
@@ -238,8 +250,10 @@ class RequestResolver:
             text_format=text_format,
             unpronounceable_text=checked(fields.unpronounceable_text, "error"),
         )
+        checked(lambda asked: self._references.check(asked, [one for one, _ in resolved.speakers]), None)
         if faults:
-            raise _joined(faults)
+            raise InvalidRequest.joined(faults)
+        self._references.check_served(request, resolved.speakers)
         self._check_served(resolved)
         return resolved
 
@@ -255,13 +269,13 @@ class RequestResolver:
         if resolved.has_emotion and (unable := [one for one in voices if one.emotion_rendering == "none"]):
             able = [one.id for one in self._voices if one.emotion_rendering != "none"]
             raise NotServed(
-                f"{unable[0].id} does not support emotions; remove them, or {_other_voices(able)}",
+                f"{unable[0].id} does not support emotions; remove them, or {other_voices(able)}",
                 reason="EMOTION_NOT_SERVED",
             )
         if resolved.timing_types and (unable := [one for one in voices if not one.has_timings]):
             able = [one.id for one in self._voices if one.has_timings]
             raise NotServed(
-                f"{unable[0].id} does not support timings; leave timing_types empty, or {_other_voices(able)}",
+                f"{unable[0].id} does not support timings; leave timing_types empty, or {other_voices(able)}",
                 reason="TIMINGS_NOT_SERVED",
             )
 
@@ -297,7 +311,7 @@ class RequestResolver:
         return {name: lexicon for name, lexicon in known.items() if lexicon.size}
 
     def _voice(self, request: SpeechRequest) -> tuple[Voice, int]:
-        return self._choice.asked(request.speaker_id, request.language, request.text)
+        return self._references.voice_of(request)
 
     def _script(self, request: SpeechRequest, source: str, text_format: TextFormat, voice: Voice) -> Script:
         if not source:
@@ -310,11 +324,6 @@ class RequestResolver:
         return script
 
 
-def _other_voices(able: Sequence[str]) -> str:
-    """Returns advice: use one of these voices, or load a voice that does."""
-    return f"use another speaker_id: {listed(able)}" if able else "load a voice that does (no loaded voice does)"
-
-
 def _no_text(request: SpeechRequest) -> str:
     if request.text or request.ssml:
         field = "settings.text" if request.text else "settings.ssml"
@@ -322,11 +331,3 @@ def _no_text(request: SpeechRequest) -> str:
             field, "must be empty; send plain text in the messages after the settings", reason="TEXT_IN_SETTINGS"
         )
     return ""
-
-
-def _joined(faults: Sequence[InvalidRequest]) -> ServiceError:
-    """Returns one error for all faults; a single fault keeps its own reason."""
-    if len(faults) == 1:
-        return faults[0]
-    violations: list[FieldViolation] = [violation for fault in faults for violation in fault.violations]
-    return InvalidRequest(violations, reason="SEVERAL_FIELDS")

@@ -19,12 +19,16 @@ Speaker = tuple[Voice, int]
 
 
 class VoiceChoice:
-    """Chooses among voices, the default first."""
+    """Chooses among voices, the default first.
+
+    A named recording is chosen after them where no voice is named, and last one that needs a recording of the request.
+    """
 
     def __init__(self, voices: Sequence[Voice]) -> None:
-        self._voices = {voice.id: voice for voice in voices}
+        self.default, *others = voices
+        others.sort(key=lambda voice: (voice.needs_reference, bool(voice.base)))
+        self._voices = {voice.id: voice for voice in (self.default, *others)}
         self._aliases = {name: (voice, speaker) for voice in voices for name, speaker in voice.aliases}
-        self.default = voices[0]
 
     def asked(self, speaker_id: str, language: str, text: str) -> Speaker:
         """Returns the speaker for a request's fields; the text decides if the language is "auto" or absent.

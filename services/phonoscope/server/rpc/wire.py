@@ -13,7 +13,15 @@ from phonoscope.server.speech.delivery import SpokenChunk
 from phonoscope.server.speech.synthesizer import Spoken
 from phonoscope.server.speech.timings import Timings
 from phonoscope.server.text.visemes import VISEMES
-from phonoscope.server.types import Encoding, Gender, Pronunciation, SpeechRequest, Voice
+from phonoscope.server.types import (
+    Encoding,
+    Gender,
+    GivenRecording,
+    Pronunciation,
+    ReferenceUse,
+    SpeechRequest,
+    Voice,
+)
 
 STATUS: Final = "success"
 # Maximum audio in a stream message: readers and proxies buffer whole messages. Even, so that no sample is split.
@@ -45,6 +53,8 @@ def speech_request(request: tts_pb2.SynthesizeRequest) -> SpeechRequest:
         unpronounceable_text=_set_name(
             request.unpronounceable_text, tts_pb2.UnpronounceableText.DESCRIPTOR, "UNPRONOUNCEABLE_TEXT_"
         ),
+        reference=_given(request.reference) if request.HasField("reference") else None,
+        emotion_reference=_given(request.emotion_reference) if request.HasField("emotion_reference") else None,
     )
 
 
@@ -56,6 +66,10 @@ def voice_query(request: tts_pb2.ListVoicesRequest) -> VoiceQuery:
     """
     gender = _set_name(request.gender, tts_pb2.Gender.DESCRIPTOR, _GENDER)
     return VoiceQuery.of(request.language, gender, request.engine)
+
+
+def _given(recording: tts_pb2.Recording) -> GivenRecording:
+    return GivenRecording(recording.audio, recording.name, recording.transcript)
 
 
 def _encoding_name(number: int) -> str:
@@ -163,6 +177,11 @@ def stream_response(resolved: ResolvedRequest, chunk: SpokenChunk, sequence: int
     return response
 
 
+def _reference_use(voice: Voice) -> ReferenceUse:
+    """Returns what a voice does with a request's recording: a named recording takes no other one."""
+    return "none" if voice.base else voice.reference_use
+
+
 def wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
     """Returns a voice as ListVoices describes it."""
     return tts_pb2.Voice(
@@ -178,4 +197,7 @@ def wire_voice(voice: Voice, *, is_default: bool) -> tts_pb2.Voice:
         aliases=[name for name, _ in voice.aliases],
         gender=_wire_gender(voice.gender),
         grade=voice.grade,
+        reference_use=tts_pb2.ReferenceUse.Value(f"REFERENCE_USE_{_reference_use(voice).upper()}"),
+        takes_emotion_reference=voice.takes_emotion_reference,
+        is_recording=voice.reference is not None,
     )

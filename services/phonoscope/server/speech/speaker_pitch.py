@@ -28,7 +28,7 @@ from phonoscope.server.types import Utterance, Voice
 PITCH_TEXT: Final = "1234567. 7654321."
 # For admission: its approximate duration.
 PITCH_TEXT_SECONDS: Final = 8.0
-# Speakers whose pitch is kept: mixtures of voices have no bound of their own.
+# Speakers whose pitch is kept: mixtures of voices and the recordings of requests have no bound of their own.
 MAX_KEPT: Final = 4096
 
 
@@ -63,7 +63,7 @@ class SpeakerPitches:
         Raises:
             ServiceError: what the scheduler raises; the next caller tries again.
         """
-        name = speaker_name(voice, speaker)
+        name = speaker_name(voice, speaker) + (voice.reference.digest if voice.reference else "")
         async with self._measuring:
             if (known := self._hz.pop(name, None)) is None:
                 known = await self._measure(voice, speaker, deadline_seconds)

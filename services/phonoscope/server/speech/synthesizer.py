@@ -25,6 +25,7 @@ from phonoscope.server.speech.audio_assembler import AudioAssembler
 from phonoscope.server.speech.delivery import AudioDelivery, SpokenChunk
 from phonoscope.server.speech.incremental_input import Flush, IncrementalInput
 from phonoscope.server.speech.playback import PlaybackClock
+from phonoscope.server.speech.recording_checks import RecordingChecks
 from phonoscope.server.speech.request_stats import RequestStats, recorded
 from phonoscope.server.speech.speaker_pitch import SpeakerPitches, check_hertz
 from phonoscope.server.speech.text_producer import TextProducer
@@ -107,6 +108,7 @@ class Synthesizer:
             skips_unsupported_ssml=limits.skips_unsupported_ssml,
             finds_emotions=emotions is not None,
         )
+        self._recordings = RecordingChecks(voices, emit)
         self._numbers = itertools.count(1)
         self._text_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="text")
         self._audio_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="audio")
@@ -130,6 +132,7 @@ class Synthesizer:
         async with self._recorded(request, deadline_seconds) as stats:
             self._scheduler.check_room(is_unary=True)
             resolved = await self._resolve(request, stats)
+            del request  # its recordings have up to 10 MiB
             delivery = await self._delivery(resolved, stats, is_whole=True)
             parts = []
             try:
@@ -156,6 +159,7 @@ class Synthesizer:
         async with self._recorded(request, deadline_seconds) as stats:
             self._scheduler.check_room(is_unary=False)
             resolved = await self._resolve(request, stats)
+            del request  # as in `speak`
             produce = self._producer(resolved, stats).script
             async with aclosing(self._chunks(resolved, stats, produce, PlaybackClock())) as chunks:
                 async for chunk in chunks:
@@ -172,6 +176,7 @@ class Synthesizer:
         async with self._recorded(settings, deadline_seconds) as stats:
             self._scheduler.check_room(is_unary=False)
             resolved = await self._resolve(settings, stats, in_pieces=True)
+            del settings  # as in `speak`
             language = resolved.voice.phonemes.language
             is_markdown = resolved.text_format == "markdown"
             text = IncrementalMarkdown(language) if is_markdown else IncrementalText(language)
@@ -208,6 +213,7 @@ class Synthesizer:
         """Ends the threads."""
         for thread in (self._text_thread, self._audio_thread):
             thread.shutdown(wait=False, cancel_futures=True)
+        self._recordings.close()
 
     def _recorded(
         self, request: SpeechRequest, deadline_seconds: float | None
@@ -224,7 +230,7 @@ class Synthesizer:
     async def _resolve(
         self, request: SpeechRequest, stats: RequestStats, *, in_pieces: bool = False
     ) -> ResolvedRequest:
-        """Checks a request; on the text thread if it has a document or Markdown to parse."""
+        """Checks a request, on the text thread if it has a document or Markdown to parse; then its recordings."""
         resolve = partial(self._resolver.resolve, request, in_pieces=in_pieces)
         loop = asyncio.get_running_loop()
         if self._lexicons.has_changed():
@@ -236,6 +242,8 @@ class Synthesizer:
         stats.encoding = resolved.encoding.value
         if request.ssml:
             stats.characters = resolved.script.characters
+        if request.reference or request.emotion_reference:
+            resolved = await self._recordings.attached(request, resolved, stats.request)
         return replace(resolved, request_id=stats.request_id)
 
     def _producer(self, resolved: ResolvedRequest, stats: RequestStats, *, is_streamed: bool = True) -> TextProducer:

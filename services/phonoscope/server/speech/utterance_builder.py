@@ -131,6 +131,7 @@ class UtteranceBuilder:
             reference=voice.reference,
             is_streamed=self._is_streamed,
             mixture=voice.mixture,
+            emotion_reference=resolved.emotion_reference if voice.takes_emotion_reference else None,
         )
         return utterance, context
 

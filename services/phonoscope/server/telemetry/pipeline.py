@@ -21,6 +21,7 @@ from phonoscope.server.events import Event
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.telemetry.logs import LogSink
 from phonoscope.server.telemetry.metrics import MetricsSink
+from phonoscope.server.telemetry.recording_metrics import RecordingMetrics
 from phonoscope.server.telemetry.spans import SpanSink
 
 SERVICE_NAME = "phonoscope-server"
@@ -65,6 +66,7 @@ def build_telemetry(settings: ServerSettings, logger: Logger, methods: Iterable[
     """
     registry = service_registry()
     log, metrics = LogSink(logger), MetricsSink(registry, current_trace_id)
+    recordings = RecordingMetrics(registry, current_trace_id)
     call_metrics = CallMetrics(registry, methods, current_trace_id)
     tracing = build_tracing(
         SERVICE_NAME,
@@ -76,10 +78,12 @@ def build_telemetry(settings: ServerSettings, logger: Logger, methods: Iterable[
         logger=logger,
     )
     if not tracing.is_on:
-        return Telemetry(log, metrics, tracing, registry, (metrics, log), (call_metrics, log.call))
+        return Telemetry(log, metrics, tracing, registry, (metrics, recordings, log), (call_metrics, log.call))
     # Spans first: metrics and log lines use what spans add to the call's context.
     spans, call_spans = SpanSink(tracing.recorder("phonoscope.server")), CallSpans(tracing)
-    return Telemetry(log, metrics, tracing, registry, (spans, metrics, log), (call_spans, call_metrics, log.call))
+    return Telemetry(
+        log, metrics, tracing, registry, (spans, metrics, recordings, log), (call_spans, call_metrics, log.call)
+    )
 
 
 def _nothing(_result: str, _count: int) -> None:

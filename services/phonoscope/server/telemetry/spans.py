@@ -1,6 +1,7 @@
 """The span sink: the stages of a request, as children of its call's SERVER span. Built by `pipeline.py`.
 
     phonoscope.tts.v1.TextToSpeech/SynthesizeStream    from common/call_spans.py
+    ├ tts.recording     the check of a recording that the request brought
     ├ tts.text          sentences and phonemes
     ├ tts.queue         admission to the first batch
     ├ tts.utterance     one for each sentence; event tts.first_audio
@@ -32,6 +33,7 @@ from phonoscope.server.events import (
     Event,
     FirstAudio,
     QueueLeft,
+    RecordingChecked,
     RequestFinished,
     RequestStarted,
     TextRead,
@@ -40,7 +42,8 @@ from phonoscope.server.events import (
 )
 
 _OfRequest = (
-    EmotionAnalyzed
+    RecordingChecked
+    | EmotionAnalyzed
     | EmotionSkipped
     | TextRead
     | QueueLeft
@@ -84,6 +87,7 @@ class SpanSink:
         self._recorder = recorder
         self._requests: dict[int, _Traced] = {}
         of_traced: dict[type, Callable[[Any, _Traced], None]] = {
+            RecordingChecked: self._recording,
             TextRead: self._text,
             EmotionAnalyzed: self._emotion,
             EmotionSkipped: self._emotion,
@@ -115,6 +119,14 @@ class SpanSink:
         """Passes an event of one request on with what is known of it, if its call is sampled."""
         if traced := self._requests.get(event.request):
             take(event, traced)
+
+    def _recording(self, event: RecordingChecked, traced: _Traced) -> None:
+        now = time.time_ns()
+        facts: Mapping[str, str | float] = {
+            names.RECORDING_OUTCOME: event.outcome,
+            names.RECORDING_SECONDS: event.audio_seconds,
+        }
+        self._past(traced, names.RECORDING_SPAN, now - round(event.seconds * 1e9), now, facts)
 
     def _text(self, event: TextRead, traced: _Traced) -> None:
         facts = {names.CHARACTERS: event.characters, names.SENTENCES: event.sentences}

@@ -4,13 +4,18 @@ import asyncio
 
 import pytest
 
-from phonoscope.gateway.middleware.request_body import BodyLimits, read_json_body
+from phonoscope.gateway.middleware.request_body import BodyLimits, BodyReader
 from phonoscope.gateway.problems import ProblemError
+from phonoscope.gateway.schemas import LegacyBody, SpeechBody
 
 JSON = ((b"content-type", b"application/json; charset=utf-8"),)
 
 
-async def read(*parts, headers=JSON, limits=None):
+def reader(limits=None, schema=SpeechBody, on_large=lambda: None):
+    return BodyReader(limits or BodyLimits(10, 20.0), schema, on_large)
+
+
+async def read(*parts, headers=JSON, **options):
     messages = [
         {"type": "http.request", "body": part, "more_body": number < len(parts)}
         for number, part in enumerate(parts, 1)
@@ -21,7 +26,7 @@ async def read(*parts, headers=JSON, limits=None):
             await asyncio.Event().wait()  # the rest never arrives
         return messages.pop(0)
 
-    return await read_json_body({"type": "http", "headers": headers}, receive, limits or BodyLimits(10, 20.0))
+    return await reader(**options).read({"type": "http", "headers": headers}, receive)
 
 
 async def rejected(*parts, **options):
@@ -45,7 +50,7 @@ async def test_a_body_that_does_not_arrive_in_time_is_rejected():
         await asyncio.Event().wait()
 
     with pytest.raises(ProblemError) as caught:
-        await read_json_body({"type": "http", "headers": JSON}, receive, BodyLimits(10, 0.0))
+        await reader(BodyLimits(10, 0.0)).read({"type": "http", "headers": JSON}, receive)
     assert caught.value.problem.reason == "BODY_LATE"
 
 
@@ -59,3 +64,33 @@ async def test_bytes_that_are_not_utf8_are_rejected_with_their_place():
     status, reason, detail = await rejected(b'"a\xff"')
     assert (status, reason) == (400, "BODY_INVALID")
     assert detail == "the request body is not valid UTF-8: invalid start byte at byte 2; send JSON in UTF-8"
+
+
+RECORDINGS = BodyLimits(10, 20.0, max_recording_bytes=30)
+WITH_RECORDING = b'{"reference": {"audio": "AAAAAAAA"}}'
+
+
+async def test_a_body_with_a_recording_may_be_larger_and_says_so():
+    larger = []
+    options = {"limits": RECORDINGS, "on_large": lambda: larger.append(1)}
+    assert await read(WITH_RECORDING[:9], WITH_RECORDING[9:], **options) == WITH_RECORDING
+    assert larger == [1]
+    assert await read(b"{}", **options) == b"{}"
+    assert larger == [1], "a small body is none"
+
+
+async def test_only_recordings_may_be_larger():
+    text = "the request body is larger than 10 bytes besides up to 30 bytes of recordings; send less text, or use "
+    text += "WebSocket /v1/speech/stream"
+    assert await rejected(b'{"text": "a longer text"}', limits=RECORDINGS) == (413, "BODY_TOO_LARGE", text)
+    assert await rejected(WITH_RECORDING + b" " * 20, limits=RECORDINGS) == (413, "BODY_TOO_LARGE", text)
+    assert (await rejected(WITH_RECORDING, limits=RECORDINGS, schema=LegacyBody))[0] == 413
+
+
+async def test_a_form_becomes_json_where_recordings_are_taken():
+    body = b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nHi\r\n--b--\r\n'
+    headers = ((b"content-type", b"multipart/form-data; boundary=b"),)
+    limits = BodyLimits(100, 20.0)
+    assert await read(body, headers=headers, limits=limits) == b'{"text": "Hi"}'
+    other = await rejected(body, headers=headers, limits=limits, schema=LegacyBody)
+    assert other[:2] == (415, "CONTENT_TYPE_UNKNOWN")

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import Engine, Step
 from phonoscope.server.engines.tone import ToneEngine, TonePlan, tone_voice
-from phonoscope.server.types import Utterance
+from phonoscope.server.types import Recording, Utterance
 
 
 def utterance(text: str = "Hello, you two.", **changes: object) -> Utterance:
@@ -236,3 +236,17 @@ def test_a_batch_that_breaks_the_contract_is_refused() -> None:
 def test_it_needs_no_torch() -> None:
     program = "import sys, phonoscope.server.engines.tone; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("hz", [90.0, 180.0])
+def test_it_speaks_at_the_pitch_of_a_recording(engine: ToneEngine, speech: Any, hz: float) -> None:
+    recording = Recording.of(speech(hz=hz, rate_hz=16_000), 16_000)
+    pitches = [pitch for pitch in plan_of(engine, utterance(reference=recording)).pitches_hz if pitch]
+    assert min(pitches) > 0.9 * hz
+    assert max(pitches) < 4.5 * hz
+    assert plan_of(engine, utterance()).pitches_hz != plan_of(engine, utterance(reference=recording)).pitches_hz
+
+
+def test_a_recording_without_a_pitch_changes_nothing(engine: ToneEngine) -> None:
+    silent = Recording.of(np.zeros(48_000, np.float32), 16_000)
+    assert plan_of(engine, utterance(reference=silent)) == plan_of(engine, utterance())

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 from phonoscope.common.errors import InvalidRequest, NotReady
@@ -17,7 +18,7 @@ from phonoscope.server.speech.delivery import SpokenChunk
 from phonoscope.server.speech.incremental_input import Flush
 from phonoscope.server.speech.synthesizer import Spoken
 from phonoscope.server.speech.timings import MarkTiming, Timings
-from phonoscope.server.types import EmotionRendering, Encoding, Pronunciation, SpeechRequest
+from phonoscope.server.types import EmotionRendering, Encoding, GivenRecording, Pronunciation, Recording, SpeechRequest
 
 JOE = replace(tone_voice("joe", language="en-US", sample_rate_hz=16_000), precision="bfloat16")
 CHOIR = tone_voice("choir", language="de-DE", sample_rate_hz=8_000, speakers=("anna", "bea"))
@@ -112,12 +113,14 @@ def test_every_field_of_the_contract_reaches_the_domain() -> None:
         timing_types=[tts_pb2.TIMING_TYPE_VISEME, 99],
         text_format=tts_pb2.TEXT_FORMAT_MARKDOWN,
         unpronounceable_text=tts_pb2.UNPRONOUNCEABLE_TEXT_SILENCE,
+        reference=tts_pb2.Recording(audio=b"RIFF", transcript="Hi."),
+        emotion_reference=tts_pb2.Recording(name="ann"),
     )
     assert {field.name for field, _ in message.ListFields()} == {field.name for field in message.DESCRIPTOR.fields}
     assert speech_request(message) == SpeechRequest(
         "Hello.", "joe:1", 0.5, 1.5, "sad", {"sad": 0.5}, 0.25, "en", "wav", 8000, -6.0, 2**64 - 1, "id",
         "<speak/>", (Pronunciation("a", ipa="b"), Pronunciation("c", respelling="d")), ("viseme", "99"),
-        "markdown", "silence",
+        "markdown", "silence", GivenRecording(b"RIFF", "", "Hi."), GivenRecording(name="ann"),
     )  # fmt: skip
 
 
@@ -192,7 +195,8 @@ async def test_a_stream_that_is_closed_early_closes_the_synthesizers(
 async def test_voices_are_listed_with_the_default_first(servicer: TextToSpeechServicer) -> None:
     reply = await servicer.ListVoices(tts_pb2.ListVoicesRequest(), Context())  # type: ignore[arg-type]
     rendering = tts_pb2.EMOTION_RENDERING_PROSODY
-    common: Any = {"engine": "tone", "emotion_rendering": rendering}
+    use = tts_pb2.REFERENCE_USE_OPTIONAL
+    common: Any = {"engine": "tone", "emotion_rendering": rendering, "reference_use": use}
     joe: Any = {"id": "joe", "language": "en-US", "sample_rate_hertz": 16_000, "precision": "bfloat16"}
     choir: Any = {"id": "choir", "language": "de-DE", "sample_rate_hertz": 8000, "precision": "float32"}
     assert list(reply.voices) == [
@@ -358,3 +362,11 @@ async def test_before_voices_are_loaded_every_method_says_to_come_back() -> None
 
 def test_the_service_has_its_name() -> None:
     assert SERVICE_NAME == "phonoscope.tts.v1.TextToSpeech"
+
+
+def test_a_voice_is_listed_with_what_it_does_with_recordings() -> None:
+    native = wire_voice(replace(JOE, reference_use="required", takes_emotion_reference=True), is_default=False)
+    assert (native.reference_use, native.takes_emotion_reference) == (tts_pb2.REFERENCE_USE_REQUIRED, True)
+    own = Recording.of(np.zeros(8, np.float32), 16_000)
+    named = wire_voice(replace(JOE, id="ann", base="joe", reference=own), is_default=False)
+    assert (named.reference_use, named.is_recording) == (tts_pb2.REFERENCE_USE_NONE, True)

@@ -31,6 +31,7 @@ from phonoscope.server.events import (
 )
 from phonoscope.server.telemetry.gpu import _GAUGES
 from phonoscope.server.telemetry.metrics import BEFORE_REQUESTS, MetricsSink
+from phonoscope.server.telemetry.recording_metrics import RecordingMetrics
 
 PAGE = Path(__file__).parents[4] / "docs" / "metrics.md"
 TEXT = PAGE.read_text()
@@ -55,6 +56,7 @@ def families() -> Iterator[Family]:
     registry = CollectorRegistry()
     CallMetrics(registry, [Method("a.B", "C", "unary")], str)
     TraceMetrics(registry)
+    RecordingMetrics(registry, str)
     gateway = GatewayMetrics(registry, endings(), str)
     gateway(FirstAudio("/v1/speech", 0.1))
     sink = MetricsSink(registry, str)

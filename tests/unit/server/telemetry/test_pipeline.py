@@ -21,6 +21,7 @@ from phonoscope.server.settings import ServerSettings
 from phonoscope.server.telemetry.logs import LogSink
 from phonoscope.server.telemetry.metrics import MetricsSink
 from phonoscope.server.telemetry.pipeline import Telemetry, build_telemetry
+from phonoscope.server.telemetry.recording_metrics import RecordingMetrics
 from phonoscope.server.telemetry.spans import SpanSink
 
 SPEAK = Method("test.v1.Speech", "Speak", "unary")
@@ -61,7 +62,7 @@ def names(registry: CollectorRegistry) -> set[str]:
 def test_every_sink_takes_events_by_a_table_of_their_kinds(build: Any) -> None:
     telemetry = build(otlp_endpoint=NOBODY)
     of_calls = [sink for sink in telemetry.call_sinks if sink != telemetry.log.call]
-    assert (len(telemetry.sinks), len(of_calls)) == (3, 2)
+    assert (len(telemetry.sinks), len(of_calls)) == (4, 2)
     for sinks, events in ((telemetry.sinks, Event), (of_calls, CallEvent)):
         for sink in sinks:
             assert set(sink._takers) <= set(get_args(events))
@@ -70,7 +71,7 @@ def test_every_sink_takes_events_by_a_table_of_their_kinds(build: Any) -> None:
 def test_without_an_endpoint_there_are_neither_spans_nor_a_metric_of_them(build: Any) -> None:
     telemetry = build(otlp_endpoint="")
     assert not telemetry.tracing.is_on
-    assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, LogSink]
+    assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, RecordingMetrics, LogSink]
     assert [type(getattr(sink, "__self__", sink)) for sink in telemetry.call_sinks] == [CallMetrics, LogSink]
     assert "tts_trace_spans_total" not in names(telemetry.registry)
 
@@ -94,7 +95,7 @@ def test_with_an_endpoint_the_spans_come_first(build: Any) -> None:
     """What they put into a call's context is what metrics and lines of the log name."""
     telemetry = build(otlp_endpoint=NOBODY)
     assert telemetry.tracing.is_on
-    assert [type(sink) for sink in telemetry.sinks] == [SpanSink, MetricsSink, LogSink]
+    assert [type(sink) for sink in telemetry.sinks] == [SpanSink, MetricsSink, RecordingMetrics, LogSink]
     assert [type(getattr(sink, "__self__", sink)) for sink in telemetry.call_sinks] == [
         CallSpans,
         CallMetrics,
@@ -106,7 +107,7 @@ def test_with_an_endpoint_the_spans_come_first(build: Any) -> None:
 def test_otel_sdk_disabled_turns_traces_off(build: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OTEL_SDK_DISABLED", "true")
     telemetry = build(otlp_endpoint=NOBODY)
-    assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, LogSink]
+    assert [type(sink) for sink in telemetry.sinks] == [MetricsSink, RecordingMetrics, LogSink]
 
 
 def test_an_endpoint_that_cannot_be_read_is_an_error_of_the_settings(build: Any) -> None:

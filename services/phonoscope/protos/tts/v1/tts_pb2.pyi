@@ -258,6 +258,34 @@ GENDER_MALE: Gender.ValueType  # 2
 """Male."""
 global___Gender = Gender
 
+class _ReferenceUse:
+    ValueType = typing.NewType("ValueType", builtins.int)
+    V: typing_extensions.TypeAlias = ValueType
+
+class _ReferenceUseEnumTypeWrapper(google.protobuf.internal.enum_type_wrapper._EnumTypeWrapper[_ReferenceUse.ValueType], builtins.type):
+    DESCRIPTOR: google.protobuf.descriptor.EnumDescriptor
+    REFERENCE_USE_UNSPECIFIED: _ReferenceUse.ValueType  # 0
+    """Not known: the server is older than this field."""
+    REFERENCE_USE_NONE: _ReferenceUse.ValueType  # 1
+    """A request with one answers UNIMPLEMENTED."""
+    REFERENCE_USE_OPTIONAL: _ReferenceUse.ValueType  # 2
+    """It speaks like the recording; without one, like itself."""
+    REFERENCE_USE_REQUIRED: _ReferenceUse.ValueType  # 3
+    """It speaks like the recording, and does not speak without one."""
+
+class ReferenceUse(_ReferenceUse, metaclass=_ReferenceUseEnumTypeWrapper):
+    """What a voice does with a recording that a request brings."""
+
+REFERENCE_USE_UNSPECIFIED: ReferenceUse.ValueType  # 0
+"""Not known: the server is older than this field."""
+REFERENCE_USE_NONE: ReferenceUse.ValueType  # 1
+"""A request with one answers UNIMPLEMENTED."""
+REFERENCE_USE_OPTIONAL: ReferenceUse.ValueType  # 2
+"""It speaks like the recording; without one, like itself."""
+REFERENCE_USE_REQUIRED: ReferenceUse.ValueType  # 3
+"""It speaks like the recording, and does not speak without one."""
+global___ReferenceUse = ReferenceUse
+
 class _EmotionRendering:
     ValueType = typing.NewType("ValueType", builtins.int)
     V: typing_extensions.TypeAlias = ValueType
@@ -324,6 +352,8 @@ class SynthesizeRequest(google.protobuf.message.Message):
     TIMING_TYPES_FIELD_NUMBER: builtins.int
     TEXT_FORMAT_FIELD_NUMBER: builtins.int
     UNPRONOUNCEABLE_TEXT_FIELD_NUMBER: builtins.int
+    REFERENCE_FIELD_NUMBER: builtins.int
+    EMOTION_REFERENCE_FIELD_NUMBER: builtins.int
     text: builtins.str
     """What to say, as Unicode text in `text_format`. At least one pronounceable character; at most 10 000 characters unless the
     server is set otherwise. Either this or `ssml` is required.
@@ -389,6 +419,19 @@ class SynthesizeRequest(google.protobuf.message.Message):
         state.
         """
 
+    @property
+    def reference(self) -> global___Recording:
+        """A recording of a person, for a voice to speak like. A voice whose reference_use is NONE answers UNIMPLEMENTED, one
+        that REQUIRES it and has none INVALID_ARGUMENT. With an empty speaker_id, the first voice of the text's language
+        that takes a recording speaks.
+        """
+
+    @property
+    def emotion_reference(self) -> global___Recording:
+        """A recording whose emotion the voice speaks with, emotion_intensity strong, in place of `emotion` and
+        `emotion_weights`. Voices without takes_emotion_reference answer UNIMPLEMENTED.
+        """
+
     def __init__(
         self,
         *,
@@ -408,15 +451,48 @@ class SynthesizeRequest(google.protobuf.message.Message):
         timing_types: collections.abc.Iterable[global___TimingType.ValueType] | None = ...,
         text_format: global___TextFormat.ValueType = ...,
         unpronounceable_text: global___UnpronounceableText.ValueType = ...,
+        reference: global___Recording | None = ...,
+        emotion_reference: global___Recording | None = ...,
     ) -> None: ...
-    def HasField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion_intensity", b"emotion_intensity", "seed", b"seed"]) -> builtins.bool: ...
-    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "pronunciations", b"pronunciations", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "ssml", b"ssml", "text", b"text", "text_format", b"text_format", "timing_types", b"timing_types", "unpronounceable_text", b"unpronounceable_text"]) -> None: ...
+    def HasField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion_intensity", b"emotion_intensity", "emotion_reference", b"emotion_reference", "reference", b"reference", "seed", b"seed"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["_emotion_intensity", b"_emotion_intensity", "_seed", b"_seed", "audio_config", b"audio_config", "emotion", b"emotion", "emotion_intensity", b"emotion_intensity", "emotion_reference", b"emotion_reference", "emotion_weights", b"emotion_weights", "language", b"language", "pitch", b"pitch", "pronunciations", b"pronunciations", "reference", b"reference", "request_id", b"request_id", "seed", b"seed", "speaker_id", b"speaker_id", "speed", b"speed", "ssml", b"ssml", "text", b"text", "text_format", b"text_format", "timing_types", b"timing_types", "unpronounceable_text", b"unpronounceable_text"]) -> None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_emotion_intensity", b"_emotion_intensity"]) -> typing.Literal["emotion_intensity"] | None: ...
     @typing.overload
     def WhichOneof(self, oneof_group: typing.Literal["_seed", b"_seed"]) -> typing.Literal["seed"] | None: ...
 
 global___SynthesizeRequest = SynthesizeRequest
+
+@typing.final
+class Recording(google.protobuf.message.Message):
+    """A recording of a person who speaks."""
+
+    DESCRIPTOR: google.protobuf.descriptor.Descriptor
+
+    AUDIO_FIELD_NUMBER: builtins.int
+    NAME_FIELD_NUMBER: builtins.int
+    TRANSCRIPT_FIELD_NUMBER: builtins.int
+    audio: builtins.bytes
+    """An audio file: WAV, FLAC, MP3, Ogg (Vorbis, Opus), MP4 and AAC, WebM, AIFF or CAF, of one or two channels and 3 to
+    30 s of one person's speech; silence at the ends is removed. All files of a request have at most 10 MiB.
+    Refused with a reason REFERENCE_…, and what to record instead, if it is silent, too quiet, clipped, or no speech.
+    """
+    name: builtins.str
+    """The name of a recording that the server has: each is a voice too, which ListVoices lists."""
+    transcript: builtins.str
+    """The words in `audio`, if they are known: at most 1 000 characters. Some engines speak better with them."""
+    def __init__(
+        self,
+        *,
+        audio: builtins.bytes = ...,
+        name: builtins.str = ...,
+        transcript: builtins.str = ...,
+    ) -> None: ...
+    def HasField(self, field_name: typing.Literal["audio", b"audio", "name", b"name", "source", b"source"]) -> builtins.bool: ...
+    def ClearField(self, field_name: typing.Literal["audio", b"audio", "name", b"name", "source", b"source", "transcript", b"transcript"]) -> None: ...
+    def WhichOneof(self, oneof_group: typing.Literal["source", b"source"]) -> typing.Literal["audio", "name"] | None: ...
+
+global___Recording = Recording
 
 @typing.final
 class Pronunciation(google.protobuf.message.Message):
@@ -890,6 +966,9 @@ class Voice(google.protobuf.message.Message):
     ALIASES_FIELD_NUMBER: builtins.int
     GENDER_FIELD_NUMBER: builtins.int
     GRADE_FIELD_NUMBER: builtins.int
+    REFERENCE_USE_FIELD_NUMBER: builtins.int
+    TAKES_EMOTION_REFERENCE_FIELD_NUMBER: builtins.int
+    IS_RECORDING_FIELD_NUMBER: builtins.int
     id: builtins.str
     """What to send as speaker_id."""
     language: builtins.str
@@ -910,6 +989,12 @@ class Voice(google.protobuf.message.Message):
     """As its maker states it; unspecified when unknown, and for a mixture of both."""
     grade: builtins.str
     """The grade that its maker gives it, such as "A" or "C+"; empty when unknown."""
+    reference_use: global___ReferenceUse.ValueType
+    """Whether a request may bring a recording as `reference`."""
+    takes_emotion_reference: builtins.bool
+    """Whether a request may bring a recording as `emotion_reference`."""
+    is_recording: builtins.bool
+    """Whether it is a recording of this server, whose name requests may send as Recording.name."""
     @property
     def speakers(self) -> google.protobuf.internal.containers.RepeatedScalarFieldContainer[builtins.str]:
         """Names of its speakers in order of their numbers; empty when there is one."""
@@ -933,7 +1018,10 @@ class Voice(google.protobuf.message.Message):
         aliases: collections.abc.Iterable[builtins.str] | None = ...,
         gender: global___Gender.ValueType = ...,
         grade: builtins.str = ...,
+        reference_use: global___ReferenceUse.ValueType = ...,
+        takes_emotion_reference: builtins.bool = ...,
+        is_recording: builtins.bool = ...,
     ) -> None: ...
-    def ClearField(self, field_name: typing.Literal["aliases", b"aliases", "emotion_rendering", b"emotion_rendering", "engine", b"engine", "gender", b"gender", "grade", b"grade", "id", b"id", "is_default", b"is_default", "language", b"language", "precision", b"precision", "quality", b"quality", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers"]) -> None: ...
+    def ClearField(self, field_name: typing.Literal["aliases", b"aliases", "emotion_rendering", b"emotion_rendering", "engine", b"engine", "gender", b"gender", "grade", b"grade", "id", b"id", "is_default", b"is_default", "is_recording", b"is_recording", "language", b"language", "precision", b"precision", "quality", b"quality", "reference_use", b"reference_use", "sample_rate_hertz", b"sample_rate_hertz", "speakers", b"speakers", "takes_emotion_reference", b"takes_emotion_reference"]) -> None: ...
 
 global___Voice = Voice
