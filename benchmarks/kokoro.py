@@ -22,13 +22,14 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import kokoro_listening
+from benchmarks import kokoro_listening, kokoro_streams
 from benchmarks.kokoro_listening import SENTENCES, Samples, Speak
 from benchmarks.machine import neighbours, this_machine
 from benchmarks.texts import ONE_SENTENCE, TEXTS
 from benchmarks.turns import in_turns, median, timed
 from phonoscope.comparison.server import memory_bytes
 from phonoscope.server.build import build_front_end
+from phonoscope.server.engines.base import Engine
 from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.engines.kokoro.config import SAMPLE_RATE_HZ, KokoroShape
 from phonoscope.server.engines.kokoro.loader import KOKORO, load_kokoro
@@ -42,6 +43,8 @@ Sentences = Sequence[Sequence[int]]
 Say = Callable[[Sentences], Samples]
 
 LONGEST: Final = 235
+# About four seconds: such sentences are streamed in windows.
+LONG_SYMBOLS: Final = 80
 MEMORY: Final = ("RssAnon", "RssFile")  # of its own, and of files that it has mapped
 MEGABYTE: Final = 1_000_000
 
@@ -52,14 +55,23 @@ def main() -> None:
     console = Console()
     console.print(this_machine().line)
     console.print(neighbours().line)
-    voice, speak, session = _load(arguments.voices_dir, arguments.voice)
-    ours = _front_end(voice)
+    voice, engine, session = _load(arguments.voices_dir, arguments.voice)
+    console.print(f"ours: {engine.precision}")
+    ours, speak = _front_end(voice), _sayer(engine, voice, is_streamed=False)
     contenders = {"ours": _after(ours, speak), "onnxruntime": _after(ours, session)}
     language = voice.language.partition("-")[0]
     console.print(_dictionaries(ours, SENTENCES.get(language, SENTENCES["en"])))
     if arguments.rounds:
         console.print(_speed(contenders, arguments.rounds))
+        [symbols] = ours(ONE_SENTENCE)
+        stream = Utterance(voice.id, symbols, is_streamed=True)
+        whole = partial(session, [symbols])
+        console.print(kokoro_streams.first_audio(engine, stream, whole, arguments.rounds))
+        console.print(kokoro_streams.throughput(engine, stream, min(arguments.rounds, 3)))
+        long = [symbols for text in TEXTS.values() for symbols in ours(text) if len(symbols) > LONG_SYMBOLS]
+        console.print(kokoro_streams.distances(engine, [Utterance(voice.id, symbols) for symbols in long[:8]]))
     if arguments.listen:
+        contenders["ours, streamed"] = _after(ours, _sayer(engine, voice, is_streamed=True))
         if (peer := kokoro_listening.misaki(language)) is not None:
             contenders["ours, phonemes of misaki"] = _after(peer, speak)
         console.print(kokoro_listening.errors(contenders, language))
@@ -74,8 +86,8 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _load(voices_dir: Path, voice_id: str) -> tuple[Voice, Say, Say]:
-    """Returns a voice, and its network in our engine and in the session."""
+def _load(voices_dir: Path, voice_id: str) -> tuple[Voice, Engine, Say]:
+    """Returns a voice, our engine with it, and its network in the session."""
     folders = sorted(voices_dir.glob(KOKORO.pattern))
     loading = Loading(ServerSettings(voices_dir=voices_dir), structlog.get_logger(), lambda _: None, lambda _: None)
     loaded = load_kokoro(folders, loading)
@@ -83,17 +95,18 @@ def _load(voices_dir: Path, voice_id: str) -> tuple[Voice, Say, Say]:
         raise SystemExit(f"no voice in {voices_dir}")
     engine = loaded.engine
     engine.warm_up()
+    while engine.idle_work():
+        pass
     [voice] = [one for one in engine.voices if one.id == voice_id]
+    return voice, engine, _session(folders[0], voice)
 
+
+def _sayer(engine: Engine, voice: Voice, *, is_streamed: bool) -> Say:
     def say(sentences: Sentences) -> Samples:
-        spoken = []
-        for symbols in sentences:
-            job = engine.open(Utterance(voice_id, symbols))
-            while step := job.next_step(0.0):
-                spoken += [result.samples for result in engine.run([step])]
-        return np.concatenate(spoken)
+        utterances = [Utterance(voice.id, symbols, is_streamed=is_streamed) for symbols in sentences]
+        return np.concatenate([kokoro_streams.spoken(engine, utterance) for utterance in utterances])
 
-    return voice, say, _session(folders[0], voice)
+    return say
 
 
 def _front_end(voice: Voice) -> Callable[[str], Sentences]:
@@ -149,7 +162,8 @@ def _session(folder: Path, voice: Voice) -> Say:
 def _speed(contenders: Mapping[str, Speak], rounds: int) -> Table:
     texts = {f"{length} characters": text for length, text in TEXTS.items() if length <= LONGEST}
     texts["235 characters, one sentence"] = ONE_SENTENCE
-    table = Table("text", *(f"{name}, RTF" for name in contenders), "ratio", title="Real-time factor, medians")
+    columns = [f"{name}, {unit}" for name in contenders for unit in ("s", "RTF")]
+    table = Table("text", *columns, "ratio of times", title="Whole texts, medians")
     for name, text in texts.items():
 
         def spoken(speak: Speak, text: str = text) -> float:
@@ -157,8 +171,11 @@ def _speed(contenders: Mapping[str, Speak], rounds: int) -> Table:
 
         calls = {who: partial(timed, partial(spoken, speak)) for who, speak in contenders.items()}
         readings = in_turns(rounds, calls)
-        mine, other = (median([one.real_time_factor for one in readings[who]]) for who in contenders)
-        table.add_row(name, f"{mine:.3f}", f"{other:.3f}", f"{mine / other:.2f}")
+        seconds = {who: median([one.seconds for one in readings[who]]) for who in contenders}
+        factors = {who: median([one.real_time_factor for one in readings[who]]) for who in contenders}
+        cells = [cell for who in contenders for cell in (f"{seconds[who]:.2f}", f"{factors[who]:.3f}")]
+        mine, other = seconds.values()
+        table.add_row(name, *cells, f"{mine / other:.2f}")
     return table
 
 

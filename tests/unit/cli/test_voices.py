@@ -25,8 +25,8 @@ def test_the_voices_of_the_server_are_listed_a_line_each(run, server, command):
         "QUALITY",
         "PRECISION",
         "EMOTIONS",
-        "ALIASES",
         "RECORDINGS",
+        "ALIASES",
     ]
     assert first.split() == ["en_US-joe-medium", "en-US", "22050", "*", "vits", "medium", "bfloat16", "prosody"]
     assert second.split() == ["de_DE-mls-medium", "de-DE", "female", "C+", "22050", "anna,", "bert"]

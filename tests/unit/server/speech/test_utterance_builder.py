@@ -121,9 +121,10 @@ def test_a_voice_speaks_like_its_reference() -> None:
 def test_only_a_voice_that_takes_an_emotions_recording_gets_it() -> None:
     recording = Recording.of(np.zeros(8, np.float32), 16_000)
     resolved = replace(resolve(speaker_id="reader"), emotion_reference=recording)
-    assert UtteranceBuilder(resolved).build(read("Hello."), PASSAGE, "Hello.")[0].emotion_reference is None
     able = replace(resolved, voice=replace(READER, takes_emotion_reference=True))
-    assert UtteranceBuilder(able).build(read("Hello."), PASSAGE, "Hello.")[0].emotion_reference is recording
+    for request, expected in ((resolved, None), (able, recording)):
+        utterance, _ = UtteranceBuilder(request, is_streamed=True).build(read("Hello."), PASSAGE, "Hello.")
+        assert utterance.emotion_reference is expected
 
 
 def test_no_sentence_has_the_seed_of_another_and_torch_takes_them_all() -> None:
@@ -299,7 +300,8 @@ SAD = SentenceEmotion({"sad": 1.0})
 
 def auto(**fields: Any) -> UtteranceBuilder:
     resolver = RequestResolver(VOICES, max_characters=1000, finds_emotions=True)
-    return UtteranceBuilder(resolver.resolve(SpeechRequest(**({"text": "Hello.", "emotion": "Auto"} | fields))))
+    request = SpeechRequest(**({"text": "Hello.", "emotion": "Auto"} | fields))
+    return UtteranceBuilder(resolver.resolve(request), is_streamed=True)
 
 
 def test_an_emotion_that_was_found_shapes_its_sentence_only() -> None:
