@@ -26,6 +26,8 @@ STAGE_COLOURS: Final = {
     "phonemize": PURPLE,
     "queue": RED,
     "prepare": YELLOW,
+    "decode": ORANGE,
+    "measure": ORANGE,
     "render": BLUE,
     "encode": GREEN,
 }
