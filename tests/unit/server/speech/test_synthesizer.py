@@ -763,3 +763,11 @@ async def test_what_a_slow_reader_leaves_is_bounded(stage: Stage):
         longest = max((step.plan for step in stage.engine.rendered), key=lambda plan: plan.frames)
         made = sum(step.plan is longest for step in stage.engine.rendered)
         assert 1 < made <= 1 + MAX_UNREAD_STEPS
+
+
+async def test_the_engine_is_told_whether_the_first_audio_comes_before_the_rest(stage: Stage):
+    await stage.speak()
+    assert {utterance.is_streamed for utterance in stage.engine.prepared} == {False}
+    stage.engine.prepared.clear()
+    await stage.streamed()
+    assert {utterance.is_streamed for utterance in stage.engine.prepared} == {True}
