@@ -20,6 +20,7 @@ from torch import Tensor
 from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.engines.decisions import Decisions
+from phonoscope.server.engines.heap import return_freed_memory
 from phonoscope.server.engines.kokoro.alphabet import PAD
 from phonoscope.server.engines.kokoro.config import SAMPLE_RATE_HZ
 from phonoscope.server.engines.kokoro.job import (
@@ -144,11 +145,14 @@ class KokoroEngine:
         for loaded in self._one_of_each_network():
             self._speak(loaded, _WARM_UP_SYMBOLS)
             self._idle_work.extend(partial(self._render_some_window, loaded, points) for points in WINDOW_POINTS)
+        return_freed_memory()  # of the networks in float32
 
     def idle_work(self) -> int:
         """Renders a window of one more length, for which oneDNN generates code; returns how many are left."""
         if self._idle_work:
             self._idle_work.popleft()()
+            if not self._idle_work:
+                return_freed_memory()
         return len(self._idle_work)
 
     def _one_of_each_network(self) -> Sequence[LoadedVoice]:
