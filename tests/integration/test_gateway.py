@@ -22,7 +22,7 @@ import websockets
 
 from phonoscope.client import AsyncClient, Encoding, Recording, TimingType
 from phonoscope.gateway.__main__ import Server, uvicorn_config
-from phonoscope.gateway.app import endings
+from phonoscope.gateway.app import body_limits, endings
 from phonoscope.gateway.backend.grpc import GrpcBackend
 from phonoscope.gateway.events import Event, RequestEnded
 from phonoscope.gateway.readiness import Readiness
@@ -679,9 +679,9 @@ class TestSocket:
         assert 'was sent after "end"' in told[-1]["detail"]
 
     async def test_a_huge_message(self, ws):
-        await ws.send("a" * 300_000)
+        huge = "a" * (body_limits(GatewaySettings()).max_json_bytes + 1)
         with pytest.raises(websockets.ConnectionClosed) as closed:
-            await ws.recv()
+            await asyncio.gather(ws.send(huge), ws.recv())
         assert closed.value.rcvd.code == 1009
 
     async def test_a_silent_client(self, server):

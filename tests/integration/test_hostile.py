@@ -8,9 +8,9 @@ from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
 from phonoscope.protos.tts.v1 import tts_pb2, tts_pb2_grpc
+from phonoscope.server.build import MAX_REQUEST_BYTES
 from phonoscope.server.events import TextRead
 
-MEBIBYTE = 2**20
 CHARACTERS = 5_000  # that this server serves
 LAUGHS = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 10))
 ATTRIBUTES = " ".join(f'a{n}=""' for n in range(4_000))
@@ -118,12 +118,12 @@ async def test_a_malicious_document_is_refused_with_its_place(refusal, document:
 
 
 @pytest.mark.parametrize("field", ["text", "ssml"])
-async def test_a_megabyte_is_refused_whether_grpc_lets_it_in_or_not(refusal, stub, server, field: str):
-    reason, at, told = await refusal(**{field: "x" * (MEBIBYTE - 100)})
+async def test_a_huge_text_is_refused_whether_grpc_lets_it_in_or_not(refusal, stub, server, field: str):
+    reason, at, told = await refusal(**{field: "x" * (MAX_REQUEST_BYTES - 100)})
     assert (reason, at) == ("TEXT_TOO_LONG", field)
-    assert told.startswith(f"has {MEBIBYTE - 100} characters; the maximum is ")
+    assert told.startswith(f"has {MAX_REQUEST_BYTES - 100} characters; the maximum is ")
     with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await stub.Synthesize(tts_pb2.SynthesizeRequest(**{field: "x" * MEBIBYTE}))
+        await stub.Synthesize(tts_pb2.SynthesizeRequest(**{field: "x" * MAX_REQUEST_BYTES}))
     assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert server.unexpected == []
 

@@ -156,7 +156,9 @@ async def serving(*, recorded: Sequence[Voice] = (), **changes: object) -> Async
     telemetry.metrics.make_voice_series({voice.id: e.step_kinds for e in engines for voice in e.voices})
     telemetry.metrics.watch_engines([e.name for e in engines], scheduler.estimates, scheduler.demand_ratio)
     await scheduler.start()
-    synthesizer = build.build_synthesizer(scheduler, engines, TextFrontEnd(Letters()), emit, settings, recorded)
+    synthesizer = build.build_synthesizer(
+        scheduler, engines, TextFrontEnd(Letters()), emit, settings, recorded=recorded
+    )
     target = f"127.0.0.1:{bind(rpc.server, '127.0.0.1', 0)}"
     await rpc.server.start()
     rpc.speech.begin(synthesizer)
