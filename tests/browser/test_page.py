@@ -404,10 +404,10 @@ async def test_everything_can_be_reached_by_keyboard_and_has_a_name(page):
     assert all(names)
     reached = []
     await page.focus("#text")
-    for _ in range(6):
+    for _ in range(8):
         await page.keyboard.press("Tab")
         reached.append(await page.evaluate("document.activeElement.id"))
-    assert reached == ["voice", "speed", "pitch", "emotion", "seed", "speak"]
+    assert reached == ["voice", "speed", "pitch", "emotion", "seed", "reference", "reference-transcript", "speak"]
 
 
 async def test_a_recording_that_is_chosen_is_what_the_voice_speaks_like(page, gateway, speech, wav):
