@@ -1,0 +1,87 @@
+"""Recordings in the form in which the library reads them, with a bound on what it keeps of each.
+
+The library reads files, and keeps the conditioning of the latest ones on the device: some 6 MB each. A recording
+becomes an anonymous file in memory, so that no caller's audio reaches a disk. The least recently used recording is
+forgotten, together with its conditioning. Called by `engine.py` on its thread.
+"""
+
+import hashlib
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from phonoscope.server.types import Reference
+
+# The library itself keeps the conditioning of at most 8 recordings, first in, first out; so none is lost to that.
+MAX_RECORDINGS: Final = 8
+# The library reads no more of a recording.
+MAX_SECONDS: Final = 15
+
+
+class Recordings:
+    """The recordings in use, each under a path that the library can read.
+
+    Args:
+        forget: receives the path of a recording that is dropped.
+        limit: how many to keep.
+    """
+
+    def __init__(self, forget: Callable[[str], None], limit: int = MAX_RECORDINGS) -> None:
+        self._forget = forget
+        self._limit = limit
+        self._descriptors: OrderedDict[bytes, int] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._descriptors)
+
+    def path(self, reference: Reference) -> tuple[str, bool]:
+        """Returns a recording's path, and whether it is known. Equal samples have one path."""
+        samples = reference.samples[: MAX_SECONDS * reference.sample_rate_hz]
+        key = _digest(samples, reference.sample_rate_hz)
+        is_known = key in self._descriptors
+        if not is_known:
+            self._make_room()
+            self._descriptors[key] = _file_in_memory(samples, reference.sample_rate_hz)
+        self._descriptors.move_to_end(key)
+        return _path(self._descriptors[key]), is_known
+
+    def close(self) -> None:
+        """Forgets all recordings."""
+        while self._descriptors:
+            self._drop_oldest()
+
+    def _make_room(self) -> None:
+        while len(self._descriptors) >= self._limit:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        _, descriptor = self._descriptors.popitem(last=False)
+        self._forget(_path(descriptor))
+        os.close(descriptor)
+
+
+def _digest(samples: NDArray[np.float32], sample_rate_hz: int) -> bytes:
+    digest = hashlib.blake2b(np.ascontiguousarray(samples).data, digest_size=16)
+    digest.update(sample_rate_hz.to_bytes(4, "little"))
+    return digest.digest()
+
+
+def _file_in_memory(samples: NDArray[np.float32], sample_rate_hz: int) -> int:
+    """Returns the descriptor of an anonymous WAV file in memory."""
+    descriptor = os.memfd_create("recording")
+    try:
+        with os.fdopen(os.dup(descriptor), "w+b") as file:
+            soundfile.write(file, samples, sample_rate_hz, format="WAV", subtype="FLOAT")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _path(descriptor: int) -> str:
+    return f"/proc/self/fd/{descriptor}"
