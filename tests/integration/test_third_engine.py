@@ -26,7 +26,7 @@ from phonoscope.server.settings import ServerSettings
 from phonoscope.server.telemetry.pipeline import build_telemetry
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.phonemizer import Letters
-from phonoscope.server.types import PhonemeScheme, Reference, Utterance, Voice
+from phonoscope.server.types import PhonemeScheme, Recording, Utterance, Voice
 
 TOKEN_SAMPLES = 800
 RATE_HZ = 16_000
@@ -64,7 +64,7 @@ class MurmurEngine:
     tuning = Tuning({"decode": 1, "vocode": 1}, max_jobs=1)
 
     def __init__(self) -> None:
-        recording = Reference(np.full(RATE_HZ, 0.5, np.float32), RATE_HZ, "A second of something.")
+        recording = Recording.of(np.full(RATE_HZ, 0.5, np.float32), RATE_HZ, "A second of something.")
         self.voices = (
             Voice(
                 "murmur",

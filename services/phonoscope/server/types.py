@@ -5,14 +5,16 @@ make Utterances, `scheduling/` and `engines/` turn these into samples, `audio/` 
 """
 
 import enum
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Literal, get_args
+from typing import Final, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 EmotionRendering = Literal["none", "prosody", "native"]
+ReferenceUse = Literal["none", "optional", "required"]
 
 
 class Encoding(enum.Enum):
@@ -57,18 +59,34 @@ class PhonemeScheme:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Reference:
-    """A recording for a voice to imitate, for engines that support it.
+class Recording:
+    """A recording of a person, checked and prepared, for engines that speak like one. Make it with `Recording.of`.
 
     Attributes:
-        samples: in [-1, 1], shape (n,), one channel.
-        sample_rate_hz: of `samples`.
+        samples: in [-1, 1], shape (n,), one channel, without silence at the ends; read-only.
+        sample_rate_hz: of `samples`; the `reference_rate_hz` of the voice that gets it.
         transcript: the words of the recording; "" where they are unknown.
+        digest: hexadecimal; equal for equal samples, rate and transcript. A key for what engines derive from it.
     """
 
-    samples: NDArray[np.float32]
+    samples: NDArray[np.float32] = field(repr=False)
     sample_rate_hz: int
-    transcript: str = ""
+    transcript: str = field(repr=False)
+    digest: str
+
+    @classmethod
+    def of(cls, samples: NDArray[np.float32], sample_rate_hz: int, transcript: str = "") -> Self:
+        """Returns the recording of these samples, which become read-only."""
+        own = np.ascontiguousarray(samples, np.float32)
+        own.flags.writeable = False
+        digest = hashlib.blake2b(own.data, digest_size=16)
+        digest.update(f"{sample_rate_hz}:{transcript}".encode())
+        return cls(own, sample_rate_hz, transcript, digest.hexdigest())
+
+    @property
+    def seconds(self) -> float:
+        """Its duration."""
+        return len(self.samples) / self.sample_rate_hz
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +106,13 @@ class Voice:
             them itself, "none" where it cannot.
         has_timings: whether its engine reports how long each symbol lasts.
         alphabets: phoneme alphabets in which a caller may write pronunciations, such as "ipa".
-        reference: the recording to imitate; None for voices that need none.
+        reference: the recording that it speaks like unless a request brings another one; None where it has none.
         aliases: other names of its speakers, with their numbers.
+        reference_use: whether a request may bring a recording to speak like; "required" where the engine cannot speak
+            without one, neither its own nor the request's.
+        takes_emotion_reference: whether a request may bring a recording whose emotion the engine speaks with.
+        reference_rate_hz: the sample rate of the recordings that its engine gets; 0 for `sample_rate_hz`.
+        base: the id of the loaded voice that speaks it, where that is another one: see `loaded_id`.
     """
 
     id: str
@@ -104,8 +127,27 @@ class Voice:
     emotion_rendering: EmotionRendering = "prosody"
     has_timings: bool = True
     alphabets: tuple[str, ...] = ("ipa",)
-    reference: Reference | None = None
+    reference: Recording | None = None
     aliases: tuple[tuple[str, int], ...] = ()
+    reference_use: ReferenceUse = "none"
+    takes_emotion_reference: bool = False
+    reference_rate_hz: int = 0
+    base: str = ""
+
+    @property
+    def loaded_id(self) -> str:
+        """The id under which its engine and the metrics know it: a named recording is spoken by another voice."""
+        return self.base or self.id
+
+    @property
+    def takes_reference(self) -> bool:
+        """Whether a request may bring a recording to speak like."""
+        return self.reference_use != "none"
+
+    @property
+    def recording_rate_hz(self) -> int:
+        """The sample rate of the recordings that its engine gets."""
+        return self.reference_rate_hz or self.sample_rate_hz
 
 
 TextFormat = Literal["plain", "markdown"]
@@ -154,7 +196,7 @@ class Utterance:
     """One sentence, ready for an engine, with everything that any engine may need.
 
     Attributes:
-        voice_id: the voice to speak with.
+        voice_id: the loaded voice to speak with.
         symbols: the voice's front end's output for the sentence, in order: phoneme ids, or characters. Only the engine
             interprets them; other code only counts them.
         speaker: speaker number within the voice.
@@ -165,7 +207,9 @@ class Utterance:
         variation, rhythm_variation: how much intonation and rhythm vary, as ratios to the voice's own.
         emotion_weights, emotion_intensity: as requested, for voices that render emotions natively; empty for
             all others.
-        reference: the recording to imitate; None for voices that need none.
+        reference: the recording to speak like; None where the voice speaks like itself.
+        emotion_reference: the recording whose emotion to speak with, `emotion_intensity` strong; None for none. There
+            are no `emotion_weights` then.
     """
 
     voice_id: str
@@ -180,7 +224,8 @@ class Utterance:
     rhythm_variation: float = 1.0
     emotion_weights: Mapping[str, float] = field(default_factory=dict)
     emotion_intensity: float = 1.0
-    reference: Reference | None = None
+    reference: Recording | None = None
+    emotion_reference: Recording | None = None
 
     @property
     def speeds(self) -> tuple[float, ...]:

@@ -19,7 +19,15 @@ from phonoscope.server.text.lexicon import EMPTY, Lexicon
 from phonoscope.server.text.markdown.document import read_markdown
 from phonoscope.server.text.passage import Passage, Script
 from phonoscope.server.text.ssml.document import read_document
-from phonoscope.server.types import Encoding, SpeechRequest, TextFormat, TimingType, UnpronounceableText, Voice
+from phonoscope.server.types import (
+    Encoding,
+    Recording,
+    SpeechRequest,
+    TextFormat,
+    TimingType,
+    UnpronounceableText,
+    Voice,
+)
 
 LONGEST_SSML_RATIO: Final = 8
 # Approximate duration of an English character at speed 1, for admission before exact lengths are known.
@@ -42,6 +50,7 @@ class ResolvedRequest:
         timing_types: timings to return with the audio.
         text_format: how the source is written, unless it is a document.
         unpronounceable_text: what a text with nothing to pronounce is answered with.
+        emotion_reference: the recording whose emotion its voices speak with.
     """
 
     source: str
@@ -63,6 +72,7 @@ class ResolvedRequest:
     emotion_intensity: float = 1.0
     text_format: TextFormat = "plain"
     unpronounceable_text: UnpronounceableText = "error"
+    emotion_reference: Recording | None = None
 
     @property
     def has_emotion(self) -> bool:

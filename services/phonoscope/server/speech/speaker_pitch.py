@@ -75,7 +75,7 @@ class SpeakerPitches:
             return 0.0
         stream = self._scheduler.open(
             request=self._next_number(),
-            voice_id=voice.id,
+            voice_id=voice.loaded_id,
             audio_seconds=PITCH_TEXT_SECONDS,
             deadline_seconds=deadline_seconds,
             is_unary=True,
@@ -93,7 +93,7 @@ class SpeakerPitches:
         sentences = self._front_end.sentences(Passage(PITCH_TEXT), voice.phonemes)
         return [
             Utterance(
-                voice.id,
+                voice.loaded_id,
                 sentence.symbols,
                 speaker,
                 sentence_seed(0, number),

@@ -215,7 +215,7 @@ class Synthesizer:
             await loop.run_in_executor(self._text_thread, self._lexicons.read_again)
         is_parsed = bool(request.ssml) or request.text_format == "markdown"
         resolved = await loop.run_in_executor(self._text_thread, resolve) if is_parsed else resolve()
-        stats.voice, stats.language = resolved.voice.id, resolved.voice.language
+        stats.voice, stats.language = resolved.voice.loaded_id, resolved.voice.language
         stats.encoding = resolved.encoding.value
         if request.ssml:
             stats.characters = resolved.script.characters
@@ -255,7 +255,7 @@ class Synthesizer:
             max_seconds = self._limits.max_reply_bytes / resolved.bytes_per_second - resolved.script.silence_seconds
         stream = self._scheduler.open(
             request=stats.request,
-            voice_id=resolved.voice.id,
+            voice_id=resolved.voice.loaded_id,
             audio_seconds=resolved.seconds(resolved.script.slowed_characters),
             deadline_seconds=stats.deadline_seconds,
             is_unary=is_unary,

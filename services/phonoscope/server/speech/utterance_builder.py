@@ -97,7 +97,7 @@ class UtteranceBuilder:
         speed, rates = _speed(sentence, voice.phonemes, resolved.speed_of(voice), prosody.pauses)
         is_native = voice.emotion_rendering == "native"
         utterance = Utterance(
-            voice_id=voice.id,
+            voice_id=voice.loaded_id,
             symbols=sentence.symbols,
             speaker=speaker,
             seed=sentence_seed(resolved.seed, number),
@@ -110,6 +110,7 @@ class UtteranceBuilder:
             emotion_weights=resolved.emotion_weights if is_native else {},
             emotion_intensity=resolved.emotion_intensity if is_native else 1.0,
             reference=voice.reference,
+            emotion_reference=resolved.emotion_reference if voice.takes_emotion_reference else None,
         )
         return utterance, context
 

@@ -18,7 +18,7 @@ from phonoscope.server.speech.speaker_pitch import PITCH_TEXT, SpeakerPitches, c
 from phonoscope.server.speech.utterance_builder import sentence_seed
 from phonoscope.server.text.front_end import TextFrontEnd
 from phonoscope.server.text.phonemizer import Letters
-from phonoscope.server.types import Reference, SpeechRequest, Utterance
+from phonoscope.server.types import Recording, SpeechRequest, Utterance
 
 JOE = tone_voice("joe", sample_rate_hz=16_000)
 JOE = replace(JOE, phonemes=replace(JOE.phonemes, kind="espeak", espeak_voice="en"))  # read in two sentences
@@ -147,7 +147,7 @@ async def test_a_measurement_has_a_number_of_its_own_and_its_callers_deadline(
 async def test_the_text_is_spoken_plainly_and_always_in_the_same_way(
     pitches: SpeakerPitches, scheduler: HummingScheduler
 ) -> None:
-    clone = replace(JOE, reference=Reference(np.zeros(8, np.float32), 16_000))
+    clone = replace(JOE, reference=Recording.of(np.zeros(8, np.float32), 16_000))
     await pitches.of(clone, 0, None)
     utterances = scheduler.streams[0].utterances
     assert [one.text for one in utterances] == PITCH_TEXT.split()

@@ -19,13 +19,13 @@ from phonoscope.server.speech.utterance_builder import (
 from phonoscope.server.text.front_end import Sentence
 from phonoscope.server.text.passage import Passage
 from phonoscope.server.text.word_alignment import PLAIN, SentenceAlignment
-from phonoscope.server.types import PhonemeScheme, Reference, SpeechRequest, Utterance, Voice
+from phonoscope.server.types import PhonemeScheme, Recording, SpeechRequest, Utterance, Voice
 
 JOE = tone_voice("joe", sample_rate_hz=10_000)
 DUO = tone_voice("duo", sample_rate_hz=20_000, speakers=("anna", "bea"))
 ACTOR = replace(tone_voice("actor", language="de-DE"), emotion_rendering="native")
 READER = replace(ACTOR, id="reader", phonemes=PhonemeScheme("plain", "", {}), has_timings=False, alphabets=())
-CLONE = replace(READER, id="clone", reference=Reference(np.zeros(8, np.float32), 16_000, "Hello."))
+CLONE = replace(READER, id="clone", reference=Recording.of(np.zeros(8, np.float32), 16_000, "Hello."))
 VOICES = (JOE, DUO, ACTOR, READER, CLONE)
 IDS = JOE.phonemes.ids
 PASSAGE = Passage("Hello.")
@@ -105,6 +105,14 @@ def test_a_voice_that_reads_text_itself_gets_the_characters() -> None:
 def test_a_voice_speaks_like_its_reference() -> None:
     assert built(read("Hello."), speaker_id="clone").reference is CLONE.reference
     assert built(read("Hello."), speaker_id="reader").reference is None
+
+
+def test_only_a_voice_that_takes_an_emotions_recording_gets_it() -> None:
+    recording = Recording.of(np.zeros(8, np.float32), 16_000)
+    resolved = replace(resolve(speaker_id="reader"), emotion_reference=recording)
+    assert UtteranceBuilder(resolved).build(read("Hello."), PASSAGE, "Hello.")[0].emotion_reference is None
+    able = replace(resolved, voice=replace(READER, takes_emotion_reference=True))
+    assert UtteranceBuilder(able).build(read("Hello."), PASSAGE, "Hello.")[0].emotion_reference is recording
 
 
 def test_no_sentence_has_the_seed_of_another_and_torch_takes_them_all() -> None:
