@@ -17,6 +17,7 @@ from dashboards.generate.panels import (
     quantiles,
     table,
 )
+from dashboards.generate.recordings import RECORDINGS_ROW
 
 STAGES: Final = Row(
     "Where a request's time goes",
@@ -322,7 +323,7 @@ BOARD: Final = Board(
     "engine",
     "Engine",
     "Causes of slow requests: stages, queue, utilisation, batches, streams and the process.",
-    (STAGES, QUEUE, UTILISATION, BATCHES_ROW, STREAMS, PROCESS),
+    (STAGES, QUEUE, UTILISATION, BATCHES_ROW, STREAMS, RECORDINGS_ROW, PROCESS),
     variables=(INSTANCE, VOICE),
     links=(
         to_traces("Traces"),

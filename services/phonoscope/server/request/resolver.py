@@ -236,8 +236,12 @@ class RequestResolver:
         return resolved
 
     def _check_served(self, resolved: ResolvedRequest) -> None:
-        """Raises NotServed if a voice of the request does not support a requested feature."""
+        """Raises InvalidRequest or NotServed if a voice of the request does not support what is requested."""
         voices = [voice for voice, _ in resolved.speakers]
+        if slow := [one for one in voices if resolved.speed_of(one) > one.max_speed]:
+            low, high = fields.SPEED_RANGE[0], slow[0].max_speed
+            description = f"{resolved.speed:g} is out of range for {slow[0].id}; use {low:g} to {high:g}"
+            raise InvalidRequest.of("speed", description, reason="SPEED_OUT_OF_RANGE")
         if resolved.has_emotion and (unable := [one for one in voices if one.emotion_rendering == "none"]):
             able = [one.id for one in self._voices if one.emotion_rendering != "none"]
             raise NotServed(

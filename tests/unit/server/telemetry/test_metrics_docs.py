@@ -18,6 +18,7 @@ from phonoscope.gateway.metrics import GatewayMetrics
 from phonoscope.server.engines.tone import ToneEngine
 from phonoscope.server.events import (
     STAGES,
+    ConditioningKept,
     Delivery,
     HealthChanged,
     IdleWorkDone,
@@ -58,6 +59,7 @@ def families() -> Iterator[Family]:
     sink(VoiceLoaded("joe", "cpu", 1.0))
     sink(StartupPhaseEnded("warm_up", 0.2))
     sink(IdleWorkDone("tone", 0, 0.1))
+    sink(ConditioningKept("indextts", 0, 0))
     sink(HealthChanged("", is_serving=True))
     return iter(registry.collect())
 

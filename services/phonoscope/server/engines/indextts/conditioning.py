@@ -5,17 +5,14 @@ becomes an anonymous file in memory, so that no caller's audio reaches a disk. T
 forgotten, together with its conditioning. Called by `engine.py` on its thread.
 """
 
-import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Final
 
-import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from phonoscope.server.types import Reference
+from phonoscope.server.types import Recording
 
 # The library itself keeps the conditioning of at most 8 recordings, first in, first out; so none is lost to that.
 MAX_RECORDINGS: Final = 8
@@ -23,7 +20,7 @@ MAX_RECORDINGS: Final = 8
 MAX_SECONDS: Final = 15
 
 
-class Recordings:
+class RecordingFiles:
     """The recordings in use, each under a path that the library can read.
 
     Args:
@@ -34,29 +31,25 @@ class Recordings:
     def __init__(self, forget: Callable[[str], None], limit: int = MAX_RECORDINGS) -> None:
         self._forget = forget
         self._limit = limit
-        self._descriptors: OrderedDict[bytes, int] = OrderedDict()
+        self._descriptors: OrderedDict[str, int] = OrderedDict()  # by the recordings' digests
 
     def __len__(self) -> int:
         return len(self._descriptors)
 
-    def path(self, reference: Reference) -> tuple[str, bool]:
-        """Returns a recording's path, and whether it is known. Equal samples have one path."""
-        samples = reference.samples[: MAX_SECONDS * reference.sample_rate_hz]
-        key = _digest(samples, reference.sample_rate_hz)
+    def path(self, recording: Recording) -> tuple[str, bool]:
+        """Returns a recording's path, and whether it was there already."""
+        key = recording.digest
         is_known = key in self._descriptors
         if not is_known:
-            self._make_room()
-            self._descriptors[key] = _file_in_memory(samples, reference.sample_rate_hz)
+            while len(self._descriptors) >= self._limit:
+                self._drop_oldest()
+            self._descriptors[key] = _file_in_memory(recording)
         self._descriptors.move_to_end(key)
         return _path(self._descriptors[key]), is_known
 
-    def close(self) -> None:
+    def clear(self) -> None:
         """Forgets all recordings."""
         while self._descriptors:
-            self._drop_oldest()
-
-    def _make_room(self) -> None:
-        while len(self._descriptors) >= self._limit:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
@@ -65,18 +58,13 @@ class Recordings:
         os.close(descriptor)
 
 
-def _digest(samples: NDArray[np.float32], sample_rate_hz: int) -> bytes:
-    digest = hashlib.blake2b(np.ascontiguousarray(samples).data, digest_size=16)
-    digest.update(sample_rate_hz.to_bytes(4, "little"))
-    return digest.digest()
-
-
-def _file_in_memory(samples: NDArray[np.float32], sample_rate_hz: int) -> int:
+def _file_in_memory(recording: Recording) -> int:
     """Returns the descriptor of an anonymous WAV file in memory."""
+    samples = recording.samples[: MAX_SECONDS * recording.sample_rate_hz]
     descriptor = os.memfd_create("recording")
     try:
         with os.fdopen(os.dup(descriptor), "w+b") as file:
-            soundfile.write(file, samples, sample_rate_hz, format="WAV", subtype="FLOAT")
+            soundfile.write(file, samples, recording.sample_rate_hz, format="WAV", subtype="FLOAT")
     except BaseException:
         os.close(descriptor)
         raise

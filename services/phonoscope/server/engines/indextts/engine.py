@@ -1,10 +1,11 @@
-"""The IndexTTS engine: implements the Engine contract for the recordings of a checkpoint of IndexTTS-2.5.
+"""The IndexTTS engine: implements the Engine contract for voices that speak like a recording.
 
 Two kinds of steps. `condition` computes what speech needs from a recording, and is skipped where that is known.
 `segment` speaks the next part of a sentence, of up to 60 tokens. The library is not thread-safe and draws its noise
 from torch's own generators: one job at a time, whose random state is put in place for each of its steps.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -17,21 +18,20 @@ from numpy.typing import NDArray
 
 from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.cores import usable_cores
-from phonoscope.server.engines.indextts.conditioning import Recordings
+from phonoscope.server.engines.indextts.conditioning import RecordingFiles
 from phonoscope.server.engines.indextts.emotion import emotion_vector
 from phonoscope.server.engines.indextts.job import CONDITION, SEGMENT, IndexTtsJob, own_job
-from phonoscope.server.engines.indextts.languages import Language, language_of
+from phonoscope.server.engines.indextts.languages import ENGINE, LANGUAGES, MIN_DURATION_FACTOR, Language
 from phonoscope.server.engines.indextts.library import SAMPLE_RATE_HZ, SEGMENT_PAUSE_SECONDS, Library, Segment, Wish
-from phonoscope.server.engines.indextts.loading import computes_in_half, load_checkpoint
-from phonoscope.server.engines.indextts.recordings import ENGINE
+from phonoscope.server.engines.indextts.loading import load_library
 from phonoscope.server.engines.loading import LoadedEngine, Loading, Logger
 from phonoscope.server.engines.torch_devices import device_error, first_line, resolve_device, torch_build
-from phonoscope.server.events import ConditioningKept, Emit, RecordingUsed
-from phonoscope.server.types import Reference, Utterance, Voice
+from phonoscope.server.events import ConditioningKept, Emit, RecordingUsed, VoiceLoaded
+from phonoscope.server.types import Recording, Utterance, Voice
 
 NO_STATE: Final = torch.zeros(0, dtype=torch.uint8)
-# A smaller factor does not make speech faster, says the library.
-MIN_DURATION_FACTOR: Final = 0.78
+_WARM_UP_SECONDS: Final = 1
+_WARM_UP_LEVEL: Final = 0.1
 PACKAGE: Final = "indextts25-inference"
 
 
@@ -39,20 +39,18 @@ class OutOfMemory(Exception):
     """An utterance did not fit into the device's memory. What it held there is free again."""
 
 
-def load_engine(folder: Path, loading: Loading) -> LoadedEngine | None:
-    """Returns the engine of a folder; None if none of its voices could be loaded. See `loader.load_indextts`."""
-    settings = loading.settings
+def load_engine(folder: Path, loading: Loading) -> LoadedEngine:
+    """Returns the engine of a checkpoint. See `loader.load_indextts`."""
+    settings, began = loading.settings, time.monotonic()
     device = resolve_device(settings.device)
-    is_half = computes_in_half(settings.precision, device)
-    loaded = load_checkpoint(folder, loading, device, is_half=is_half)
-    if loaded is None:
-        return None
-    precision = "bfloat16" if is_half else "float32"
+    library = load_library(folder, settings, device)
     threads = settings.threads or usable_cores()
-    engine = IndexTtsEngine(loaded.library, loaded.voices, device, loading.emit, precision=precision, threads=threads)
+    engine = IndexTtsEngine(library, device, loading.emit, languages=LANGUAGES, threads=threads)
+    for voice in engine.voices:
+        loading.emit(VoiceLoaded(voice.id, engine.device, time.monotonic() - began))
 
     def log_state(logger: Logger) -> None:
-        logger.info(ENGINE, voices=len(engine.voices), precision=precision, library=version(PACKAGE))
+        logger.info(ENGINE, checkpoint=str(folder), precision=engine.precision, library=version(PACKAGE))
 
     return LoadedEngine(engine, log_state, torch_build())
 
@@ -62,10 +60,9 @@ class IndexTtsEngine:
 
     Args:
         library: the checkpoint, on `device`.
-        voices: at least one, each with its recording.
         device: where to compute.
         emit: receives what is kept of recordings.
-        precision: of the autoregressive network.
+        languages: of its voices.
         threads: CPU threads of torch in this process; 0 keeps torch's default.
     """
 
@@ -76,22 +73,25 @@ class IndexTtsEngine:
     def __init__(
         self,
         library: Library,
-        voices: Sequence[Voice],
         device: torch.device,
         emit: Emit,
         *,
-        precision: str = "float32",
+        languages: Sequence[Language],
         threads: int = 0,
     ) -> None:
         if threads:
             torch.set_num_threads(threads)
-        self.precision = precision
         self._library = library
-        self._voices = {voice.id: voice for voice in voices}
+        self._languages = {one.voice(SAMPLE_RATE_HZ).id: one for one in languages}
         self._device = device
         self._emit = emit
-        self._recordings = Recordings(library.forget)
+        self._recordings = RecordingFiles(library.forget)
         self._report_kept()
+
+    @property
+    def precision(self) -> str:
+        """The precision of the autoregressive network; the others compute in float32."""
+        return "bfloat16" if self._library.is_half else "float32"
 
     @property
     def device(self) -> str:
@@ -100,19 +100,30 @@ class IndexTtsEngine:
 
     @property
     def voices(self) -> Sequence[Voice]:
-        """The loaded voices."""
-        return list(self._voices.values())
+        """A voice for each language; none can speak without a recording."""
+        return [language.voice(SAMPLE_RATE_HZ) for language in self._languages.values()]
 
     def warm_up(self) -> None:
-        """Speaks a word in each language of its voices: their grammars are compiled, or read, by then."""
-        for language, voice in {_language(voice): voice for voice in reversed(self.voices)}.items():
-            word = language.greeting
-            job = self.open(Utterance(voice.id, word, text=word, language=voice.language, reference=voice.reference))
-            try:
-                while step := job.next_step(0.0):
-                    self.run([step])
-            finally:
-                self.close(job)
+        """Speaks a text like a noise, and reads one in each language: their grammars are in memory by then."""
+        for language in self._languages.values():
+            self._library.read(language.greeting, language.code)
+        noise = np.random.default_rng(0).normal(0.0, _WARM_UP_LEVEL, _WARM_UP_SECONDS * SAMPLE_RATE_HZ)
+        voice_id, language = next(iter(self._languages.items()))
+        job = self.open(
+            Utterance(
+                voice_id,
+                language.greeting,
+                text=language.greeting,
+                reference=Recording.of(noise.astype(np.float32), SAMPLE_RATE_HZ),
+            )
+        )
+        try:
+            while step := job.next_step(0.0):
+                self.run([step])
+        finally:
+            self.close(job)
+            self._recordings.clear()
+            self._report_kept()
 
     def idle_work(self) -> int:
         """Returns 0: there is nothing to prepare."""
@@ -125,15 +136,17 @@ class IndexTtsEngine:
             KeyError: its voice is not loaded.
             ValueError: it has no recording.
         """
-        voice = self._voices[utterance.voice_id]
+        language = self._languages[utterance.voice_id]
         if utterance.reference is None:
-            raise ValueError(f"there is no recording to speak like with voice {voice.id!r}")
+            raise ValueError(f"voice {utterance.voice_id!r} has no recording to speak like")
         text = speakable(utterance.text)
+        heard = utterance.emotion_reference
         wish = Wish(
             text,
             self._path(utterance.reference),
-            _language(voice).code,
+            language.code,
             max(1.0 / utterance.speed, MIN_DURATION_FACTOR),
+            emotion="" if heard is None else self._path(heard),
             emotion_vector=emotion_vector(utterance.emotion_weights, utterance.emotion_intensity),
             emotion_strength=utterance.emotion_intensity,
         )
@@ -170,8 +183,8 @@ class IndexTtsEngine:
             own.segments.close()
         own.segments = None
 
-    def _path(self, reference: Reference) -> str:
-        path, is_known = self._recordings.path(reference)
+    def _path(self, recording: Recording) -> str:
+        path, is_known = self._recordings.path(recording)
         self._emit(RecordingUsed(ENGINE, is_known))
         return path
 
@@ -216,13 +229,6 @@ class IndexTtsEngine:
 
     def _report_kept(self) -> None:
         self._emit(ConditioningKept(ENGINE, len(self._recordings), self._library.conditioning_bytes))
-
-
-def _language(voice: Voice) -> Language:
-    language = language_of(voice.language)
-    if language is None:
-        raise ValueError(f"{voice.id}: IndexTTS does not speak {voice.language}")
-    return language
 
 
 def speakable(text: str) -> str:

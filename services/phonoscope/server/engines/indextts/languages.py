@@ -1,9 +1,17 @@
-"""The languages of IndexTTS-2.5, and how each text reaches the library: as it is, since it normalises text itself."""
+"""The voices of IndexTTS-2.5: one for each of its languages. It gets text, and normalises that itself.
+
+None has a sound of its own: each speaks like the recording of a request, or like a named recording of its language.
+"""
 
 from dataclasses import dataclass
 from typing import Final
 
-from phonoscope.server.types import PhonemeScheme
+from phonoscope.server.types import PhonemeScheme, Voice
+
+ENGINE: Final = "indextts"
+# Below this share of the own duration of a text, speech does not become faster, says the library.
+MIN_DURATION_FACTOR: Final = 0.78
+MAX_SPEED: Final = 1.28
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,33 +20,37 @@ class Language:
 
     Attributes:
         code: the library's.
-        name: for messages.
+        tag: BCP 47.
         rules: whose rules find the ends of sentences, under espeak-ng's name.
-        greeting: a word, to warm up with.
+        greeting: a text to warm up with.
     """
 
     code: str
-    name: str
+    tag: str
     rules: str
     greeting: str
 
-    @property
-    def scheme(self) -> PhonemeScheme:
-        """The scheme of its voices: text, numbers included."""
-        return PhonemeScheme("plain", self.rules, {}, reads_numbers=True)
+    def voice(self, sample_rate_hz: int) -> Voice:
+        """Returns the voice of this language."""
+        return Voice(
+            f"{ENGINE}-{self.code}",
+            self.tag,
+            sample_rate_hz,
+            PhonemeScheme("plain", self.rules, {}, reads_numbers=True),
+            engine=ENGINE,
+            emotion_rendering="native",
+            has_timings=False,
+            alphabets=(),
+            reference_use="required",
+            takes_emotion_reference=True,
+            max_speed=MAX_SPEED,
+        )
 
 
-LANGUAGES: Final = {
-    "zh": Language("zh", "Chinese", "cmn", "你好。"),
-    "en": Language("en", "English", "en-us", "Hello."),
-    "ja": Language("ja", "Japanese", "ja", "こんにちは。"),
-    "es": Language("es", "Spanish", "es", "Hola."),
-    "ar": Language("ar", "Arabic", "ar", "مرحبا."),
-}
-_ALSO: Final = {"cmn": "zh"}
-
-
-def language_of(tag: str) -> Language | None:
-    """Returns the language of a BCP 47 tag, such as "en-GB"; None if IndexTTS does not speak it."""
-    primary = tag.replace("_", "-").partition("-")[0].lower()
-    return LANGUAGES.get(_ALSO.get(primary, primary))
+LANGUAGES: Final = (
+    Language("zh", "zh-CN", "cmn", "你好, 1."),
+    Language("en", "en-US", "en-us", "Hello, 1."),
+    Language("ja", "ja-JP", "ja", "こんにちは, 1."),
+    Language("es", "es-ES", "es", "Hola, 1."),
+    Language("ar", "ar", "ar", "مرحبا, 1."),
+)

@@ -25,7 +25,7 @@ SEGMENT_TOKENS: Final = STREAM_SEGMENT_TOKENS
 SEGMENT_PAUSE_SECONDS: Final = 0.2
 _INNER: Final = (
     *("_spk_cache", "_emo_cache", "_emovec_cache", "_speaker_conditioning", "_emotion_conditioning"),
-    *("split_text_by_tokens", "tokenizer"),
+    *("split_text_by_tokens", "tokenizer", "_prepare_text", "use_bf16"),
 )
 
 
@@ -85,6 +85,16 @@ class Library:
             raise _other_version(missing[0])
         self._split = self._inner.split_text_by_tokens
         self._inner.split_text_by_tokens = self._note_segments
+
+    @property
+    def is_half(self) -> bool:
+        """Whether the autoregressive network computes in bfloat16."""
+        return bool(self._inner.use_bf16)
+
+    def read(self, text: str, language: str) -> str:
+        """Returns a text as the model reads it. The first text of a language loads, or compiles, its grammar."""
+        read: str = self._inner._prepare_text(text, language)  # noqa: SLF001
+        return read
 
     def tokens(self, text: str) -> int:
         """Returns the length of a text in the model's tokens."""

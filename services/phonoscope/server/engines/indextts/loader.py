@@ -1,7 +1,7 @@
 """Loads a checkpoint of IndexTTS from the voices folder into an engine. Listed in `engines/registry.py`.
 
-A checkpoint is a folder whose name starts with "indextts": the published files of IndexTTS-2.5, and recordings, each
-of which is a voice. docs/indextts.md shows one.
+A checkpoint is a folder whose name starts with "indextts": the published files of IndexTTS-2.5. docs/indextts.md shows
+one.
 """
 
 from collections.abc import Sequence

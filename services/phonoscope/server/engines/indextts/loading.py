@@ -1,7 +1,5 @@
-"""Loads a folder with a checkpoint and recordings: the library, and its voices. Called by `engine.py`."""
+"""Loads a checkpoint into the library. Called by `engine.py`."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -9,40 +7,23 @@ import torch
 
 from phonoscope.common.errors import SettingsError, VoiceFileError
 from phonoscope.server.engines.indextts.checkpoint import check_checkpoint, file_of
-from phonoscope.server.engines.indextts.library import SAMPLE_RATE_HZ, Library
-from phonoscope.server.engines.indextts.recordings import find_recordings, read_recording
-from phonoscope.server.engines.loading import Loading
-from phonoscope.server.types import Voice
+from phonoscope.server.engines.indextts.library import Library
+from phonoscope.server.settings import ServerSettings
 
 GRAMMARS: Final = "indextts"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LoadedCheckpoint:
-    """A checkpoint in memory, and the voices of its folder, at least one."""
-
-    library: Library
-    voices: Sequence[Voice]
-
-
-def load_checkpoint(folder: Path, loading: Loading, device: torch.device, *, is_half: bool) -> LoadedCheckpoint | None:
-    """Returns the checkpoint of a folder with its voices; None if all of these are invalid and are to be skipped.
+def load_library(folder: Path, settings: ServerSettings, device: torch.device) -> Library:
+    """Returns the library with the checkpoint of a folder.
 
     Raises:
         VoiceFileError: a file is missing or foreign.
+        SettingsError: the library does not have the precision, or the device has too little memory.
     """
     config = check_checkpoint(folder)
-
-    def load(path: Path) -> tuple[Voice, Voice]:
-        voice = read_recording(path, SAMPLE_RATE_HZ)
-        return voice, voice
-
-    voices = list(loading.each(find_recordings(folder), str(device), load))
-    if not voices:
-        return None
-    grammars = _grammars(loading.settings.cache_dir)
+    is_half = computes_in_half(settings.precision, device)
     try:
-        return LoadedCheckpoint(Library(folder, str(device), is_half=is_half, grammars=grammars), voices)
+        return Library(folder, str(device), is_half=is_half, grammars=_grammars(settings.cache_dir))
     except torch.OutOfMemoryError as error:
         raise SettingsError(
             f"{folder}: IndexTTS-2.5 needs about 6 GB of free memory on {device}; free some, or remove the folder"
