@@ -29,10 +29,11 @@ from phonoscope.client import Client
 from phonoscope.common.grpc_server import bind
 from phonoscope.common.logs import configure_logs
 from phonoscope.server import build
+from phonoscope.server.audio.encode import BYTES_PER_SAMPLE
 from phonoscope.server.engines.indextts.conditioning import RecordingFiles
 from phonoscope.server.engines.indextts.engine import IndexTtsEngine
 from phonoscope.server.engines.indextts.languages import LANGUAGES
-from phonoscope.server.engines.indextts.library import Library, Wish
+from phonoscope.server.engines.indextts.library import SEGMENT_PAUSE_SECONDS, Library, Wish
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.speech.utterance_builder import sentence_seed
 from phonoscope.server.telemetry.pipeline import build_telemetry
@@ -55,10 +56,11 @@ RECORDING: Final = Recording.of(np.random.default_rng(1).normal(0, 0.1, 3 * _RAT
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds that passed, and seconds of computing of all threads, which a busy machine changes less."""
+    """Seconds that passed, seconds of computing of all threads, which a busy machine changes less, and samples."""
 
     elapsed: float
     cpu: float
+    samples: int
 
 
 class SpeakingEngine(IndexTtsEngine):
@@ -91,6 +93,9 @@ def _table(library: Library, client: Client, rounds: int) -> Table:
     for text in TEXTS:
         contenders = {"directly": partial(_directly, library, path, text), "served": partial(_serve, client, text)}
         times = in_turns(rounds, contenders)
+        pauses = (len(library.segments) - 1) * round(SEGMENT_PAUSE_SECONDS * _RATE_HZ)
+        if {one.samples + pauses for one in times["directly"]} != {one.samples for one in times["served"]}:
+            raise RuntimeError("the two did not speak the same audio")
         for measure in ("elapsed", "cpu"):
             pairs = zip(times["served"], times["directly"], strict=True)
             added = median([getattr(own, measure) / getattr(alone, measure) - 1 for own, alone in pairs])
@@ -103,10 +108,9 @@ def _table(library: Library, client: Client, rounds: int) -> Table:
 def _directly(library: Library, path: str, text: str) -> Took:
     """Has the library speak a text by itself."""
 
-    def speak() -> None:
+    def speak() -> int:
         torch.manual_seed(sentence_seed(SEED, 0))
-        for _ in library.speak(Wish(text, path, LANGUAGE.code)):
-            pass
+        return sum(len(segment.samples) for segment in library.speak(Wish(text, path, LANGUAGE.code)))
 
     return _timed(speak)
 
@@ -114,17 +118,16 @@ def _directly(library: Library, path: str, text: str) -> Took:
 def _serve(client: Client, text: str) -> Took:
     """Has a client receive all of a text."""
 
-    def speak() -> None:
-        for _ in client.stream(text, seed=SEED):
-            pass
+    def speak() -> int:
+        return sum(len(chunk.audio) // BYTES_PER_SAMPLE for chunk in client.stream(text, seed=SEED))
 
     return _timed(speak)
 
 
-def _timed(speak: Callable[[], None]) -> Took:
+def _timed(speak: Callable[[], int]) -> Took:
     began, cpu = time.perf_counter(), time.process_time()
-    speak()
-    return Took(time.perf_counter() - began, time.process_time() - cpu)
+    samples = speak()
+    return Took(time.perf_counter() - began, time.process_time() - cpu, samples)
 
 
 @contextmanager
