@@ -3,6 +3,7 @@
 #
 # Layers go from what changes seldom to what changes often: Debian's Python, torch, the other libraries, our package.
 # `--secret id=pip,src=pip.conf` lends the build a pip configuration, such as a company's mirror; no layer keeps it.
+# `--build-arg KOKORO=1` adds what `phonoscope[kokoro]` brings: docs/kokoro.md.
 ARG BASE_IMAGE=debian:12.12-slim
 
 FROM ${BASE_IMAGE} AS python
@@ -23,10 +24,13 @@ ENV INSTALL="/opt/pip/bin/pip --python /opt/phonoscope/bin/python install --cons
 
 # The layers below depend on the requirements alone: the rest of pyproject.toml may change.
 FROM python AS requirements
+ARG KOKORO=
 COPY pyproject.toml constraints.txt /
-RUN python3 -c "import tomllib; project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; \
+RUN python3 -c "import sys, tomllib; project = tomllib.load(open('/pyproject.toml', 'rb'))['project']; \
     extras = project['optional-dependencies']; \
-    print(*project['dependencies'], *extras['server'], *extras['gateway'], sep='\n')" > /requirements.txt \
+    kokoro = {'': [], '0': [], '1': extras['kokoro']}.get('${KOKORO}'); \
+    kokoro is None and sys.exit('KOKORO is 1 to add phonoscope[kokoro], or empty: not ${KOKORO}'); \
+    print(*project['dependencies'], *extras['server'], *extras['gateway'], *kokoro, sep='\n')" > /requirements.txt \
  && grep '^torch==' /constraints.txt > /torch.txt
 
 # PyTorch's own index has builds without CUDA, which are a tenth of the size; the one on PyPI is for CUDA.

@@ -17,6 +17,7 @@ from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.common.paths import DEFAULT_VOICES_DIR
 
 if TYPE_CHECKING:
+    from phonoscope.common.kokoro_hub import KokoroHub
     from phonoscope.common.voice_hub import VoiceHub
 
 COLUMN_TITLES: Final = {
@@ -36,7 +37,7 @@ MAX_SPEAKERS: Final = 4
 PIPE_COLUMNS: Final = 200
 """Width of the table when stdout is not a terminal, so that grep sees complete rows."""
 
-HUB_HELP: Final = "URL of the voice hub. Default: the hub of the Piper voices."
+HUB_HELP: Final = "URL of the voice hub. Default: the hub of the Piper voices, or of Kokoro-82M."
 TimeoutOption = Annotated[
     float, typer.Option(metavar="SECONDS", min=MIN_TIMEOUT_SECONDS, help="Deadline of the request.")
 ]
@@ -74,7 +75,7 @@ def list_voices(
     """List the voices that a server has loaded, the default voice (*) first; with --hub, those to download."""
     with report_errors():
         if from_hub or hub_url:
-            rows = hub_rows(hub_url, language)
+            rows = hub_rows(hub_url, language) + ([] if hub_url else kokoro_rows(language))
         else:
             with Client(server, timeout_seconds=timeout) as client:
                 rows = [server_row(voice) for voice in client.voices(language)]
@@ -86,22 +87,41 @@ def list_voices(
 
 def pull_voices(
     *,
-    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Voice to download, such as en_US-amy-medium.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAME",
+            help="Voice to download, such as en_US-amy-medium or kokoro-82m/af_heart; kokoro-82m is all of Kokoro's.",
+        ),
+    ],
     voices_dir: Annotated[
         Path, typer.Option(metavar="DIR", envvar="PHONOSCOPE_VOICES_DIR", help="Directory for the voices.")
     ] = DEFAULT_VOICES_DIR,
     hub_url: Annotated[str | None, typer.Option("--hub", "--hub-url", metavar="URL", help=HUB_HELP)] = None,
+    without_model: Annotated[
+        bool,
+        typer.Option("--without-model", help="Of Kokoro, the voices alone: phonoscope[kokoro] has an 8-bit model."),
+    ] = False,
 ) -> None:
     """Download voices into a directory that a server reads when it starts (`phonoscope serve --voices-dir DIR`).
 
-    Prints the path of each. Files are verified against the hub's checksums; an interrupted download is resumed.
-    `phonoscope voices list --hub` lists the available voices.
+    Prints the path of each. Files are verified by checksums; an interrupted download is resumed. Kokoro's voices share
+    one model of 327 MB, which comes with the first. `phonoscope voices list --hub` lists the available voices.
     """
+    from phonoscope.common.kokoro_hub import MODEL, is_kokoro  # noqa: PLC0415 - httpx is slow to load
+
     with report_errors():
+        of_kokoro = [name for name in names if is_kokoro(name)]
         hub = voice_hub(hub_url)
-        for name in names:
+        directory = voices_dir.expanduser()
+        for name in dict.fromkeys(MODEL if is_kokoro(name) else name for name in names):
             with download_bar(name) as on_progress:
-                path = hub.pull(name, voices_dir.expanduser(), on_progress=on_progress)
+                if name == MODEL:
+                    path = kokoro_hub(hub_url).pull(
+                        of_kokoro, directory, has_model=not without_model, on_progress=on_progress
+                    )
+                else:
+                    path = hub.pull(name, directory, on_progress=on_progress)
             typer.echo(path)
 
 
@@ -112,12 +132,27 @@ def server_row(voice: Voice) -> dict[str, object]:
 
 def hub_rows(hub_url: str | None, language: str) -> list[dict[str, object]]:
     """Returns the rows of the hub's voices of one language; "" means all."""
-    wanted = language.replace("_", "-").lower()
     return [
         {"id": voice.name, "language": voice.language, "quality": voice.quality, "total_bytes": voice.total_bytes}
         for voice in voice_hub(hub_url).catalogue()
-        if f"{voice.language.lower()}-".startswith(f"{wanted}-" if wanted else "")
+        if is_of_language(voice.language, language)
     ]
+
+
+def kokoro_rows(language: str) -> list[dict[str, object]]:
+    """Returns the rows of Kokoro's published voices of one language; "" means all. Their bytes leave out the model."""
+    from phonoscope.common.kokoro_hub import catalogue  # noqa: PLC0415 - httpx is slow to load
+
+    return [
+        {"id": voice.name, "language": voice.language, "quality": "", "total_bytes": voice.total_bytes}
+        for voice in catalogue()
+        if is_of_language(voice.language, language)
+    ]
+
+
+def is_of_language(tag: str, wanted: str) -> bool:
+    """Whether a BCP 47 tag is, or begins with, the wanted one; "" is every language."""
+    return not wanted or f"{tag.lower()}-".startswith(f"{wanted.replace('_', '-').lower()}-")
 
 
 def voice_hub(url: str | None) -> "VoiceHub":
@@ -125,6 +160,13 @@ def voice_hub(url: str | None) -> "VoiceHub":
     from phonoscope.common.voice_hub import DEFAULT_HUB_URL, VoiceHub  # noqa: PLC0415 - httpx is slow to load
 
     return VoiceHub(url or DEFAULT_HUB_URL)
+
+
+def kokoro_hub(url: str | None) -> "KokoroHub":
+    """Returns the hub of Kokoro-82M at `url`, or the default one."""
+    from phonoscope.common.kokoro_hub import DEFAULT_KOKORO_HUB_URL, KokoroHub  # noqa: PLC0415 - likewise
+
+    return KokoroHub(url or DEFAULT_KOKORO_HUB_URL)
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:

@@ -1,20 +1,22 @@
-"""Downloads one file of known size and checksum: resumed, retried, verified, and moved into place atomically.
+"""Downloads one file of known checksum: resumed, retried, verified, and moved into place atomically.
 
-Called by voice_hub.py. The received part is in a file beside the target and survives the process; the next call
-requests only the rest. Follows RFC 9110: Range (14.2), If-Range with a strong entity tag (13.1.5),
+Called by voice_hub.py and kokoro_hub.py. The received part is in a file beside the target and survives the process;
+the next call requests only the rest. Follows RFC 9110: Range (14.2), If-Range with a strong entity tag (13.1.5),
 Retry-After (10.2.3).
 """
 
 import contextlib
+import fcntl
 import hashlib
 import os
 import random
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, Literal, TypeVar
 
 import httpx
 
@@ -23,7 +25,9 @@ from phonoscope.common.errors import VoiceDownloadError
 _Result = TypeVar("_Result")
 _TIMEOUT: Final = httpx.Timeout(30.0, connect=10.0)
 _TRANSIENT_STATUS: Final = frozenset({408, 425, 429, 500, 502, 503, 504})
-_MANUALLY: Final = "or copy NAME.onnx and NAME.onnx.json into the voices directory"
+_MANUALLY: Final = "or copy the voice's files into the voices directory"
+# The largest file that is received where only the server knows its size.
+MAX_UNSTATED_BYTES: Final = 16 * 2**20
 
 
 class Interrupted(VoiceDownloadError):
@@ -68,19 +72,31 @@ class Retries:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """A file on a web server, with its expected size and checksum."""
+    """A file on a web server, with its expected checksum.
+
+    Attributes:
+        digest: hexadecimal.
+        algorithm: of the digest.
+        size_bytes: expected; None if only the server knows it, up to MAX_UNSTATED_BYTES.
+    """
 
     url: str
-    size_bytes: int
-    md5_digest: str
+    digest: str
+    algorithm: Literal["md5", "sha256"]
+    size_bytes: int | None = None
+
+    @property
+    def max_bytes(self) -> int:
+        """The size at which receiving stops."""
+        return MAX_UNSTATED_BYTES if self.size_bytes is None else self.size_bytes
 
     def is_at(self, path: Path) -> bool:
         """Returns whether the file at `path` is this one, by size and checksum."""
-        if not path.is_file() or path.stat().st_size != self.size_bytes:
+        if not path.is_file() or self.size_bytes not in {None, path.stat().st_size}:
             return False
         with path.open("rb") as stored:
-            md5 = hashlib.file_digest(stored, lambda: hashlib.md5(usedforsecurity=False))
-        return md5.hexdigest() == self.md5_digest
+            found = hashlib.file_digest(stored, partial(hashlib.new, self.algorithm, usedforsecurity=False))
+        return found.hexdigest() == self.digest
 
 
 class PartFile:
@@ -159,7 +175,7 @@ def _fetch_once(client: httpx.Client, remote: RemoteFile, part: PartFile, on_pro
     if kept_bytes != remote.size_bytes:
         kept_bytes = _receive(client, remote, part, on_progress)
     if remote.is_at(part.path):
-        on_progress(remote.size_bytes)
+        on_progress(part.size_bytes)
         return
     part.discard()
     message = f"{remote.url} has a wrong checksum and was discarded; the hub's file or its index is damaged"
@@ -176,14 +192,14 @@ def _receive(client: httpx.Client, remote: RemoteFile, part: PartFile, on_progre
         with part.path.open("ab") as sink:
             for chunk in response.iter_raw():
                 received_bytes += len(chunk)
-                if received_bytes > remote.size_bytes:
+                if received_bytes > remote.max_bytes:
                     break
                 sink.write(chunk)
                 on_progress(received_bytes)
-    if received_bytes > remote.size_bytes:
+    if received_bytes > remote.max_bytes:
         part.discard()
-        raise VoiceDownloadError(f"{remote.url} is larger than the {remote.size_bytes} bytes that the index states")
-    if received_bytes < remote.size_bytes:
+        raise VoiceDownloadError(f"{remote.url} is larger than the expected {remote.max_bytes} bytes")
+    if received_bytes < (remote.size_bytes or 0):
         raise Interrupted(
             f"{remote.url} ended after {received_bytes} of {remote.size_bytes} bytes; run the command again to resume"
         )
@@ -198,7 +214,7 @@ def _bytes_to_keep(response: httpx.Response, remote: RemoteFile, part: PartFile)
         raise Interrupted(f"{remote.url} returned another range than requested")
     if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
         part.discard()
-        raise Interrupted(f"{remote.url} is shorter than the {remote.size_bytes} bytes that the index states")
+        raise Interrupted(f"{remote.url} is shorter than the part that was received before")
     part.start_over(response.headers.get("ETag", ""))
     return 0
 
@@ -226,3 +242,35 @@ def _check_status(response: httpx.Response, url: str) -> None:
         seconds = float(wait) if wait.isascii() and wait.isdigit() else 0.0
         raise Interrupted(f"{answer}; run the command again later, {_MANUALLY}", retry_after_seconds=seconds)
     raise VoiceDownloadError(f"{answer}; check the hub address, {_MANUALLY}")
+
+
+@contextlib.contextmanager
+def connection(client: httpx.Client | None) -> Iterator[httpx.Client]:
+    """Yields `client`, or without one a client of its own, which it closes."""
+    if client is not None:
+        yield client
+        return
+    with httpx.Client() as own:
+        yield own
+
+
+def check_hub_url(url: str) -> None:
+    """Raises VoiceDownloadError unless `url` is an address of the web."""
+    try:
+        parsed = httpx.URL(url)
+    except httpx.InvalidURL:
+        parsed = httpx.URL("")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        raise VoiceDownloadError(f"the hub address {url!r} must be http:// or https:// with a host")
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Waits until no other process downloads into `directory`. The kernel releases the lock of a process that dies."""
+    with (directory / ".phonoscope-pull.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def ignore_progress(_received_bytes: int, _total_bytes: int) -> None:
+    """Does nothing with the received bytes and the total bytes."""

@@ -7,11 +7,10 @@ into one directory are serialized by flock.
 
 import contextlib
 import difflib
-import fcntl
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +19,17 @@ from urllib.parse import quote
 
 import httpx
 
-from phonoscope.common.download import PartFile, RemoteFile, Retries, fetch_bytes, fetch_part
+from phonoscope.common.download import (
+    PartFile,
+    RemoteFile,
+    Retries,
+    check_hub_url,
+    connection,
+    fetch_bytes,
+    fetch_part,
+    ignore_progress,
+    locked,
+)
 from phonoscope.common.errors import VoiceDownloadError
 
 DEFAULT_HUB_URL: Final = "https://huggingface.co/rhasspy/piper-voices/resolve/main"
@@ -70,10 +79,6 @@ def check_voice_name(name: str) -> None:
         )
 
 
-def _ignore_progress(_received_bytes: int, _total_bytes: int) -> None:
-    pass
-
-
 class VoiceHub:
     """A voice hub at `base_url`; each call downloads the index.
 
@@ -87,8 +92,7 @@ class VoiceHub:
         client: httpx.Client | None = None,
         retries: Retries | None = None,
     ) -> None:
-        if not _is_web_address(base_url):
-            raise VoiceDownloadError(f"the hub address {base_url!r} must be http:// or https:// with a host")
+        check_hub_url(base_url)
         self._base_url = base_url.rstrip("/")
         self._client = client
         self._retries = retries or Retries()
@@ -100,14 +104,14 @@ class VoiceHub:
             VoiceDownloadError: the index cannot be fetched or read.
         """
         voices = []
-        with self._connection() as client:
+        with connection(self._client) as client:
             index = self._index(client)
         for name in sorted(index):
             with contextlib.suppress(VoiceDownloadError):
                 voices.append(_voice(name, index[name]))
         return voices
 
-    def pull(self, name: str, directory: Path, *, on_progress: Callable[[int, int], None] = _ignore_progress) -> Path:
+    def pull(self, name: str, directory: Path, *, on_progress: Callable[[int, int], None] = ignore_progress) -> Path:
         """Downloads a voice into `directory` and returns the path of its .onnx file; skips files that exist.
 
         `name` can be an old name of the voice; the files have the current one. A file with the same name and other
@@ -120,7 +124,7 @@ class VoiceHub:
         """
         if not _OLD_NAME.fullmatch(unicodedata.normalize("NFC", name)):
             check_voice_name(name)
-        with self._connection() as client:
+        with connection(self._client) as client:
             voice = self._find(self._index(client), name)
             try:
                 self._download(client, voice, directory, on_progress)
@@ -135,15 +139,15 @@ class VoiceHub:
             on_progress(voice.total_bytes, voice.total_bytes)
             return
         directory.mkdir(parents=True, exist_ok=True)
-        with _locked(directory):
+        with locked(directory):
             missing = self._missing(voice, directory)
-            received_bytes = voice.total_bytes - sum(remote.size_bytes for remote in missing.values())
+            received_bytes = voice.total_bytes - sum(remote.max_bytes for remote in missing.values())
             for target, remote in missing.items():
                 part = PartFile(target)
                 report = partial(_add, on_progress, received_bytes, voice.total_bytes)
                 fetch_part(client, remote, part, retries=self._retries, on_progress=report)
                 _check_config(part, remote)
-                received_bytes += remote.size_bytes
+                received_bytes += remote.max_bytes
             for target in missing:  # the model is last
                 PartFile(target).put_in_place()
 
@@ -151,7 +155,7 @@ class VoiceHub:
         """Returns the files that are missing in `directory`, the config before the model."""
         wanted = {
             directory / f"{voice.name}{suffix}": RemoteFile(
-                f"{self._base_url}/{quote(file.path)}", file.size_bytes, file.md5_digest
+                f"{self._base_url}/{quote(file.path)}", file.md5_digest, "md5", file.size_bytes
             )
             for suffix, file in zip((".onnx.json", ".onnx"), voice.files, strict=True)
         }
@@ -179,22 +183,6 @@ class VoiceHub:
         if not isinstance(index, dict):
             raise VoiceDownloadError(f"{url} is not a JSON object of voices by name; check the hub address")
         return {unicodedata.normalize("NFC", name): entry for name, entry in index.items()}
-
-    @contextlib.contextmanager
-    def _connection(self) -> Iterator[httpx.Client]:
-        if self._client is not None:
-            yield self._client
-            return
-        with httpx.Client() as client:
-            yield client
-
-
-def _is_web_address(url: str) -> bool:
-    try:
-        parsed = httpx.URL(url)
-    except httpx.InvalidURL:
-        return False
-    return parsed.scheme in {"http", "https"} and bool(parsed.host)
 
 
 def _add(report: Callable[[int, int], None], before_bytes: int, total_bytes: int, file_bytes: int) -> None:
@@ -239,11 +227,3 @@ def _check_config(part: PartFile, remote: RemoteFile) -> None:
     if not isinstance(config, dict):
         part.discard()
         raise VoiceDownloadError(f"{remote.url} is not a JSON object and was discarded; the hub's file is damaged")
-
-
-@contextlib.contextmanager
-def _locked(directory: Path) -> Iterator[None]:
-    """Waits until no other process downloads into `directory`. The kernel releases the lock of a process that dies."""
-    with (directory / ".phonoscope-pull.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -9,6 +9,7 @@ from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from phonoscope.common.errors import SettingsError
+from phonoscope.common.kokoro_hub import DEFAULT_KOKORO_HUB_URL
 from phonoscope.common.paths import DEFAULT_CACHE_DIR, DEFAULT_VOICES_DIR
 from phonoscope.common.settings import StrictSettings
 from phonoscope.common.voice_hub import DEFAULT_HUB_URL
@@ -61,7 +62,8 @@ class ServerSettings(StrictSettings):
     does not repeat them. Several servers can share it; without write access, each start measures again."""
 
     voices: str = ""
-    """Required voices: names separated by commas; missing ones are downloaded from the hub at start."""
+    """Required voices: names separated by commas; missing ones are downloaded from their hub at start. Of Kokoro:
+    kokoro-82m for all its voices, or such as kokoro-82m/af_heart."""
 
     default_voice: str = ""
     """Default voice, for requests without a voice; empty selects the embedded en_US-joe-medium."""
@@ -74,7 +76,10 @@ class ServerSettings(StrictSettings):
     """Skip voices that cannot be loaded, instead of failing to start."""
 
     hub_url: str = DEFAULT_HUB_URL
-    """URL of the hub to download voices from."""
+    """URL of the hub to download Piper voices from."""
+
+    kokoro_hub_url: str = DEFAULT_KOKORO_HUB_URL
+    """URL below which the published files of Kokoro-82M are, to download its voices from."""
 
     lexicons: str = ""
     """Pronunciation lexicons (W3C PLS 1.0): files separated by commas; earlier files take precedence. Changed files

@@ -1,8 +1,11 @@
 """`phonoscope voices` against a real gRPC server and a real web server."""
 
+import hashlib
 import json
 
 import pytest
+
+from phonoscope.common import kokoro_hub
 
 
 @pytest.mark.parametrize("command", [["voices"], ["voices", "list"]])
@@ -86,3 +89,67 @@ def test_an_unknown_voice_of_the_hub_is_reported_in_one_line(run, hub_url, tmp_p
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1
     assert "en_US-amy-low" in result.stderr
+
+
+@pytest.fixture
+def kokoro_url(hub_url, tmp_path, monkeypatch):
+    """The hub with the files of Kokoro-82M, of two voices; their checksums stand in for the published ones."""
+    contents = {
+        "config.json": b"{}",
+        "kokoro-v1_0.pth": b"weights",
+        "voices/af_heart.pt": b"heart",
+        "voices/zf_xiaoxiao.pt": b"xiaoxiao",
+    }
+    for path, content in contents.items():
+        (tmp_path / "hub" / path).parent.mkdir(exist_ok=True)
+        (tmp_path / "hub" / path).write_bytes(content)
+    digests = {path: hashlib.sha256(content).hexdigest() for path, content in contents.items()}
+    packs = {"af_heart": digests["voices/af_heart.pt"], "zf_xiaoxiao": digests["voices/zf_xiaoxiao.pt"]}
+    for name, value in {
+        "CONFIG_SHA256": digests["config.json"],
+        "CONFIG_BYTES": 2,
+        "CHECKPOINT_SHA256": digests["kokoro-v1_0.pth"],
+        "CHECKPOINT_BYTES": len(b"weights"),
+        "PACK_SHA256": packs,
+    }.items():
+        monkeypatch.setattr(kokoro_hub, name, value)
+    return hub_url
+
+
+def files_in(folder):
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.*") if path.is_file())
+
+
+def test_pull_brings_all_of_kokoro_beside_other_voices(run, kokoro_url, tmp_path):
+    folder = tmp_path / "voices"
+    result = run("voices", "pull", "kokoro-82m", "en_US-amy-low", "--voices-dir", folder, "--hub", kokoro_url)
+    assert result.stdout.splitlines() == [str(folder / "kokoro-82m"), str(folder / "en_US-amy-low.onnx")]
+    assert files_in(folder / "kokoro-82m") == [
+        "config.json",
+        "kokoro-v1_0.pth",
+        "voices/af_heart.pt",
+        "voices/zf_xiaoxiao.pt",
+    ]
+
+
+def test_chosen_voices_of_kokoro_are_one_pull(run, kokoro_url, tmp_path):
+    names = ("kokoro-82m/af_heart", "kokoro-82m/zf_xiaoxiao")
+    result = run("voices", "pull", *names, "--without-model", "--voices-dir", tmp_path / "v", "--hub", kokoro_url)
+    assert result.stdout.splitlines() == [str(tmp_path / "v" / "kokoro-82m")]
+    assert files_in(tmp_path / "v" / "kokoro-82m") == ["voices/af_heart.pt", "voices/zf_xiaoxiao.pt"]
+
+
+def test_an_unknown_voice_of_kokoro_is_reported_in_one_line(run, kokoro_url, tmp_path):
+    result = run("voices", "pull", "kokoro-82m/af_hart", "--voices-dir", tmp_path, "--hub", kokoro_url)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.count("\n") == 1
+    assert "kokoro-82m/af_heart" in result.stderr
+
+
+def test_kokoros_voices_are_listed_with_those_of_the_default_hub(run, hub_url, monkeypatch):
+    monkeypatch.setattr("phonoscope.common.voice_hub.DEFAULT_HUB_URL", hub_url)
+    listed = json.loads(run("voices", "list", "--hub", "--json").stdout)
+    assert [voice["id"] for voice in listed[:3]] == ["de_DE-karl-medium", "en_US-amy-low", "kokoro-82m/af_alloy"]
+    chinese = json.loads(run("voices", "list", "--hub", "--json", "--language", "zh").stdout)
+    assert [voice["id"] for voice in chinese][:1] == ["kokoro-82m/zf_xiaobei"]
+    assert {voice["language"] for voice in chinese} == {"zh-CN"}

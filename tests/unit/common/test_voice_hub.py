@@ -1,17 +1,14 @@
 """VoiceHub with a real HTTP server on this machine, which can fail on demand."""
 
 import hashlib
+import importlib.util
 import json
 import os
 import socket
 import stat
 import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -26,78 +23,18 @@ CONFIG = f"{MODEL}.json"
 MODEL_BYTES = os.urandom(300_000)
 CONFIG_BYTES = json.dumps({"audio": {"sample_rate": 22050}}).encode()
 
-Answer = Callable[["Request"], None]
-
-
-class Web(ThreadingHTTPServer):
-    """A web server of `files`; `script` holds answers that come first, in turn, before the honest one."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Request)
-        self.files: dict[str, bytes] = {}
-        self.tag = '"one"'
-        self.script: dict[str, list[Answer]] = defaultdict(list)
-        self.seen: list[tuple[str, dict[str, str]]] = []
-        self.url = f"http://127.0.0.1:{self.server_port}/hub"
-
-    def requests_for(self, path: str) -> list[dict[str, str]]:
-        return [headers for seen, headers in self.seen if seen == path]
-
-
-class Request(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    server: Web
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-    def do_GET(self) -> None:
-        self.asked = unquote(self.path).removeprefix("/hub/")
-        self.server.seen.append((self.asked, dict(self.headers)))
-        answers = self.server.script[self.asked]
-        (answers.pop(0) if answers else honest)(self)
-
-    def reply(self, status: int, body: bytes = b"", *, sent: int | None = None, **headers: str) -> None:
-        """Sends `status` and `body`, or only the first `sent` bytes of it before the connection is cut."""
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in headers.items():
-            self.send_header(name.replace("_", "-"), value)
-        self.end_headers()
-        self.wfile.write(body[:sent])
-        if sent is not None:
-            self.close_connection = True
-
-
-def honest(request: Request, *, sent: int | None = None) -> None:
-    body = request.server.files.get(request.asked)
-    if body is None:
-        request.reply(404)
-        return
-    tag = request.server.tag
-    wanted, condition = request.headers.get("Range"), request.headers.get("If-Range")
-    if wanted is None or (condition is not None and condition != tag):
-        request.reply(200, body, sent=sent, ETag=tag)
-        return
-    start = int(wanted.removeprefix("bytes=").removesuffix("-"))
-    if start >= len(body):
-        request.reply(416)
-        return
-    request.reply(206, body[start:], sent=sent, ETag=tag, Content_Range=f"bytes {start}-{len(body) - 1}/{len(body)}")
-
-
-def cut_after(sent: int) -> Answer:
-    return lambda request: honest(request, sent=sent)
-
-
-def status(code: int, **headers: str) -> Answer:
-    return lambda request: request.reply(code, **headers)
-
-
-def body(content: bytes) -> Answer:
-    return lambda request: request.reply(200, content)
+_SPEC = importlib.util.spec_from_file_location("scripted_hub", Path(__file__).with_name("scripted_hub.py"))
+assert _SPEC
+assert _SPEC.loader
+scripted_hub = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(scripted_hub)
+Web, Request = scripted_hub.Web, scripted_hub.Request
+honest, cut_after, status, body = (
+    scripted_hub.honest,
+    scripted_hub.cut_after,
+    scripted_hub.status,
+    scripted_hub.body,
+)
 
 
 def entry(content: bytes) -> dict[str, object]:
@@ -121,13 +58,9 @@ def publish(web: Web, index: object) -> None:
 
 @pytest.fixture
 def web() -> Iterator[Web]:
-    with Web() as server:
+    with scripted_hub.running() as server:
         publish(server, {JOE: offer(server, MODEL)})
-        loop = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        loop.start()
         yield server
-        server.shutdown()
-        loop.join()
 
 
 @pytest.fixture(scope="module")
@@ -300,7 +233,7 @@ def test_a_part_that_is_whole_is_used_without_fetching(hub: VoiceHub, web: Web, 
 def test_a_file_larger_than_promised_is_refused(hub: VoiceHub, web: Web, tmp_path: Path) -> None:
     web.files[MODEL] = MODEL_BYTES + b"more"
     told: list[int] = []
-    with pytest.raises(VoiceDownloadError, match="is larger than the 300000 bytes"):
+    with pytest.raises(VoiceDownloadError, match="is larger than the expected 300000 bytes"):
         hub.pull(JOE, tmp_path, on_progress=lambda here, _: told.append(here))
     assert max(told) <= len(MODEL_BYTES) + len(CONFIG_BYTES)
     assert f"{JOE}.onnx.part" not in names_in(tmp_path)
@@ -369,7 +302,7 @@ def test_an_unreachable_hub_is_one_line_with_its_address_and_advice(client: http
         VoiceHub(address, client=client, retries=Retries(sleep=lambda _: None)).pull(JOE, tmp_path)
     message = str(raised.value)
     assert address in message
-    assert "NAME.onnx and NAME.onnx.json into the voices directory" in message
+    assert "copy the voice's files into the voices directory" in message
     assert "\n" not in message
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import structlog
 
 from phonoscope.common.errors import SettingsError, VoiceFileError
+from phonoscope.common.kokoro_hub import KokoroHub, is_kokoro, voice_names
 from phonoscope.common.voice_hub import VoiceHub, check_voice_name
 from phonoscope.server.settings import ServerSettings
 from phonoscope.server.types import Voice
@@ -38,7 +39,11 @@ def find_voices(
     for pattern in patterns:
         found |= {path.stem: path for path in sorted(folder.glob(pattern))}
     for name in settings.voice_names:
-        if name not in found:
+        if is_kokoro(name):
+            if not _has_kokoro(name, folder):
+                path = _fetch_kokoro(name, folder, settings.kokoro_hub_url, logger)
+                found[path.name] = path
+        elif name not in found:
             check_voice_name(name)
             found[name] = _fetch(name, folder, settings.hub_url, logger)
     if not found:
@@ -59,6 +64,23 @@ def _embedded_voices() -> Iterator[Path]:
 def _fetch(name: str, folder: Path, hub_url: str, logger: structlog.typing.FilteringBoundLogger) -> Path:
     logger.info("voice_pull_started", voice=name, hub=hub_url)
     path = VoiceHub(hub_url).pull(name, folder)
+    logger.info("voice_pulled", voice=name, path=str(path))
+    return path
+
+
+def _has_kokoro(name: str, folder: Path) -> bool:
+    """Whether a model of Kokoro, or one of its voices, is there: in any form of file."""
+    model, _, voice = name.partition("/")
+    places = (folder / model, folder / model / "voices")
+    if not voice:
+        return places[0].is_dir()
+    return any(path.stem == voice for place in places for path in place.glob("*.*"))
+
+
+def _fetch_kokoro(name: str, folder: Path, hub_url: str, logger: structlog.typing.FilteringBoundLogger) -> Path:
+    voice_names([name])  # before it is logged
+    logger.info("voice_pull_started", voice=name, hub=hub_url)
+    path = KokoroHub(hub_url).pull([name], folder)
     logger.info("voice_pulled", voice=name, path=str(path))
     return path
 

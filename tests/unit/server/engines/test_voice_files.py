@@ -125,6 +125,41 @@ def test_a_name_that_the_hub_does_not_have_is_refused(find: Find, hub: str) -> N
         find(voices="de_DE-adam-low", hub_url=hub)
 
 
+@pytest.fixture
+def kokoro(hub: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The hub with a Kokoro model of one voice, whose checksums stand in for the published ones."""
+    contents = {"config.json": b"{}", "kokoro-v1_0.pth": b"weights", "voices/af_heart.pt": b"style"}
+    (tmp_path / "hub" / "voices").mkdir()
+    for path, content in contents.items():
+        (tmp_path / "hub" / path).write_bytes(content)
+    config, checkpoint, pack = (hashlib.sha256(content).hexdigest() for content in contents.values())
+    pins = {"CONFIG_SHA256": config, "CONFIG_BYTES": 2, "CHECKPOINT_SHA256": checkpoint, "CHECKPOINT_BYTES": 7}
+    for name, value in {**pins, "PACK_SHA256": {"af_heart": pack}}.items():
+        monkeypatch.setattr(f"phonoscope.common.kokoro_hub.{name}", value)
+    return hub
+
+
+@pytest.mark.parametrize("name", ["kokoro-82m", "kokoro-82m/af_heart"])
+def test_a_named_voice_of_kokoro_is_fetched_with_its_model(folder: Path, kokoro: str, name: str) -> None:
+    settings = ServerSettings(voices_dir=folder, voices=name, kokoro_hub_url=kokoro)
+    assert find_voices(settings, ["*.onnx", "kokoro*/"], CapturingLogger())[1:] == [folder / "kokoro-82m"]
+    assert (folder / "kokoro-82m" / "kokoro-v1_0.pth").read_bytes() == b"weights"
+    assert (folder / "kokoro-82m" / "voices" / "af_heart.pt").read_bytes() == b"style"
+
+
+@pytest.mark.parametrize("name", ["kokoro-82m", "kokoro-82m/af_mine"])
+def test_a_named_voice_of_kokoro_that_is_there_needs_no_hub(folder: Path, name: str) -> None:
+    (folder / "kokoro-82m").mkdir()
+    (folder / "kokoro-82m" / "af_mine.bin").touch()
+    settings = ServerSettings(voices_dir=folder, voices=name, kokoro_hub_url="http://127.0.0.1:9")
+    assert find_voices(settings, ["kokoro*/"], CapturingLogger())[1:] == [folder / "kokoro-82m"]
+
+
+def test_an_unknown_voice_of_kokoro_is_refused_before_any_download(find: Find) -> None:
+    with pytest.raises(VoiceDownloadError, match="has no voice 'kokoro-82m/af_hart'"):
+        find(voices="kokoro-82m/af_hart", kokoro_hub_url="http://127.0.0.1:9")
+
+
 @pytest.mark.usefixtures("no_embedded_voice")
 def test_no_voice_at_all_is_reported_with_advice(find: Find, folder: Path) -> None:
     with pytest.raises(SettingsError) as caught:
