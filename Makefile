@@ -7,7 +7,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 unexport PYTHONDONTWRITEBYTECODE
 COMPOSE ?= docker compose
 
-.PHONY: help run test listening quick bench lint types contracts protos dashboards check-protos lint-protos format up down e2e clean
+.PHONY: help run test listening indextts quick bench lint types contracts protos dashboards check-protos lint-protos format up down e2e clean
 
 help:  ## Show this list
 	@grep -E '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -31,6 +31,9 @@ test: $(VENV)/.dev  ## Set up and run every test that can run on this machine
 
 listening: $(VENV)/.dev  ## The tests that transcribe and measure minutes of speech
 	$(BIN)/pytest -n 2 --dist load --maxschedchunk 1 -m listening tests/parity $(ARGS)
+
+indextts: $(VENV)/.dev  ## The tests of IndexTTS with its library, which is installed beside (.venv-indextts)
+	.ci/indextts $(ARGS)
 
 quick: $(VENV)/.dev  ## The tests to run while working, on all cores
 	$(BIN)/pytest -n auto --dist loadfile -m "not slow" tests/unit tests/integration/test_contract.py $(ARGS)
@@ -78,4 +81,4 @@ e2e: $(VENV)/.dev  ## Build the image, bring the stack up, hold its metrics, spa
 	PHONOSCOPE_CI_COMPOSE="$(COMPOSE)" $(BIN)/pytest -m e2e tests/e2e $(ARGS)
 
 clean:  ## Remove the environment, caches and output
-	rm -rf $(VENV) .cache out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf $(VENV) .venv-indextts .cache out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

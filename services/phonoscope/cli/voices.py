@@ -18,6 +18,7 @@ from phonoscope.client.channel import DEFAULT_TARGET
 from phonoscope.common.paths import DEFAULT_VOICES_DIR
 
 if TYPE_CHECKING:
+    from phonoscope.common.indextts_hub import IndexTtsHub
     from phonoscope.common.kokoro_hub import KokoroHub
     from phonoscope.common.voice_hub import VoiceHub
 
@@ -99,7 +100,8 @@ def pull_voices(
         list[str],
         typer.Argument(
             metavar="NAME",
-            help="Voice to download, such as en_US-amy-medium or kokoro-82m/af_heart; kokoro-82m is all of Kokoro's.",
+            help="Voice to download, such as en_US-amy-medium or kokoro-82m/af_heart; kokoro-82m is all of Kokoro's, "
+            "indextts-2.5 the model that speaks like recordings.",
         ),
     ],
     voices_dir: Annotated[
@@ -116,15 +118,21 @@ def pull_voices(
     Prints the path of each. Files are verified by checksums; an interrupted download is resumed. Kokoro's voices share
     one model of 327 MB, which comes with the first. `phonoscope voices list --hub` lists the available voices.
     """
-    from phonoscope.common.kokoro_hub import MODEL, is_kokoro  # noqa: PLC0415 - httpx is slow to load
+    from phonoscope.common.indextts_hub import LICENCE_NOTE  # noqa: PLC0415 - httpx is slow to load
+    from phonoscope.common.indextts_hub import MODEL as INDEXTTS  # noqa: PLC0415 - likewise
+    from phonoscope.common.kokoro_hub import MODEL, is_kokoro  # noqa: PLC0415 - likewise
 
     with report_errors():
+        if INDEXTTS in names:
+            typer.echo(LICENCE_NOTE, err=True)
         of_kokoro = [name for name in names if is_kokoro(name)]
         hub = voice_hub(hub_url)
         directory = voices_dir.expanduser()
         for name in dict.fromkeys(MODEL if is_kokoro(name) else name for name in names):
             with download_bar(name) as on_progress:
-                if name == MODEL:
+                if name == INDEXTTS:
+                    path = indextts_hub(hub_url).pull(directory, on_progress=on_progress)
+                elif name == MODEL:
                     path = kokoro_hub(hub_url).pull(
                         of_kokoro, directory, has_model=not without_model, on_progress=on_progress
                     )
@@ -176,6 +184,13 @@ def kokoro_hub(url: str | None) -> "KokoroHub":
     from phonoscope.common.kokoro_hub import DEFAULT_KOKORO_HUB_URL, KokoroHub  # noqa: PLC0415 - likewise
 
     return KokoroHub(url or DEFAULT_KOKORO_HUB_URL)
+
+
+def indextts_hub(url: str | None) -> "IndexTtsHub":
+    """Returns the hub of IndexTTS-2.5 and the models that it needs at `url`, or the default one."""
+    from phonoscope.common.indextts_hub import DEFAULT_MODEL_HUB_URL, IndexTtsHub  # noqa: PLC0415 - likewise
+
+    return IndexTtsHub(url or DEFAULT_MODEL_HUB_URL)
 
 
 def print_table(rows: Sequence[Mapping[str, object]]) -> None:

@@ -51,6 +51,23 @@ class IdleWorkDone:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingUsed:
+    """An engine was asked to speak like a recording; whether it knew the recording already."""
+
+    engine: str
+    is_known: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ConditioningKept:
+    """What an engine keeps of recordings: of how many, and its memory on the device."""
+
+    engine: str
+    recordings: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class HealthChanged:
     """A service's health, as grpc.health.v1 reports it."""
 
@@ -308,6 +325,8 @@ Event = (
     VoiceLoaded
     | StartupPhaseEnded
     | IdleWorkDone
+    | RecordingUsed
+    | ConditioningKept
     | HealthChanged
     | LoopLagged
     | QueueMoved

@@ -55,11 +55,12 @@ class ServerSettings(StrictSettings):
 
     voices_dir: Path = DEFAULT_VOICES_DIR
     """Directory of additional voices: of Piper, as pairs NAME.onnx and NAME.onnx.json; of Kokoro, as directories
-    kokoro*/ with a checkpoint and style packs; recordings, as pairs NAME.wav and NAME.json."""
+    kokoro*/ with a checkpoint and style packs; of IndexTTS, as a directory indextts*/ with a checkpoint; recordings,
+    as pairs NAME.wav and NAME.json."""
 
     cache_dir: Path = DEFAULT_CACHE_DIR
-    """Directory for results of measurements at start, so that the next start does not repeat them. Several servers can
-    share it; without write access, each start measures again."""
+    """Directory for results of measurements at start and for grammars that IndexTTS compiles, so that the next start
+    does not repeat them. Several servers can share it; without write access, each start measures again."""
 
     voices: str = ""
     """Required voices: names separated by commas; missing ones are downloaded from their hub at start. Of Kokoro:

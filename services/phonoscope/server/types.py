@@ -6,6 +6,7 @@ make Utterances, `scheduling/` and `engines/` turn these into samples, `audio/` 
 
 import enum
 import hashlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, Self, get_args
@@ -121,6 +122,7 @@ class Voice:
             without one, neither its own nor the request's.
         takes_emotion_reference: whether a request may bring a recording whose emotion the engine speaks with.
         reference_rate_hz: the sample rate of the recordings that its engine gets; 0 for `sample_rate_hz`.
+        max_speed: the highest speed that has its effect; a request for more is refused.
         base: the id of the loaded voice that speaks it, where that is another one: see `loaded_id`.
     """
 
@@ -145,6 +147,7 @@ class Voice:
     reference_use: ReferenceUse = "none"
     takes_emotion_reference: bool = False
     reference_rate_hz: int = 0
+    max_speed: float = math.inf
     base: str = ""
 
     @property

@@ -6,6 +6,7 @@ import json
 import pytest
 
 from phonoscope.common import kokoro_hub
+from phonoscope.common.indextts_hub import IndexTtsHub
 
 
 @pytest.mark.parametrize("command", [["voices"], ["voices", "list"]])
@@ -174,6 +175,13 @@ def test_an_unknown_voice_of_kokoro_is_reported_in_one_line(run, kokoro_url, tmp
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.count("\n") == 1
     assert "kokoro-82m/af_heart" in result.stderr
+
+
+def test_pull_brings_indextts_and_says_what_its_licence_is(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(IndexTtsHub, "pull", lambda _hub, directory, *, on_progress: directory / "indextts-2.5")
+    result = run("voices", "pull", "indextts-2.5", "--voices-dir", tmp_path)
+    assert result.stdout.splitlines() == [str(tmp_path / "indextts-2.5")]
+    assert "not an open source licence" in result.stderr
 
 
 def test_kokoros_voices_are_listed_with_those_of_the_default_hub(run, hub_url, monkeypatch):

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Final
 
 from phonoscope.common.errors import VoiceFileError
+from phonoscope.server.engines.indextts.loader import INDEXTTS
 from phonoscope.server.engines.kokoro.loader import KOKORO
 from phonoscope.server.engines.loading import EngineKind, LoadedEngine, Loading
 from phonoscope.server.engines.vits.loader import VITS
 from phonoscope.server.engines.voice_files import find_voices
 
-ENGINES: Final[tuple[EngineKind, ...]] = (VITS, KOKORO)
+ENGINES: Final[tuple[EngineKind, ...]] = (VITS, KOKORO, INDEXTTS)
 
 
 def load_engines(loading: Loading, kinds: tuple[EngineKind, ...] = ENGINES) -> list[LoadedEngine]:

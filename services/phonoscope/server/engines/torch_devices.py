@@ -1,4 +1,4 @@
-"""The device of engines on torch, and the build of torch. Used by their loaders."""
+"""The device of engines on torch, whether it still works, and the build of torch. Used by these engines."""
 
 import re
 
@@ -28,3 +28,23 @@ def resolve_device(name: str) -> torch.device:
             "driver and that torch is a CUDA build, or use cpu"
         )
     return torch.device(name)
+
+
+def device_error(device: torch.device) -> str:
+    """Returns why a device does not work any more, in a line; "" if it works.
+
+    Some CUDA errors, such as a failed assertion in a kernel, end the process's context on the device: every later call
+    returns the same error.
+    """
+    if device.type != "cuda":
+        return ""
+    try:
+        torch.cuda.synchronize(device)
+    except RuntimeError as error:
+        return first_line(error)
+    return ""
+
+
+def first_line(error: Exception) -> str:
+    """Returns the first line of an error: torch adds several lines of advice."""
+    return str(error).strip().split("\n", 1)[0] or type(error).__name__

@@ -39,7 +39,7 @@ def find_voices(
     check_folder(folder)
     found = {path.stem: path for path in _embedded_voices()}
     for pattern in patterns:
-        found |= {path.stem: path for path in sorted(folder.glob(pattern))}
+        found |= {path.name if path.is_dir() else path.stem: path for path in sorted(folder.glob(pattern))}
     for name in settings.voice_names:
         if is_kokoro(name):
             if not _has_kokoro(name, folder):

@@ -258,7 +258,7 @@ class RequestResolver:
         return resolved
 
     def _check_served(self, resolved: ResolvedRequest) -> None:
-        """Raises NotServed if the server, or a voice of the request, does not support a requested feature."""
+        """Raises InvalidRequest or NotServed if the server, or a voice, does not support what is requested."""
         if resolved.emotion_is_auto and not self._finds_emotions:
             raise NotServed(
                 "emotion: auto needs the emotion service, and this server has none; name an emotion, or start the "
@@ -266,6 +266,10 @@ class RequestResolver:
                 reason="EMOTION_AUTO_NOT_SERVED",
             )
         voices = [voice for voice, _ in resolved.speakers]
+        if slow := [one for one in voices if resolved.speed_of(one) > one.max_speed]:
+            low, high = fields.SPEED_RANGE[0], slow[0].max_speed
+            description = f"{resolved.speed:g} is out of range for {slow[0].id}; use {low:g} to {high:g}"
+            raise InvalidRequest.of("speed", description, reason="SPEED_OUT_OF_RANGE")
         if resolved.has_emotion and (unable := [one for one in voices if one.emotion_rendering == "none"]):
             able = [one.id for one in self._voices if one.emotion_rendering != "none"]
             raise NotServed(

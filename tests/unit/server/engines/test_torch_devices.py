@@ -1,10 +1,10 @@
-"""Names of devices that torch has, and of those that it has not."""
+"""Names of devices that torch has and has not, and whether a device still works."""
 
 import pytest
 import torch
 
 from phonoscope.common.errors import SettingsError
-from phonoscope.server.engines.torch_devices import resolve_device
+from phonoscope.server.engines.torch_devices import device_error, resolve_device
 
 
 @pytest.fixture
@@ -48,3 +48,20 @@ class TestResolveDevice:
         cuda_devices(devices)
         with pytest.raises(SettingsError, match=rf"torch finds {devices} CUDA device.*check the driver"):
             resolve_device(name)
+
+
+class TestDeviceError:
+    def test_a_device_that_works_has_none(self, monkeypatch):
+        monkeypatch.setattr("torch.cuda.synchronize", lambda _device: None)
+        assert device_error(torch.device("cuda:0")) == ""
+
+    def test_the_first_line_of_what_torch_says(self, monkeypatch):
+        def fail(_device):
+            raise RuntimeError("CUDA error: device-side assert triggered\nCUDA kernel errors might be reported later")
+
+        monkeypatch.setattr("torch.cuda.synchronize", fail)
+        assert device_error(torch.device("cuda:0")) == "CUDA error: device-side assert triggered"
+
+    def test_a_cpu_is_not_lost(self, monkeypatch):
+        monkeypatch.delattr("torch.cuda.synchronize")
+        assert device_error(torch.device("cpu")) == ""

@@ -114,6 +114,14 @@ def test_a_named_voice_that_is_there_needs_no_hub(find: Find, folder: Path) -> N
     assert [path.stem for path in found] == [EMBEDDED, "my_own_voice"]
 
 
+def test_a_folder_of_a_model_goes_by_its_whole_name(folder: Path) -> None:
+    for name in ("indextts-2.0", "indextts-2.5"):
+        (folder / name).mkdir()
+    settings = ServerSettings(voices_dir=folder, voices="indextts-2.5", hub_url="http://127.0.0.1:1")
+    found = find_voices(settings, ["indextts*/"], CapturingLogger())
+    assert [path.name for path in found if path.is_dir()] == ["indextts-2.0", "indextts-2.5"]
+
+
 @pytest.mark.parametrize("name", ["../../etc/passwd", "joe", "en-us-joe", "en_US-joe-medium.onnx"])
 def test_an_invalid_voice_name_is_refused_before_any_download(find: Find, name: str) -> None:
     with pytest.raises(VoiceDownloadError, match="is not a voice name"):

@@ -201,6 +201,17 @@ def test_a_speed_of_zero_is_an_absent_one(absent: float) -> None:
     assert (resolved.speed, resolved.pitch) == (1.0, 1.0)
 
 
+def test_a_speed_that_a_voice_cannot_reach_is_refused_with_what_it_can() -> None:
+    slow = RequestResolver([replace(JOE, max_speed=1.28, emotion_rendering="native"), EVA], max_characters=100)
+    assert slow.resolve(SpeechRequest("Hello.", speed=1.28, emotion="angry")).speed == 1.28
+    with pytest.raises(
+        InvalidRequest, match=r"1\.5 is out of range for en_US-joe-medium; use 0\.25 to 1\.28"
+    ) as caught:
+        slow.resolve(SpeechRequest("Hello.", speed=1.5))
+    assert caught.value.reason == "SPEED_OUT_OF_RANGE"
+    assert slow.resolve(SpeechRequest("Hello.", speed=4.0, emotion="afraid", speaker_id=EVA.id)).speed > 4.0
+
+
 @pytest.mark.parametrize("value", [0.5, 0.999, 1.25, 2.0])
 def test_a_pitch_within_the_range_is_kept(value: float) -> None:
     assert resolve(pitch=value).pitch == value

@@ -21,6 +21,7 @@ from phonoscope.gateway.metrics import GatewayMetrics
 from phonoscope.server.engines.tone import ToneEngine
 from phonoscope.server.events import (
     STAGES,
+    ConditioningKept,
     Delivery,
     EmotionFallback,
     HealthChanged,
@@ -66,6 +67,7 @@ def families() -> Iterator[Family]:
     sink(VoiceLoaded("joe", "cpu", 1.0))
     sink(StartupPhaseEnded("warm_up", 0.2))
     sink(IdleWorkDone("tone", 0, 0.1))
+    sink(ConditioningKept("indextts", 0, 0))
     sink(HealthChanged("", is_serving=True))
     sink.make_emotion_series()
     emotion = EmotionMetrics(registry)

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from phonoscope.server.engines.mask import DeviceMask
+from phonoscope.server.engines.torch_devices import first_line
 from phonoscope.server.engines.vits.batches import phoneme_speeds, with_height
-from phonoscope.server.engines.vits.cuda_graphs import Outputs, Recorder, Recording, first_line
+from phonoscope.server.engines.vits.cuda_graphs import Outputs, Recorder, Recording
 from phonoscope.server.engines.vits.lengths import padded_length
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsUtterance, Window

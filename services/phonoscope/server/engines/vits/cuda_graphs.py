@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from phonoscope.server.engines.torch_devices import first_line
+
 Outputs = tuple[Tensor, ...]
 # cuDNN and cuBLAS choose algorithms and allocate workspace on their first calls, which a graph must not contain.
 RUNS_BEFORE: Final = 2
@@ -64,11 +66,6 @@ def device_error(recorder: Recorder) -> str:
     except RuntimeError as error:
         return first_line(error)
     return ""
-
-
-def first_line(error: Exception) -> str:
-    """Returns the first line of an error: torch adds several lines of advice."""
-    return str(error).strip().split("\n", 1)[0] or type(error).__name__
 
 
 class CudaRecorder:
