@@ -1,7 +1,7 @@
 """The published files of Kokoro-82M, and their checksums. Used by kokoro_hub.py.
 
-Of hexgrad/Kokoro-82M at REVISION. The list of voices there, VOICES.md, states the first eight digits of each pack's
-SHA-256, and the model card that of the checkpoint; the digests here agree with both.
+Of hexgrad/Kokoro-82M at REVISION. The digests of the packs agree with the first eight digits that copies of the list
+of voices there, VOICES.md, state; those of checkpoint and configuration are the same in several public projects.
 """
 
 from collections.abc import Mapping
