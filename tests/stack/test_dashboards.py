@@ -28,6 +28,7 @@ SILENT = {
     r"otelcol_": "spans go to a receiver of the test's own: no collector runs here",
     r"^changes\(process_start_time_seconds": "nothing restarts",
     r"tts_reference_check_seconds": "no voice that is loaded here takes recordings",
+    r"tts_conditioning_": "no engine that is loaded here keeps recordings",
 }
 if not shutil.which("nvidia-smi"):
     SILENT[r"tts_gpu_"] = "no GPU"
