@@ -155,7 +155,7 @@ class MetricsSink:
         )
         self._emotion_calls = counter("tts_emotion_calls", "Calls of the emotion service.", ("outcome",))
         self._emotion_fallbacks = counter(
-            "tts_emotion_fallbacks", "Sentences that are neutral for want of an answer.", ("reason",)
+            "tts_emotion_fallbacks", "Sentences that are neutral because there was no answer.", ("reason",)
         )
         self._emotion_seconds = Histogram(
             "tts_emotion_seconds", "Time of a call of the emotion service.", buckets=EMOTION_BUCKETS, registry=registry

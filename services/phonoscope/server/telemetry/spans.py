@@ -133,7 +133,7 @@ class SpanSink:
         self._past(traced, names.TEXT_SPAN, _epoch_ns(event.began), time.time_ns(), facts)
 
     def _emotion(self, event: EmotionAnalyzed | EmotionSkipped, traced: _Traced) -> None:
-        """Adds an event to the SERVER span for a sentence that is neutral for want of an answer."""
+        """Adds an event to the SERVER span for a sentence that is neutral because there was no answer."""
         reason = "circuit_open" if isinstance(event, EmotionSkipped) else event.fallback
         if reason is not None:
             traced.call.add_event(names.EMOTION_FALLBACK_EVENT, {names.EMOTION_FALLBACK: reason})
