@@ -4,6 +4,7 @@ Used by the engines whose networks are torch's; docs/architecture.md says what e
 """
 
 import math
+from collections.abc import Mapping
 from typing import Final
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from phonoscope.common.errors import SettingsError
+from phonoscope.server.engines.decisions import cpu_conditions
 from phonoscope.server.engines.onednn import can_pack_bfloat16
 
 PRECISIONS: Final = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -57,6 +59,13 @@ def _cpu_multiplies_bfloat16() -> bool:
 def precision_name(dtype: torch.dtype) -> str:
     """Returns "float32", "bfloat16" or "float16"."""
     return next(name for name, known in PRECISIONS.items() if known == dtype)
+
+
+def device_conditions(device: torch.device) -> Mapping[str, str]:
+    """Returns what identifies a device, for results that `decisions.py` keeps."""
+    if device.type != "cuda":
+        return cpu_conditions()
+    return {"device": torch.cuda.get_device_name(device), "cuda": torch.version.cuda or ""}
 
 
 def log_mel_distance_db(one: NDArray[np.float32], other: NDArray[np.float32], sample_rate_hz: int) -> float:

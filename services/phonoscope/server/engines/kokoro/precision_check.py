@@ -14,10 +14,15 @@ import torch
 from torch import Tensor
 
 from phonoscope import __version__
-from phonoscope.server.engines.decisions import Decisions, cpu_conditions
+from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.kokoro.config import SAMPLE_RATE_HZ
 from phonoscope.server.engines.kokoro.model import DecoderInput, Kokoro, PlanInput
-from phonoscope.server.engines.precision import LARGEST_DISTANCE_DB, log_mel_distance_db, precision_name
+from phonoscope.server.engines.precision import (
+    LARGEST_DISTANCE_DB,
+    device_conditions,
+    log_mel_distance_db,
+    precision_name,
+)
 
 # A second or two of speech: long enough for a decision, short enough for startup.
 COMPARED_PHONEMES: Final = 16
@@ -30,13 +35,10 @@ class PrecisionCheck:
     Args:
         decisions: keeps the results.
         must_be_faster: whether a precision also has to be faster than float32.
-
-    Attributes:
-        decisions: as given.
     """
 
     def __init__(self, decisions: Decisions, *, must_be_faster: bool) -> None:
-        self.decisions = decisions
+        self._decisions = decisions
         self._must_be_faster = must_be_faster
 
     def compare(self, plain: Kokoro, quick: Kokoro, style: Tensor) -> tuple[bool, Mapping[str, float]]:
@@ -49,14 +51,14 @@ class PrecisionCheck:
         """
         conditions = _conditions(plain, quick, style)
         speech = functools.cache(lambda: _speech(plain, style))
-        distance = self.decisions.recall(
+        distance = self._decisions.recall(
             "kokoro-log-mel-distance-db", conditions, lambda: _distance_db(plain, quick, speech())
         )
         measured = {"log_mel_distance_db": round(distance, 3)}
         if distance > LARGEST_DISTANCE_DB or not self._must_be_faster:
             return distance <= LARGEST_DISTANCE_DB, measured
         conditions = {**conditions, "threads": str(torch.get_num_threads())}
-        speedup = self.decisions.recall("kokoro-speedup", conditions, lambda: _speedup(plain, quick, speech()))
+        speedup = self._decisions.recall("kokoro-speedup", conditions, lambda: _speedup(plain, quick, speech()))
         return speedup > 1, {**measured, "speedup": round(speedup, 2)}
 
 
@@ -100,11 +102,5 @@ def _conditions(plain: Kokoro, quick: Kokoro, style: Tensor) -> Mapping[str, str
         "precision": precision_name(quick.decoder.generator.dtype),
         "phonoscope": __version__,
         "torch": torch.__version__,
-        **_device_conditions(style.device),
+        **device_conditions(style.device),
     }
-
-
-def _device_conditions(device: torch.device) -> Mapping[str, str]:
-    if device.type != "cuda":
-        return cpu_conditions()
-    return {"device": torch.cuda.get_device_name(device), "cuda": torch.version.cuda or ""}

@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 
 from phonoscope import __version__
-from phonoscope.server.engines.decisions import Decisions, cpu_conditions
-from phonoscope.server.engines.precision import log_mel_distance_db, precision_name
+from phonoscope.server.engines.decisions import Decisions
+from phonoscope.server.engines.precision import device_conditions, log_mel_distance_db, precision_name
 from phonoscope.server.engines.vits.loading import LoadedVoice
 from phonoscope.server.engines.vits.model import Vits
 from phonoscope.server.engines.vits.plan import VitsPlan, VitsUtterance, Window
@@ -90,7 +90,7 @@ class PrecisionCheck:
             "precision": precision_name(quick.model.dec.conv_pre.dtype),
             "phonoscope": __version__,
             "torch": torch.__version__,
-            **_device_conditions(self._device),
+            **device_conditions(self._device),
         }
 
 
@@ -102,9 +102,3 @@ def weights_digest(model: Vits) -> str:
         digest.update(f"{name} {values.dtype} {values.shape}\n".encode())
         digest.update(values.data)
     return digest.hexdigest()
-
-
-def _device_conditions(device: torch.device) -> Mapping[str, str]:
-    if device.type != "cuda":
-        return cpu_conditions()
-    return {"device": torch.cuda.get_device_name(device), "cuda": torch.version.cuda or ""}
