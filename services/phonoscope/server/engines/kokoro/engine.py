@@ -5,8 +5,7 @@ utterance's seed. `render` makes audio: of a whole sentence, or of a window of a
 average over all of a sentence, so windows need two steps before: `decode`, at low rates, and `measure`.
 """
 
-from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from itertools import accumulate, pairwise
@@ -17,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from phonoscope.server.engines.base import NO_SAMPLES, Job, Step, StepResult, Tuning
+from phonoscope.server.engines.base import NO_SAMPLES, EngineLost, Job, Step, StepResult, Tuning
 from phonoscope.server.engines.cores import usable_cores
 from phonoscope.server.engines.decisions import Decisions
 from phonoscope.server.engines.heap import return_freed_memory
@@ -48,7 +47,7 @@ from phonoscope.server.engines.kokoro.precision_check import PrecisionCheck
 from phonoscope.server.engines.kokoro.windows import measure, render_windows, silent_window
 from phonoscope.server.engines.loading import LoadedEngine, Loading, Logger
 from phonoscope.server.engines.precision import precision_name, resolve_precision
-from phonoscope.server.engines.torch_devices import resolve_device, torch_build
+from phonoscope.server.engines.torch_devices import device_error, resolve_device, torch_build
 from phonoscope.server.types import Utterance, Voice
 
 # On a CPU one row keeps every core busy.
@@ -64,20 +63,25 @@ def load_engine(folders: Sequence[Path], loading: Loading) -> LoadedEngine | Non
     voices = load_folders(folders, loading, device)
     if not voices:
         return None
+    decisions = Decisions(settings.cache_dir)
     engine = KokoroEngine(
         voices,
         device,
         threads=settings.threads or usable_cores(),
         precision=resolve_precision(settings.precision, device),
-        check=PrecisionCheck(
-            Decisions(settings.cache_dir), must_be_faster=settings.precision == "auto" and device.type == "cpu"
-        ),
+        check=PrecisionCheck(decisions, must_be_faster=settings.precision == "auto" and device.type == "cpu"),
     )
 
-    def log_state(logger: Logger) -> None:
-        logger.info("kokoro", voices=len(engine.voices), precision=engine.precision, **engine.measured)
+    return LoadedEngine(engine, partial(_log_state, engine, decisions, settings.precision), torch_build())
 
-    return LoadedEngine(engine, log_state, torch_build())
+
+def _log_state(engine: "KokoroEngine", decisions: Decisions, asked_precision: str, logger: Logger) -> None:
+    """Logs the engine's precision, and what is in the way of a better one or of a faster start."""
+    logger.info(ENGINE, voices=len(engine.voices), precision=engine.precision, **engine.measured)
+    if asked_precision not in {"auto", engine.precision}:
+        logger.warning("precision_refused", engine=ENGINE, asked=asked_precision, **engine.measured)
+    if decisions.problem:
+        logger.info("cache_unavailable", problem=decisions.problem, advice="set --cache-dir to a writable directory")
 
 
 class KokoroEngine:
@@ -91,7 +95,8 @@ class KokoroEngine:
         check: compares precisions; by sound only, and without a memory, by default.
 
     Attributes:
-        measured: what `check` measured, by name; empty before `warm_up`, and in float32.
+        measured: what `check` measured, by name, of the network that changes most; empty before `warm_up`, and where
+            float32 was asked for.
     """
 
     name = ENGINE
@@ -113,7 +118,6 @@ class KokoroEngine:
         self._precision = precision
         self._check = check or PrecisionCheck(Decisions(None), must_be_faster=False)
         self.measured: Mapping[str, float] = {}
-        self._idle_work: deque[Callable[[], object]] = deque()
         self._mixer = PackMixer(self._voices)
 
     @property
@@ -144,16 +148,12 @@ class KokoroEngine:
         self._take_up_precision()
         for loaded in self._one_of_each_network():
             self._speak(loaded, _WARM_UP_SYMBOLS)
-            self._idle_work.extend(partial(self._render_some_window, loaded, points) for points in WINDOW_POINTS)
+            self._render_first_window(loaded)
         return_freed_memory()  # of the networks in float32
 
     def idle_work(self) -> int:
-        """Renders a window of one more length, for which oneDNN generates code; returns how many are left."""
-        if self._idle_work:
-            self._idle_work.popleft()()
-            if not self._idle_work:
-                return_freed_memory()
-        return len(self._idle_work)
+        """Returns 0: there is nothing to prepare."""
+        return 0
 
     def _one_of_each_network(self) -> Sequence[LoadedVoice]:
         return list({id(loaded.network): loaded for loaded in self._voices.values()}.values())
@@ -163,11 +163,12 @@ class KokoroEngine:
         """Optimises the networks in the requested precision; in float32 if that is better."""
         quick = self._in_precision(self._precision)
         if self._precision != torch.float32:
-            first = next(iter(self._voices.values()))
-            is_better, self.measured = self._check.compare(
-                first.network, quick[id(first.network)], first.pack[_WARM_UP_SYMBOLS]
-            )
-            if not is_better:
+            compared = [
+                self._check.compare(one.network, quick[id(one.network)], one.pack[_WARM_UP_SYMBOLS])
+                for one in self._one_of_each_network()
+            ]
+            self.measured = max((measured for _, measured in compared), key=lambda one: one["log_mel_distance_db"])
+            if not all(is_better for is_better, _ in compared):
                 self._precision = torch.float32
                 quick = self._in_precision(torch.float32)
         self._voices = {
@@ -185,11 +186,11 @@ class KokoroEngine:
             self.run([step])
         self.close(job)
 
-    def _render_some_window(self, loaded: LoadedVoice, points: int) -> None:
-        """Renders a window of silence, for the code of its length; its sound is not used."""
-        generator = self._voices[loaded.voice.id].network.decoder.generator
-        with torch.inference_mode():
-            render_windows(generator, [silent_window(generator, loaded.pack[0], points)])
+    @torch.inference_mode()
+    def _render_first_window(self, loaded: LoadedVoice) -> None:
+        """Renders silence of a stream's first length, so that oneDNN has generated the code for it."""
+        generator = loaded.network.decoder.generator
+        render_windows(generator, [silent_window(generator, loaded.pack[0], WINDOW_POINTS[0])])
 
     def open(self, utterance: Utterance) -> KokoroJob:
         """Begins an utterance.
@@ -200,9 +201,21 @@ class KokoroEngine:
         network = self._voices[utterance.voice_id].network
         return KokoroJob(utterance, str(id(network)), network.shape.samples_per_curve_point / SAMPLE_RATE_HZ)
 
-    @torch.inference_mode()
     def run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
-        """Runs steps of one kind; advances their jobs once all of it is done."""
+        """Runs steps of one kind; advances their jobs once all of it is done.
+
+        Raises:
+            EngineLost: the device cannot compute any more.
+        """
+        try:
+            return self._run(steps)
+        except RuntimeError as error:  # what torch raises for a CUDA error, among others
+            if cause := device_error(self._device):
+                raise EngineLost(f"{ENGINE} has lost the device {self._device}: {cause}") from error
+            raise
+
+    @torch.inference_mode()
+    def _run(self, steps: Sequence[Step]) -> Sequence[StepResult]:
         kind, jobs = steps[0].kind, [own_job(step.job) for step in steps]
         network = self._voices[jobs[0].utterance.voice_id].network
         if kind == PREPARE:

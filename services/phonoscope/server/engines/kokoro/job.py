@@ -100,7 +100,7 @@ class KokoroJob:
         part = self.parts[self.current]
         points = part.stop - part.cursor
         if not part.is_windowed:
-            return self._rendering(part, part.stop, "whole", WHOLE_COST * points)
+            return self._rendering(part, part.stop, id(part), WHOLE_COST * points)  # by itself
         if part.decoded is None:
             return PartStep(self, DECODE, self._network, part.given.points, 0.0, part)
         if part.measured is None:
@@ -109,7 +109,7 @@ class KokoroJob:
         [stop] = window_stops(part.cursor, size, part.stop)
         return self._rendering(part, stop, stop - part.cursor, stop - part.cursor)
 
-    def _rendering(self, part: Part, stop: int, size: object, cost: float) -> PartStep:
+    def _rendering(self, part: Part, stop: int, size: int, cost: float) -> PartStep:
         seconds = (stop - part.cursor) * self._point_seconds
         return PartStep(self, RENDER, (self._network, size), cost, seconds, part, stop)
 

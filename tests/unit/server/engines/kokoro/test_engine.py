@@ -1,5 +1,6 @@
 """The Kokoro engine keeps the contract of engines."""
 
+import copy
 from collections import Counter
 from dataclasses import replace
 
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from phonoscope.server.engines.base import Engine
+from phonoscope.server.engines.base import Engine, EngineLost
+from phonoscope.server.engines.kokoro import engine as engine_module
 from phonoscope.server.engines.kokoro import precision_check
 from phonoscope.server.engines.kokoro.engine import KokoroEngine
 from phonoscope.server.engines.kokoro.loading import load_folders
@@ -50,7 +52,7 @@ class TestKokoroEngine:
     def test_it_warms_up(self, engine):
         before, _ = spoken(engine, Utterance("af_one", SYMBOLS))
         engine.warm_up()
-        assert [engine.idle_work() for _ in range(5)] == [3, 2, 1, 0, 0]
+        assert engine.idle_work() == 0
         after, _ = spoken(engine, Utterance("af_one", SYMBOLS))
         np.testing.assert_allclose(after, before, atol=1e-4)
 
@@ -132,6 +134,34 @@ class TestKokoroEngine:
         engine.warm_up()
         assert (engine.precision, engine.measured) == ("float32", {"log_mel_distance_db": 1.5})
         assert {voice.precision for voice in engine.voices} == {"float32"}
+
+    def test_a_precision_has_to_suit_every_network(self, folder, loading, monkeypatch):
+        cpu = torch.device("cpu")
+        voices = load_folders([folder], loading(), cpu)
+        other = replace(voices[1], network=copy.deepcopy(voices[1].network))
+        distances = iter([0.1, 1.5])
+        monkeypatch.setattr(precision_check, "log_mel_distance_db", lambda *_: next(distances))
+        engine = KokoroEngine([voices[0], other], cpu, precision=torch.bfloat16)
+        engine.warm_up()
+        assert (engine.precision, engine.measured) == ("float32", {"log_mel_distance_db": 1.5})
+
+    def test_a_lost_device_ends_the_lane(self, engine, monkeypatch):
+        def fail(*_):
+            raise RuntimeError("CUDA error: device-side assert triggered")
+
+        job = engine.open(Utterance("af_one", SYMBOLS))
+        monkeypatch.setattr(type(engine._voices["af_one"].network), "plan", fail)
+        with pytest.raises(RuntimeError, match="device-side assert"):
+            engine.run([job.next_step(0.2)])
+        monkeypatch.setattr(engine_module, "device_error", lambda device: "device-side assert triggered")
+        with pytest.raises(EngineLost, match="kokoro has lost the device cpu: device-side assert"):
+            engine.run([job.next_step(0.2)])
+
+    def test_whole_sentences_do_not_wait_for_each_other(self, engine):
+        jobs = [engine.open(Utterance("af_one", SYMBOLS, seed=seed)) for seed in (1, 2)]
+        engine.run([job.next_step(0.2) for job in jobs])
+        one, other = (job.next_step(0.2) for job in jobs)
+        assert one.batch_key != other.batch_key
 
     def test_speed_and_rates_change_durations(self, engine):
         plain = spoken(engine, Utterance("af_one", SYMBOLS))[1].symbol_samples
