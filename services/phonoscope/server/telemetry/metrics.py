@@ -25,7 +25,6 @@ from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
     ChunkSent,
-    ConditioningKept,
     Delivery,
     EmotionAnalyzed,
     EmotionFallback,
@@ -39,7 +38,6 @@ from phonoscope.server.events import (
     Outcome,
     QueueLeft,
     QueueMoved,
-    RecordingUsed,
     RequestFinished,
     RequestStarted,
     StartupPhaseEnded,
@@ -63,8 +61,6 @@ BATCH_BUCKETS: Final = (1, 2, 4, 8, 16, 32)
 PADDING_BUCKETS: Final = (0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1)
 EMOTION_BUCKETS: Final = (0.0025, 0.005, 0.01, 0.015, 0.02, 0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5)
 LAG_BUCKETS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1)
-# Whether an engine kept a recording ready when it was asked to speak like it.
-LOOKUP_RESULTS: Final = ("miss", "hit")
 # Refused before there is a request for speech to count: such calls are in grpc_server_handled_total only.
 BEFORE_REQUESTS: Final = ("GENDER_UNKNOWN", "MESSAGE_UNREADABLE", "SETTINGS_FIRST", "WARMING_UP")
 REASONS: Final[Mapping[Outcome, Sequence[str]]] = {
@@ -145,11 +141,6 @@ class MetricsSink:
         self._load_seconds = gauge("tts_model_load_seconds", "Time from file to device.", (*voice, "device"))
         self._startup = gauge("tts_startup_seconds", "Time of each phase of the start.", ("phase",))
         self._idle_work = gauge("tts_idle_work_pending", "Preparations left for idle time.", by_engine)
-        self._recordings = gauge("tts_conditioning_recordings", "Recordings that an engine keeps ready.", by_engine)
-        self._conditioning = gauge("tts_conditioning_bytes", "Memory of these on the device.", by_engine)
-        self._lookups = counter(
-            "tts_conditioning_lookups", "Sentences to speak like a recording.", (*by_engine, "result")
-        )
         self._lag = Histogram(
             "tts_event_loop_lag_seconds", "How late the loop runs.", buckets=LAG_BUCKETS, registry=registry
         )
@@ -185,8 +176,6 @@ class MetricsSink:
             VoiceLoaded: self._set_loaded,
             StartupPhaseEnded: self._set_startup,
             IdleWorkDone: self._set_idle_work,
-            RecordingUsed: self._count_recording,
-            ConditioningKept: self._set_conditioning,
             LexiconRead: self._set_lexicon,
             HealthChanged: self._set_health,
             LoopLagged: self._count_lag,
@@ -342,15 +331,6 @@ class MetricsSink:
 
     def _set_idle_work(self, event: IdleWorkDone) -> None:
         self._idle_work.labels(event.engine).set(event.left)
-
-    def _count_recording(self, event: RecordingUsed) -> None:
-        self._lookups.labels(event.engine, LOOKUP_RESULTS[event.is_known]).inc()
-
-    def _set_conditioning(self, event: ConditioningKept) -> None:
-        self._recordings.labels(event.engine).set(event.recordings)
-        self._conditioning.labels(event.engine).set(event.memory_bytes)
-        for result in LOOKUP_RESULTS:
-            self._lookups.labels(event.engine, result)
 
     def _set_lexicon(self, event: LexiconRead) -> None:
         self._lexicon.set(event.entries)

@@ -14,7 +14,6 @@ from phonoscope.server.events import (
     AudioEncoded,
     BatchRan,
     ChunkSent,
-    ConditioningKept,
     Delivery,
     EmotionAnalyzed,
     EmotionSkipped,
@@ -29,7 +28,6 @@ from phonoscope.server.events import (
     Outcome,
     QueueLeft,
     QueueMoved,
-    RecordingUsed,
     RequestFinished,
     RequestStarted,
     StartupPhaseEnded,
@@ -329,21 +327,6 @@ def test_a_request_refused_for_its_voice_makes_no_series_but_those_of_no_voice(
         ),
         (StartupPhaseEnded("warm_up", 0.25), {named("tts_startup_seconds", phase="warm_up"): 0.25}),
         (IdleWorkDone("vits", 7, 0.05), {named("tts_idle_work_pending", engine="vits"): 7}),
-        (
-            RecordingUsed("indextts", is_known=True),
-            {named("tts_conditioning_lookups_total", engine="indextts", result="hit"): 1},
-        ),
-        (
-            RecordingUsed("indextts", is_known=False),
-            {named("tts_conditioning_lookups_total", engine="indextts", result="miss"): 1},
-        ),
-        (
-            ConditioningKept("indextts", 3, 17),
-            {
-                named("tts_conditioning_recordings", engine="indextts"): 3,
-                named("tts_conditioning_bytes", engine="indextts"): 17,
-            },
-        ),
         (HealthChanged("", is_serving=True), {named("tts_health_status", service=""): 1}),
         (LexiconRead(7, ""), {named("tts_lexicon_entries"): 7}),
         (LexiconRead(7, "torn"), {named("tts_lexicon_entries"): 7, named("tts_lexicon_current"): -1}),
